@@ -1,0 +1,41 @@
+"""
+### 对接反馈 bank_feedback
+
+Reads what institutions report, stores each event once, folds it into the case of its need and institution, and queues the
+progress that factories and departments are to see.
+
+**When**: every fifteen minutes. **By hand**: trigger with `{}`.
+
+**Triage**: events of an unknown need or institution wait and are tried again; an unreadable event is kept and counted in the
+result of `collect_feedback`. Feedback that is late, repeated or contradictory is no reason to act.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+from green_finance.defaults import TIMEZONE, dag_defaults
+from green_finance.run import stage_run
+
+
+@task
+def collect_feedback() -> dict[str, int]:
+    """Read the feed from where it was left; returns counts."""
+    from include import matching
+
+    with stage_run() as run, run.credit_market() as client:
+        return asdict(matching.collect_feedback(run.engine, client, run.now))
+
+
+@dag(
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone=TIMEZONE),
+    dag_display_name="对接反馈 bank_feedback",
+    doc_md=__doc__,
+    **dag_defaults("对接"),
+)
+def bank_feedback():
+    collect_feedback()
+
+
+bank_feedback()

@@ -1,0 +1,36 @@
+"""
+### 发送 deliver
+
+Empties the outbox: pushes and withdrawals to the credit-market platform, returns and progress to the green platform, mails.
+Afterwards a case is opened for each institution that a pushed need names.
+
+**When**: every five minutes, and as soon as an intake has been judged.
+
+**By hand**: trigger with `{}`. Two runs at once do no harm: each delivery is leased by one of them.
+
+**Triage**: the tasks stay green while a platform is away; what waits is tried again for 76 hours. What a receiver refused stays
+`held` until a person acts: see `rerun_deliveries`. A red task means wrong credentials or a missing connection; its message
+says which.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
+from green_finance.assets import needs_judged
+from green_finance.defaults import TIMEZONE, dag_defaults
+from green_finance.delivery_tasks import wire_delivery
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("*/5 * * * *", timezone=TIMEZONE), assets=[needs_judged]
+    ),
+    dag_display_name="发送 deliver",
+    doc_md=__doc__,
+    **dag_defaults("发送"),
+)
+def deliver():
+    wire_delivery()
+
+
+deliver()

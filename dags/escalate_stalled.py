@@ -1,0 +1,54 @@
+"""
+### 停滞升级 escalate_stalled
+
+Finds cases and needs that stand still, raises each breach one rung of the ladder at a time, and queues one digest for each
+coordinator and working day.
+
+**When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once.
+
+**By hand**: trigger with `{}`; a second run on the same day adds nothing.
+
+**Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is named in
+the operators' notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from airflow.sdk import dag, task
+from green_finance.defaults import dag_defaults
+from green_finance.run import stage_run
+from green_finance.timetables import WorkingDaysTimetable
+
+
+@task
+def pull_coordinators() -> int:
+    """Read who coordinates now."""
+    from include import intake
+
+    with stage_run() as run, run.green_platform() as client:
+        return intake.pull_coordinators(run.engine, client)
+
+
+@task
+def escalate() -> dict[str, int]:
+    """Raise what is due and queue the digests; returns counts."""
+    from include import escalation
+
+    with stage_run() as run:
+        summary = escalation.escalate(run.engine, now=run.now, calendar=run.calendar, policy=run.policy)
+        return asdict(summary)
+
+
+@dag(
+    schedule=WorkingDaysTimetable(8, 30),
+    dag_display_name="停滞升级 escalate_stalled",
+    doc_md=__doc__,
+    **dag_defaults("协调"),
+)
+def escalate_stalled():
+    pull_coordinators() >> escalate()
+
+
+escalate_stalled()

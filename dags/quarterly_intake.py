@@ -1,0 +1,41 @@
+"""
+### 季度征集 quarterly_intake
+
+Reads what the departments recommended for a quarter, judges every need by the rule book, and queues the consequences:
+passed needs for the credit-market platform, returned ones with every reason back to the green platform; held ones wait.
+
+**When**: at the cut-off, the midnight that ends the quarter's last working day (China's calendar). Each run carries its
+quarter as partition, e.g. `2026Q3`. Re-run it as often as needed: what is known already is not judged or sent again.
+
+**By hand**: trigger with `{"quarter": "2026Q3"}`; `departments` limits it, `dry_run` judges and reports but stores no verdict
+and sends nothing.
+
+**Triage**: `close_intake` is red when a record is not accounted for, or a department's listing is not what its manifest says;
+its message names each department. Clear that department's `pull_department` and `judge_department` with downstream tasks. A
+platform that was away needs nothing but a re-run.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+from green_finance.defaults import dag_defaults, departments_param, quarter_param
+from green_finance.intake_tasks import wire_intake
+from green_finance.timetables import LastWorkingDayTimetable
+
+
+@dag(
+    schedule=LastWorkingDayTimetable(),
+    dag_display_name="季度征集 quarterly_intake",
+    doc_md=__doc__,
+    params={
+        "quarter": quarter_param(),
+        "departments": departments_param(),
+        "dry_run": Param(False, type="boolean", title="试运行", description="只审核并汇报，不保存结论，不向外发送。"),
+    },
+    **dag_defaults("征集"),
+)
+def quarterly_intake():
+    wire_intake("quarterly")
+
+
+quarterly_intake()

@@ -1,0 +1,221 @@
+"""The reference tables that the project carries (CSV, UTF-8), read once for each process.
+
+Every loader returns immutable rows in the order of the file. `policy.csv` holds each figure that the notice does not
+fix; code reads the key, never the number.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+REFERENCE_DIR = Path(__file__).parent
+
+
+def rows(name: str) -> tuple[Mapping[str, str], ...]:
+    """All rows of the reference table `name` (file name without .csv)."""
+    with (REFERENCE_DIR / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(MappingProxyType(row) for row in csv.DictReader(file))
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A provincial department (省级工业和信息化主管部门): one of 37."""
+
+    code: str
+    name: str
+    short_name: str
+    branch_code: str
+    planned_city: bool
+    parent_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of the PBoC (人民银行分行): one of 36."""
+
+    code: str
+    name: str
+    region_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """A financial institution (金融机构): one of 26."""
+
+    code: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of the rule book, texts as shown to users."""
+
+    rule_id: str
+    severity: str
+    scope: str
+    field: str
+    message: str
+    how_to_fix: str
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCode:
+    """A cause that institutions name for a refusal or an obstruction (R01 … R99)."""
+
+    code: str
+    name: str
+    repairable: str
+    owner: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLimit:
+    """A time limit between two states of a case; `unit` is working_days, calendar_days or calendar_quarters."""
+
+    from_type: str
+    to_type: str
+    limit: int
+    unit: str
+
+
+@cache
+def departments() -> Mapping[str, Department]:
+    """Departments by code."""
+    return MappingProxyType(
+        {
+            r["code"]: Department(
+                r["code"], r["name"], r["short_name"], r["branch_code"], r["planned_city"] == "true", r["parent_code"]
+            )
+            for r in rows("departments")
+        }
+    )
+
+
+@cache
+def branches() -> Mapping[str, Branch]:
+    """Branches by code."""
+    return MappingProxyType(
+        {r["branch_code"]: Branch(r["branch_code"], r["name"], r["region_code"]) for r in rows("branches")}
+    )
+
+
+@cache
+def institutions() -> Mapping[str, Institution]:
+    """Institutions by short code."""
+    return MappingProxyType(
+        {
+            r["institution_code"]: Institution(r["institution_code"], r["name"], r["kind"])
+            for r in rows("institutions")
+        }
+    )
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """The rule book by rule id."""
+    return MappingProxyType(
+        {
+            r["rule_id"]: Rule(
+                r["rule_id"],
+                r["severity"],
+                r["scope"],
+                r["field"],
+                r["message_zh"],
+                r["how_to_fix_zh"],
+                r["provenance"],
+            )
+            for r in rows("rules")
+        }
+    )
+
+
+@cache
+def reason_codes() -> Mapping[str, ReasonCode]:
+    """Reason codes of institutions by code."""
+    return MappingProxyType(
+        {
+            r["code"]: ReasonCode(r["code"], r["name_zh"], r["repairable"], r["owner"], r["remedy_zh"])
+            for r in rows("reason_codes")
+        }
+    )
+
+
+@cache
+def case_limits() -> tuple[CaseLimit, ...]:
+    """The limits between states of a case."""
+    return tuple(
+        CaseLimit(r["from_type"], r["to_type"], int(r["limit"]), r["unit"]) for r in rows("case_limits")
+    )
+
+
+@cache
+def case_transitions() -> frozenset[tuple[str, str]]:
+    """Allowed (from, to) pairs of the case path."""
+    return frozenset((r["from_type"], r["to_type"]) for r in rows("case_transitions"))
+
+
+@cache
+def word_list(name: str) -> tuple[str, ...]:
+    """The phrases of one word list, in the order of the file."""
+    return tuple(r["phrase"] for r in rows("word_lists") if r["list"] == name)
+
+
+@cache
+def enum_labels(field: str) -> Mapping[str, str]:
+    """Value → Chinese name of an enumerated field of enums.csv."""
+    return MappingProxyType({r["value"]: r["name_zh"] for r in rows("enums") if r["field"] == field})
+
+
+@cache
+def field_labels() -> Mapping[str, str]:
+    """Path → Chinese label of the form's fields."""
+    return MappingProxyType({r["path"]: r["label_zh"] for r in rows("form_fields")})
+
+
+@cache
+def calendar_exceptions() -> Mapping[date, str]:
+    """Published exceptions of China's calendar: day → off (weekday off) or work (weekend day worked)."""
+    return MappingProxyType({date.fromisoformat(r["date"]): r["kind"] for r in rows("calendar_cn")})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Typed access to policy.csv. A missing key is a KeyError: a defect, not a default."""
+
+    values: Mapping[str, str]
+
+    def text(self, key: str) -> str:
+        """The value as written."""
+        return self.values[key]
+
+    def integer(self, key: str) -> int:
+        """The value as a whole number, in the unit that policy.csv states."""
+        return int(self.values[key])
+
+    def decimal(self, key: str) -> Decimal:
+        """The value as an exact decimal, in the unit that policy.csv states."""
+        return Decimal(self.values[key])
+
+    def flag(self, key: str) -> bool:
+        """The value as true or false."""
+        return {"true": True, "false": False}[self.values[key]]
+
+    def listed(self, key: str) -> tuple[str, ...]:
+        """The value split at semicolons."""
+        return tuple(part for part in self.values[key].split(";") if part)
+
+
+@cache
+def policy() -> Policy:
+    """The policy in force."""
+    return Policy(MappingProxyType({r["key"]: r["value"] for r in rows("policy")}))

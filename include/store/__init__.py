@@ -1,0 +1,1 @@
+"""Tables, engine and outbox of the business database."""

@@ -1,0 +1,74 @@
+"""The engine of the business database, its migrations, and COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql
+
+from include.errors import ConfigurationError
+from include.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 4902025
+
+
+def connect(url: sa.URL | str) -> sa.Engine:
+    """An engine for `url`; no connection is made yet."""
+    return sa.create_engine(
+        url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": "-c timezone=Asia/Shanghai"}
+    )
+
+
+def open_database(settings: Settings) -> sa.Engine:
+    """The business database at the newest schema; an empty or older one is migrated first."""
+    engine = connect(settings.business_db_url)
+    try:
+        migrate(engine)
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        url = engine.url
+        raise ConfigurationError(
+            f"无法连接业务数据库 {url.host}:{url.port}/{url.database}：{_first_line(error)}",
+            "请确认数据库已启动（本机演示环境：make up），并核对连接 business_db 的地址、用户和密码。",
+        ) from None
+    return engine
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the schema to the newest revision; safe to call by several processes at once."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def copy_rows(
+    connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Load `rows` into `table` by COPY, within the transaction of `connection`."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _first_line(error: sa.exc.OperationalError) -> str:
+    return str(error.orig).strip().splitlines()[0][:200]

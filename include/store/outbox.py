@@ -1,0 +1,85 @@
+"""The outbox: the only way anything leaves the system.
+
+A decision and what it sends are written in one transaction: the caller passes its own connection. The idempotency key
+never expires, so that deciding again (a re-run, a doubled task) adds nothing.
+
+Bodies, by action:
+
+- push: {need_id, revision, quarter, is_major, branch_code, intended_institutions, payload: {enterprise, project, finance,
+  benefit}}, where enterprise has no contact yet; key `push:<need_id>:<revision>`
+- return, progress: as the green platform's contract says; keys `return:<need_id>:<revision>`, `progress:<sha256 of the content>`
+- withdrawal: {need_id, revision, reason_code, note}; key `withdrawal:<need_id>`
+- obstruction_update: {obstruction_id, status, authority, level, note}
+- mail: {to, subject, text, html, list_id, references}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from include.store.tables import delivery
+
+Channel = Literal["market", "green_platform", "mail"]
+Action = Literal["push", "withdrawal", "return", "progress", "obstruction_update", "mail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """One thing to send.
+
+    `body` is what the receiver gets, frozen now, without personal data; a push gets the contact's name and mobile from
+    the contact table at the moment of sending. `order_key` groups the deliveries of a channel that must not overtake each
+    other (the need_id; None for mails).
+    """
+
+    channel: Channel
+    action: Action
+    idempotency_key: str
+    body: Mapping[str, Any]
+    need_id: str | None = None
+    revision: int | None = None
+    quarter: str | None = None
+    department_code: str | None = None
+    order_key: str | None = None
+
+
+def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> int:
+    """Write `deliveries` into the outbox, due at `now`; returns how many were new.
+
+    A key seen before is left as it is, whatever its state.
+    """
+    if not deliveries:
+        return 0
+    rows = [_row(new, now) for new in deliveries]
+    inserted = connection.execute(
+        insert(delivery).on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(delivery.c.delivery_id),
+        rows,
+    )
+    return len(inserted.fetchall())
+
+
+def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
+    body = json.dumps(new.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return {
+        "channel": new.channel,
+        "action": new.action,
+        "idempotency_key": new.idempotency_key,
+        "body": body,
+        "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
+        "need_id": new.need_id,
+        "revision": new.revision,
+        "quarter": new.quarter,
+        "department_code": new.department_code,
+        "order_key": f"{new.channel}:{new.order_key}" if new.order_key else None,
+        "state": "pending",
+        "created_at": now,
+        "next_attempt_at": now,
+    }

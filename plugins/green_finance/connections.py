@@ -1,0 +1,33 @@
+"""Airflow's connections as the settings of the pipeline."""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include.settings import CONNECTION_IDS, ConnectionFields, Settings
+
+
+def settings() -> Settings:
+    """The settings, each connection looked up where Airflow keeps it; a missing one is named when a stage needs it."""
+    return Settings.given(
+        {name: fields for name in CONNECTION_IDS if (fields := _connection(name)) is not None},
+        conf.get("core", "fernet_key", fallback=None) or None,
+    )
+
+
+def _connection(name: str) -> ConnectionFields | None:
+    try:
+        connection = BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return None
+    return ConnectionFields(
+        conn_type=connection.conn_type,
+        host=connection.host,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        port=connection.port,
+        extra=connection.extra_dejson,
+    )

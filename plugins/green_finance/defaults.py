@@ -1,0 +1,54 @@
+"""What all DAGs share: owner, retries, time zone, parameters that occur more than once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Param
+
+TIMEZONE = "Asia/Shanghai"
+START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
+
+# The clients retry for themselves; a task retry is for what outlasts them.
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "green-factory-finance",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(hours=1),
+}
+
+
+def dag_defaults(*tags: str) -> dict[str, Any]:
+    """Arguments of every @dag."""
+    return {
+        "start_date": START,
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": DEFAULT_ARGS,
+        "tags": ["绿厂融通", *tags],
+        "render_template_as_native_obj": True,
+    }
+
+
+def quarter_param() -> Param:
+    """The quarter a run is about."""
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern="^20[0-9]{2}Q[1-4]$",
+        title="季度",
+        description="形如 2026Q3；不填则取运行的分区，再不然取运行日期所在季度。",
+    )
+
+
+def departments_param() -> Param:
+    """The departments a run is limited to."""
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "pattern": "^[1-9][0-9]{5}$"},
+        title="受理主管部门",
+        description="六位代码，每行一个；不填为全部 37 个。",
+    )

@@ -1,0 +1,130 @@
+"""The tasks of an intake, mapped over departments; both intake DAGs are wired from them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TriggerRule, get_current_context, task
+
+from green_finance.assets import needs_judged
+from green_finance.run import chosen_departments, stage_run
+
+if TYPE_CHECKING:
+    from include.intake import IntakeKind
+
+
+@task
+def open_intake(kind: IntakeKind) -> int:
+    """Open the intake of this run; returns its id."""
+    from include import intake
+
+    params = get_current_context()["params"]
+    with stage_run() as run:
+        request = intake.IntakeRequest(
+            run_id=run.run_id,
+            kind=kind,
+            quarter=run.quarter(params.get("quarter")),
+            departments=chosen_departments(params.get("departments")),
+            dry_run=bool(params.get("dry_run")),
+        )
+        return intake.begin(run.engine, request, run.now)
+
+
+@task
+def pull_reference(intake_id: int) -> dict[str, int]:
+    """Read manifest, register, coordinators and withdrawals; returns how many of each."""
+    from include import intake
+
+    with stage_run() as run, run.green_platform() as client:
+        header = intake.header(run.engine, intake_id)
+        found = {
+            "register": intake.pull_register(run.engine, client, run.now.date(), run.now),
+            "coordinators": intake.pull_coordinators(run.engine, client),
+        }
+        if header.kind == "quarterly":
+            found["manifest"] = intake.pull_manifest(run.engine, client, intake_id, header.quarter)
+        if not header.dry_run:
+            found["withdrawals"] = intake.pull_withdrawals(run.engine, client, header.quarter, run.now)
+        return found
+
+
+@task
+def departments_of(intake_id: int) -> list[str]:
+    """The departments over which the intake is mapped."""
+    from include import intake
+
+    with stage_run() as run:
+        return list(intake.header(run.engine, intake_id).departments)
+
+
+@task(map_index_template="{{ department_code }}", max_active_tis_per_dagrun=4)
+def pull_department(intake_id: int, department_code: str) -> dict[str, Any]:
+    """Read one department's recommended needs whole and keep them."""
+    from include import intake
+
+    get_current_context()["department_code"] = department_code
+    with stage_run() as run, run.green_platform() as client:
+        summary = intake.pull_department(
+            run.engine, client, run.cipher, intake_id=intake_id, department_code=department_code, now=run.now
+        )
+        return asdict(summary)
+
+
+@task(map_index_template="{{ department_code }}", max_active_tis_per_dagrun=4, trigger_rule=TriggerRule.ALL_DONE)
+def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
+    """Judge what was read for one department and queue the consequences."""
+    from include.gate import stage as gate
+
+    get_current_context()["department_code"] = department_code
+    with stage_run() as run:
+        summary = gate.judge_department(
+            run.engine,
+            run.cipher,
+            intake_id=intake_id,
+            department_code=department_code,
+            now=run.now,
+            policy=run.policy,
+            calendar=run.calendar,
+        )
+        return asdict(summary)
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
+def close_intake(intake_id: int) -> dict[str, int]:
+    """Check that every record is accounted for; the event that the quarter was judged follows only then."""
+    from include import audit, intake
+
+    context = get_current_context()
+    with stage_run() as run:
+        header = intake.header(run.engine, intake_id)
+        accounts = intake.close(run.engine, intake_id)
+        totals = {
+            name: sum(getattr(account, name) for account in accounts)
+            for name in ("listed", "passed", "held", "returned", "superseded", "unreadable")
+        }
+        with run.engine.begin() as connection:
+            audit.record(
+                connection,
+                actor=run.run_id,
+                role="system",
+                action="close_intake",
+                object_=f"{header.quarter}/{header.kind}",
+                reason="征集关闭",
+                details=totals,
+                now=run.now,
+            )
+    if not run.partition_key:
+        context["outlet_events"][needs_judged].add_partitions(header.quarter)
+    return totals
+
+
+def wire_intake(kind: IntakeKind) -> None:
+    """Open, read the reference data, read and judge each department, close."""
+    intake_id = open_intake(kind)
+    reference = pull_reference(intake_id)
+    codes = departments_of(intake_id)
+    pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
+    judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)
+    closed = close_intake(intake_id)
+    reference >> pulled >> judged >> closed

@@ -1,0 +1,148 @@
+"""What a task needs to call a stage: settings, database, clock, calendar, policy; and how a stage's failure is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from green_finance.connections import settings
+from include.business_time import SHANGHAI, BusinessClock
+from include.domain.calendar import WorkingCalendar
+from include.domain.quarter import Quarter
+from include.errors import InvalidRequest, PlatformUnavailable, UserFacingError
+from include.reference import Policy, departments, policy
+from include.reference.calendar import china_calendar
+from include.settings import Settings, business_moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from include.platforms.credit_market import CreditMarketClient
+    from include.platforms.green_platform import GreenPlatformClient
+    from include.privacy import PersonalDataCipher
+
+log = logging.getLogger(__name__)
+
+
+class StageFailed(AirflowException):
+    """A stage could not do its work for now; trying again may help."""
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One task's surroundings. The database and the clients are opened when first asked for."""
+
+    settings: Settings
+    clock: BusinessClock
+    run_id: str
+    partition_key: str | None
+    run_date: datetime
+
+    @property
+    def now(self) -> datetime:
+        """Business time."""
+        return self.clock.now()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return policy()
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        """China's working days."""
+        return china_calendar()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The business database, at the newest schema."""
+        from include.store.database import open_database
+
+        return open_database(self.settings)
+
+    @cached_property
+    def cipher(self) -> PersonalDataCipher:
+        """For personal data."""
+        from include.privacy import PersonalDataCipher
+
+        return PersonalDataCipher(self.settings.personal_data_keys)
+
+    def green_platform(self) -> GreenPlatformClient:
+        """A client of the green platform."""
+        from include.platforms.green_platform import GreenPlatformClient
+
+        return GreenPlatformClient(self.settings.green_platform)
+
+    def credit_market(self) -> CreditMarketClient:
+        """A client of the credit-market platform."""
+        from include.platforms.credit_market import CreditMarketClient
+
+        return CreditMarketClient(self.settings.credit_market)
+
+    def quarter(self, asked: str | None) -> str:
+        """The quarter asked for, else the run's partition, else the quarter of the run's date."""
+        given = asked or self.partition_key
+        if not given:
+            return str(Quarter.of(self.run_date.date()))
+        try:
+            return str(Quarter.parse(given))
+        except ValueError:
+            raise InvalidRequest(f"季度“{given}”无法识别。", "请写成 2026Q3 的形式后重新触发。") from None
+
+
+def chosen_departments(asked: list[str] | None) -> tuple[str, ...]:
+    """The departments asked for, or all of them."""
+    unknown = sorted(set(asked or ()) - set(departments()))
+    if unknown:
+        raise InvalidRequest(
+            f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请使用 37 个受理主管部门的六位代码，例如 330000。"
+        )
+    return tuple(dict.fromkeys(asked)) if asked else tuple(departments())
+
+
+@contextmanager
+def stage_run() -> Iterator[StageRun]:
+    """Open a task's surroundings; a failure that a person has to act on becomes one clear sentence.
+
+    A platform that is away may be back: that failure is retried. What a person has to put right first is not.
+    """
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    run: StageRun | None = None
+    try:
+        found = settings()
+        clock = BusinessClock.starting_at(_business_start(found, dag_run.conf or {}, context))
+        run = StageRun(
+            settings=found,
+            clock=clock,
+            run_id=f"{dag_run.dag_id}/{dag_run.run_id}",
+            partition_key=dag_run.partition_key,
+            run_date=(dag_run.logical_date or clock.now()).astimezone(SHANGHAI),
+        )
+        yield run
+    except PlatformUnavailable as error:
+        log.error("%s", error)
+        raise StageFailed(str(error)) from None
+    except UserFacingError as error:
+        log.error("%s", error)
+        raise AirflowFailException(str(error)) from None
+    finally:
+        if run is not None and "engine" in run.__dict__:
+            run.engine.dispose()
+
+
+def _business_start(found: Settings, conf: dict[str, object], context: object) -> datetime | None:
+    given = conf.get("now")
+    if given is None:
+        return found.business_start
+    if not found.sandbox:
+        raise InvalidRequest("只有沙箱环境可以在运行参数中指定业务时间 now。", "请去掉参数 now 后重新触发。")
+    return business_moment(str(given))

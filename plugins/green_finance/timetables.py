@@ -1,0 +1,158 @@
+"""When the quarter's work is due, on China's working days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pendulum
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from airflow.exceptions import InvalidPartitionKeyError
+
+from include.domain.quarter import Quarter
+from include.reference.calendar import china_calendar
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class LastWorkingDayTimetable(Timetable):
+    """Runs once a quarter, at the cut-off: the midnight that ends the last working day (最后一个工作日).
+
+    Each run carries its quarter as partition key ("2026Q3"); its data interval is the quarter up to the cut-off.
+    Source of the rule: the notice, section 二（一）.
+    """
+
+    partitioned = True
+    description = "每季度最后一个工作日 24:00（中国工作日历）"
+
+    @property
+    def summary(self) -> str:
+        return "每季度末工作日"
+
+    def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
+        return _interval(Quarter.of(_local_date(run_after)))
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        if last_automated_data_interval is not None:
+            quarter = Quarter.of(_local_date(last_automated_data_interval.start)).next()
+        elif restriction.earliest is not None:
+            quarter = Quarter.of(_local_date(restriction.earliest))
+        else:
+            return None
+        if not restriction.catchup:
+            quarter = max(quarter, china_calendar().newest_closed_quarter(datetime.now(SHANGHAI)))
+        return _within(restriction.latest, quarter)
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        last = last_dagrun_info.data_interval if last_dagrun_info else None
+        return self.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+
+    def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterable[DagRunInfo]:
+        quarter = Quarter.of(_local_date(earliest))
+        while (info := _run_info(quarter)).partition_date <= latest:  # type: ignore[operator]
+            if info.partition_date >= earliest:  # type: ignore[operator]
+                yield info
+            quarter = quarter.next()
+
+    def _decode_partition_date(self, partition_key: str) -> datetime:
+        try:
+            return _moment(Quarter.parse(partition_key).first_day)
+        except ValueError:
+            raise InvalidPartitionKeyError(f"季度“{partition_key}”无法识别，应形如 2026Q3。") from None
+
+    def serialize(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> LastWorkingDayTimetable:
+        return cls()
+
+
+def _run_info(quarter: Quarter) -> DagRunInfo:
+    interval = _interval(quarter)
+    return DagRunInfo(
+        run_after=interval.end,
+        data_interval=interval,
+        partition_date=_moment(quarter.first_day),
+        partition_key=str(quarter),
+    )
+
+
+def _within(latest: datetime | None, quarter: Quarter) -> DagRunInfo | None:
+    info = _run_info(quarter)
+    return None if latest is not None and info.run_after > latest else info
+
+
+def _interval(quarter: Quarter) -> DataInterval:
+    cut_off = china_calendar().deadline(quarter)
+    return DataInterval(_moment(quarter.first_day), pendulum.instance(cut_off))
+
+
+def _moment(day: date) -> pendulum.DateTime:
+    return pendulum.instance(datetime.combine(day, time(), SHANGHAI))
+
+
+def _local_date(moment: datetime) -> date:
+    return moment.astimezone(SHANGHAI).date()
+
+
+class WorkingDaysTimetable(Timetable):
+    """Runs on each of China's working days at a fixed local time."""
+
+    def __init__(self, hour: int, minute: int = 0) -> None:
+        self.hour = hour
+        self.minute = minute
+        self.description = f"每个工作日 {hour:02d}:{minute:02d}（中国工作日历，含调休）"
+
+    @property
+    def summary(self) -> str:
+        return f"工作日 {self.hour:02d}:{self.minute:02d}"
+
+    def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
+        return DataInterval.exact(run_after)
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        if last_automated_data_interval is not None:
+            after = self._following(last_automated_data_interval.end)
+        elif restriction.earliest is not None:
+            after = self._at_or_after(restriction.earliest)
+        else:
+            return None
+        if not restriction.catchup:
+            after = max(after, self._latest_before(datetime.now(SHANGHAI)))
+        if restriction.latest is not None and after > restriction.latest:
+            return None
+        return DagRunInfo.exact(after)
+
+    def serialize(self) -> dict[str, Any]:
+        return {"hour": self.hour, "minute": self.minute}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> WorkingDaysTimetable:
+        return cls(**data)
+
+    def _on(self, day: date) -> pendulum.DateTime:
+        return pendulum.instance(datetime.combine(day, time(self.hour, self.minute), SHANGHAI))
+
+    def _following(self, moment: datetime) -> pendulum.DateTime:
+        return self._on(china_calendar().add_working_days(_local_date(moment), 1).day)
+
+    def _at_or_after(self, moment: datetime) -> pendulum.DateTime:
+        first = self._on(china_calendar().roll_forward(_local_date(moment)).day)
+        return first if first >= moment else self._following(first)
+
+    def _latest_before(self, moment: datetime) -> pendulum.DateTime:
+        day = _local_date(moment)
+        if self._on(day) > moment:
+            day -= timedelta(days=1)
+        while not china_calendar().is_working_day(day):
+            day -= timedelta(days=1)
+        return self._on(day)

@@ -1,0 +1,25 @@
+"""Registers the timetables and the operator console with Airflow."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from green_finance.console.app import console
+from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
+
+
+class GreenFinancePlugin(AirflowPlugin):
+    """绿厂融通 inside Airflow."""
+
+    name = "green_finance"
+    timetables = [LastWorkingDayTimetable, WorkingDaysTimetable]
+    fastapi_apps = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
+    external_views = [
+        {
+            "name": "绿厂融通",
+            "href": "/green-finance/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "green-finance",
+        }
+    ]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pendulum
+import pytest
+from airflow.timetables.base import TimeRestriction
+from airflow.exceptions import InvalidPartitionKeyError
+from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def _cut_offs() -> list[tuple[str, date]]:
+    with Path("include/reference/calendar_regression.csv").open(encoding="utf-8") as file:
+        return [
+            (row["input"], date.fromisoformat(row["expected"]))
+            for row in csv.DictReader(file)
+            if row["check"] == "last_working_day"
+        ]
+
+
+def _at(text: str) -> pendulum.DateTime:
+    return pendulum.instance(datetime.fromisoformat(text).replace(tzinfo=SHANGHAI))
+
+
+def _restriction(earliest: str, *, catchup: bool = True) -> TimeRestriction:
+    return TimeRestriction(_at(earliest), None, catchup)
+
+
+@pytest.mark.parametrize(("quarter", "last_working_day"), _cut_offs())
+def test_each_quarter_runs_when_its_last_working_day_has_ended(quarter: str, last_working_day: date) -> None:
+    first_month = int(quarter[5]) * 3 - 2
+    info = LastWorkingDayTimetable().next_dagrun_info_v2(
+        last_dagrun_info=None, restriction=_restriction(f"{quarter[:4]}-{first_month:02d}-01")
+    )
+    assert info is not None
+    assert info.partition_key == quarter
+    midnight = datetime.combine(last_working_day + timedelta(days=1), datetime.min.time(), SHANGHAI)
+    assert info.run_after == midnight
+
+
+def test_quarters_follow_one_another_without_a_gap() -> None:
+    timetable = LastWorkingDayTimetable()
+    info = timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=_restriction("2023-07-01"))
+    keys = []
+    for _ in range(6):
+        assert info is not None
+        keys.append(info.partition_key)
+        info = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=_restriction("2023-07-01"))
+    assert keys == ["2023Q3", "2023Q4", "2024Q1", "2024Q2", "2024Q3", "2024Q4"]
+
+
+def test_a_backfill_covers_exactly_the_quarters_asked_for() -> None:
+    infos = LastWorkingDayTimetable().iter_partition_dagrun_infos(
+        earliest=_at("2026-01-01"), latest=_at("2026-09-30T23:00:00")
+    )
+    assert [info.partition_key for info in infos] == ["2026Q1", "2026Q2", "2026Q3"]
+
+
+def test_a_quarter_that_cannot_be_read_is_refused() -> None:
+    timetable = LastWorkingDayTimetable()
+    assert timetable.resolve_partition_date("2026Q3") == _at("2026-07-01")
+    with pytest.raises(InvalidPartitionKeyError):
+        timetable.resolve_partition_date("2026-Q3")
+
+
+def test_working_days_include_make_up_weekends_and_skip_holidays() -> None:
+    timetable = WorkingDaysTimetable(8, 30)
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=_restriction("2026-09-30"))
+    days = []
+    for _ in range(4):
+        assert info is not None
+        days.append(info.run_after.in_timezone("Asia/Shanghai").isoformat()[:16])
+        info = timetable.next_dagrun_info(
+            last_automated_data_interval=info.data_interval, restriction=_restriction("2026-09-30")
+        )
+    assert days == ["2026-09-30T08:30", "2026-10-08T08:30", "2026-10-09T08:30", "2026-10-10T08:30"]
+
+
+def test_both_timetables_survive_serialisation() -> None:
+    assert LastWorkingDayTimetable.deserialize(LastWorkingDayTimetable().serialize()).partitioned
+    copy = WorkingDaysTimetable.deserialize(WorkingDaysTimetable(9, 15).serialize())
+    assert (copy.hour, copy.minute) == (9, 15)
