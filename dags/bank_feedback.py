@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from airflow.sdk import CronTriggerTimetable, dag, task
+
 from green_finance.defaults import TIMEZONE, dag_defaults
 from green_finance.run import stage_run
 

@@ -16,6 +16,7 @@ says which.
 from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
+
 from green_finance.assets import needs_judged
 from green_finance.defaults import TIMEZONE, dag_defaults
 from green_finance.delivery_tasks import wire_delivery

@@ -2,7 +2,7 @@
 ### 停滞升级 escalate_stalled
 
 Finds cases and needs that stand still, raises each breach one rung of the ladder at a time, and queues one digest for each
-coordinator and working day.
+coordinator and working day. Operators get a notice of pushes without a result, holds without a decision, and vacant posts.
 
 **When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from airflow.sdk import dag, task
+
 from green_finance.defaults import dag_defaults
 from green_finance.run import stage_run
 from green_finance.timetables import WorkingDaysTimetable
@@ -41,6 +42,21 @@ def escalate() -> dict[str, int]:
         return asdict(summary)
 
 
+@task
+def notify_operator() -> bool:
+    """Queue the day's notice of what operators must look at; returns whether there was anything new to say."""
+    from include import escalation
+
+    with stage_run() as run:
+        return escalation.operator_notice(
+            run.engine,
+            recipient=run.settings.mail_server.operator_email,
+            now=run.now,
+            calendar=run.calendar,
+            policy=run.policy,
+        )
+
+
 @dag(
     schedule=WorkingDaysTimetable(8, 30),
     dag_display_name="停滞升级 escalate_stalled",
@@ -48,7 +64,7 @@ def escalate() -> dict[str, int]:
     **dag_defaults("协调"),
 )
 def escalate_stalled():
-    pull_coordinators() >> escalate()
+    pull_coordinators() >> escalate() >> notify_operator()
 
 
 escalate_stalled()

@@ -13,6 +13,7 @@ Takes in major needs (重大项目融资需求), which departments may recommend
 from __future__ import annotations
 
 from airflow.sdk import Param, dag
+
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.intake_tasks import wire_intake
 from green_finance.timetables import WorkingDaysTimetable

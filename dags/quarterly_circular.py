@@ -13,6 +13,7 @@ first.
 from __future__ import annotations
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
+
 from green_finance.assets import quarter_settled
 from green_finance.defaults import dag_defaults, quarter_param
 from green_finance.run import stage_run

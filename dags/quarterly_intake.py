@@ -18,6 +18,7 @@ platform that was away needs nothing but a re-run.
 from __future__ import annotations
 
 from airflow.sdk import Param, dag
+
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.intake_tasks import wire_intake
 from green_finance.timetables import LastWorkingDayTimetable

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
+
 from green_finance.assets import quarter_settled
 from green_finance.defaults import TIMEZONE, dag_defaults, quarter_param
 from green_finance.run import stage_run

@@ -11,6 +11,7 @@ Reminds each department ten, five and one working days before the quarter's cut-
 from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
+
 from green_finance.defaults import dag_defaults, quarter_param
 from green_finance.run import stage_run
 from green_finance.timetables import WorkingDaysTimetable

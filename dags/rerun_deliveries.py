@@ -15,6 +15,7 @@ platform's operators.
 from __future__ import annotations
 
 from airflow.sdk import Param, dag, get_current_context, task
+
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.delivery_tasks import wire_delivery
 from green_finance.run import stage_run

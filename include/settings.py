@@ -119,13 +119,14 @@ class CreditMarket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """How to hand over mails (Airflow's SMTP connection as it is)."""
+    """How to hand over mails (Airflow's SMTP connection as it is); `operator_email` gets what operators must look at."""
 
     host: str
     port: int
     login: str | None
     password: str | None = field(repr=False)
     from_email: str
+    operator_email: str
     use_ssl: bool
     use_starttls: bool
     timeout_s: float = 30.0
@@ -220,12 +221,14 @@ class Settings:
         fields = self._connection("smtp_default", "host、port、extra（from_email，必要时 disable_ssl、disable_tls）")
         use_ssl = not _truthy(fields.extra.get("disable_ssl"))
         use_starttls = not use_ssl and not _truthy(fields.extra.get("disable_tls"))
+        from_email = _required("smtp_default", "extra.from_email", fields.extra.get("from_email"))
         return MailServer(
             host=_required("smtp_default", "host", fields.host),
             port=fields.port or (465 if use_ssl else 587 if use_starttls else 25),
             login=fields.login or None,
             password=fields.password or None,
-            from_email=_required("smtp_default", "extra.from_email", fields.extra.get("from_email")),
+            from_email=from_email,
+            operator_email=fields.extra.get("operator_email") or from_email,
             use_ssl=use_ssl,
             use_starttls=use_starttls,
             timeout_s=float(fields.extra.get("timeout", 30)),

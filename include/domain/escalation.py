@@ -1,0 +1,282 @@
+"""Stalls (停滞) and the ladder (升级阶梯) on which they climb: when a breach begins, and which rung it has reached.
+
+Source: handbook section 8; all figures are the project's own and come from policy.csv. Nothing here reads a clock:
+today comes in as the number of working days since the due day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from include.domain.calendar import WorkingCalendar
+from include.domain.case import PATH, RANK, TERMINAL
+from include.domain.quarter import Quarter
+from include.domain.routing import AUTHORITIES, LEVELS, Authority, Level, Network, Place
+from include.reference import Policy
+
+NO_CONTACT = "R17"
+BEFORE_DRAWN = frozenset(PATH[: RANK["drawn"]])
+APPROVED_OR_BEYOND = frozenset(PATH[RANK["credit_approved"] :])
+REACHED = frozenset(PATH[RANK["contacted"] :])
+
+
+# --- The ladder ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step of the ladder: from so many working days overdue, these authorities at this level are told."""
+
+    step: int
+    overdue_working_days: int
+    level: Level
+    authorities: tuple[Authority, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that is due now: mailed if it is the highest, else superseded by it."""
+
+    step: int
+    mailed: bool
+
+
+def ladder(policy: Policy) -> tuple[Rung, ...]:
+    """The four rungs, lowest first."""
+    told: tuple[tuple[Level, tuple[Authority, ...]], ...] = (
+        ("city", AUTHORITIES),
+        ("province", ("PBOC",)),
+        ("province", AUTHORITIES),
+        ("nation", AUTHORITIES),
+    )
+    return tuple(
+        Rung(step, policy.integer(f"ladder_step{step}_working_days"), level, authorities)
+        for step, (level, authorities) in enumerate(told, start=1)
+    )
+
+
+def due_steps(overdue_working_days: int, sent: Collection[int], policy: Policy) -> list[Step]:
+    """The steps newly due for a breach, lowest first; `sent` are those already recorded, mailed or superseded.
+
+    Only the highest is mailed. So an outage of any length brings one mail, and a breach brings each step at most once,
+    whatever the days on which it is looked at.
+    """
+    reached = [rung.step for rung in ladder(policy) if overdue_working_days >= rung.overdue_working_days]
+    due = [step for step in reached if step not in sent]
+    highest = max(reached, default=0)
+    return [Step(step, mailed=step == highest) for step in due]
+
+
+def next_rung(step: int, policy: Policy) -> Rung | None:
+    """The rung above `step`; None at the top."""
+    return next((rung for rung in ladder(policy) if rung.step == step + 1), None)
+
+
+# --- Breaches --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A rule broken by a case, or by a need as a whole (`institution_code` empty), until it is put right.
+
+    `breach` says which limit and which time round, so that late feedback does not make a second one of it. `since` is
+    the day from which the subject has stood still; `due_on` the day until which it should have moved.
+    """
+
+    need_id: str
+    institution_code: str
+    rule_id: str
+    breach: str
+    since: date
+    due_on: date
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFacts:
+    """What the stall rules look at in a case; `drawn` in 万元, days are local dates."""
+
+    need_id: str
+    institution_code: str
+    intended: bool
+    state: str
+    state_since: date
+    last_activity_on: date
+    paused: bool
+    drawn: Decimal
+    reopened: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A feedback event as S05 sees it: did the institution reach the enterprise, or fail to (R17)? Asia/Shanghai."""
+
+    occurred_at: datetime
+    type: str
+    reason_code: str | None
+
+
+def limit_overdue(
+    need_id: str, institution_code: str, *, limit: tuple[str, str], day0: date, due_on: date, provisional: bool
+) -> Breach:
+    """S01: a limit between two states of the case path has run out; the due day is the clock's."""
+    return Breach(
+        need_id=need_id,
+        institution_code=institution_code,
+        rule_id="S01",
+        breach=f"{limit[0]}-{limit[1]}@{day0}",
+        since=day0,
+        due_on=due_on,
+        provisional=provisional,
+    )
+
+
+def idle(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach | None:
+    """S02: the day on which an unpaused case before its first draw has been silent for idle_working_days."""
+    if case.paused or case.state not in BEFORE_DRAWN:
+        return None
+    due = calendar.add_working_days(case.last_activity_on, policy.integer("idle_working_days"))
+    return Breach(
+        need_id=case.need_id,
+        institution_code=case.institution_code,
+        rule_id="S02",
+        breach=f"idle@{case.last_activity_on}",
+        since=case.last_activity_on,
+        due_on=due.day,
+        provisional=due.provisional,
+    )
+
+
+def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
+    """S03: so many institutions declined or closed without money, and none approved, over all cases of a need.
+
+    True on the day of the refusal that filled the number: declined_needed, or all intended ones if they are fewer.
+    """
+    if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
+        return None
+    intended = sum(case.intended for case in cases)
+    needed = min(policy.integer("declined_needed"), intended) if intended else policy.integer("declined_needed")
+    refusals = sorted(case.state_since for case in cases if case.state in TERMINAL)
+    if len(refusals) < needed:
+        return None
+    came_true = refusals[needed - 1]
+    return Breach(
+        need_id=cases[0].need_id,
+        institution_code="",
+        rule_id="S03",
+        breach=f"turned-down#{sum(case.reopened for case in cases) + 1}",
+        since=came_true,
+        due_on=came_true,
+    )
+
+
+def unreachable(need_id: str, events: Iterable[Contact], policy: Policy) -> Breach | None:
+    """S05: contact_failures events with R17 for a need, all institutions together, and nobody reached it afterwards."""
+    ordered = sorted(events, key=lambda event: event.occurred_at)
+    failures = [event for event in ordered if event.reason_code == NO_CONTACT]
+    needed = policy.integer("contact_failures")
+    if len(failures) < needed:
+        return None
+    filled_at = failures[needed - 1].occurred_at
+    if any(event.type in REACHED and event.occurred_at > filled_at for event in ordered):
+        return None
+    return Breach(
+        need_id=need_id,
+        institution_code="",
+        rule_id="S05",
+        breach="no-contact#1",
+        since=failures[0].occurred_at.date(),
+        due_on=filled_at.date(),
+    )
+
+
+def unclaimed(need_id: str, pushed_on: date, calendar: WorkingCalendar, policy: Policy) -> Breach:
+    """S06: for a pushed need without any event, the day on which unclaimed_working_days are over."""
+    due = calendar.add_working_days(pushed_on, policy.integer("unclaimed_working_days"))
+    return Breach(
+        need_id=need_id,
+        institution_code="",
+        rule_id="S06",
+        breach=f"unclaimed@{pushed_on}",
+        since=pushed_on,
+        due_on=due.day,
+        provisional=due.provisional,
+    )
+
+
+def return_unanswered(need_id: str, revision: int, returned_on: date, respond_by: date) -> Breach:
+    """S07: a return without a newer revision by its respond_by; for the department."""
+    return Breach(
+        need_id=need_id,
+        institution_code="",
+        rule_id="S07",
+        breach=f"return@r{revision}",
+        since=returned_on,
+        due_on=respond_by,
+    )
+
+
+def push_unanswered(need_id: str, revision: int, queued_on: date, calendar: WorkingCalendar, policy: Policy) -> Breach:
+    """S04: a queued push without a final result for push_unanswered_working_days; for the operator."""
+    due = calendar.add_working_days(queued_on, policy.integer("push_unanswered_working_days"))
+    return Breach(
+        need_id=need_id,
+        institution_code="",
+        rule_id="S04",
+        breach=f"push@r{revision}",
+        since=queued_on,
+        due_on=due.day,
+        provisional=due.provisional,
+    )
+
+
+def hold_undecided(need_id: str, revision: int, held_on: date, calendar: WorkingCalendar, policy: Policy) -> Breach:
+    """S08: a held revision that nobody decided on for hold_decision_working_days; for the operator."""
+    due = calendar.add_working_days(held_on, policy.integer("hold_decision_working_days"))
+    return Breach(
+        need_id=need_id,
+        institution_code="",
+        rule_id="S08",
+        breach=f"hold@r{revision}",
+        since=held_on,
+        due_on=due.day,
+        provisional=due.provisional,
+    )
+
+
+def expired(quarter: Quarter, today: date, policy: Policy) -> bool:
+    """Whether a need of `quarter` without an approval is past need_validity_quarters, and so no longer pursued."""
+    last = quarter
+    for _ in range(policy.integer("need_validity_quarters")):
+        last = last.next()
+    return today > last.last_day
+
+
+# --- Obstructions ----------------------------------------------------------------------------------------------------
+
+
+def obstruction_opened(
+    need_id: str, institution_code: str, obstruction_id: str, opened_on: date, calendar: WorkingCalendar, policy: Policy
+) -> Breach:
+    """An open obstruction (融资梗阻): told at once, to be acknowledged within obstruction_ack_working_days."""
+    due = calendar.add_working_days(opened_on, policy.integer("obstruction_ack_working_days"))
+    return Breach(
+        need_id=need_id,
+        institution_code=institution_code,
+        rule_id="OBSTRUCTION",
+        breach=f"{obstruction_id}@{opened_on}",
+        since=opened_on,
+        due_on=due.day,
+        provisional=due.provisional,
+    )
+
+
+def start_level(network: Network, place: Place, *, is_major: bool, policy: Policy) -> Level:
+    """Where an obstruction starts: the city if anybody coordinates there, else the province; major needs by policy."""
+    if is_major:
+        return next(level for level in LEVELS if level == policy.text("major_start_level"))
+    in_city = any(network.holder(authority, "city", place) for authority in AUTHORITIES)
+    return "city" if in_city else "province"

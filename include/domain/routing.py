@@ -1,0 +1,104 @@
+"""Who is accountable (协调人): by authority, level and region, one level up where nobody is on duty.
+
+Source: handbook section 1. MIIT and the PBoC own every level jointly (工业和信息化主管部门, 人民银行).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Authority = Literal["MIIT", "PBOC"]
+Level = Literal["city", "province", "nation"]
+
+AUTHORITIES: tuple[Authority, ...] = ("MIIT", "PBOC")
+LEVELS: tuple[Level, ...] = ("city", "province", "nation")
+NATION = "000000"
+
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinator:
+    """A coordinator as listed by the green platform; `role` is a post, never a person."""
+
+    coordinator_id: str
+    authority: Authority
+    level: Level
+    region_code: str
+    role: str
+    email: str
+    on_duty: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Post:
+    """A place in the network of coordinators that should be filled."""
+
+    authority: Authority
+    level: Level
+    region_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a need belongs: `city_code` as filed, `branch_region` that of the PBoC branch; None where unknown."""
+
+    city_code: str | None
+    department_code: str
+    branch_region: str | None
+
+    def region(self, authority: Authority, level: Level) -> str | None:
+        """The region whose coordinator answers: XPCC (660000) has its own at MIIT and shares 650000 at the PBoC."""
+        if level == "nation":
+            return NATION
+        if level == "city":
+            return self.city_code
+        return self.department_code if authority == "MIIT" else self.branch_region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who answers for a level, and which posts below them turned out to be vacant.
+
+    `coordinator` is None if nobody is on duty up to the nation. `vacant` runs from the level asked for upwards.
+    """
+
+    coordinator: Coordinator | None
+    asked_level: Level
+    vacant: tuple[Post, ...]
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is one plain e-mail address; anything else must never be written into a header."""
+    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
+
+
+class Network:
+    """The coordinators of one day, ready to be asked; of several at one post the first on duty counts.
+
+    One without a usable address cannot be told anything, and counts as not on duty.
+    """
+
+    def __init__(self, coordinators: Iterable[Coordinator]) -> None:
+        self._on_duty: dict[Post, Coordinator] = {}
+        for one in coordinators:
+            if one.on_duty and is_address(one.email):
+                self._on_duty.setdefault(Post(one.authority, one.level, one.region_code), one)
+
+    def holder(self, authority: Authority, level: Level, place: Place) -> Coordinator | None:
+        """Who is on duty at exactly this level, if anybody."""
+        region = place.region(authority, level)
+        return None if region is None else self._on_duty.get(Post(authority, level, region))
+
+    def accountable(self, authority: Authority, level: Level, place: Place) -> Assignment:
+        """Who answers at `level`, or at the next level up where that post is vacant."""
+        vacant: list[Post] = []
+        for asked in LEVELS[LEVELS.index(level) :]:
+            if (found := self.holder(authority, asked, place)) is not None:
+                return Assignment(coordinator=found, asked_level=level, vacant=tuple(vacant))
+            if (region := place.region(authority, asked)) is not None:
+                vacant.append(Post(authority, asked, region))
+        return Assignment(coordinator=None, asked_level=level, vacant=tuple(vacant))

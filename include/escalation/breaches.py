@@ -1,0 +1,300 @@
+"""What is open (未办结): every breach and obstruction of live needs, read in sets and judged by the pure rules.
+
+Withdrawn and expired needs, paused and terminal cases are left out (handbook section 8: no ladder for them).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.business_time import SHANGHAI
+from include.domain import escalation as stalls
+from include.domain.calendar import WorkingCalendar
+from include.domain.escalation import Breach, CaseFacts, Contact
+from include.domain.quarter import Quarter
+from include.domain.routing import Place
+from include.mail import public_name
+from include.reference import Policy, branches, departments
+
+BreachKey = tuple[str, str, str, str]
+"""need_id, institution_code ("" for a need as a whole), rule_id, breach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a mail and the routing need to know of a need; `company` as a mail may show it."""
+
+    need_id: str
+    company: str
+    is_major: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenItem:
+    """A breach or obstruction that is open today, overdue by so many working days (0: not yet)."""
+
+    breach: Breach
+    need: Need
+    state: str
+    overdue: int
+    reason_code: str | None
+
+    @property
+    def key(self) -> BreachKey:
+        """What makes it this breach and no other."""
+        return (self.breach.need_id, self.breach.institution_code, self.breach.rule_id, self.breach.breach)
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The case, or the need as a whole."""
+        return (self.breach.need_id, self.breach.institution_code)
+
+
+_NEEDS = """
+    with pushed as (
+        select need_id, min(settled_at) as pushed_at, max(revision) as revision
+        from delivery where action = 'push' and state = 'delivered' group by need_id
+    ), live as (
+        select distinct on (v.need_id) v.need_id, v.quarter, v.is_major, v.enterprise_name, v.uscc, v.city_code,
+               v.department_code, v.branch_code, pushed.pushed_at
+        from need_version v left join pushed on pushed.need_id = v.need_id
+        where not exists (select from withdrawal_notice w where w.need_id = v.need_id)
+        order by v.need_id, (v.revision = pushed.revision) desc nulls last, v.revision desc
+    )
+"""
+
+_CLOCKS = sa.text(
+    _NEEDS
+    + """
+    select live.*, c.institution_code, c.from_type, c.to_type, c.day0, c.due_on, c.provisional, m.state
+    from case_clock c join matching_case m using (need_id, institution_code) join live using (need_id)
+    where c.stopped_on is null and not c.paused and c.due_on < :today
+      and not m.paused and m.state not in ('declined', 'closed')
+    """
+)
+
+_CASES = sa.text(
+    _NEEDS
+    + """
+    select live.*, m.institution_code, m.intended, m.state, m.state_since, m.opened_on, m.last_event_at, m.paused,
+           m.drawn, m.reopened
+    from matching_case m join live using (need_id)
+    where m.need_id in (select need_id from matching_case where state in ('declined', 'closed'))
+       or (not m.paused and m.state not in ('drawn', 'post_loan')
+           and coalesce((m.last_event_at at time zone 'Asia/Shanghai')::date, m.opened_on) < :idle_before)
+    """
+)
+
+_NO_CONTACT = sa.text(
+    _NEEDS
+    + """
+    select live.*, e.occurred_at, e.type, e.reason_code
+    from feedback_event e join live using (need_id)
+    where e.need_id in (
+        select need_id from feedback_event where reason_code = :code group by need_id having count(*) >= :failures
+    )
+    """
+)
+
+_UNCLAIMED = sa.text(
+    _NEEDS
+    + """
+    select live.* from live
+    where live.pushed_at is not null
+      and not exists (select from feedback_event e where e.need_id = live.need_id)
+    """
+)
+
+_OBSTRUCTIONS = sa.text(
+    _NEEDS
+    + """
+    select live.*, m.institution_code, m.state, m.open_obstructions
+    from matching_case m join live using (need_id)
+    where m.open_obstructions <> '[]'::jsonb and m.state <> 'closed'
+    """
+)
+
+_RETURNS = sa.text(
+    _NEEDS
+    + """
+    select live.*, r.revision, r.body, r.created_at
+    from delivery r join live using (need_id)
+    where r.action = 'return' and r.state not in ('held', 'superseded')
+      and r.revision = (select max(revision) from need_version n where n.need_id = r.need_id)
+    """
+)
+
+_APPROVED = sa.text(
+    "select distinct need_id from matching_case"
+    " where furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')"
+)
+
+
+def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> list[OpenItem]:
+    """Everything that climbs the ladder (S01, S02, S03, S05, S06), obstructions, and returns for departments (S07)."""
+    approved = set(connection.execute(_APPROVED).scalars())
+    return [
+        OpenItem(
+            breach=breach,
+            need=_need(row),
+            state=row["state"] if breach.institution_code else "",
+            overdue=calendar.working_days_after(breach.due_on, today),
+            reason_code=reason_code,
+        )
+        for breach, row, reason_code in _found(connection, today, calendar, policy)
+        if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), today, policy)
+    ]
+
+
+_Found = tuple[Breach, sa.RowMapping, str | None]
+
+
+def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> Iterator[_Found]:
+    for row in connection.execute(_CLOCKS, {"today": today}).mappings():
+        yield _limit_overdue(row), row, None
+    yield from _stalled_cases(connection, today, calendar, policy)
+    failures = {"code": stalls.NO_CONTACT, "failures": policy.integer("contact_failures")}
+    for need_id, rows in _by_need(connection.execute(_NO_CONTACT, failures).mappings()).items():
+        events = [Contact(row["occurred_at"].astimezone(SHANGHAI), row["type"], row["reason_code"]) for row in rows]
+        if (breach := stalls.unreachable(need_id, events, policy)) is not None:
+            yield breach, rows[0], None
+    for row in connection.execute(_UNCLAIMED).mappings():
+        yield stalls.unclaimed(row["need_id"], _local_day(row["pushed_at"]), calendar, policy), row, None
+    for row in connection.execute(_RETURNS).mappings():
+        respond_by = date.fromisoformat(json.loads(row["body"])["respond_by"])
+        returned_on = _local_day(row["created_at"])
+        yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, respond_by), row, None
+    for row in connection.execute(_OBSTRUCTIONS).mappings():
+        for obstruction in row["open_obstructions"]:
+            yield _obstruction(row, obstruction, calendar, policy), row, obstruction["reason_code"]
+
+
+def _limit_overdue(row: sa.RowMapping) -> Breach:
+    return stalls.limit_overdue(
+        row["need_id"],
+        row["institution_code"],
+        limit=(row["from_type"], row["to_type"]),
+        day0=row["day0"],
+        due_on=row["due_on"],
+        provisional=row["provisional"],
+    )
+
+
+def _stalled_cases(
+    connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy
+) -> Iterator[_Found]:
+    idle_before = calendar.add_working_days(today, -policy.integer("idle_working_days")).day
+    for rows in _by_need(connection.execute(_CASES, {"idle_before": idle_before}).mappings()).values():
+        cases = [_case_facts(row) for row in rows]
+        for case, row in zip(cases, rows, strict=True):
+            if (breach := stalls.idle(case, calendar, policy)) is not None:
+                yield breach, row, None
+        # Only a need with a refusal is read with all its cases; without one the rule cannot hold anyway.
+        if (breach := stalls.turned_down(cases, policy)) is not None:
+            yield breach, rows[0], None
+
+
+def _obstruction(
+    row: sa.RowMapping, obstruction: Mapping[str, Any], calendar: WorkingCalendar, policy: Policy
+) -> Breach:
+    return stalls.obstruction_opened(
+        row["need_id"],
+        row["institution_code"],
+        obstruction["obstruction_id"],
+        date.fromisoformat(obstruction["opened_on"]),
+        calendar,
+        policy,
+    )
+
+
+def _case_facts(row: sa.RowMapping) -> CaseFacts:
+    return CaseFacts(
+        need_id=row["need_id"],
+        institution_code=row["institution_code"],
+        intended=row["intended"],
+        state=row["state"],
+        state_since=row["state_since"],
+        last_activity_on=_local_day(row["last_event_at"]) if row["last_event_at"] else row["opened_on"],
+        paused=row["paused"],
+        drawn=row["drawn"],
+        reopened=row["reopened"],
+    )
+
+
+def _need(row: sa.RowMapping) -> Need:
+    department = departments().get(row["department_code"])
+    branch = branches().get(row["branch_code"] or (department.branch_code if department else ""))
+    return Need(
+        need_id=row["need_id"],
+        company=public_name(row["enterprise_name"], row["uscc"]),
+        is_major=row["is_major"],
+        place=Place(
+            city_code=row["city_code"],
+            department_code=row["department_code"],
+            branch_region=branch.region_code if branch else None,
+        ),
+    )
+
+
+def _by_need(rows: Iterable[sa.RowMapping]) -> dict[str, list[sa.RowMapping]]:
+    found: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
+    for row in rows:
+        found[row["need_id"]].append(row)
+    return found
+
+
+def _local_day(moment: datetime) -> date:
+    return moment.astimezone(SHANGHAI).date()
+
+
+# --- What the operator has to look at --------------------------------------------------------------------------------
+
+_UNANSWERED_PUSHES = sa.text(
+    """
+    select need_id, revision, created_at as since from delivery
+    where action = 'push' and state in ('pending', 'unknown') and created_at < :today
+    """
+)
+
+_UNDECIDED_HOLDS = sa.text(
+    """
+    select judged.need_id, judged.revision, judged.since
+    from (
+        select distinct on (need_id) need_id, revision, verdict,
+               min(judged_at) filter (where verdict = 'held') over (partition by need_id, revision) as since
+        from judgement where need_id is not null
+        order by need_id, revision desc, judgement_id desc
+    ) judged
+    where judged.verdict = 'held' and judged.since < :today
+      and not exists (
+          select from delivery d
+          where d.need_id = judged.need_id and d.revision = judged.revision and d.action in ('push', 'return')
+      )
+      and not exists (select from withdrawal_notice w where w.need_id = judged.need_id)
+    """
+)
+
+
+def operator_breaches(
+    connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy
+) -> list[tuple[Breach, int]]:
+    """Pushes without a result (S04) and holds without a decision (S08), overdue by so many working days."""
+    start = {"today": datetime.combine(today, time(), SHANGHAI)}
+    found = [
+        stalls.push_unanswered(row.need_id, row.revision, _local_day(row.since), calendar, policy)
+        for row in connection.execute(_UNANSWERED_PUSHES, start)
+    ]
+    found += [
+        stalls.hold_undecided(row.need_id, row.revision, _local_day(row.since), calendar, policy)
+        for row in connection.execute(_UNDECIDED_HOLDS, start)
+    ]
+    counted = [(breach, calendar.working_days_after(breach.due_on, today)) for breach in found]
+    return sorted((one for one in counted if one[1] > 0), key=lambda one: (-one[1], one[0].need_id, one[0].rule_id))

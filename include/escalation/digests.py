@@ -1,0 +1,192 @@
+"""The mails of one run: for each coordinator a digest (日报), and an urgent mail (加急) for what cannot wait."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date
+
+from include import mail
+from include.domain import escalation as stalls
+from include.domain.calendar import WorkingCalendar
+from include.domain.routing import Assignment, Coordinator
+from include.escalation.breaches import BreachKey, OpenItem
+from include.reference import Policy, institutions
+from include.store.outbox import NewDelivery
+
+DETAILED = 20
+"""Subjects told in full in one mail."""
+LISTED = 180
+"""Subjects that follow with one entry each. Beyond, only counts by institution: mail clients cut what is longer."""
+STILL_OPEN = 10
+"""Of what was told before and is still open, so many are listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueStep:
+    """A step of an open item that is due now, and who answers for it; a superseded step tells nobody."""
+
+    item: OpenItem
+    step: int
+    mailed: bool
+    urgent: bool
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def recipients(self) -> list[Coordinator]:
+        """Who is to be told."""
+        if not self.mailed:
+            return []
+        return [one.coordinator for one in self.assignments if one.coordinator is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestMail:
+    """A mail to queue, and the steps that it tells."""
+
+    coordinator_id: str
+    urgent: bool
+    steps: tuple[DueStep, ...]
+    delivery: NewDelivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailer:
+    """Writes the mails of one day. `told_before`: coordinator id → open items told on an earlier day."""
+
+    today: date
+    calendar: WorkingCalendar
+    policy: Policy
+    told_before: Mapping[str, Sequence[OpenItem]]
+
+    def mails(self, raised: Iterable[DueStep]) -> list[DigestMail]:
+        """One mail for each coordinator and urgency."""
+        steps: defaultdict[tuple[str, bool], list[DueStep]] = defaultdict(list)
+        coordinators: dict[str, Coordinator] = {}
+        told_now: defaultdict[str, set[BreachKey]] = defaultdict(set)
+        for one in raised:
+            for recipient in one.recipients:
+                coordinators[recipient.coordinator_id] = recipient
+                told_now[recipient.coordinator_id].add(one.item.key)
+                steps[recipient.coordinator_id, one.urgent].append(one)
+        return [
+            self._mail(coordinators[coordinator_id], tuple(found), told_now[coordinator_id], urgent=urgent)
+            for (coordinator_id, urgent), found in sorted(steps.items(), key=lambda entry: entry[0])
+        ]
+
+    def _mail(
+        self, recipient: Coordinator, steps: tuple[DueStep, ...], told_now: Set[BreachKey], *, urgent: bool
+    ) -> DigestMail:
+        subjects = self._subjects(steps, recipient)
+        still_open = [] if urgent else self._still_open(recipient, told_now)
+        shown_open = still_open[:STILL_OPEN]
+        body = mail.compose(
+            "digest",
+            to=[recipient.email],
+            subject=_subject_line(subjects, urgent=urgent),
+            list_id="escalation",
+            today=self.today,
+            recipient=mail.post_label(recipient.authority, recipient.level, recipient.region_code),
+            urgent=urgent,
+            total=len(subjects),
+            detailed=subjects[:DETAILED],
+            brief=subjects[DETAILED : DETAILED + LISTED],
+            rest=Counter(subject.institution for subject in subjects[DETAILED + LISTED :]).most_common(),
+            still_open=shown_open,
+            still_open_total=len(still_open),
+            any_provisional=any(
+                r.provisional for s in (*subjects[: DETAILED + LISTED], *shown_open) for r in s.reasons
+            ),
+        )
+        key = digest_key(recipient.coordinator_id, self.today)
+        if urgent:
+            key = f"urgent:{recipient.coordinator_id}:{self.today}:{_digest_of(steps)}"
+        return DigestMail(
+            coordinator_id=recipient.coordinator_id,
+            urgent=urgent,
+            steps=steps,
+            delivery=NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body),
+        )
+
+    def _still_open(self, recipient: Coordinator, told_now: Set[BreachKey]) -> list[mail.Subject]:
+        """Told to `recipient` before, open still, and not told again today."""
+        before = [item for item in self.told_before.get(recipient.coordinator_id, ()) if item.key not in told_now]
+        return self._subjects([_told(item) for item in before], recipient)
+
+    def _subjects(self, steps: Iterable[DueStep], recipient: Coordinator) -> list[mail.Subject]:
+        grouped: defaultdict[tuple[str, str], list[DueStep]] = defaultdict(list)
+        for one in steps:
+            grouped[one.item.subject].append(one)
+        found = [self._subject(group, recipient) for group in grouped.values()]
+        return sorted(found, key=lambda s: (-s.overdue_working_days, not s.is_major, s.need_id, s.institution))
+
+    def _subject(self, steps: Sequence[DueStep], recipient: Coordinator) -> mail.Subject:
+        item = steps[0].item
+        institution = institutions().get(item.breach.institution_code)
+        ordered = sorted(steps, key=lambda one: (-one.item.overdue, one.item.key))
+        return mail.Subject(
+            need_id=item.need.need_id,
+            company=item.need.company,
+            institution=institution.name if institution else item.breach.institution_code,
+            state=mail.state_label(item.state) if item.state else "",
+            is_major=item.need.is_major,
+            reasons=tuple(self._reason(one, recipient) for one in ordered),
+        )
+
+    def _reason(self, one: DueStep, recipient: Coordinator) -> mail.Reason:
+        breach = one.item.breach
+        act_by, climbs_to = self._what_comes_next(one)
+        return mail.Reason(
+            title=mail.why(breach.rule_id, breach.breach, one.item.reason_code),
+            since=breach.since,
+            due_label=mail.due_label(breach.rule_id),
+            due_on=breach.due_on,
+            provisional=breach.provisional,
+            overdue_working_days=one.item.overdue,
+            asked=mail.asked(breach.rule_id, one.item.reason_code),
+            act_by=act_by,
+            climbs_to=climbs_to,
+            note=_vacancy_note(one, recipient),
+        )
+
+    def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
+        """The day on which the item climbs further, and to whom; the due day itself while it is not yet over."""
+        breach = one.item.breach
+        if breach.rule_id == "OBSTRUCTION":
+            return (breach.due_on if breach.due_on > self.today else None), ""
+        above = stalls.next_rung(one.step, self.policy)
+        if breach.rule_id == "S07" or above is None:
+            return None, ""
+        return self.calendar.add_working_days(breach.due_on, above.overdue_working_days).day, mail.rung_label(above)
+
+
+def digest_key(coordinator_id: str, day: date) -> str:
+    """The idempotency key of a coordinator's only digest of `day`."""
+    return f"digest:{coordinator_id}:{day}"
+
+
+def _told(item: OpenItem) -> DueStep:
+    return DueStep(item=item, step=0, mailed=True, urgent=False, assignments=())
+
+
+def _subject_line(subjects: Sequence[mail.Subject], *, urgent: bool) -> str:
+    longest = max(subject.overdue_working_days for subject in subjects)
+    overdue = f"，最长逾期{longest}个工作日" if longest else ""
+    if urgent:
+        return f"加急：{len(subjects)}项融资对接需协调{overdue}"
+    return f"融资对接提醒：{len(subjects)}项需协调{overdue}"
+
+
+def _vacancy_note(one: DueStep, recipient: Coordinator) -> str:
+    for assignment in one.assignments:
+        if assignment.coordinator == recipient and assignment.vacant:
+            return f"{mail.level_label(assignment.asked_level)}暂无在岗协调人，转由您协调。"
+    return ""
+
+
+def _digest_of(steps: Iterable[DueStep]) -> str:
+    """The same steps give the same key, so that a repeated decision cannot send a second mail."""
+    told: list[tuple[BreachKey, int]] = sorted((one.item.key, one.step) for one in steps)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]

@@ -1,0 +1,273 @@
+"""Decides which steps are due, records them and queues their mails: one transaction, kept apart by an advisory lock.
+
+A coordinator gets at most one digest a working day, and beside it an urgent mail for what cannot wait (nation level,
+major needs). What would need a second digest on the same day waits for the next working day.
+
+Source: handbook section 8 (stall rules, ladder), section 1 (who is accountable). All figures are in policy.csv.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from include import mail
+from include.business_time import SHANGHAI
+from include.domain import escalation as stalls
+from include.domain.calendar import WorkingCalendar
+from include.domain.escalation import Breach
+from include.domain.routing import AUTHORITIES, LEVELS, Network, Post
+from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
+from include.escalation.digests import DigestMail, DueStep, Mailer, digest_key
+from include.reference import Policy
+from include.store.coordinators import network
+from include.store.outbox import NewDelivery, enqueue
+from include.store.tables import case_clock, delivery, escalation_step
+
+_LOCK = 4902031
+_OPERATOR_ITEMS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationSummary:
+    """What a run did: breaches overdue today, steps told, digests and urgent mails queued, vacant posts met."""
+
+    overdue: int
+    steps_raised: int
+    digests: int
+    urgent_mails: int
+    vacancies: int
+
+
+def escalate(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy) -> EscalationSummary:
+    """Raise every breach that has reached a new rung today, and queue the mails that tell it.
+
+    On a day off nothing happens (policy mail_on_working_days_only); the next working day catches up, with the highest
+    step only. A second run on the same day adds nothing that is not new.
+    """
+    today = now.astimezone(SHANGHAI).date()
+    if not _mails_go_out(today, calendar, policy):
+        return EscalationSummary(0, 0, 0, 0, 0)
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        items = open_items(connection, today, calendar, policy)
+        taken = _steps_taken(connection, items)
+        due = _due_steps(items, taken, network(connection), policy)
+        raised = _without_second_digest(connection, due, today)
+        mailer = Mailer(today=today, calendar=calendar, policy=policy, told_before=_told_before(items, taken))
+        mails = mailer.mails(raised)
+        _record(connection, raised, mails, now)
+        enqueue(connection, [one.delivery for one in mails], now)
+    return EscalationSummary(
+        overdue=sum(item.overdue > 0 for item in items),
+        steps_raised=sum(one.mailed for one in raised),
+        digests=sum(not one.urgent for one in mails),
+        urgent_mails=sum(one.urgent for one in mails),
+        vacancies=len(_vacant_posts(due)),
+    )
+
+
+def operator_notice(
+    engine: sa.Engine, *, recipient: str, now: datetime, calendar: WorkingCalendar, policy: Policy
+) -> bool:
+    """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
+
+    It names pushes without a result (S04), holds without a decision (S08), vacant posts that open items would need, and
+    due days that rest on an unpublished calendar.
+    """
+    today = now.astimezone(SHANGHAI).date()
+    if not _mails_go_out(today, calendar, policy):
+        return False
+    with engine.begin() as connection:
+        breaches = operator_breaches(connection, today, calendar, policy)
+        items = open_items(connection, today, calendar, policy)
+        vacancies = _vacant_posts(_due_steps(items, {}, network(connection), policy))
+        clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
+        if not (breaches or vacancies or clocks):
+            return False
+        pushes, holds = ([one for one in breaches if one[0].rule_id == rule] for rule in ("S04", "S08"))
+        body = mail.compose(
+            "operator",
+            to=[recipient],
+            subject=f"运维提示：{len(pushes)}项推送无结果，{len(holds)}项挂起未决定，{len(vacancies)}个岗位空缺",
+            list_id="operator",
+            today=today,
+            pushes=_operator_items(pushes),
+            pushes_total=len(pushes),
+            holds=_operator_items(holds),
+            holds_total=len(holds),
+            vacancies=sorted(vacancies, key=_importance)[:_OPERATOR_ITEMS],
+            vacancies_total=len(vacancies),
+            provisional_total=clocks,
+            provisional_from=first,
+        )
+        key = f"operator:{recipient}:{today}"
+        notice = NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body)
+        return enqueue(connection, [notice], now) == 1
+
+
+_PROVISIONAL_CLOCKS = sa.select(sa.func.count(), sa.func.min(case_clock.c.due_on)).where(
+    case_clock.c.provisional, case_clock.c.stopped_on.is_(None)
+)
+
+
+def _mails_go_out(today: date, calendar: WorkingCalendar, policy: Policy) -> bool:
+    return not policy.flag("mail_on_working_days_only") or calendar.is_working_day(today)
+
+
+# --- Which steps are due ---------------------------------------------------------------------------------------------
+
+
+def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[BreachKey, dict[int, set[str]]]:
+    """Open item → step → the coordinators who were told; none for a superseded step."""
+    found: defaultdict[BreachKey, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    step = escalation_step.c
+    rows = connection.execute(
+        sa.select(step.need_id, step.institution_code, step.rule_id, step.breach, step.step, step.coordinator_id).where(
+            step.need_id == sa.any_(sa.literal([item.need.need_id for item in items], sa.ARRAY(sa.Text)))
+        )
+    )
+    for row in rows:
+        found[row.need_id, row.institution_code, row.rule_id, row.breach][row.step] |= {row.coordinator_id} - {""}
+    return {key: dict(steps) for key, steps in found.items()}
+
+
+def _due_steps(
+    items: Iterable[OpenItem],
+    taken: Mapping[BreachKey, Mapping[int, set[str]]],
+    coordinators: Network,
+    policy: Policy,
+) -> list[DueStep]:
+    found: list[DueStep] = []
+    for item in items:
+        found += _due_for(item, taken.get(item.key, {}), coordinators, policy)
+    return found
+
+
+def _due_for(item: OpenItem, taken: Mapping[int, set[str]], coordinators: Network, policy: Policy) -> list[DueStep]:
+    place, major = item.need.place, item.need.is_major
+    if item.breach.rule_id == "OBSTRUCTION":
+        if taken:
+            return []
+        level = stalls.start_level(coordinators, place, is_major=major, policy=policy)
+        told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
+        return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
+    if item.breach.rule_id == "S07":
+        if taken or item.overdue == 0:
+            return []
+        # The MIIT coordinator of the department's region stands for the department's mailbox.
+        return [
+            DueStep(
+                item=item,
+                step=1,
+                mailed=True,
+                urgent=False,
+                assignments=(coordinators.accountable("MIIT", "province", place),),
+            )
+        ]
+    rungs = {rung.step: rung for rung in stalls.ladder(policy)}
+    return [
+        DueStep(
+            item=item,
+            step=one.step,
+            mailed=one.mailed,
+            urgent=one.mailed and (major or rungs[one.step].level == "nation"),
+            assignments=tuple(
+                coordinators.accountable(authority, rungs[one.step].level, place)
+                for authority in rungs[one.step].authorities
+            ),
+        )
+        for one in stalls.due_steps(item.overdue, taken.keys(), policy)
+    ]
+
+
+def _without_second_digest(connection: sa.Connection, due: Sequence[DueStep], today: date) -> list[DueStep]:
+    """What can be told now: somebody is there to be told, and none of them has had the digest of today yet.
+
+    Superseded steps go with the step above them.
+    """
+    recipients = {recipient.coordinator_id for one in due for recipient in one.recipients}
+    key_of = {digest_key(coordinator_id, today): coordinator_id for coordinator_id in recipients}
+    keys = connection.execute(
+        sa.select(delivery.c.idempotency_key).where(
+            delivery.c.idempotency_key == sa.any_(sa.literal(list(key_of), sa.ARRAY(sa.Text)))
+        )
+    ).scalars()
+    had_digest = {key_of[key] for key in keys}
+    waiting = {
+        one.item.key
+        for one in due
+        if one.mailed
+        and (
+            not one.recipients
+            or (not one.urgent and any(recipient.coordinator_id in had_digest for recipient in one.recipients))
+        )
+    }
+    return [one for one in due if one.item.key not in waiting]
+
+
+def _vacant_posts(due: Iterable[DueStep]) -> set[Post]:
+    return {post for one in due for assignment in one.assignments for post in assignment.vacant}
+
+
+def _told_before(
+    items: Iterable[OpenItem], taken: Mapping[BreachKey, Mapping[int, set[str]]]
+) -> dict[str, list[OpenItem]]:
+    found: defaultdict[str, list[OpenItem]] = defaultdict(list)
+    for item in items:
+        for coordinator_id in set().union(*taken.get(item.key, {}).values()):
+            found[coordinator_id].append(item)
+    return dict(found)
+
+
+# --- Recording -------------------------------------------------------------------------------------------------------
+
+
+def _record(connection: sa.Connection, raised: Iterable[DueStep], mails: Iterable[DigestMail], now: datetime) -> None:
+    rows = [_row(one, now, state="superseded", coordinator_id="", key=None) for one in raised if not one.mailed]
+    rows += [
+        _row(step, now, state="mailed", coordinator_id=one.coordinator_id, key=one.delivery.idempotency_key)
+        for one in mails
+        for step in one.steps
+    ]
+    if rows:
+        connection.execute(sa.insert(escalation_step), rows)
+
+
+def _row(one: DueStep, now: datetime, *, state: str, coordinator_id: str, key: str | None) -> dict[str, object]:
+    breach = one.item.breach
+    return {
+        "need_id": breach.need_id,
+        "institution_code": breach.institution_code,
+        "rule_id": breach.rule_id,
+        "breach": breach.breach,
+        "step": one.step,
+        "state": state,
+        "due_on": breach.due_on,
+        "overdue_working_days": one.item.overdue,
+        "provisional": breach.provisional,
+        "coordinator_id": coordinator_id,
+        "idempotency_key": key,
+        "raised_at": now,
+    }
+
+
+def _importance(post: Post) -> tuple[int, str, str]:
+    return (-LEVELS.index(post.level), post.region_code, post.authority)
+
+
+def _operator_items(found: Sequence[tuple[Breach, int]]) -> list[mail.OperatorItem]:
+    return [
+        mail.OperatorItem(
+            need_id=breach.need_id,
+            since=breach.since,
+            due_on=breach.due_on,
+            provisional=breach.provisional,
+            overdue_working_days=overdue,
+        )
+        for breach, overdue in found[:_OPERATOR_ITEMS]
+    ]

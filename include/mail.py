@@ -1,0 +1,274 @@
+"""What the system's mails (邮件) say: text and HTML from templates, without personal data.
+
+A mail is a JSON object in the outbox: {to, subject, text, html, list_id, references}. The delivery engine makes a
+message of it, with a Message-ID from the idempotency key; `references` are the idempotency keys of earlier mails of the
+same thread.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from stdnum import numdb
+
+from include.domain.escalation import Rung
+from include.domain.routing import Authority, Level, Post, is_address
+from include.reference import branches, departments, enum_labels, reason_codes
+
+PREFIX = "【绿厂融通】"
+LIST_DOMAIN = "green-factory-financing"
+SUBJECT_LIMIT = 70
+"""Characters; mail clients cut longer subjects."""
+
+_MOBILE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9A-Za-z])")
+_LOOSE_ADDRESS = re.compile(r"[^\s@（(]+@[^\s@）)]+")
+_TEMPLATES = Path(__file__).parent / "mail_templates"
+_WEEKDAYS = "一二三四五六日"
+_SHORT_AUTHORITY: Mapping[str, str] = {"MIIT": "工信部门", "PBOC": "人民银行"}
+
+
+TRIGGERED = "触发日期"
+
+
+# --- What a digest shows ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a subject is in a digest: since when, until when, what is asked, and what comes next."""
+
+    title: str
+    since: date
+    due_label: str
+    due_on: date
+    provisional: bool
+    overdue_working_days: int
+    asked: str
+    act_by: date | None
+    climbs_to: str
+    note: str
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether the due day is the end of a limit, and not the day on which something had happened too often."""
+        return self.due_label != TRIGGERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A case, or a need as a whole (`institution` and `state` empty), with every reason why it is here."""
+
+    need_id: str
+    company: str
+    institution: str
+    state: str
+    is_major: bool
+    reasons: tuple[Reason, ...]
+
+    @property
+    def overdue_working_days(self) -> int:
+        """Of the reason that has waited longest."""
+        return max(reason.overdue_working_days for reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorItem:
+    """A need whose push has no result (S04) or whose hold is not decided (S08)."""
+
+    need_id: str
+    since: date
+    due_on: date
+    provisional: bool
+    overdue_working_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """What a department has filed for a quarter so far, as printed; `total` in 万元."""
+
+    recommended: int
+    total: str
+    reported_at: str
+
+
+_STALLED_LIMITS: Mapping[str, str] = {
+    "pushed-received": "推送后机构尚未接收",
+    "received-contacted": "机构接收后尚未联系企业",
+    "contacted-visited": "机构联系后尚未走访或尽调",
+    "visited-accepted": "机构走访后尚未决定是否受理",
+    "received-credit_approved": "机构首次反馈后尚无审批结论",
+    "credit_approved-contracted": "授信后尚未签约",
+    "contracted-drawn": "签约后尚无放款反馈",
+    "drawn-post_loan": "放款后尚未按季反馈资金使用情况",
+}
+_STALLS: Mapping[str, str] = {
+    "S02": "对接长时间没有新的反馈",
+    "S03": "多家机构不予支持或结案，尚无机构授信",
+    "S05": "机构多次反馈无法联系企业",
+    "S06": "推送后尚无任何机构反馈",
+    "S07": "退回补正逾期未答复",
+}
+_ASKED: Mapping[str, str] = {
+    "S01": "了解未推进的原因，协调解决；机构决定不予支持的，请其如实反馈原因。",
+    "S02": "了解对接是否仍在进行，提醒机构更新反馈；已经终止的，请其反馈结果和原因。",
+    "S03": "了解各机构的考虑，指导企业补充材料或调整融资方案；是否另行对接，由企业和机构自主决定。",
+    "S05": "核实企业的联系渠道，请企业在平台更新联系方式并主动联系机构。",
+    "S06": "了解辖内机构是否已收到推送，组织初步对接。",
+    "S07": "提醒企业按退回意见修改后重新推荐；不再申报的，请在平台撤回。",
+}
+
+
+def why(rule_id: str, breach: str, reason_code: str | None = None) -> str:
+    """A stall in words a coordinator understands."""
+    if rule_id == "OBSTRUCTION":
+        return f"机构报告融资梗阻：{_reason(reason_code).name}"
+    if rule_id == "S01":
+        return _STALLED_LIMITS[breach.split("@")[0]]
+    return _STALLS[rule_id]
+
+
+def due_label(rule_id: str) -> str:
+    """What the due day of a stall is called: for S03 and S05 the day on which it came true, else the end of a limit."""
+    if rule_id == "OBSTRUCTION":
+        return "接单时限"
+    return TRIGGERED if rule_id in ("S03", "S05") else "约定时限"
+
+
+def asked(rule_id: str, reason_code: str | None = None) -> str:
+    """What a coordinator is asked to do: to look into it and to help, never to have a need financed."""
+    if rule_id == "OBSTRUCTION":
+        cause = _reason(reason_code)
+        lead = f"（{_SHORT_AUTHORITY[cause.owner]}牵头）" if cause.owner in _SHORT_AUTHORITY else ""
+        return f"确认接单并协调{lead}。参考处置：{cause.remedy}"
+    return _ASKED[rule_id]
+
+
+def state_label(state: str) -> str:
+    """Chinese name of a case's state."""
+    return "已推送" if state == "pushed" else enum_labels("feedback.type")[state]
+
+
+def _reason(code: str | None) -> Any:
+    return reason_codes().get(code or "R99") or reason_codes()["R99"]
+
+
+# --- Names of levels and posts ---------------------------------------------------------------------------------------
+
+
+def level_label(level: Level) -> str:
+    """市级, 省级, 国家级."""
+    return enum_labels("coordinator.level")[level]
+
+
+def rung_label(rung: Rung) -> str:
+    """A rung as the next stop of an item, e.g. 省级（人民银行）."""
+    who = "和".join(_SHORT_AUTHORITY[authority] for authority in rung.authorities)
+    return f"{level_label(rung.level)}（{who}）"
+
+
+def post_label(authority: Authority, level: Level, region_code: str) -> str:
+    """A post in full, e.g. 浙江 · 省级 · 人民银行."""
+    return " · ".join((region_name(region_code), level_label(level), _SHORT_AUTHORITY[authority]))
+
+
+@cache
+def region_name(code: str) -> str:
+    """The place that a region code stands for: a department's or branch's area, a city, or the nation."""
+    if code == "000000":
+        return "全国"
+    if code in departments():
+        return departments()[code].short_name
+    branch = next((branch for branch in branches().values() if branch.region_code == code), None)
+    if branch is not None:
+        return branch.name
+    parts = numdb.get("cn/loc").info(code)
+    if not parts[-1][1]:
+        return code
+    name: str = parts[-1][1].get("county") or parts[-1][1].get("province") or code
+    return name.split(",")[-1].split("]")[-1]
+
+
+# --- Words from outside ----------------------------------------------------------------------------------------------
+
+
+def one_line(text: str) -> str:
+    """`text` without control and format characters, on one line; nothing in it can start a header of its own."""
+    return " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text).split())
+
+
+def public_name(name: str | None, uscc: str | None) -> str:
+    """An enterprise's name as a mail may show it.
+
+    A sole proprietor (entity type 92) stands for a person and is masked, and so is a telephone number or an e-mail
+    address that somebody filed as part of a name.
+    """
+    if uscc is not None and uscc.startswith("92"):
+        return "个体工商户（名称不显示）"
+    plain = unicodedata.normalize("NFKC", name or "")
+    masked = _LOOSE_ADDRESS.sub("***", _MOBILE.sub("***", plain))
+    return one_line(name or "" if masked == plain else masked) or "（企业名称缺失）"
+
+
+# --- Composing -------------------------------------------------------------------------------------------------------
+
+
+def compose(
+    template: str,
+    *,
+    to: Sequence[str],
+    subject: str,
+    list_id: str,
+    today: date,
+    references: Sequence[str] = (),
+    **context: Any,
+) -> dict[str, Any]:
+    """The body of a mail delivery, rendered from `<template>.txt` and `<template>.html`.
+
+    Raises ValueError if a recipient is not a plain address.
+    """
+    if not to or not all(map(is_address, to)):
+        raise ValueError("a recipient is not a plain e-mail address")
+    headline = one_line(subject)
+    shown = {"headline": headline, "today": today, **context}
+    return {
+        "to": list(to),
+        "subject": (PREFIX + headline)[:SUBJECT_LIMIT],
+        "text": _environment().get_template(f"{template}.txt").render(shown),
+        "html": _environment().get_template(f"{template}.html").render(shown),
+        "list_id": f"{list_id}.{LIST_DOMAIN}",
+        "references": list(references),
+    }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["day"] = day_label
+    environment.filters["post"] = lambda post: _post(post)
+    return environment
+
+
+def day_label(day: date, today: date, provisional: bool = False) -> str:
+    """A local date for readers, e.g. 10月12日（周一）; the year only where it is not the mail's own."""
+    year = "" if day.year == today.year else f"{day.year}年"
+    mark = "，暂定" if provisional else ""
+    return f"{year}{day.month}月{day.day}日（周{_WEEKDAYS[day.weekday()]}{mark}）"
+
+
+def _post(post: Post) -> str:
+    return post_label(post.authority, post.level, post.region_code)

@@ -1,0 +1,319 @@
+"""Small builders of rows as the stages would have stored them, for tests of what reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.store import tables
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+QUARTER = "2026Q3"
+
+
+def moment(text: str) -> datetime:
+    """`text` ("2026-10-01 09:00") in Asia/Shanghai."""
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+
+
+TAKEN_IN = moment("2026-09-30 20:00")
+REPORTED = moment("2026-10-09 10:00")
+
+
+def need_id(number: int) -> str:
+    return f"FN{number:012d}"
+
+
+def digest(*parts: object) -> str:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def add_intake(
+    connection: sa.Connection,
+    *,
+    run_id: str = "run-1",
+    quarter: str = QUARTER,
+    kind: str = "quarterly",
+    started_at: datetime = TAKEN_IN,
+) -> int:
+    connection.execute(
+        insert(tables.intake)
+        .values(run_id=run_id, kind=kind, quarter=quarter, departments=[], dry_run=False, started_at=started_at)
+        .on_conflict_do_nothing()
+    )
+    found: int = connection.execute(
+        sa.select(tables.intake.c.intake_id).where(tables.intake.c.run_id == run_id)
+    ).scalar_one()
+    return found
+
+
+def add_manifest(
+    connection: sa.Connection,
+    department_code: str,
+    *,
+    reported_at: datetime,
+    recommended: int = 1,
+    zero_return: bool = False,
+) -> None:
+    connection.execute(
+        tables.manifest_entry.insert().values(
+            intake_id=add_intake(connection),
+            department_code=department_code,
+            recommended=recommended,
+            financing_need=Decimal(0),
+            zero_return=zero_return,
+            reported_at=reported_at,
+        )
+    )
+
+
+def add_need(
+    connection: sa.Connection,
+    number: int,
+    *,
+    revision: int = 1,
+    department_code: str = "330000",
+    quarter: str = QUARTER,
+    financing_need: str | None = "1000.00",
+    verdict: str | None = "passed",
+    item_hash: str | None = None,
+    received_at: datetime = TAKEN_IN,
+    judged_at: datetime | None = None,
+    is_major: bool = False,
+) -> str:
+    """A need as read, stored and (unless verdict is None) judged; returns its need_id."""
+    identity = need_id(number)
+    intake_id = add_intake(connection, run_id=f"intake-{quarter}", quarter=quarter)
+    item_hash = item_hash or digest("item", identity, revision)
+    raw_sha256 = digest("raw", identity, revision)
+    connection.execute(
+        tables.raw_payload.insert().values(
+            raw_sha256=raw_sha256, ciphertext=b"sealed payload", size_bytes=14, received_at=received_at
+        )
+    )
+    connection.execute(
+        tables.intake_item.insert().values(
+            intake_id=intake_id,
+            department_code=department_code,
+            ordinal=number * 100 + revision,
+            raw_sha256=raw_sha256,
+            readable=True,
+            need_id=identity,
+            revision=revision,
+            item_hash=item_hash,
+        )
+    )
+    connection.execute(
+        tables.need_version.insert().values(
+            need_id=identity,
+            revision=revision,
+            item_hash=item_hash,
+            raw_sha256=raw_sha256,
+            intake_id=intake_id,
+            quarter=quarter,
+            department_code=department_code,
+            is_major=is_major,
+            enterprise_name="青禾精密铸造有限公司",
+            intended_institutions=[],
+            financing_need=None if financing_need is None else Decimal(financing_need),
+            document="{}",
+            received_at=received_at,
+        )
+    )
+    connection.execute(
+        tables.contact.insert().values(need_id=identity, revision=revision, ciphertext=b"sealed contact")
+    )
+    if verdict is not None:
+        add_judgement(
+            connection,
+            number,
+            verdict,
+            revision=revision,
+            item_hash=item_hash,
+            department_code=department_code,
+            quarter=quarter,
+            judged_at=judged_at or received_at,
+        )
+    return identity
+
+
+def add_judgement(
+    connection: sa.Connection,
+    number: int,
+    verdict: str,
+    *,
+    revision: int = 1,
+    item_hash: str | None = None,
+    department_code: str = "330000",
+    quarter: str = QUARTER,
+    judged_at: datetime = TAKEN_IN,
+    ruleset_version: str = "rules-1",
+) -> None:
+    connection.execute(
+        tables.judgement.insert().values(
+            intake_id=add_intake(connection, run_id=f"intake-{quarter}", quarter=quarter),
+            need_id=need_id(number),
+            revision=revision,
+            quarter=quarter,
+            department_code=department_code,
+            verdict=verdict,
+            ruleset_version=ruleset_version,
+            payload_sha256=item_hash or digest("item", need_id(number), revision),
+            judged_at=judged_at,
+        )
+    )
+
+
+def add_delivery(
+    connection: sa.Connection,
+    number: int,
+    *,
+    action: str = "push",
+    revision: int = 1,
+    state: str = "delivered",
+    quarter: str = QUARTER,
+    department_code: str = "330000",
+    created_at: datetime = TAKEN_IN,
+    receipt_no: str | None = None,
+    idempotency_key: str | None = None,
+) -> int:
+    """An outbox row; returns its delivery_id."""
+    identity = need_id(number)
+    key = f"withdrawal:{identity}" if action == "withdrawal" else f"{action}:{identity}:{revision}"
+    found: int = connection.execute(
+        tables.delivery.insert()
+        .values(
+            channel="green_platform" if action == "return" else "market",
+            action=action,
+            idempotency_key=idempotency_key or key,
+            order_key=identity,
+            need_id=identity,
+            revision=revision,
+            quarter=quarter,
+            department_code=department_code,
+            body="{}",
+            body_sha256=digest("{}"),
+            state=state,
+            receipt_no=receipt_no,
+            created_at=created_at,
+            next_attempt_at=created_at,
+            settled_at=created_at if state in ("delivered", "superseded") else None,
+        )
+        .returning(tables.delivery.c.delivery_id)
+    ).scalar_one()
+    return found
+
+
+def add_withdrawal(connection: sa.Connection, number: int, *, noticed_at: datetime = TAKEN_IN) -> None:
+    connection.execute(
+        tables.withdrawal_notice.insert().values(
+            need_id=need_id(number), revision=1, reason_code="withdrawn_by_enterprise", noticed_at=noticed_at
+        )
+    )
+
+
+def add_case(
+    connection: sa.Connection,
+    number: int,
+    institution_code: str = "ICBC",
+    *,
+    state: str = "pushed",
+    furthest_state: str | None = None,
+    state_since: date = date(2026, 10, 9),
+    last_event_at: datetime | None = None,
+    approved: str = "0",
+    contracted: str = "0",
+    drawn: str = "0",
+    answered: bool | None = None,
+    open_obstructions: Sequence[Mapping[str, Any]] = (),
+    anomalies: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """A case as the fold would have left it."""
+    connection.execute(
+        tables.matching_case.insert().values(
+            need_id=need_id(number),
+            institution_code=institution_code,
+            intended=True,
+            opened_on=date(2026, 9, 30),
+            state=state,
+            state_since=state_since,
+            furthest_state=furthest_state or ("received" if state in ("declined", "closed") else state),
+            entered={},
+            answered=state != "pushed" if answered is None else answered,
+            last_event_at=last_event_at,
+            approved=Decimal(approved),
+            contracted=Decimal(contracted),
+            drawn=Decimal(drawn),
+            paused=bool(open_obstructions),
+            open_obstructions=list(open_obstructions),
+            anomalies=list(anomalies),
+            reopened=0,
+            folded_at=TAKEN_IN,
+        )
+    )
+
+
+def add_event(
+    connection: sa.Connection,
+    number: int,
+    type_: str,
+    *,
+    sequence: int,
+    institution_code: str = "ICBC",
+    occurred_at: datetime = REPORTED,
+    amount: str | None = None,
+    rate: str | None = None,
+    reason_code: str | None = None,
+    obstruction_id: str | None = None,
+) -> str:
+    """A feedback event as received; returns its event_id."""
+    event_id = f"EV-{number}-{institution_code}-{sequence}"
+    connection.execute(
+        tables.feedback_event.insert().values(
+            event_id=event_id,
+            need_id=need_id(number),
+            revision=1,
+            institution_code=institution_code,
+            type=type_,
+            occurred_at=occurred_at,
+            sequence=sequence,
+            amount=None if amount is None else Decimal(amount),
+            rate=None if rate is None else Decimal(rate),
+            reason_code=reason_code,
+            obstruction_id=obstruction_id,
+            document="{}",
+            received_at=occurred_at,
+        )
+    )
+    return event_id
+
+
+def add_clock(
+    connection: sa.Connection,
+    number: int,
+    institution_code: str = "ICBC",
+    *,
+    due_on: date,
+    stopped_on: date | None = None,
+    paused: bool = False,
+) -> None:
+    connection.execute(
+        tables.case_clock.insert().values(
+            need_id=need_id(number),
+            institution_code=institution_code,
+            from_type="pushed",
+            to_type="received",
+            day0=date(2026, 9, 30),
+            due_on=due_on,
+            provisional=False,
+            stopped_on=stopped_on,
+            paused=paused,
+        )
+    )

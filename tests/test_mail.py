@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import re
+from datetime import date
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include import mail
+from include.domain.escalation import ladder
+from include.mail import Reason, Subject
+from include.reference import case_limits, policy, reason_codes
+
+TODAY = date(2026, 10, 12)
+LIMITS = [f"{limit.from_type}-{limit.to_type}" for limit in case_limits()]
+
+
+def reason(**changes: Any) -> Reason:
+    fields: dict[str, Any] = {
+        "title": "推送后机构尚未接收",
+        "since": date(2026, 9, 30),
+        "due_label": "约定时限",
+        "due_on": date(2026, 10, 9),
+        "provisional": False,
+        "overdue_working_days": 2,
+        "asked": mail.asked("S01"),
+        "act_by": date(2026, 10, 16),
+        "climbs_to": "省级（工信部门和人民银行）",
+        "note": "",
+    }
+    return Reason(**{**fields, **changes})
+
+
+def subject(number: int = 1, **changes: Any) -> Subject:
+    fields: dict[str, Any] = {
+        "need_id": f"FN{number:012d}",
+        "company": "青禾精密铸造有限公司",
+        "institution": "中国工商银行",
+        "state": "已推送",
+        "is_major": False,
+        "reasons": (reason(),),
+    }
+    return Subject(**{**fields, **changes})
+
+
+def digest(**changes: Any) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "to": ["post@example.test"],
+        "subject": "融资对接提醒：1项需协调",
+        "list_id": "escalation",
+        "today": TODAY,
+        "recipient": "浙江 · 省级 · 人民银行",
+        "urgent": False,
+        "detailed": [subject()],
+        "brief": [],
+        "still_open": [],
+        "still_open_total": 0,
+        "any_provisional": False,
+    }
+    given = {**context, **changes}
+    shown = len(given["detailed"]) + len(given["brief"])
+    return mail.compose("digest", **{"total": shown, "rest": [], **given})
+
+
+class _Elements(HTMLParser):
+    """Collects what a mail client would load or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_the_html_needs_nothing_from_outside_and_runs_nothing() -> None:
+    html = digest(brief=[subject(2)], still_open=[subject(3)], still_open_total=1)["html"]
+    seen = _Elements()
+    seen.feed(html)
+    assert seen.tags.isdisjoint({"script", "img", "link", "style", "iframe", "svg", "form"})
+    assert seen.attributes.isdisjoint({"src", "href", "onclick", "onerror", "class"})
+    assert "http" not in html and "url(" not in html
+
+
+def test_text_and_html_tell_the_same_subjects() -> None:
+    body = digest(detailed=[subject(1), subject(2)], brief=[subject(3)], still_open=[subject(4)], still_open_total=7)
+    for form in (body["text"], body["html"]):
+        for number in (1, 2, 3, 4):
+            assert form.count(f"FN{number:012d}") == 1
+        assert "列出逾期最久的 1 项" in form
+
+
+def test_every_text_ends_lines_and_leaves_no_template_marks() -> None:
+    body = digest(detailed=[subject(is_major=True, reasons=(reason(note="市级暂无在岗协调人，转由您协调。"),))])
+    for form in (body["text"], body["html"]):
+        assert "{{" not in form and "{%" not in form and "None" not in form
+        assert "重大" in form and "暂无在岗协调人" in form
+    assert "\n\n\n\n" not in body["text"]
+
+
+@given(st.text(max_size=40))
+def test_whatever_stands_in_a_name_stays_text(name: str) -> None:
+    shown = mail.public_name(name, None)
+    body = digest(detailed=[subject(company=shown)], subject=name)
+    assert "\n" not in shown and "\r" not in shown
+    message = EmailMessage()
+    message["Subject"] = body["subject"]
+    assert len(body["subject"]) <= mail.SUBJECT_LIMIT
+    assert body["subject"].startswith(mail.PREFIX)
+    plain = digest()["html"]
+    assert body["html"].count("<") == plain.count("<")
+
+
+@pytest.mark.parametrize("to", [[], ["a@b.cn\r\nBcc: x@y.cn"], ["某人 <a@b.cn>"], ["a@b.cn", "bad"]])
+def test_a_recipient_that_is_not_one_plain_address_is_refused(to: list[str]) -> None:
+    with pytest.raises(ValueError, match="plain e-mail address"):
+        digest(to=to)
+
+
+def test_a_subject_cannot_start_a_header_of_its_own() -> None:
+    assert digest(subject="提醒\r\nBcc: x@y.cn")["subject"] == "【绿厂融通】提醒 Bcc: x@y.cn"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "青禾铸造13900001234",
+        "青禾铸造 139 0000 1234",
+        "青禾铸造（１３９００００１２３４）",
+        "青禾铸造 +86 13900001234",
+        "青禾铸造 wang@qinghe.example",
+    ],
+)
+def test_a_telephone_number_or_address_in_a_name_is_masked(name: str) -> None:
+    shown = mail.public_name(name, "91330100MA2TE5T013")
+    assert shown.startswith("青禾铸造")
+    assert "***" in shown
+    assert not re.search("1234|qinghe", shown)
+
+
+def test_a_name_without_anything_personal_is_shown_as_filed() -> None:
+    assert mail.public_name("青禾（杭州）精密铸造有限公司", "91330100MA2TE5T013") == "青禾（杭州）精密铸造有限公司"
+
+
+def test_the_day_of_a_count_that_was_filled_is_not_called_a_limit() -> None:
+    counted = reason(title=mail.why("S03", ""), due_label=mail.due_label("S03"))
+    text = digest(detailed=[subject(reasons=(counted,))])["text"]
+    assert "触发日期：10月9日（周五），已过 2 个工作日" in text
+    assert "约定时限：" not in text and "逾期 2" not in text
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_every_limit_of_the_case_path_has_words(limit: str) -> None:
+    assert mail.why("S01", f"{limit}@2026-10-09")
+
+
+@pytest.mark.parametrize("rule_id", ["S01", "S02", "S03", "S05", "S06", "S07"])
+def test_no_wording_asks_for_money(rule_id: str) -> None:
+    words = mail.asked(rule_id)
+    assert not re.search("放款|授信|必须|应当|务必|尽快办理|确保", words)
+
+
+@pytest.mark.parametrize("code", [*reason_codes(), None, "R42"])
+def test_every_reason_of_an_obstruction_has_words_and_unknown_ones_count_as_other(code: str | None) -> None:
+    assert mail.why("OBSTRUCTION", "OB1@2026-10-09", code).startswith("机构报告融资梗阻：")
+    assert "参考处置" in mail.asked("OBSTRUCTION", code)
+    if code in (None, "R42"):
+        assert mail.why("OBSTRUCTION", "", code).endswith("其他")
+
+
+def test_no_owner_is_named_as_leading_where_the_matter_is_the_enterprise_s() -> None:
+    assert "牵头" not in mail.asked("OBSTRUCTION", "R02")
+    assert "人民银行牵头" in mail.asked("OBSTRUCTION", "R13")
+
+
+def test_the_rungs_have_names() -> None:
+    assert [mail.rung_label(rung) for rung in ladder(policy())] == [
+        "市级（工信部门和人民银行）",
+        "省级（人民银行）",
+        "省级（工信部门和人民银行）",
+        "国家级（工信部门和人民银行）",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("000000", "全国"),
+        ("330000", "浙江"),
+        ("660000", "兵团"),
+        ("440300", "深圳"),
+        ("330100", "杭州市"),
+        ("440305", "南山区"),
+        ("990000", "990000"),
+    ],
+)
+def test_a_region_is_shown_by_name(code: str, name: str) -> None:
+    assert mail.region_name(code) == name
+
+
+def test_a_date_of_another_year_shows_its_year() -> None:
+    assert mail.day_label(date(2026, 10, 9), TODAY) == "10月9日（周五）"
+    assert mail.day_label(date(2027, 1, 4), TODAY, True) == "2027年1月4日（周一，暂定）"
