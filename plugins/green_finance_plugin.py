@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from airflow.plugins_manager import AirflowPlugin
 
 from green_finance.console.app import console
@@ -12,9 +14,9 @@ class GreenFinancePlugin(AirflowPlugin):
     """绿厂融通 inside Airflow."""
 
     name = "green_finance"
-    timetables = [LastWorkingDayTimetable, WorkingDaysTimetable]
-    fastapi_apps = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
-    external_views = [
+    timetables: ClassVar[list[Any]] = [LastWorkingDayTimetable, WorkingDaysTimetable]
+    fastapi_apps: ClassVar[list[Any]] = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
+    external_views: ClassVar[list[Any]] = [
         {
             "name": "绿厂融通",
             "href": "/green-finance/",

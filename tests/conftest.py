@@ -36,8 +36,12 @@ from include.store.database import connect, migrate
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[PostgresServer]:
+    """A server of its own, in a folder that PostgreSQL's account may enter even where the tests run as root."""
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-tests-", dir="/var/tmp") as folder,
+        PostgresServer(Path(folder)) as server,
+    ):
         yield server
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pendulum
-from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.exceptions import InvalidPartitionKeyError
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 from include.domain.quarter import Quarter
 from include.reference.calendar import china_calendar

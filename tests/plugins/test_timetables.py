@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
-from airflow.timetables.base import TimeRestriction
 from airflow.exceptions import InvalidPartitionKeyError
+from airflow.timetables.base import TimeRestriction
+
 from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

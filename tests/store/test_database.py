@@ -36,10 +36,17 @@ def test_several_processes_may_migrate_an_empty_database_at_once(postgres: Postg
 
 def test_an_unreachable_database_is_named_with_the_next_step() -> None:
     connection = json.dumps(
-        {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "schema": "greenfin", "login": "x", "password": "hush"}
+        {
+            "conn_type": "postgres",
+            "host": "127.0.0.1",
+            "port": 1,
+            "schema": "greenfin",
+            "login": "x",
+            "password": "hush",
+        }
     )
     settings = Settings.from_environment({"AIRFLOW_CONN_BUSINESS_DB": connection})
-    with pytest.raises(ConfigurationError, match="127.0.0.1:1/greenfin") as caught:
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:1/greenfin") as caught:
         open_database(settings)
     assert "hush" not in str(caught.value)
 

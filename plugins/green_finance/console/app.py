@@ -67,7 +67,12 @@ def overview(user: GetUserDep) -> HTMLResponse:
         quarters = connection.execute(_QUARTERS).all()
         waiting = connection.execute(_WAITING).all()
     return _page(
-        "overview.html", user=user.get_name(), quarters=quarters, waiting=waiting, channels=_CHANNELS, published=published
+        "overview.html",
+        user=user.get_name(),
+        quarters=quarters,
+        waiting=waiting,
+        channels=_CHANNELS,
+        published=published,
     )
 
 

@@ -1,0 +1,135 @@
+"""The cases of a quarter's needs as they stood at a moment, as temporary tables for the circular's queries.
+
+The stored fold holds where nothing was reported after the moment. A case with later feedback is folded again, by the
+same fold, from the events up to the moment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.business_time import SHANGHAI
+from include.domain.case import PATH, RANK, FeedbackEvent, fold
+from include.reference import case_transitions, policy
+from include.store.database import copy_rows
+
+_CASES = sa.text(
+    """
+    create temporary table circular_case as
+    select matched.need_id, matched.institution_code, matched.state, matched.answered,
+           cast(rank.position - 1 as integer) as furthest_rank,
+           matched.approved, matched.contracted, matched.drawn,
+           jsonb_array_length(matched.open_obstructions) as open_obstructions, matched.anomalies
+    from matching_case matched
+    join unnest(cast(:path as text[])) with ordinality rank (state, position) on rank.state = matched.furthest_state
+    where matched.need_id in (select need_id from need_version where quarter = :quarter)
+      and matched.opened_on <= :today
+      and (matched.last_event_at is null or matched.last_event_at <= :moment)
+    """
+)
+
+_EVENTS_OF_LATER_CASES = sa.text(
+    """
+    select matched.need_id, matched.institution_code,
+           case when matched.intended then matched.opened_on end as opened_on,
+           event.event_id, event.revision, event.type, event.occurred_at, event.sequence, event.amount,
+           event.reason_code, event.obstruction_id
+    from matching_case matched
+    left join feedback_event event
+        on event.need_id = matched.need_id and event.institution_code = matched.institution_code
+       and event.occurred_at <= :moment
+    where matched.need_id in (select need_id from need_version where quarter = :quarter)
+      and matched.opened_on <= :today and matched.last_event_at > :moment
+    order by matched.need_id, matched.institution_code
+    """
+)
+
+# Feedback that counts: occurred by the moment, and applied (the anomalies of the fold are not).
+_EVENTS = sa.text(
+    """
+    create temporary table circular_event as
+    select event.need_id, event.institution_code, event.type, event.amount, event.rate, event.reason_code,
+           coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id
+    from feedback_event event
+    join circular_case matched using (need_id, institution_code)
+    where event.occurred_at <= :moment
+      and not matched.anomalies @> jsonb_build_array(jsonb_build_object('event_id', event.event_id))
+    """
+)
+
+
+@contextmanager
+def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Iterator[None]:
+    """For the length of the block: circular_case and circular_event for the needs of `quarter` up to `moment`."""
+    where = {"quarter": quarter, "moment": moment, "today": moment.astimezone(SHANGHAI).date()}
+    connection.execute(_CASES, {**where, "path": list(PATH)})
+    copy_rows(
+        connection,
+        "circular_case",
+        (
+            "need_id",
+            "institution_code",
+            "state",
+            "answered",
+            "furthest_rank",
+            "approved",
+            "contracted",
+            "drawn",
+            "open_obstructions",
+            "anomalies",
+        ),
+        _folded_again(connection, where),
+    )
+    connection.execute(sa.text("analyze circular_case"))
+    connection.execute(_EVENTS, {"moment": moment})
+    yield
+    connection.execute(sa.text("drop table circular_event, circular_case"))
+
+
+def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    rows = connection.execute(_EVENTS_OF_LATER_CASES, dict(where)).all()
+    folded = []
+    for (need_id, institution_code), group in groupby(rows, key=lambda row: (row.need_id, row.institution_code)):
+        reported = list(group)
+        events = [_event(row) for row in reported if row.event_id is not None]
+        opened_on = reported[0].opened_on
+        if opened_on is None and not events:
+            continue
+        case = fold(opened_on, events, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
+        folded.append(
+            (
+                need_id,
+                institution_code,
+                case.state,
+                case.answered,
+                RANK[case.furthest_state],
+                case.approved,
+                case.contracted,
+                case.drawn,
+                len(case.open_obstructions),
+                json.dumps([{"event_id": anomaly.event_id, "reason": anomaly.reason} for anomaly in case.anomalies]),
+            )
+        )
+    return folded
+
+
+def _event(row: sa.Row[Any]) -> FeedbackEvent:
+    return FeedbackEvent(
+        event_id=row.event_id,
+        need_id=row.need_id,
+        revision=row.revision,
+        institution_code=row.institution_code,
+        type=row.type,
+        occurred_at=row.occurred_at,
+        sequence=row.sequence,
+        amount=row.amount,
+        reason_code=row.reason_code,
+        obstruction_id=row.obstruction_id,
+    )

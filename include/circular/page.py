@@ -1,0 +1,213 @@
+"""The public page of the circular: one self-contained, printable HTML document in Chinese.
+
+Amounts are published in 亿元 with two decimals and rates in % with one, rounded half up from exact sums. No enterprise
+names, no contacts; cells that rest on few needs are hidden (suppression.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.business_time import SHANGHAI
+from include.circular.figures import CaseFigures, CircularFigures, NeedFigures
+from include.circular.suppression import hidden_cells
+from include.reference import departments, institutions, policy, reason_codes
+
+HIDDEN = "—"
+_WAN_PER_YI = Decimal(10_000)
+_QUARTERS = {"1": "第一季度", "2": "第二季度", "3": "第三季度", "4": "第四季度"}
+_MANIFEST = {"on_time": "按时", "late": "逾期", "missing": "未报送"}
+_KINDS = {
+    "development": "开发性金融机构",
+    "policy": "政策性银行",
+    "state_owned": "国有商业银行",
+    "postal": "邮政储蓄银行",
+    "joint_stock": "股份制商业银行",
+    "city": "城市商业银行",
+}
+# What the page shows of a department: the whole and its parts add up, so they are hidden together where needed.
+_REVIEW_PARTS = {"recommended": ("passed", "returned", "pending")}
+_NEED_COLUMNS = (
+    "recommended",
+    "passed",
+    "returned",
+    "pending",
+    "pushed",
+    "answered",
+    "contacted",
+    "accepted",
+    "approved",
+    "drawn",
+    "stalled",
+)
+_CASE_COLUMNS = ("cases", "answered", "contacted", "accepted", "approved", "contracted", "drawn", "declined")
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(figures: CircularFigures) -> str:
+    """The public version of the circular as an HTML page; the same figures give the same page."""
+    minimum = policy().integer("small_cell_min")
+    national = _Cells(_need_counts(figures.needs), minimum=minimum)
+    return _templates.get_template("circular.html").render(
+        period=f"{figures.quarter[:4]}年{_QUARTERS[figures.quarter[-1]]}",
+        as_of=figures.cut_off_moment.astimezone(SHANGHAI),
+        minimum=minimum,
+        national=national,
+        needs=figures.needs,
+        cases=figures.cases,
+        funnel=_funnel(figures.needs, national),
+        manifests=figures.manifests,
+        on_time_rate=percent(figures.manifests.on_time, figures.manifests.departments),
+        missing=[departments()[code].short_name for code in figures.manifests.missing],
+        departments=_departments(figures, minimum),
+        institution_groups=_institutions(figures, minimum),
+        institution_total=_Cells(_case_counts(figures.cases), minimum=minimum),
+        refusals=[
+            {
+                "reason": reason_codes()[row.reason_code].name,
+                "remedy": reason_codes()[row.reason_code].remedy,
+                "events": f"{row.events:,}" if row.needs >= minimum else HIDDEN,
+            }
+            for row in figures.refusals
+        ],
+        opened=f"{figures.obstructions.opened:,}" if figures.obstructions.opened_needs >= minimum else HIDDEN,
+        still_open=f"{figures.obstructions.open:,}" if figures.obstructions.open_needs >= minimum else HIDDEN,
+        escalated=f"{figures.escalated_needs:,}" if figures.escalated_needs >= minimum else HIDDEN,
+        loan_rate=percent_of(figures.loan_rate.weighted, figures.loan_rate.amount)
+        if figures.loan_rate.needs >= minimum
+        else HIDDEN,
+        yi=yi,
+    )
+
+
+def yi(amount: Decimal) -> str:
+    """`amount` (万元) in 亿元 with two decimals, rounded half up."""
+    return f"{_half_up(amount / _WAN_PER_YI, '0.01'):,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """part / whole in % with one decimal, rounded half up; the mark of a hidden cell if there is no whole."""
+    return percent_of(Decimal(part) * 100, Decimal(whole))
+
+
+def percent_of(weighted: Decimal, amount: Decimal) -> str:
+    """weighted / amount in % with one decimal, where the dividend already is in percent times the divisor's unit."""
+    if amount == 0:
+        return HIDDEN
+    with localcontext(prec=60):
+        return f"{_half_up(weighted / amount, '0.1')}%"
+
+
+def _half_up(value: Decimal, step: str) -> Decimal:
+    with localcontext(prec=60):
+        return value.quantize(Decimal(step), rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A row of counts as it may be shown; amounts and rates are hidden with the counts they rest on."""
+
+    counts: Mapping[str, int]
+    hidden: frozenset[str]
+
+    def __init__(
+        self, counts: Mapping[str, int], *, minimum: int | None = None, hidden: frozenset[str] = frozenset()
+    ) -> None:
+        small = (name for name, count in counts.items() if minimum is not None and count < minimum)
+        object.__setattr__(self, "counts", counts)
+        object.__setattr__(self, "hidden", hidden | frozenset(small))
+
+    def count(self, column: str) -> str:
+        return HIDDEN if column in self.hidden else f"{self.counts[column]:,}"
+
+    def amount(self, column: str, amount: Decimal) -> str:
+        return HIDDEN if column in self.hidden else yi(amount)
+
+    def rate(self, part: str, whole: str) -> str:
+        return HIDDEN if {part, whole} & self.hidden else percent(self.counts[part], self.counts[whole])
+
+
+def _need_counts(needs: NeedFigures) -> dict[str, int]:
+    return {
+        name: needs.held + needs.unjudged if name == "pending" else getattr(needs, name)
+        for name in (*_NEED_COLUMNS, "contracted", "withdrawn")
+    }
+
+
+def _case_counts(cases: CaseFigures) -> dict[str, int]:
+    return {name: getattr(cases, name) for name in _CASE_COLUMNS}
+
+
+def _funnel(needs: NeedFigures, national: _Cells) -> list[dict[str, Any]]:
+    """The steps from recommendation to money, with the width of each bar in percent of the first."""
+    steps: Sequence[tuple[str, str, Decimal | None]] = (
+        ("recommended", "主管部门推荐", needs.recommended_amount),
+        ("passed", "核验通过", needs.passed_amount),
+        ("pushed", "推送信贷市场服务平台", needs.pushed_amount),
+        ("answered", "金融机构有反馈", None),
+        ("contacted", "已联系企业", None),
+        ("accepted", "已受理申请", None),
+        ("approved", "已获授信", needs.approved_amount),
+        ("contracted", "已签合同", needs.contracted_amount),
+        ("drawn", "已放款", needs.drawn_amount),
+    )
+    base = max(needs.recommended, needs.pushed, 1)
+    return [
+        {
+            "label": label,
+            "count": national.count(name),
+            "width": 0 if name in national.hidden else _half_up(Decimal(national.counts[name] * 100) / base, "0.1"),
+            "amount": "" if amount is None else national.amount(name, amount),
+            "share": "" if name in ("recommended", "passed") else national.rate(name, "pushed"),
+        }
+        for name, label, amount in steps
+    ]
+
+
+def _departments(figures: CircularFigures, minimum: int) -> list[dict[str, Any]]:
+    rows = figures.departments
+    counts = [{name: _need_counts(row.needs)[name] for name in _NEED_COLUMNS} for row in rows]
+    hidden = _by_row(hidden_cells(counts, minimum=minimum, parts=_REVIEW_PARTS))
+    return [
+        {
+            "name": departments()[row.department_code].short_name,
+            "manifest": "零报送" if row.zero_return and row.manifest == "on_time" else _MANIFEST[row.manifest],
+            "needs": row.needs,
+            "cells": _Cells(counts[index], hidden=hidden(index)),
+        }
+        for index, row in enumerate(rows)
+    ]
+
+
+def _institutions(figures: CircularFigures, minimum: int) -> list[dict[str, Any]]:
+    counts = [_case_counts(row.cases) for row in figures.institutions]
+    hidden = _by_row(hidden_cells(counts, minimum=minimum))
+    known = institutions()
+    rows = [
+        {
+            "name": known[row.institution_code].name if row.institution_code in known else row.institution_code,
+            "kind": _KINDS[known[row.institution_code].kind] if row.institution_code in known else "其他机构",
+            "cases": row.cases,
+            "cells": _Cells(counts[index], hidden=hidden(index)),
+        }
+        for index, row in enumerate(figures.institutions)
+    ]
+    return [{"kind": kind, "rows": list(group)} for kind, group in groupby(rows, key=lambda row: row["kind"])]
+
+
+def _by_row(hidden: frozenset[tuple[int, str]]) -> Callable[[int], frozenset[str]]:
+    return lambda index: frozenset(column for row, column in hidden if row == index)

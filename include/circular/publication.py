@@ -1,0 +1,121 @@
+"""Publishing the circular: the page and its figures are stored together, and written as a file where one is wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.audit import record
+from include.business_time import SHANGHAI
+from include.circular.figures import CircularFigures, figures
+from include.circular.page import render
+from include.domain.calendar import WorkingCalendar
+from include.domain.quarter import Quarter
+from include.reference import Policy
+from include.store.tables import report
+
+KIND = "circular"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCircular:
+    """The circular in force: its row in `report`, whether it is new, and the file (None if none was asked for)."""
+
+    report_id: int
+    new: bool
+    path: Path | None
+
+
+def is_due(
+    connection: sa.Connection, quarter: str, now: datetime, *, calendar: WorkingCalendar, policy: Policy
+) -> bool:
+    """Whether the circular of `quarter` is to be published by itself: its day has come and it is not out yet.
+
+    The day is circular_working_days working days after the end of the quarter (ours). Who wants a newer one publishes
+    again by hand.
+    """
+    days = policy.integer("circular_working_days")
+    if now.astimezone(SHANGHAI).date() < calendar.add_working_days(Quarter.parse(quarter).last_day, days).day:
+        return False
+    published = sa.select(report.c.report_id).where((report.c.kind == KIND) & (report.c.quarter == quarter)).limit(1)
+    return connection.execute(published).first() is None
+
+
+def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | None = None) -> PublishedCircular:
+    """Publish the circular of `quarter` as of `now`; figures that have not changed add no new row.
+
+    With `output_dir`, the page in force is written there as circular-<quarter>.html, whole or not at all.
+    """
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"{KIND}:{quarter}"})
+        current = figures(connection, quarter, cut_off_moment=now)
+        content = as_json(current)
+        last = connection.execute(
+            sa.select(report.c.report_id, report.c.html, report.c.figures)
+            .where((report.c.kind == KIND) & (report.c.quarter == quarter))
+            .order_by(report.c.report_id.desc())
+            .limit(1)
+        ).one_or_none()
+        if last is not None and _without_moment(last.figures) == _without_moment(content):
+            report_id, html, new = last.report_id, last.html, False
+        else:
+            html, new = render(current), True
+            report_id = connection.execute(
+                report.insert()
+                .values(kind=KIND, quarter=quarter, html=html, figures=content, created_at=now)
+                .returning(report.c.report_id)
+            ).scalar_one()
+            record(
+                connection,
+                actor="quarterly_circular",
+                role="system",
+                action="publish_circular",
+                object_=f"{KIND}:{quarter}",
+                reason="季度信息通报",
+                now=now,
+                details={"report_id": report_id},
+            )
+    return PublishedCircular(report_id, new, _write(html, quarter, output_dir) if output_dir else None)
+
+
+def as_json(current: CircularFigures) -> dict[str, Any]:
+    """The figures for storage: amounts (万元) as strings, the moments as ISO 8601."""
+    content: dict[str, Any] = json.loads(json.dumps(asdict(current), default=_plain))
+    return content
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def _without_moment(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != "cut_off_moment"}
+
+
+def _write(html: str, quarter: str, output_dir: Path) -> Path:
+    output_dir.mkdir(parents=True, exist_ok=True)
+    path = output_dir / f"circular-{quarter}.html"
+    handle, name = tempfile.mkstemp(dir=output_dir, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(html)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,206 @@
+"""Housekeeping (日常维护): personal data goes in time, old register snapshots go, the audit chain is walked.
+
+Deliveries, verdicts, feedback and audit entries are never deleted. Personal data is kept for `contact_retention_days`
+after the need is closed (个人信息保护法: the shortest time necessary).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from include.audit import record, verify
+from include.errors import UserFacingError
+from include.reference import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepingSummary:
+    """What was tidied now; `expired_needs`: needs pushed, never approved, and past their validity, all told."""
+
+    contacts_purged: int
+    payloads_emptied: int
+    expired_needs: int
+    snapshots_dropped: int
+
+
+class AuditChainBroken(UserFacingError):
+    """An audit entry was edited, removed or moved."""
+
+
+def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingSummary:
+    """Do the day's housekeeping; a second run finds nothing left to do.
+
+    Raises AuditChainBroken, once the rest is done, if the audit chain does not hold.
+    """
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
+        expired = _list_closed_needs(connection, now, policy)
+        contacts, payloads = _purge_personal_data(connection, now, policy)
+        snapshots = _drop_snapshots(connection, now, policy)
+    with engine.connect() as connection:
+        audit_break = verify(connection)
+    if audit_break is not None:
+        raise AuditChainBroken(
+            f"审计链从第{audit_break.entry_id}条记录起不再连续：{audit_break.problem}。",
+            "请保持数据库现状，不要修改，立即通知审计人员核查。",
+        )
+    return HousekeepingSummary(
+        contacts_purged=contacts,
+        payloads_emptied=payloads,
+        expired_needs=expired,
+        snapshots_dropped=snapshots,
+    )
+
+
+# --- Personal data ---------------------------------------------------------------------------------------------------
+
+# A need is closed on the day it was withdrawn; or its last case ended (declined or closed); or it was returned and has
+# not been resubmitted since; or it expired: pushed, and without an approval until the end of its last valid quarter.
+_CLOSED_NEEDS = sa.text(
+    """
+    create temporary table closed_need on commit drop as
+    with newest as (
+        select distinct on (need_id) need_id, item_hash, quarter
+        from need_version order by need_id, revision desc
+    ), matched as (
+        select need_id,
+               bool_and(state in ('declined', 'closed')) as ended,
+               bool_or(furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')) as approved,
+               max(state_since) as ended_on
+        from matching_case group by need_id
+    ), judged as (
+        select distinct on (newest.need_id) newest.need_id, judgement.verdict,
+               (judgement.judged_at at time zone 'Asia/Shanghai')::date as judged_on
+        from newest join judgement on judgement.payload_sha256 = newest.item_hash
+        order by newest.need_id, judgement.judgement_id desc
+    ), pushed as (
+        select distinct need_id from delivery where action = 'push' and state = 'delivered'
+    ), validity as (
+        select need_id,
+               (make_date(substr(quarter, 1, 4)::int, substr(quarter, 6, 1)::int * 3 - 2, 1)
+                + make_interval(months => 3 * (1 + :validity)))::date as expires_on
+        from newest where quarter ~ '^20[0-9]{2}Q[1-4]$'
+    )
+    select newest.need_id,
+           coalesce(
+               (notice.noticed_at at time zone 'Asia/Shanghai')::date,
+               case when matched.ended then greatest(matched.ended_on, judged.judged_on) end,
+               case when judged.verdict = 'returned' and matched.need_id is null then judged.judged_on end,
+               case when expiry.expired then validity.expires_on end
+           ) as closed_on,
+           coalesce(expiry.expired, false) and notice.need_id is null and not coalesce(matched.ended, false) as expired
+    from newest
+    left join withdrawal_notice notice using (need_id)
+    left join matched using (need_id)
+    left join judged using (need_id)
+    left join validity using (need_id)
+    left join pushed using (need_id)
+    cross join lateral (
+        select pushed.need_id is not null and not coalesce(matched.approved, false)
+               and validity.expires_on <= :today as expired
+    ) expiry
+    """
+)
+
+# A push still on its way needs the contact at the moment of sending.
+_PURGEABLE = """
+    select closed.need_id from closed_need closed
+    where closed.closed_on < :before
+      and not exists (
+          select from delivery
+          where delivery.need_id = closed.need_id and delivery.action = 'push'
+            and delivery.state in ('pending', 'unknown')
+      )
+"""
+_PURGE_CONTACTS = sa.text(f"delete from contact where need_id in ({_PURGEABLE})")
+
+# A payload that could not be attributed to a need has no life of its own: its time runs from its receipt. The hash
+# stays, so that verdicts and listings still refer to what was received.
+_EMPTY_PAYLOADS = sa.text(
+    f"""
+    update raw_payload set ciphertext = ''
+    where ciphertext <> '' and (
+        raw_sha256 in (
+            select item.raw_sha256 from intake_item item where item.need_id in ({_PURGEABLE})
+        )
+        or received_at < :before_moment and not exists (
+            select from intake_item item where item.raw_sha256 = raw_payload.raw_sha256 and item.need_id is not null
+        )
+    )
+    """
+)
+
+
+def _list_closed_needs(connection: sa.Connection, now: datetime, policy: Policy) -> int:
+    validity = policy.integer("need_validity_quarters")
+    connection.execute(_CLOSED_NEEDS, {"today": now.date(), "validity": validity})
+    expired: int = connection.execute(sa.text("select count(*) from closed_need where expired")).scalar_one()
+    return expired
+
+
+def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Policy) -> tuple[int, int]:
+    retention = timedelta(days=policy.integer("contact_retention_days"))
+    where = {"before": now.date() - retention, "before_moment": now - retention}
+    contacts = connection.execute(_PURGE_CONTACTS, {"before": where["before"]}).rowcount
+    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount
+    if contacts or payloads:
+        record(
+            connection,
+            actor="housekeeping",
+            role="system",
+            action="purge_personal_data",
+            object_="contact",
+            reason=f"需求关闭满{retention.days}天",
+            now=now,
+            details={"contacts": contacts, "payloads": payloads},
+        )
+    return contacts, payloads
+
+
+# --- Register snapshots ----------------------------------------------------------------------------------------------
+
+# What stays of the old ones: the last snapshot of each quarter, and the newest of all.
+_DROP_SNAPSHOTS = sa.text(
+    """
+    delete from register_snapshot
+    where as_of < :before and snapshot_id not in (
+        select distinct on (date_trunc('quarter', as_of)) snapshot_id
+        from register_snapshot
+        order by date_trunc('quarter', as_of), as_of desc, snapshot_id desc
+    )
+    """
+)
+_DROP_FACTORIES = sa.text(
+    """
+    delete from register_factory
+    where not exists (
+        select from register_snapshot where register_snapshot.content_sha256 = register_factory.content_sha256
+    )
+    """
+)
+
+
+def _drop_snapshots(connection: sa.Connection, now: datetime, policy: Policy) -> int:
+    before = _years_before(now.date(), policy.integer("lookback_years"))
+    dropped = connection.execute(_DROP_SNAPSHOTS, {"before": before}).rowcount
+    if dropped:
+        rows = connection.execute(_DROP_FACTORIES).rowcount
+        record(
+            connection,
+            actor="housekeeping",
+            role="system",
+            action="drop_register_snapshots",
+            object_="register_snapshot",
+            reason=f"早于{before.isoformat()}且非季末",
+            now=now,
+            details={"snapshots": dropped, "factories": rows},
+        )
+    return dropped
+
+
+def _years_before(day: date, years: int) -> date:
+    last_february_day = 28 if (day.month, day.day) == (2, 29) else day.day
+    return day.replace(year=day.year - years, day=last_february_day)

@@ -1,0 +1,299 @@
+"""What reconciliation asks, one check for each way in which two ledgers can differ.
+
+A check yields (need_id, revision, department_code, delivery_id, explained); `explained` is null where the difference is
+a finding. The tables platform_need, ledger_entry, our_need and noted_before are those of comparison.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Suggestion = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A kind of difference, the query that finds it, and what a person is told (Chinese, without personal data)."""
+
+    kind: str
+    sql: str
+    explanation: str
+    suggestion: Suggestion
+
+
+def _trigger(dag: str, conf: Mapping[str, Any]) -> str:
+    return f"airflow dags trigger {dag} --conf '{json.dumps(conf, ensure_ascii=False)}'"
+
+
+def _intake_again(row: Mapping[str, Any]) -> str:
+    department = {"departments": [row["department_code"]]} if row["department_code"] else {}
+    return _trigger("quarterly_intake", {"quarter": row["quarter"], **department})
+
+
+def _deliver_again(row: Mapping[str, Any]) -> str:
+    return _trigger(
+        "rerun_deliveries",
+        {
+            "quarter": row["quarter"],
+            "delivery_ids": [row["delivery_id"]],
+            "reason": f"对账差异 {row['need_id']}",
+            "dry_run": False,
+        },
+    )
+
+
+def _deliver(_row: Mapping[str, Any]) -> str:
+    return "airflow dags trigger deliver"
+
+
+def _ask(platform: str) -> Suggestion:
+    return lambda row: f"请与{platform}核对 {row['need_id']} 第{row['revision']}版，差异消除后下次对账自动关闭。"
+
+
+CHECKS = (
+    # --- listing ↔ intake ---
+    Check(
+        "not_taken_in",
+        """
+        select listed.record_id as need_id, coalesce(listed.revision, 0) as revision, listed.department_code,
+               null::bigint as delivery_id,
+               case
+                   when listed.reporting_open and not listed.is_major then 'awaiting_intake'
+                   when (listed.updated_at at time zone 'Asia/Shanghai')::date >= :last_working_day then 'in_flight'
+               end as explained
+        from (select *, cast(:reporting_open as boolean) as reporting_open from platform_need) listed
+        where listed.status = 'recommended'
+          and case when listed.addressed
+              then not exists (
+                  select from need_version stored
+                  where stored.need_id = listed.need_id and stored.revision = listed.revision
+              ) and not exists (
+                  select from our_need where our_need.need_id = listed.need_id and our_need.revision > listed.revision
+              )
+              else not exists (select from intake_item item where item.item_hash = listed.item_hash)
+          end
+        """,
+        "绿色平台已推荐 {need_id} 第{revision}版，本系统未接收。",
+        _intake_again,
+    ),
+    Check(
+        "revision_went_back",
+        """
+        select listed.need_id, listed.revision, our_need.department_code, null::bigint as delivery_id,
+               null::text as explained
+        from platform_need listed join our_need using (need_id)
+        where listed.addressed and listed.revision < our_need.revision
+        """,
+        "绿色平台列出的 {need_id} 为第{revision}版，低于本系统已接收的版本。",
+        _ask("绿色平台"),
+    ),
+    Check(
+        "content_changed",
+        """
+        select listed.need_id, listed.revision, our_need.department_code, null::bigint as delivery_id,
+               case when exists (
+                   select from judgement
+                   where judgement.payload_sha256 = listed.item_hash and judgement.verdict = 'held'
+               ) then 'held' end as explained
+        from platform_need listed join our_need using (need_id, revision)
+        where listed.status = 'recommended' and listed.item_hash <> our_need.item_hash
+        """,
+        "{need_id} 第{revision}版在绿色平台上的内容与本系统接收时不同，而修订号未变。",
+        _ask("绿色平台"),
+    ),
+    Check(
+        "no_longer_listed",
+        """
+        select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
+               case
+                   when our_need.withdrawn then 'withdrawn'
+                   when listed.status in ('submitted', 'returned') then 'being_corrected'
+               end as explained
+        from our_need
+        join noted_before noted on noted.kind = 'need' and noted.key = our_need.need_id
+        left join platform_need listed on listed.record_id = our_need.need_id
+        where our_need.quarter = :quarter
+          and (listed.record_id is null or listed.status is distinct from 'recommended')
+        """,
+        "本系统已接收 {need_id} 第{revision}版，绿色平台已不再列为推荐（可能已撤回）。",
+        _intake_again,
+    ),
+    # --- intake ↔ judgement ---
+    Check(
+        "not_judged",
+        """
+        select need_id, revision, department_code, null::bigint as delivery_id,
+               case when received_at > :under_way_since then 'in_flight' end as explained
+        from our_need
+        where verdict is null and not withdrawn
+        """,
+        "{need_id} 第{revision}版已接收，尚未审核。",
+        _intake_again,
+    ),
+    # --- judgement ↔ outbox ---
+    Check(
+        "push_not_queued",
+        """
+        select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
+               null::text as explained
+        from our_need
+        where verdict = 'passed' and not withdrawn
+          and not exists (
+              select from delivery push
+              where push.action = 'push' and push.need_id = our_need.need_id and push.revision = our_need.revision
+          )
+        """,
+        "{need_id} 第{revision}版审核通过，但未进入发件箱。",
+        _intake_again,
+    ),
+    Check(
+        "return_not_queued",
+        """
+        select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
+               null::text as explained
+        from our_need
+        where verdict = 'returned' and not withdrawn
+          and not exists (
+              select from delivery sent
+              where sent.action = 'return' and sent.need_id = our_need.need_id and sent.revision = our_need.revision
+          )
+        """,
+        "{need_id} 第{revision}版应退回补正，但退回通知未进入发件箱。",
+        _intake_again,
+    ),
+    Check(
+        "not_delivered",
+        """
+        select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
+               case
+                   when sent.state = 'held' then 'held'
+                   when sent.state in ('pending', 'unknown') and sent.next_attempt_at >= :overdue_before
+                       then 'in_flight'
+               end as explained
+        from delivery sent
+        where sent.quarter = :quarter and sent.action in ('push', 'return', 'withdrawal')
+          and sent.state in ('pending', 'unknown', 'held')
+        """,
+        "{need_id} 第{revision}版的发送（编号{delivery_id}）到期已超过一天仍未送出。",
+        _deliver,
+    ),
+    Check(
+        "superseded_unexplained",
+        """
+        select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
+               case
+                   when our_need.withdrawn then 'withdrawn'
+                   when our_need.revision > sent.revision then 'superseded'
+               end as explained
+        from delivery sent left join our_need using (need_id)
+        where sent.quarter = :quarter and sent.action in ('push', 'return') and sent.state = 'superseded'
+        """,
+        "{need_id} 第{revision}版的发送（编号{delivery_id}）被标为已取代，但既无更高版本，也未撤回。",
+        _deliver_again,
+    ),
+    Check(
+        "pushed_twice",
+        """
+        select need_id, revision, min(department_code) as department_code, max(delivery_id) as delivery_id,
+               null::text as explained
+        from delivery
+        where quarter = :quarter and action = 'push' and state <> 'superseded'
+        group by need_id, revision having count(*) > 1
+        """,
+        "{need_id} 第{revision}版在发件箱中有不止一条推送。",
+        _ask("信贷市场服务平台"),
+    ),
+    Check(
+        "pushed_not_passed",
+        """
+        select need_id, revision, department_code, delivery_id, null::text as explained
+        from delivery push
+        where push.quarter = :quarter and push.action = 'push' and push.state <> 'superseded'
+          and not exists (
+              select from judgement
+              where judgement.need_id = push.need_id and judgement.revision = push.revision
+                and judgement.verdict = 'passed'
+          )
+        """,
+        "{need_id} 第{revision}版有推送，但没有审核通过的结论。",
+        lambda row: f"请核实 {row['need_id']} 第{row['revision']}版为何推送；不应推送的，请办理撤回。",
+    ),
+    Check(
+        "push_not_taken_back",
+        """
+        select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
+        from delivery push join withdrawal_notice notice using (need_id)
+        where push.quarter = :quarter and push.action = 'push' and push.state = 'delivered'
+          and not exists (
+              select from delivery withdrawal
+              where withdrawal.action = 'withdrawal' and withdrawal.need_id = push.need_id
+          )
+        """,
+        "{need_id} 已撤回，但已推送的第{revision}版没有撤回通知。",
+        _intake_again,
+    ),
+    # --- outbox ↔ ledger ---
+    Check(
+        "missing_in_ledger",
+        """
+        select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
+        from delivery push
+        join noted_before noted on noted.kind = 'push' and noted.key = push.idempotency_key
+        where push.state = 'delivered'
+          and not exists (
+              select from ledger_entry where ledger_entry.idempotency_key = push.idempotency_key
+          )
+        """,
+        "{need_id} 第{revision}版的推送（编号{delivery_id}）记为已送达，信贷市场服务平台台账中没有。",
+        _deliver_again,
+    ),
+    Check(
+        "unknown_in_ledger",
+        """
+        select entry.need_id, entry.revision, push.department_code, push.delivery_id,
+               case when push.state in ('pending', 'unknown') and push.next_attempt_at >= :overdue_before
+                   then 'in_flight' end as explained
+        from ledger_entry entry
+        left join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
+        where push.delivery_id is null or push.state <> 'delivered'
+        """,
+        "信贷市场服务平台台账中有 {need_id} 第{revision}版，本系统没有对应的已送达推送。",
+        lambda row: _ask("信贷市场服务平台")(row) if row["delivery_id"] is None else _deliver_again(row),
+    ),
+    Check(
+        "receipt_differs",
+        """
+        select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
+        from ledger_entry entry
+        join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
+        where push.state = 'delivered'
+          and ((entry.need_id, entry.revision) is distinct from (push.need_id, push.revision)
+               or push.receipt_no is not null and push.receipt_no <> entry.receipt_no)
+        """,
+        "{need_id} 第{revision}版的推送（编号{delivery_id}）与信贷市场服务平台台账的编号或回执不一致。",
+        _ask("信贷市场服务平台"),
+    ),
+    Check(
+        "ledger_state_differs",
+        """
+        select entry.need_id, entry.revision, push.department_code, push.delivery_id,
+               case when taken_back.state in ('pending', 'unknown', 'held') and entry.state <> 'withdrawn'
+                   then case taken_back.state when 'held' then 'held' else 'in_flight' end
+               end as explained
+        from ledger_entry entry
+        join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
+        left join delivery taken_back on taken_back.action = 'withdrawal' and taken_back.need_id = entry.need_id
+        where push.state = 'delivered'
+          and case entry.state
+              when 'held' then entry.superseded or taken_back.delivery_id is not null
+              when 'superseded' then not entry.superseded
+              when 'withdrawn' then taken_back.delivery_id is null
+          end
+        """,
+        "{need_id} 第{revision}版在信贷市场服务平台台账中的状态与本系统不一致（撤回或取代）。",
+        _ask("信贷市场服务平台"),
+    ),
+)
