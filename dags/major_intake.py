@@ -1,18 +1,20 @@
 """
-### 重大需求随时征集 major_intake
+### 随时征集 major_intake
 
-Takes in major needs (重大项目融资需求), which departments may recommend at any time, judges them, and queues them at once.
+Takes in what does not wait for a cut-off: major needs (重大项目融资需求), which departments may recommend at any time, and the
+needs of the newest closed quarter that were returned and come back corrected. Judges them and queues them at once.
 
-**When**: on each of China's working days at 10:00 and by hand.
+**When**: on each of China's working days at 10:00.
 
-**By hand**: trigger with `{}`, or with `{"departments": ["330000"]}`.
+**By hand**: trigger with `{}`; `departments` limits the major needs.
 
-**Triage**: as for `quarterly_intake`; there is no manifest for major needs, so only the listing's own total is checked.
+**Triage**: as for `quarterly_intake`; there is no manifest for these, so only the listing's own total is checked. A corrected need
+that was recommended after the cut-off is held (DQ52) until a person decides in which quarter it counts.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, TaskGroup, dag
 
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.intake_tasks import wire_intake
@@ -21,7 +23,7 @@ from green_finance.timetables import WorkingDaysTimetable
 
 @dag(
     schedule=WorkingDaysTimetable(10),
-    dag_display_name="重大需求征集 major_intake",
+    dag_display_name="随时征集 major_intake",
     doc_md=__doc__,
     params={
         "quarter": quarter_param(),
@@ -31,7 +33,10 @@ from green_finance.timetables import WorkingDaysTimetable
     **dag_defaults("征集"),
 )
 def major_intake():
-    wire_intake("major")
+    with TaskGroup("major"):
+        wire_intake("major")
+    with TaskGroup("corrections"):
+        wire_intake("corrections")
 
 
 major_intake()

@@ -36,13 +36,13 @@ from include.store.tables import (
     listing,
     manifest_entry,
     need_version,
-    raw_payload,
     register_factory,
     register_snapshot,
     withdrawal_notice,
 )
 
-IntakeKind = Literal["quarterly", "major"]
+IntakeKind = Literal["quarterly", "major", "corrections"]
+"""The whole quarter at its cut-off; major needs, at any time; needs that were returned and come back corrected."""
 
 _NEED_ID = re.compile(r"FN[0-9]{12}")
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
@@ -76,13 +76,34 @@ def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
             )
             .on_conflict_do_nothing(index_elements=["run_id"])
         )
-        return connection.execute(sa.select(intake.c.intake_id).where(intake.c.run_id == request.run_id)).scalar_one()
+        found: int = connection.execute(
+            sa.select(intake.c.intake_id).where(intake.c.run_id == request.run_id)
+        ).scalar_one()
+    return found
 
 
 def header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
     """The row of table `intake`: quarter, kind, departments, dry_run."""
     with engine.connect() as connection:
         return connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+
+
+def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:
+    """The departments that have needs of `quarter` whose newest judged revision was returned, in the order of the list."""
+    with engine.connect() as connection:
+        waiting = set(connection.execute(_RETURNED, {"quarter": quarter}).scalars())
+    return tuple(code for code in departments() if code in waiting)
+
+
+_RETURNED = sa.text(
+    """
+    select distinct department_code from (
+        select distinct on (need_id) department_code, verdict from judgement
+        where quarter = :quarter and need_id is not null order by need_id, revision desc, judgement_id desc
+    ) newest
+    where verdict = 'returned'
+    """
+)
 
 
 # --- What an intake needs beside the needs themselves ----------------------------------------------------------------
@@ -180,7 +201,9 @@ def pull_withdrawals(engine: sa.Engine, client: GreenPlatformClient, quarter: st
     A push that has not been tried is superseded; one that may have arrived is followed by a withdrawal.
     Returns how many withdrawals are new.
     """
-    listed = [json.loads(item) for page in client.need_listing(quarter=quarter, status="withdrawn") for item in page.items]
+    listed = [
+        json.loads(item) for page in client.need_listing(quarter=quarter, status="withdrawn") for item in page.items
+    ]
     rows = [
         {
             "need_id": item["need_id"],
@@ -210,7 +233,9 @@ def _take_back_pushes(connection: sa.Connection, need_ids: Sequence[str], now: d
         sa.update(delivery).where(push & untried).values(state="superseded", outcome="withdrawn", settled_at=now)
     )
     sent = connection.execute(
-        sa.select(delivery.c.need_id, sa.func.max(delivery.c.revision).label("revision"), sa.func.max(delivery.c.quarter))
+        sa.select(
+            delivery.c.need_id, sa.func.max(delivery.c.revision).label("revision"), sa.func.max(delivery.c.quarter)
+        )
         .where(push & delivery.c.state.in_(("pending", "unknown", "delivered")))
         .group_by(delivery.c.need_id)
     )
@@ -282,7 +307,7 @@ def pull_department(
     items: list[_Item] = []
     total = 0
     for _ in range(1 + _READ_AGAIN):
-        items, total = _read_listing(client, header.quarter, department_code, major=header.kind == "major")
+        items, total = _read_listing(client, header.quarter, department_code, header.kind)
         if len(items) >= total and agrees_with_manifest(_counts(items), expected):
             break
     with engine.begin() as connection:
@@ -324,14 +349,14 @@ def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str
 
 
 def _read_listing(
-    client: GreenPlatformClient, quarter: str, department_code: str, *, major: bool
+    client: GreenPlatformClient, quarter: str, department_code: str, kind: IntakeKind
 ) -> tuple[list[_Item], int]:
     """The distinct items of a listing and the total that its first page stated."""
     pages = client.need_listing(
-        quarter=None if major else quarter,
+        quarter=quarter,
         department=department_code,
         status="recommended",
-        major=True if major else None,
+        major=True if kind == "major" else None,
     )
     items: list[_Item] = []
     seen: set[str] = set()
@@ -478,7 +503,9 @@ def _version_row(item: _Item, intake_id: int, department_code: str, now: datetim
         "enterprise_name": _string(enterprise, "name"),
         "city_code": _string(enterprise, "city_code"),
         "project_name": _string(project, "name"),
-        "intended_institutions": [code for code in intended if isinstance(code, str)] if isinstance(intended, list) else [],
+        "intended_institutions": [code for code in intended if isinstance(code, str)]
+        if isinstance(intended, list)
+        else [],
         "financing_need": _amount(finance, "financing_need"),
         "total_investment": _amount(finance, "total_investment"),
         "own_capital": _amount(finance, "own_capital"),

@@ -60,7 +60,7 @@ intake = Table(
     Column("dry_run", Boolean, nullable=False),
     _moment("started_at"),
     UniqueConstraint("run_id"),
-    CheckConstraint("kind in ('quarterly', 'major')", name="kind"),
+    CheckConstraint("kind in ('quarterly', 'major', 'corrections')", name="kind"),
     comment="One reading of the platform's listing for a quarter",
 )
 

@@ -21,11 +21,16 @@ def open_intake(kind: IntakeKind) -> int:
 
     params = get_current_context()["params"]
     with stage_run() as run:
+        if kind == "corrections":
+            quarter = str(run.calendar.newest_closed_quarter(run.now))
+            chosen = intake.departments_with_returns(run.engine, quarter)
+        else:
+            quarter, chosen = run.quarter(params.get("quarter")), chosen_departments(params.get("departments"))
         request = intake.IntakeRequest(
-            run_id=run.run_id,
+            run_id=f"{run.run_id}/{kind}",
             kind=kind,
-            quarter=run.quarter(params.get("quarter")),
-            departments=chosen_departments(params.get("departments")),
+            quarter=quarter,
+            departments=chosen,
             dry_run=bool(params.get("dry_run")),
         )
         return intake.begin(run.engine, request, run.now)

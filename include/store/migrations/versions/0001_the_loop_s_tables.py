@@ -224,7 +224,7 @@ def upgrade() -> None:
         sa.Column("departments", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("dry_run", sa.Boolean(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind in ('quarterly', 'major')", name=op.f("ck_intake_kind")),
+        sa.CheckConstraint("kind in ('quarterly', 'major', 'corrections')", name=op.f("ck_intake_kind")),
         sa.PrimaryKeyConstraint("intake_id", name=op.f("pk_intake")),
         sa.UniqueConstraint("run_id", name=op.f("uq_intake_run_id")),
         comment="One reading of the platform's listing for a quarter",

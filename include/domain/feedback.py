@@ -1,0 +1,107 @@
+"""Reading one event of the credit-market feed (反馈事件): which defects break it, and which only cost it a field.
+
+Source: the FeedbackEvent of the contract; handbook rules E01, E05, E06, E07. An unknown type, need or institution is no
+defect of the event: whether it can be folded is decided where the needs are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from include.domain.calendar import SHANGHAI
+from include.domain.case import FeedbackEvent
+
+_AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_LONGEST_TEXT = 200
+_YEARS = range(2000, 2101)
+_MAX_INT, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
+
+
+class UnreadableEvent(ValueError):
+    """An event that breaks the contract; `field` is the one that does, without its value."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"字段 {field} 缺失或不合约定")
+        self.field = field
+
+
+def read_event(item: object) -> FeedbackEvent:
+    """The event that `item` (decoded JSON) carries; UnreadableEvent if a field that the contract requires is unusable.
+
+    An optional field that is unusable counts as absent (E05, E07); the event as received is kept beside it.
+    """
+    if not isinstance(item, Mapping):
+        raise UnreadableEvent("event")
+    return FeedbackEvent(
+        event_id=_required_text(item, "event_id"),
+        need_id=_required_text(item, "need_id"),
+        revision=_required_number(item, "revision", 1, _MAX_INT),
+        institution_code=_required_text(item, "institution_code"),
+        type=_required_text(item, "type"),
+        occurred_at=_moment(item, "occurred_at"),
+        sequence=_required_number(item, "sequence", -_MAX_BIGINT, _MAX_BIGINT),
+        amount=_amount(item.get("amount")),
+        rate=_rate(item.get("rate")),
+        term_months=_number(item.get("term_months"), -_MAX_INT, _MAX_INT),
+        green_label=item["green_label"] if isinstance(item.get("green_label"), bool) else None,
+        catalogue_code=_text(item.get("catalogue_code")),
+        use_of_funds=_text(item.get("use_of_funds"), longest=None),
+        reason_code=_text(item.get("reason_code")),
+        obstruction_id=_text(item.get("obstruction_id")),
+    )
+
+
+def _text(value: object, longest: int | None = _LONGEST_TEXT) -> str | None:
+    if not isinstance(value, str) or not value or (longest is not None and len(value) > longest):
+        return None
+    unstorable = "\0" in value or any("\ud800" <= character <= "\udfff" for character in value)
+    return None if unstorable else value
+
+
+def _required_text(item: Mapping[str, Any], field: str) -> str:
+    text = _text(item.get(field))
+    if text is None:
+        raise UnreadableEvent(field)
+    return text
+
+
+def _number(value: object, least: int, most: int) -> int | None:
+    return value if type(value) is int and least <= value <= most else None
+
+
+def _required_number(item: Mapping[str, Any], field: str, least: int, most: int) -> int:
+    number = _number(item.get(field), least, most)
+    if number is None:
+        raise UnreadableEvent(field)
+    return number
+
+
+def _moment(item: Mapping[str, Any], field: str) -> datetime:
+    text = item.get(field)
+    if not isinstance(text, str) or not _MOMENT.fullmatch(text.upper()):
+        raise UnreadableEvent(field)
+    try:
+        moment = datetime.fromisoformat(text.upper()).astimezone(SHANGHAI)
+    except (ValueError, OverflowError):
+        raise UnreadableEvent(field) from None
+    if moment.year not in _YEARS:
+        raise UnreadableEvent(field)
+    return moment
+
+
+def _amount(value: object) -> Decimal | None:
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+        return None
+    return Decimal(value) or None
+
+
+def _rate(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 10_000:
+        return None
+    rate = round(Decimal(str(value)), 4)
+    return rate if abs(rate) < 10_000 else None

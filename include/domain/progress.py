@@ -1,0 +1,53 @@
+"""How far the matching of a need has come (对接进度), as the factory and its department are told.
+
+Source: handbook section 6. Amounts are in 万元.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from include.domain.case import TERMINAL, Case
+
+_BEST_FIRST = (
+    ("contracted", frozenset({"contracted", "drawn", "post_loan"})),
+    ("approved", frozenset({"credit_approved"})),
+    ("accepted", frozenset({"accepted"})),
+    ("contacted", frozenset({"contacted", "visited"})),
+    ("distributed", frozenset({"received"})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The report of a need: its stage, how many institutions have answered, what they approved and paid out."""
+
+    stage: str
+    institutions: int
+    approved_amount: Decimal
+    drawn_amount: Decimal
+
+
+def progress(cases: Collection[Case], need_amount: Decimal | None, withdrawn: bool) -> Progress:
+    """What the cases of a pushed need add up to. A need without a usable amount is never funded in full."""
+    drawn = sum((case.drawn for case in cases), Decimal(0))
+    return Progress(
+        stage=_stage(cases, drawn, need_amount, withdrawn),
+        institutions=sum(case.answered for case in cases),
+        approved_amount=sum((case.approved for case in cases), Decimal(0)),
+        drawn_amount=drawn,
+    )
+
+
+def _stage(cases: Collection[Case], drawn: Decimal, need_amount: Decimal | None, withdrawn: bool) -> str:
+    if withdrawn:
+        return "withdrawn"
+    if drawn > 0:
+        return "funded" if need_amount is not None and drawn >= need_amount else "funded_partly"
+    states = {case.state for case in cases}
+    for stage, reached in _BEST_FIRST:
+        if states & reached:
+            return stage
+    return "unmet" if states and states <= TERMINAL else "pushed"

@@ -1,0 +1,212 @@
+"""Reading the feed of the credit-market platform: each event stored once, each page with the cursor behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from include.domain.case import FeedbackEvent
+from include.domain.feedback import UnreadableEvent, read_event
+from include.errors import PlatformUnavailable
+from include.matching.cases import count_orphans, lock, refold, refold_stale
+from include.privacy import PersonalDataCipher
+from include.store import tables
+from include.store.database import copy_rows
+
+PAGE_SIZE = 1_000
+_TAKEN_AT_ONCE = 10_000
+
+_EVENT_COLUMNS = tuple(column.name for column in tables.feedback_event.columns)
+
+
+class FeedbackPage(Protocol):
+    """A page of the feed: events as decoded JSON, the cursor behind them, whether more is there now."""
+
+    @property
+    def items(self) -> Sequence[Any]: ...
+    @property
+    def next_cursor(self) -> str: ...
+    @property
+    def has_more(self) -> bool: ...
+
+
+class FeedbackFeed(Protocol):
+    """Where feedback is read from: the client of the credit-market platform."""
+
+    def feedback(self, after: str | None, limit: int) -> FeedbackPage: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSummary:
+    """What a reading of the feed came to: read = new + repeated + unreadable.
+
+    `unreadable`: events that break the contract, or contradict one stored under their id (E03); both are kept.
+    `orphaned`: stored events that wait, from this and earlier readings (E01, E02). `cases_changed`: cases now otherwise.
+    """
+
+    read: int
+    new: int
+    repeated: int
+    orphaned: int
+    unreadable: int
+    cases_changed: int
+
+
+def collect_feedback(
+    engine: sa.Engine, market_client: FeedbackFeed, now: datetime, *, cipher: PersonalDataCipher
+) -> FeedbackSummary:
+    """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
+
+    What is read, its effects and the cursor behind it are one transaction. Events of a need, revision or institution
+    that is not known yet wait, and are tried again by each run. Raises what the client raises; where the platform goes
+    away half-way (PlatformUnavailable), the pages read before stay read.
+    """
+    counts: Counter[str] = Counter()
+    while True:
+        with engine.connect() as connection:
+            after = _cursor(connection)
+        read = _read_on(market_client, after)
+        with engine.begin() as connection:
+            lock(connection)
+            if _cursor(connection) != after:
+                continue  # another run has taken these pages meanwhile
+            counts.update(_take(connection, read.items, now, cipher))
+            if read.cursor != after:
+                connection.execute(tables.feedback_cursor.insert().values(cursor=read.cursor, read_at=now))
+        if read.failure is not None:
+            raise read.failure
+        if not read.has_more:
+            break
+    with engine.begin() as connection:
+        changed = refold_stale(connection, now).changed
+        orphaned = count_orphans(connection)
+    return FeedbackSummary(
+        read=counts["read"],
+        new=counts["new"],
+        repeated=counts["repeated"],
+        orphaned=orphaned,
+        unreadable=counts["unreadable"],
+        cases_changed=counts["changed"] + changed,
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Pages that are taken together, so that a case is folded and a factory told once for all of them."""
+
+    cursor: str | None
+    items: list[Any]
+    has_more: bool = True
+    failure: PlatformUnavailable | None = None
+
+
+def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
+    """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
+    reading = _Reading(after, [])
+    while reading.has_more and len(reading.items) < _TAKEN_AT_ONCE:
+        try:
+            page = feed.feedback(reading.cursor, PAGE_SIZE)
+        except PlatformUnavailable as failure:
+            reading.failure = failure
+            break
+        if page.has_more and page.next_cursor == reading.cursor:
+            reading.failure = PlatformUnavailable(
+                "信贷市场平台的反馈接口声明还有数据，但游标没有前进。", "请联系平台核对反馈接口；修复后重新运行即可。"
+            )
+            break
+        reading.items += page.items
+        reading.cursor, reading.has_more = page.next_cursor, page.has_more
+    return reading
+
+
+def _cursor(connection: sa.Connection) -> str | None:
+    cursor = tables.feedback_cursor
+    found: str | None = connection.scalar(sa.select(cursor.c.cursor).order_by(cursor.c.position.desc()).limit(1))
+    return found
+
+
+def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
+    readable: list[tuple[Any, ...]] = []
+    unreadable: list[tuple[str, str]] = []
+    for ordinal, item in enumerate(items):
+        document = _document(item)
+        try:
+            event = read_event(item)
+        except UnreadableEvent as error:
+            unreadable.append((document, str(error)))
+        else:
+            readable.append((ordinal, *_event_row(event, document, now)))
+    connection.execute(_INCOMING)
+    copy_rows(connection, "incoming_feedback", ("ordinal", *_EVENT_COLUMNS), readable)
+    touched = connection.execute(_STORE_EVENTS).scalars().all()
+    contradicting = connection.execute(_CONTRADICTING).scalars().all()
+    connection.execute(sa.text("drop table incoming_feedback"))
+    unreadable += [(document, "E03：同一反馈编号内容前后不一致") for document in contradicting]
+    _keep_unreadable(connection, unreadable, now, cipher)
+    return {
+        "read": len(items),
+        "new": len(touched),
+        "repeated": len(readable) - len(touched) - len(contradicting),
+        "unreadable": len(unreadable),
+        "changed": refold(connection, touched, now).changed,
+    }
+
+
+def _document(item: object) -> str:
+    # ASCII with escapes: PostgreSQL's text holds neither U+0000 nor lone surrogates.
+    return json.dumps(item, sort_keys=True, separators=(",", ":"))
+
+
+def _event_row(event: FeedbackEvent, document: str, now: datetime) -> tuple[Any, ...]:
+    given = {"document": document, "received_at": now}
+    return tuple(given[name] if name in given else getattr(event, name) for name in _EVENT_COLUMNS)
+
+
+def _keep_unreadable(
+    connection: sa.Connection, unreadable: Iterable[tuple[str, str]], now: datetime, cipher: PersonalDataCipher
+) -> None:
+    rows = [
+        {
+            "raw_sha256": hashlib.sha256(document.encode()).hexdigest(),
+            "ciphertext": cipher.encrypt(document.encode()),
+            "problem": problem,
+            "received_at": now,
+        }
+        for document, problem in unreadable
+    ]
+    if rows:
+        connection.execute(_KEEP_UNREADABLE, rows)
+
+
+_INCOMING = sa.text("create temporary table incoming_feedback (like feedback_event, ordinal integer) on commit drop")
+
+_STORE_EVENTS = sa.text(
+    f"""
+    insert into feedback_event ({", ".join(_EVENT_COLUMNS)})
+    select distinct on (event_id) {", ".join(_EVENT_COLUMNS)} from incoming_feedback order by event_id, ordinal
+    on conflict (event_id) do nothing
+    returning need_id
+    """
+)
+
+_CONTRADICTING = sa.text(
+    """
+    select incoming.document from incoming_feedback incoming join feedback_event stored using (event_id)
+    where incoming.document <> stored.document
+    """
+)
+
+_KEEP_UNREADABLE = sa.text(
+    """
+    insert into unreadable_feedback (raw_sha256, ciphertext, problem, received_at)
+    values (:raw_sha256, :ciphertext, :problem, :received_at)
+    on conflict (raw_sha256) do nothing
+    """
+)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.domain.case import FeedbackEvent
+from include.domain.feedback import UnreadableEvent, read_event
+
+EVENT: dict[str, Any] = {
+    "event_id": "EV1",
+    "need_id": "FN000000000001",
+    "revision": 1,
+    "institution_code": "ICBC",
+    "type": "credit_approved",
+    "occurred_at": "2026-10-09T02:00:00Z",
+    "sequence": 3,
+    "amount": "1234.50",
+    "rate": 3.15,
+    "term_months": 36,
+    "green_label": True,
+    "catalogue_code": "1.1.17",
+    "use_of_funds": "采购节能设备",
+    "reason_code": None,
+    "obstruction_id": None,
+    "remark": "电话 13800001234",
+}
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def test_an_event_is_read_without_its_remark() -> None:
+    event = read_event(EVENT)
+    assert event.occurred_at == datetime.fromisoformat("2026-10-09T10:00+08:00")
+    assert (event.amount, event.rate, event.term_months) == (Decimal("1234.50"), Decimal("3.1500"), 36)
+    assert (event.green_label, event.catalogue_code, event.sequence) == (True, "1.1.17", 3)
+    assert "13800001234" not in repr(event)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_id", ""),
+        ("event_id", 7),
+        ("event_id", "x" * 201),
+        ("need_id", None),
+        ("institution_code", ["ICBC"]),
+        ("type", "a\0b"),
+        ("type", "\udc00"),
+        ("revision", 0),
+        ("revision", True),
+        ("revision", 1.0),
+        ("revision", 2**31),
+        ("sequence", "3"),
+        ("sequence", 2**63),
+        ("occurred_at", "2026-10-09"),
+        ("occurred_at", "2026-10-09T02:00:00"),
+        ("occurred_at", "2026-13-09T02:00:00Z"),
+        ("occurred_at", "2026-W41-5T02:00:00Z"),
+        ("occurred_at", "9999-12-31T23:59:59-12:00"),
+        ("occurred_at", 1791511200),
+    ],
+)
+def test_a_required_field_that_is_unusable_makes_it_unreadable(field: str, value: object) -> None:
+    with pytest.raises(UnreadableEvent, match=field):
+        read_event({**EVENT, field: value})
+    with pytest.raises(UnreadableEvent, match=field):
+        read_event({name: value for name, value in EVENT.items() if name != field})
+
+
+@pytest.mark.parametrize(
+    "amount", [None, 100, 100.5, "", "0", "0.00", "-1", "1,000", "1.234", "12345678901", "１００", "1\n"]
+)
+def test_an_amount_that_is_unusable_counts_as_absent(amount: object) -> None:
+    assert read_event({**EVENT, "amount": amount}).amount is None
+
+
+@given(st.dictionaries(st.sampled_from(sorted(EVENT)), anything), anything)
+@settings(max_examples=300)
+def test_whatever_comes_is_read_or_refused_and_never_breaks_the_reader(change: dict[str, Any], other: object) -> None:
+    for item in ({**EVENT, **change}, other):
+        try:
+            event = read_event(item)
+        except UnreadableEvent as error:
+            assert error.field in {*EVENT, "event"}
+        else:
+            assert isinstance(event, FeedbackEvent)
+            assert event.rate is None or abs(event.rate) < 10_000
+            assert event.amount is None or event.amount > 0
