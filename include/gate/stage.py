@@ -1,0 +1,254 @@
+"""The gate as a stage: what an intake brought is judged, and each verdict leaves with its consequence.
+
+Passed needs are queued for the credit-market platform, returned ones go back with every reason at once, held ones wait for
+a person. Verdict, findings and outbox rows are one transaction; a need judged before is not judged again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
+from include.domain.canonical import storable
+from include.domain.identifiers import normalise_id
+from include.gate.judge import Verdict, judge, reasons, ruleset_version
+from include.privacy import PersonalDataCipher
+from include.reference import Policy, departments
+from include.store.database import copy_rows
+from include.store.outbox import NewDelivery, enqueue
+from include.store.tables import intake, judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSummary:
+    """How many records of a department were judged now, by verdict."""
+
+    department_code: str
+    judged: int
+    passed: int
+    held: int
+    returned: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    item_hash: str
+    need_id: str | None
+    revision: int | None
+    record: dict[str, Any]
+
+
+# Only the newest revision of a need is judged, once for ever under whatever rule set; withdrawn needs no longer matter.
+_CANDIDATES = sa.text(
+    """
+    select distinct on (item.item_hash) item.item_hash, item.need_id, item.revision, raw.ciphertext
+    from intake_item item
+    join raw_payload raw using (raw_sha256)
+    left join lateral (
+        select max(revision) as newest from need_version where need_version.need_id = item.need_id
+    ) version on true
+    where item.intake_id = :intake_id and item.department_code = :department_code and item.readable
+      and (item.revision is null or version.newest is null or item.revision >= version.newest)
+      and not exists (select from judgement where judgement.payload_sha256 = item.item_hash)
+    order by item.item_hash, item.ordinal
+    """
+)
+
+
+def judge_department(
+    engine: sa.Engine,
+    cipher: PersonalDataCipher,
+    *,
+    intake_id: int,
+    department_code: str,
+    now: datetime,
+    policy: Policy,
+    calendar: WorkingCalendar,
+) -> GateSummary:
+    """Judge what this intake read for one department and queue the consequences; a dry run only counts."""
+    where = {"intake_id": intake_id, "department_code": department_code}
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
+        )
+        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+        candidates = [
+            _Candidate(row.item_hash, row.need_id, row.revision, _record(cipher, row.ciphertext))
+            for row in connection.execute(_CANDIDATES, where)
+        ]
+        verdicts = judge([candidate.record for candidate in candidates], checked_at=now, policy=policy)
+        judged = list(zip(candidates, verdicts, strict=True))
+        queued = 0
+        if judged and not header.dry_run:
+            version = ruleset_version(policy)
+            _store(connection, judged, header, department_code, version, now)
+            respond_by = calendar.add_working_days(now.astimezone(SHANGHAI).date(), policy.integer("return_respond_working_days")).day
+            queued = enqueue(connection, _consequences(connection, judged, department_code, version, respond_by), now)
+    count = Counter(verdict.verdict for verdict in verdicts)
+    return GateSummary(
+        department_code=department_code,
+        judged=len(judged),
+        passed=count["passed"],
+        held=count["held"],
+        returned=count["returned"],
+        queued=queued,
+    )
+
+
+def _record(cipher: PersonalDataCipher, ciphertext: bytes) -> dict[str, Any]:
+    record: dict[str, Any] = storable(json.loads(cipher.decrypt(ciphertext), parse_float=Decimal))
+    return record
+
+
+def _store(
+    connection: sa.Connection,
+    judged: Sequence[tuple[_Candidate, Verdict]],
+    header: sa.Row[Any],
+    department_code: str,
+    version: str,
+    now: datetime,
+) -> None:
+    rows = [
+        {
+            "intake_id": header.intake_id,
+            "need_id": candidate.need_id,
+            "revision": candidate.revision,
+            "quarter": header.quarter,
+            "department_code": department_code,
+            "verdict": verdict.verdict,
+            "ruleset_version": version,
+            "payload_sha256": candidate.item_hash,
+            "judged_at": now,
+        }
+        for candidate, verdict in judged
+    ]
+    ids: dict[str, int] = dict(
+        connection.execute(
+            insert(judgement).returning(judgement.c.payload_sha256, judgement.c.judgement_id), rows
+        ).tuples().all()
+    )
+    copy_rows(
+        connection,
+        "finding",
+        ("judgement_id", "rule_id", "field", "need_id", "revision", "severity"),
+        (
+            (
+                ids[candidate.item_hash],
+                finding.rule_id,
+                finding.field,
+                candidate.need_id,
+                candidate.revision,
+                finding.severity,
+            )
+            for candidate, verdict in judged
+            for finding in verdict.findings
+        ),
+    )
+
+
+def _consequences(
+    connection: sa.Connection,
+    judged: Sequence[tuple[_Candidate, Verdict]],
+    department_code: str,
+    version: str,
+    respond_by: date,
+) -> list[NewDelivery]:
+    withdrawn = _withdrawn(connection, [candidate.need_id for candidate, _ in judged if candidate.need_id])
+    deliveries = []
+    for candidate, verdict in judged:
+        if candidate.need_id is None or candidate.revision is None or candidate.need_id in withdrawn:
+            continue
+        if verdict.verdict == "passed":
+            deliveries.append(_push(candidate, department_code))
+        elif verdict.verdict == "returned":
+            deliveries.append(_return(candidate, verdict, department_code, version, respond_by))
+    return deliveries
+
+
+def _withdrawn(connection: sa.Connection, need_ids: Sequence[str]) -> frozenset[str]:
+    found = connection.execute(
+        sa.text("select need_id from withdrawal_notice where need_id = any(:need_ids)"), {"need_ids": list(need_ids)}
+    )
+    return frozenset(found.scalars())
+
+
+def _push(candidate: _Candidate, department_code: str) -> NewDelivery:
+    record = candidate.record
+    return NewDelivery(
+        channel="market",
+        action="push",
+        idempotency_key=f"push:{candidate.need_id}:{candidate.revision}",
+        order_key=candidate.need_id,
+        need_id=candidate.need_id,
+        revision=candidate.revision,
+        quarter=record["quarter"],
+        department_code=department_code,
+        body={
+            "need_id": candidate.need_id,
+            "revision": candidate.revision,
+            "quarter": record["quarter"],
+            "is_major": record["is_major"],
+            "branch_code": departments()[department_code].branch_code,
+            "intended_institutions": record["finance"].get("intended_institutions") or [],
+            "payload": push_payload(record),
+        },
+    )
+
+
+def push_payload(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
+    enterprise = {name: value for name, value in record["enterprise"].items() if name != "contact"}
+    enterprise["uscc"] = normalise_id(enterprise["uscc"])
+    project = dict(record["project"])
+    if isinstance(project.get("project_code"), str):
+        project["project_code"] = normalise_id(project["project_code"])
+    return {
+        "enterprise": _plain(enterprise),
+        "project": _plain(project),
+        "finance": _plain(record["finance"]),
+        "benefit": _plain(record["benefit"]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON numbers with a fraction are ratios and rates here: the body says them as the platform did."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: _plain(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_plain(child) for child in value]
+    return value
+
+
+def _return(
+    candidate: _Candidate, verdict: Verdict, department_code: str, version: str, respond_by: date
+) -> NewDelivery:
+    return NewDelivery(
+        channel="green_platform",
+        action="return",
+        idempotency_key=f"return:{candidate.need_id}:{candidate.revision}",
+        order_key=candidate.need_id,
+        need_id=candidate.need_id,
+        revision=candidate.revision,
+        quarter=str(candidate.record.get("quarter")),
+        department_code=department_code,
+        body={
+            "need_id": candidate.need_id,
+            "revision": candidate.revision,
+            "ruleset_version": version,
+            "respond_by": respond_by.isoformat(),
+            "reasons": reasons(verdict.findings),
+        },
+    )

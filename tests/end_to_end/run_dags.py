@@ -1,0 +1,35 @@
+"""Runs DAGs one after another by `dag.test()` in a process of its own, as the caller's environment says.
+
+Reads a JSON list of {"dag_id", "conf", "logical_date"} on standard input; writes for each its state and the XComs of its tasks
+to the file named as the only argument.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+def main(answer: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import timezone
+    from airflow.sdk.configuration import conf
+
+    plan: list[dict[str, Any]] = json.load(sys.stdin)
+    bag = DagBag(dag_folder=conf.get("core", "dags_folder"))
+    if bag.import_errors:
+        raise SystemExit(json.dumps(bag.import_errors, ensure_ascii=False))
+    results = []
+    for step in plan:
+        day = datetime.fromisoformat(step["logical_date"])
+        run = bag.dags[step["dag_id"]].test(logical_date=timezone.make_aware(day), run_conf=step["conf"])
+        tasks = {f"{ti.task_id}[{ti.map_index}]": ti.state for ti in run.get_task_instances()}
+        results.append({"dag_id": step["dag_id"], "state": run.state, "tasks": tasks, "run_id": run.run_id})
+        answer.write_text(json.dumps(results, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

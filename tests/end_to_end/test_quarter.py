@@ -1,0 +1,242 @@
+"""A whole quarter on real Airflow (`dag.test()`), real PostgreSQL, HTTP and SMTP: once, and once more with the same end state."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from include.local.postgres import PostgresServer
+from include.privacy import PersonalDataCipher
+from include.reference.calendar import china_calendar
+from include.sandbox.scenario import make_scenario
+from include.sandbox.server import Sandbox
+from include.store.database import connect
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+CUT_OFF = datetime(2026, 10, 1, 0, 10, tzinfo=SHANGHAI)
+PERSONAL_DATA_KEY = "end-to-end"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A database of each kind, a sandbox, and the environment that names them."""
+
+    environment: dict[str, str]
+    sandbox: Sandbox
+    business: sa.Engine
+    folder: Path
+
+    def run(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answer = self.folder / "answer.json"
+        process = subprocess.run(
+            [sys.executable, "tests/end_to_end/run_dags.py", str(answer)],
+            input=json.dumps(steps),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        (self.folder / "log.txt").open("a").write(process.stdout + process.stderr)
+        assert process.returncode == 0, (process.stdout + process.stderr)[-4000:]
+        results: list[dict[str, Any]] = json.loads(answer.read_text(encoding="utf-8"))
+        return results
+
+
+@pytest.fixture(scope="module")
+def stack(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("quarter")
+    for name in ("quarter_airflow", "quarter_business"):
+        postgres.create_database(name)
+    business = connect(postgres.url("quarter_business"))
+    with Sandbox(
+        make_scenario(seed=11, quarter="2026Q3", needs=160, factories=8300), now=CUT_OFF, mail_dir=folder / "mail"
+    ) as sandbox:
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(folder / "airflow"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url("quarter_airflow"),
+            "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,
+            "GFF_SANDBOX": "1",
+            "GFF_REPORTS_DIR": str(folder / "reports"),
+            **_connections(business.url, sandbox),
+        }
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True
+        )
+        yield Stack(environment, sandbox, business, folder)
+    business.dispose()
+
+
+def _connections(business: sa.URL, sandbox: Sandbox) -> dict[str, str]:
+    connections = {
+        "business_db": {
+            "conn_type": "postgres",
+            "host": business.host,
+            "port": business.port,
+            "login": business.username,
+            "password": business.password,
+            "schema": business.database,
+            "extra": {"personal_data_key": PERSONAL_DATA_KEY},
+        },
+        "green_platform": {
+            "conn_type": "http",
+            "host": sandbox.green_url,
+            "login": sandbox.green_client_id,
+            "password": sandbox.green_client_secret,
+        },
+        "credit_market": {
+            "conn_type": "http",
+            "host": sandbox.market_url,
+            "login": sandbox.market_app_id,
+            "password": sandbox.market_secret,
+            "extra": {"key_id": sandbox.market_key_id, "algorithm": "HMAC-SM3"},
+        },
+        "smtp_default": {
+            "conn_type": "smtp",
+            "host": "127.0.0.1",
+            "port": sandbox.smtp_port,
+            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
+        },
+    }
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
+
+
+def _step(dag_id: str, moment: datetime, **conf: Any) -> dict[str, Any]:
+    return {
+        "dag_id": dag_id,
+        "logical_date": moment.replace(tzinfo=None).isoformat(),
+        "conf": {"now": moment.isoformat(), **conf},
+    }
+
+
+def _at(day: date, hour: int, minute: int = 0) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=SHANGHAI)
+
+
+def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str, Any]]:
+    """Reminder, intake, delivery, three looks at the feedback, reconciliation, circular."""
+    quarter = {"quarter": "2026Q3"}
+    results = stack.run(
+        [
+            _step("remind_departments", _at(date(2026, 9, 22), 9) + offset, **quarter),
+            _step("quarterly_intake", CUT_OFF + offset, **quarter),
+            _step("deliver", CUT_OFF + timedelta(minutes=20) + offset),
+        ]
+    )
+    for working_days in (3, 12, 30):
+        day = china_calendar().add_working_days(date(2026, 9, 30), working_days).day
+        stack.sandbox.set_clock(_at(day, 8))
+        results += stack.run(
+            [
+                _step("bank_feedback", _at(day, 8) + offset),
+                _step("escalate_stalled", _at(day, 8, 30) + offset),
+                _step("deliver", _at(day, 8, 40) + offset),
+            ]
+        )
+    results += stack.run(
+        [
+            _step("reconcile", _at(day, 9) + offset, **quarter),
+            _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
+            _step("housekeeping", _at(day, 10) + offset),
+        ]
+    )
+    return results
+
+
+_STATE = {
+    "verdicts": "select verdict, count(*) from judgement group by 1 order by 1",
+    "findings": "select rule_id, count(*) from finding group by 1 order by 1",
+    "deliveries": "select channel, action, state, count(*) from delivery group by 1, 2, 3 order by 1, 2, 3",
+    "events": "select count(*) from feedback_event",
+    "cases": "select state, count(*), sum(approved)::text, sum(drawn)::text from matching_case group by 1 order by 1",
+    "steps": "select rule_id, step, state, count(*) from escalation_step group by 1, 2, 3 order by 1, 2, 3",
+    "contacts": "select count(*) from contact",
+}
+
+
+def _end_state(stack: Stack) -> dict[str, Any]:
+    with stack.business.connect() as connection:
+        state: dict[str, Any] = {
+            name: [tuple(row) for row in connection.execute(sa.text(query))] for name, query in _STATE.items()
+        }
+    state["ledger"] = sorted((entry["need_id"], entry["revision"]) for entry in stack.sandbox.ledger())
+    state["mails"] = sorted(mail["message_id"] for mail in stack.sandbox.mails())
+    return state
+
+
+@pytest.fixture(scope="module")
+def played(stack: Stack) -> list[dict[str, Any]]:
+    return _quarter(stack)
+
+
+def _rows(stack: Stack, query: str) -> list[Any]:
+    with stack.business.connect() as connection:
+        return list(connection.execute(sa.text(query)))
+
+
+def test_every_dag_of_the_quarter_succeeds(played: list[dict[str, Any]], stack: Stack) -> None:
+    red = [(result["dag_id"], result["tasks"]) for result in played if result["state"] != "success"]
+    assert not red, (stack.folder / "log.txt").read_text()[-6000:]
+
+
+def test_the_platform_holds_each_passed_need_once(played: list[dict[str, Any]], stack: Stack) -> None:
+    passed = {(row.need_id, row.revision) for row in _rows(stack, "select * from judgement where verdict = 'passed'")}
+    held = [(entry["need_id"], entry["revision"]) for entry in stack.sandbox.ledger()]
+    assert passed
+    assert sorted(held) == sorted(passed)
+
+
+def test_every_stage_left_its_trace(played: list[dict[str, Any]], stack: Stack) -> None:
+    for query in (
+        "select count(*) from delivery where action = 'return' and state = 'delivered'",
+        "select count(*) from delivery where action = 'progress' and state = 'delivered'",
+        "select count(*) from matching_case where approved > 0",
+        "select count(*) from escalation_step where state = 'mailed'",
+        "select count(*) from audit_entry where action = 'close_intake'",
+        "select count(*) from report where kind = 'circular'",
+    ):
+        assert _rows(stack, query)[0][0] > 0, query
+    assert (stack.folder / "reports" / "circular-2026Q3.html").exists()
+
+
+def test_nobody_gets_a_mail_twice(played: list[dict[str, Any]], stack: Stack) -> None:
+    ids = [mail["message_id"] for mail in stack.sandbox.mails()]
+    assert ids
+    assert len(ids) == len(set(ids))
+
+
+def test_personal_data_is_in_no_log_xcom_mail_or_report(played: list[dict[str, Any]], stack: Stack) -> None:
+    cipher = PersonalDataCipher([PERSONAL_DATA_KEY])
+    contacts = [json.loads(cipher.decrypt(row.ciphertext)) for row in _rows(stack, "select ciphertext from contact")]
+    canaries = {str(c["mobile"]) for c in contacts if c["mobile"]} | {str(c["email"]) for c in contacts if c["email"]}
+    canaries = {canary for canary in canaries if len(canary) >= 8}
+    assert len(canaries) > 100
+    airflow = connect(stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    with airflow.connect() as connection:
+        xcoms = "\n".join(str(row[0]) for row in connection.execute(sa.text("select value::text from xcom")))
+    airflow.dispose()
+    files = [path for path in stack.folder.rglob("*") if path.is_file() and path.suffix != ".db"]
+    texts = {"xcom": xcoms} | {str(path): path.read_text(encoding="utf-8", errors="replace") for path in files}
+    assert any(name.endswith(".eml") for name in texts)
+    assert any("log" in name for name in texts)
+    leaks = [(name, canary) for name, text in texts.items() for canary in canaries if canary in text]
+    assert not leaks
+
+
+def test_the_quarter_played_again_ends_in_the_same_state(played: list[dict[str, Any]], stack: Stack) -> None:
+    before = _end_state(stack)
+    again = _quarter(stack, offset=timedelta(minutes=1))
+    assert {result["state"] for result in again} == {"success"}
+    assert _end_state(stack) == before

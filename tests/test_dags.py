@@ -1,0 +1,96 @@
+"""Policy for every DAG: it parses, it is registered whole, it says what it is for and what to do when it is red."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXPECTED = {
+    "quarterly_intake",
+    "major_intake",
+    "deliver",
+    "rerun_deliveries",
+    "bank_feedback",
+    "escalate_stalled",
+    "remind_departments",
+    "reconcile",
+    "quarterly_circular",
+    "housekeeping",
+}
+
+
+@pytest.fixture(scope="module")
+def dag_bag(airflow_home: Path, repository: Path):
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_folder=str(repository / "dags"))
+
+
+def test_every_dag_of_the_house_parses(dag_bag) -> None:
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == EXPECTED
+
+
+def test_every_dag_can_be_serialised(dag_bag) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dag_bag.dags.values():
+        assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == dag.dag_id
+
+
+def test_every_dag_says_when_it_runs_and_how_to_mend_it(dag_bag) -> None:
+    for dag in dag_bag.dags.values():
+        assert "**Triage**" in dag.doc_md, dag.dag_id
+        assert "hand" in dag.doc_md, dag.dag_id
+        assert "绿厂融通" in dag.tags, dag.dag_id
+
+
+def test_every_task_has_an_owner_a_time_limit_and_its_own_words(dag_bag) -> None:
+    for dag in dag_bag.dags.values():
+        for task in dag.tasks:
+            name = f"{dag.dag_id}.{task.task_id}"
+            assert task.owner == "green-factory-finance", name
+            assert task.execution_timeout is not None, name
+            assert task.python_callable.__doc__, name
+
+
+def test_a_rerun_is_a_preview_unless_asked_otherwise_and_needs_a_reason(dag_bag) -> None:
+    params = dag_bag.dags["rerun_deliveries"].params
+    assert params["dry_run"] is True
+    with pytest.raises(Exception, match="reason"):
+        params.validate()
+
+
+def test_a_quarter_is_the_partition_of_intake_and_circular(dag_bag) -> None:
+    assert dag_bag.dags["quarterly_intake"].timetable.partitioned
+    assert type(dag_bag.dags["quarterly_circular"].timetable).__name__ == "PartitionedAssetTimetable"
+
+
+def test_parsing_the_dags_loads_no_heavy_library(repository: Path, airflow_home: Path) -> None:
+    """What a DAG file imports is paid again at each parse."""
+    code = (
+        "import sys; from airflow.dag_processing.dagbag import DagBag;"
+        f"bag = DagBag(dag_folder={str(repository / 'dags')!r});"
+        "assert len(bag.dags) == 10, bag.import_errors;"
+        "loaded = {'pandas', 'great_expectations', 'requests'} & set(sys.modules); print(sorted(loaded))"
+    )
+    before = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, airflow.dag_processing.dagbag;"
+            "print(sorted({'pandas', 'great_expectations', 'requests'} & set(sys.modules)))",
+        ],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()[-1]
+    after = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
+    assert after == before
