@@ -1,0 +1,99 @@
+"""What the expectation classes of the rule book share.
+
+Conditions look at columns as a whole, never row by row. Rows in which a named column is missing are left out: a rule is
+evaluated only if every value that it names is usable (handbook, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import new_class
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
+from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
+    multicolumn_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.multicolumn_map_metric_provider import (
+    MulticolumnMapMetricProvider,
+)
+
+Text = str | dict[str, str]
+"""A text, or {"$PARAMETER": key} for the policy value of that key."""
+
+Texts = list[str] | dict[str, str]
+
+_Condition = TypeVar("_Condition", bound=Callable[..., Any])
+
+_ROW_DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
+
+
+class RowExpectation(MulticolumnMapExpectation):
+    """An expectation about some columns of each row; rows in which one of them is missing are left out."""
+
+    ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "any_value_is_missing"
+
+
+class ValueExpectation(ColumnMapExpectation):
+    """An expectation about the values of one column; missing values are left out."""
+
+
+def row_condition(name: str, *arguments: str) -> Callable[[_Condition], _Condition]:
+    """Make `function(columns, *arguments)`, true where a row is as expected, the metric `multicolumn_values.<name>`."""
+
+    def register(function: _Condition) -> _Condition:
+        def condition(cls: type, column_list: pd.DataFrame, **kwargs: Any) -> pd.Series:
+            return _held(function, column_list, kwargs, arguments)
+
+        members = {
+            "condition_metric_name": f"multicolumn_values.{name}",
+            "condition_domain_keys": _ROW_DOMAIN,
+            "condition_value_keys": arguments,
+            "_pandas": multicolumn_condition_partial(engine=PandasExecutionEngine)(condition),
+        }
+        new_class(name, (MulticolumnMapMetricProvider,), exec_body=lambda body: body.update(members))
+        return function
+
+    return register
+
+
+def value_condition(name: str, *arguments: str) -> Callable[[_Condition], _Condition]:
+    """Make `function(column, *arguments)`, true where a value is as expected, the metric `column_values.<name>`."""
+
+    def register(function: _Condition) -> _Condition:
+        def condition(cls: type, column: pd.Series, **kwargs: Any) -> pd.Series:
+            return _held(function, column, kwargs, arguments)
+
+        members = {
+            "condition_metric_name": f"column_values.{name}",
+            "condition_value_keys": arguments,
+            "_pandas": column_condition_partial(engine=PandasExecutionEngine)(condition),
+        }
+        new_class(name, (ColumnMapMetricProvider,), exec_body=lambda body: body.update(members))
+        return function
+
+    return register
+
+
+def _held(
+    function: Callable[..., pd.Series], domain: Any, kwargs: dict[str, Any], arguments: tuple[str, ...]
+) -> pd.Series:
+    if domain.empty:  # no row in which every value is usable
+        return pd.Series([], index=domain.index, dtype=bool)
+    return function(domain, *(kwargs[argument] for argument in arguments))
+
+
+def each_distinct(values: pd.Series, condition: Callable[[Any], bool]) -> pd.Series:
+    """`condition` of each value, asked once for each distinct one."""
+    codes, distinct = pd.factorize(values)
+    held = np.fromiter(map(condition, distinct), dtype=bool, count=len(distinct))
+    return pd.Series(held[codes] if len(distinct) else np.zeros(len(values), dtype=bool), index=values.index)

@@ -1,0 +1,74 @@
+"""Expectations about choices: the options of the form, and benefits that fit the direction chosen."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pandas as pd
+
+from expectations.custom.base import RowExpectation, each_distinct, row_condition
+from include.reference import enum_labels, rows, word_list
+
+_PERMITS, _EACH_PERMIT = "project.permits.", "project.permits.{each}"
+
+
+class ExpectChoiceToBeOffered(RowExpectation):
+    """The value is exactly one of those that the form offers for its field (DQ05)."""
+
+    map_metric = "multicolumn_values.offered"
+
+
+@row_condition("offered")
+def offered(columns: pd.DataFrame) -> pd.Series:
+    """`columns`: path of the field, value."""
+    pairs = pd.Series(list(zip(columns.iloc[:, 0], columns.iloc[:, 1], strict=True)), index=columns.index, dtype=object)
+    return each_distinct(pairs, lambda pair: pair[1] in _options(pair[0]))
+
+
+@cache
+def _options(path: str) -> frozenset[str]:
+    return frozenset(enum_labels(_EACH_PERMIT if path.startswith(_PERMITS) else path))
+
+
+class ExpectBenefitOfTheDirection(RowExpectation):
+    """At least one metric that belongs to the direction of the retrofit is claimed (DQ65; metric_map of section 4)."""
+
+    map_metric = "multicolumn_values.benefit_of_direction"
+
+
+@row_condition("benefit_of_direction")
+def benefit_of_direction(columns: pd.DataFrame) -> pd.Series:
+    """`columns`: direction, names of the claimed metrics between semicolons."""
+    pairs = columns.iloc[:, 0] + "|" + columns.iloc[:, 1]
+
+    def claims(pair: str) -> bool:
+        direction, _, claimed = pair.partition("|")
+        return not _metrics()[direction].isdisjoint(claimed.split(";"))
+
+    return each_distinct(pairs, claims)
+
+
+@cache
+def _metrics() -> dict[str, frozenset[str]]:
+    return {
+        row["value"]: frozenset(row["metrics"].split(";"))
+        for row in rows("enums")
+        if row["field"] == "project.sub_direction"
+    }
+
+
+class ExpectCarbonNameToBeBacked(RowExpectation):
+    """A project whose name speaks of saving energy or carbon claims a saving of energy or carbon (G07)."""
+
+    map_metric = "multicolumn_values.carbon_name_backed"
+
+
+@row_condition("carbon_name_backed")
+def carbon_name_backed(columns: pd.DataFrame) -> pd.Series:
+    """`columns`: normalised name of the project, names of the claimed metrics between semicolons."""
+    words = word_list("carbon_words")
+    speaks = each_distinct(columns.iloc[:, 0], lambda name: any(word in name for word in words))
+    backed = each_distinct(
+        columns.iloc[:, 1], lambda claimed: ";energy_saving_tce;" in claimed or ";carbon_reduction_tco2;" in claimed
+    )
+    return backed | ~speaks

@@ -1,0 +1,167 @@
+"""Identifiers and the normal forms of texts (handbook, sections 4 and 9).
+
+Regular expressions are full matches with `[0-9]`: `\\d` would take full-width digits, `$` a trailing newline.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Literal
+
+from stdnum import numdb
+from stdnum.cn import uscc
+
+LocStatus = Literal["unknown", "retired", "current"]
+
+PROVINCE_PREFIXES = frozenset(
+    str(region * 10 + province)
+    for region, last in ((1, 5), (2, 3), (3, 7), (4, 6), (5, 4), (6, 5))
+    for province in range(0 if region == 5 else 1, last + 1)
+)
+"""First two digits of the 31 provinces (GB/T 2260); the Xinjiang corps (兵团, 660000) is no province."""
+
+XPCC = "660000"
+"""The Xinjiang corps (兵团): a department of its own, never derived from a region code."""
+
+_PLANNED_CITIES = frozenset({"2102", "3302", "3502", "3702", "4403"})
+_ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+_ORG_BODY = re.compile(r"[0-9A-Z]{8}")
+_USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_SHAPE = re.compile(f"[0-9]{{8}}[{_USCC_ALPHABET}]{{10}}")
+_USCC_VALUES = {character: value for value, character in enumerate(_USCC_ALPHABET)}
+_USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
+_MOBILE_WITH_COUNTRY = re.compile(r"(?:\+86|0086|86)1[0-9]{10}")
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_PROJECT_CODE = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])([0-9]{2})[0-9]{14}")
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@" + _LABEL + "(?:[.]" + _LABEL + ")+")
+_EMAIL_MAX = 254
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")  # exactly what str.isalnum() denies
+_LOC_ENTRY = re.compile(r"\[(?:[0-9]*)-([0-9]*)\].*")
+
+
+def normalise_text(text: str) -> str:
+    """NFKC without format and control characters, white space folded to single blanks."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    text = unicodedata.normalize("NFKC", text)
+    if text.isprintable():  # then it holds no format or control character
+        return " ".join(text.split())
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    text = " ".join(text.split())
+    return "".join(c for c in text if unicodedata.category(c) != "Cc")
+
+
+def normalise_id(text: str) -> str:
+    """The form in which identifiers are compared and stored: upper case, no blanks, no dashes of any kind."""
+    text = normalise_text(text).upper()
+    if text.isalnum():
+        return text
+    return "".join(c for c in text if c not in " \u2212" and unicodedata.category(c) != "Pd")
+
+
+def normalise_mobile(text: str) -> str:
+    """A mobile number without the country code (+86, 0086 or 86)."""
+    text = normalise_id(text)
+    return text[-11:] if _MOBILE_WITH_COUNTRY.fullmatch(text) else text
+
+
+def mobile_is_valid(text: str) -> bool:
+    """Whether `text` is a mainland mobile number in any usual spelling; a landline is none."""
+    return _MOBILE.fullmatch(normalise_mobile(text)) is not None
+
+
+def email_is_valid(text: str) -> bool:
+    """Whether `text`, normalised, is an e-mail address of at most 254 characters."""
+    text = normalise_text(text)
+    return len(text) <= _EMAIL_MAX and _EMAIL.fullmatch(text) is not None
+
+
+def skeleton(text: str) -> str:
+    """Letters and digits of a text in folded case: what is left when spelling habits are taken away."""
+    return skeleton_of_normal(normalise_text(text))
+
+
+def skeleton_of_normal(text: str) -> str:
+    """The skeleton of a text that is normalised already."""
+    folded = text.casefold()
+    return folded if folded.isalnum() else _NOT_ALPHANUMERIC.sub("", folded)
+
+
+def name_key(text: str) -> str:
+    """The form in which names are compared: normalised, folded case, no blanks."""
+    return normalise_text(text).casefold().replace(" ", "")
+
+
+def org_digit(body: str) -> str:
+    """Check digit of an organisation code (GB 11714) for its eight characters; ValueError if they are not 0-9, A-Z."""
+    if not _ORG_BODY.fullmatch(body):
+        raise ValueError("an organisation code has eight characters of 0-9 and A-Z")
+    remainder = 11 - sum(int(c, 36) * weight for c, weight in zip(body, _ORG_WEIGHTS, strict=True)) % 11
+    return {10: "X", 11: "0"}.get(remainder, str(remainder))
+
+
+def uscc_is_valid(code: str) -> bool:
+    """Whether a credit code (统一社会信用代码), normalised by normalise_id, has the right form and both check digits.
+
+    python-stdnum checks GB 32100-2015; the inner digit of GB 11714 it does not.
+    """
+    if _USCC_SHAPE.fullmatch(code):  # the arithmetic of stdnum, ten times as fast
+        total = sum(_USCC_VALUES[c] * weight for c, weight in zip(code, _USCC_WEIGHTS, strict=False))
+        valid = code[17] == _USCC_ALPHABET[(31 - total % 31) % 31]
+    else:
+        valid = uscc.is_valid(code) and _ORG_BODY.fullmatch(code[8:16]) is not None
+    return valid and org_digit(code[8:16]) == code[16]
+
+
+def make_uscc(first: str, body: str) -> str:
+    """A valid credit code from authority, type and region (8 digits) and an organisation (8 characters)."""
+    code = first + body + org_digit(body)
+    code += str(uscc.calc_check_digit(code))
+    if not uscc_is_valid(code):
+        raise ValueError("a credit code starts with eight digits and holds none of the letters I, O, S, V and Z")
+    return code
+
+
+def project_code_is_valid(code: str) -> bool:
+    """Whether a project code (项目代码, GB/T 40058-2021), normalised by normalise_id, is well formed (DQ09)."""
+    found = _PROJECT_CODE.fullmatch(code)
+    return found is not None and (found[1] == "00" or found[1] in PROVINCE_PREFIXES)
+
+
+def department_of(region_code: str) -> str:
+    """Code of the department in charge of a place: the planned city, else the province. Never the corps (兵团)."""
+    if region_code[:4] in _PLANNED_CITIES:
+        return region_code[:4] + "00"
+    return region_code[:2] + "0000"
+
+
+def prefecture(region_code: str) -> str:
+    """The prefecture of a county's code; a code that ends in 00 is returned as it is."""
+    return region_code if region_code.endswith("00") else region_code[:4] + "00"
+
+
+def loc_status(region_code: str, year: int) -> LocStatus:
+    """Whether the table of places (python-stdnum cn/loc) knows the code, and whether it was still in use in `year`."""
+    last_year = _last_year_in_use(region_code)
+    if last_year is None:
+        return "unknown"
+    return "retired" if last_year < year else "current"
+
+
+_STILL_IN_USE = 9999
+
+
+@cache
+def _last_year_in_use(region_code: str) -> int | None:
+    parts = numdb.get("cn/loc").info(region_code)
+    entry = next((properties["county"] for _, properties in parts if "county" in properties), None)
+    if entry is None:
+        return None
+    ends = []
+    for name in entry.split(","):
+        interval = _LOC_ENTRY.fullmatch(name)
+        ends.append(int(interval[1]) if interval and interval[1] else _STILL_IN_USE)
+    return max(ends)

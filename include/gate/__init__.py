@@ -1,0 +1,1 @@
+"""The gate: every record judged by the rule book."""

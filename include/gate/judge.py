@@ -1,0 +1,107 @@
+"""Records in, verdicts out: the gate's judgement as a function of its arguments (handbook, section 4).
+
+Every record gets its verdict, whatever is in it; all rules are always evaluated, and the verdict on a record does not
+depend on the others or on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from include.gate.rule_book import BookedRule, RuleBook, ruleset_version
+from include.reference import Policy, rules
+
+__all__ = ["Finding", "Severity", "Verdict", "VerdictName", "judge", "reasons", "ruleset_version"]
+
+Severity = Literal["block", "hold", "warn"]
+VerdictName = Literal["passed", "returned", "held"]
+
+_ORDER = {"block": 0, "hold": 1, "warn": 2}
+_UNADDRESSABLE = frozenset({("DQ01", "need_id"), ("DQ01", "revision")})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that a field of a record breaks; `field` is the concrete path. It never carries the value."""
+
+    rule_id: str
+    field: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a record, and every finding: blocks, then holds, then warnings, each by rule and field."""
+
+    verdict: VerdictName
+    findings: tuple[Finding, ...]
+
+
+def judge(items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy) -> list[Verdict]:
+    """Judge need records (parsed with parse_float=Decimal) as of `checked_at` (aware); one verdict each, in order."""
+    if not items:
+        return []
+    found: list[set[Finding]] = [set() for _ in items]
+    for need, finding in _findings(items, checked_at, policy):
+        found[need].add(finding)
+    return [_verdict(findings) for findings in found]
+
+
+def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """The block findings, in order, as the reasons of a return (退回补正): rule, field and its two fixed texts."""
+    return [
+        {
+            "rule_id": finding.rule_id,
+            "field": finding.field,
+            "message": rules()[finding.rule_id].message,
+            "how_to_fix": rules()[finding.rule_id].how_to_fix,
+        }
+        for finding in findings
+        if finding.severity == "block"
+    ]
+
+
+def _findings(
+    items: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy
+) -> Iterator[tuple[int, Finding]]:
+    # pandas comes in with these: loading the gate stays cheap until it judges.
+    from include.gate.frames import case_frames, format_frames, needs_frame
+    from include.gate.heads import read_heads
+    from include.gate.reading import read_filing
+
+    heads = read_heads(items, checked_at, policy)
+    filing = read_filing(items)
+
+    def finding(rule: BookedRule, field: str) -> Finding:
+        return Finding(rule.rule_id, field, cast(Severity, rule.severity_under(policy)))
+
+    book = RuleBook(policy)
+    # What the format rules of the first pass find is not usable in the second.
+    for make_frames in (format_frames, case_frames):
+        for suite, cases in make_frames(filing, heads).items():
+            for breach in book.breaches(suite, cases.frame):
+                for values, distinct, places in cases.held_by(breach.rows):
+                    values.mark_malformed(distinct)
+                    for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
+                        yield need, finding(breach.rule, field)
+    frame = needs_frame(filing, heads, policy.flag("cutoff_inclusive"))
+    for breach in book.breaches("needs", frame):
+        one = finding(breach.rule, breach.rule.field)
+        for need in breach.rows:
+            yield need, one
+
+
+def _verdict(found: set[Finding]) -> Verdict:
+    findings = tuple(sorted(found, key=lambda one: (_ORDER[one.severity], one.rule_id, one.field)))
+    severities = {one.severity for one in findings}
+    verdict: VerdictName = "passed"
+    if any((one.rule_id, one.field) in _UNADDRESSABLE for one in findings):
+        verdict = "held"
+    elif "block" in severities:
+        verdict = "returned"
+    elif "hold" in severities:
+        verdict = "held"
+    return Verdict(verdict, findings)

@@ -1,0 +1,170 @@
+"""The rule book: Great Expectations suites, one expectation a rule, run on the frames of the gate.
+
+A rule that Great Expectations would drop in silence (its class unknown) or that cannot be evaluated (its metric raises)
+stops the gate: a record must never pass because a rule did not run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.reference import REFERENCE_DIR, Policy, rules
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUITES_DIR = Path(__file__).resolve().parents[2] / "expectations" / "suites"
+SCOPES = frozenset({"record"})
+"""Scopes of rules.csv that the suites cover."""
+
+_LISTS = frozenset({"county_less_cities", "push_factory_levels", "supported_form_versions"})
+# No values in results: personal data cannot leak from what was never collected, and rows are all the gate needs.
+_RESULT_FORMAT = {
+    "result_format": "COMPLETE",
+    "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
+}
+
+
+class RuleBookError(Exception):
+    """The rule book is incomplete or could not be evaluated: a defect of the program, no matter of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookedRule:
+    """A rule as its suite states it."""
+
+    rule_id: str
+    severity: str
+    field: str
+    severity_if: Mapping[str, str] | None
+
+    def severity_under(self, policy: Policy) -> str:
+        """The severity, which for a few rules depends on a switch of the policy."""
+        switch = self.severity_if
+        return switch["severity"] if switch and policy.text(switch["policy"]) == switch["is"] else self.severity
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule and the rows of the frame that break it."""
+
+    rule: BookedRule
+    rows: Sequence[int]
+
+
+class RuleBook:
+    """The suites under a policy, ready to run on frames, one batch at a time in a process."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._parameters = _parameters(policy)
+        self._loaded = _loaded_suites()
+
+    def breaches(self, suite: str, frame: pd.DataFrame) -> list[Breach]:
+        """Run a suite on its frame; the rules broken, each with the row numbers. Raises RuleBookError."""
+        if frame.empty:
+            return []
+        loaded = self._loaded[suite]
+        outcome = loaded.rows.get_batch({"dataframe": frame}).validate(
+            loaded.suite, result_format=_RESULT_FORMAT, expectation_parameters=self._parameters
+        )
+        return evaluate(suites()[suite], [result.to_json_dict() for result in outcome.results])
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A suite as Great Expectations took it in, and the definition of the batch that it runs on."""
+
+    suite: Any
+    rows: Any
+
+
+def evaluate(suite: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> list[Breach]:
+    """The breaches that validation results (as JSON) tell of. Raises RuleBookError if a rule was not evaluated."""
+    _refuse_dropped_rules(suite, [result["expectation_config"]["meta"]["rule"] for result in results])
+    booked = {expectation["meta"]["rule"]: expectation["meta"] for expectation in suite["expectations"]}
+    found = []
+    for result in results:
+        rule_id = result["expectation_config"]["meta"]["rule"]
+        if _raised(result["exception_info"]) or "unexpected_index_list" not in result["result"]:
+            raise RuleBookError(f"rule {rule_id} could not be evaluated")
+        rows = result["result"]["unexpected_index_list"]
+        if rows:
+            meta = booked[rule_id]
+            found.append(Breach(BookedRule(rule_id, meta["severity"], meta["field"], meta.get("severity_if")), rows))
+    return found
+
+
+@cache
+def suites() -> Mapping[str, Mapping[str, Any]]:
+    """The suites as written, by name; together they hold each rule of SCOPES exactly once. Raises RuleBookError."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SUITES_DIR.glob("*.json"))}
+    held = sorted(expectation["meta"]["rule"] for suite in found.values() for expectation in suite["expectations"])
+    wanted = sorted(rule.rule_id for rule in rules().values() if rule.scope in SCOPES)
+    if held != wanted:
+        raise RuleBookError(f"the suites hold {held}, the rule book asks for {wanted}")
+    return found
+
+
+def ruleset_version(policy: Policy) -> str:
+    """Version of everything a verdict rests on: rules, policy values, word lists and reference tables."""
+    digest = hashlib.sha256(_tables_digest())
+    digest.update(json.dumps(dict(sorted(policy.values.items())), ensure_ascii=False).encode())
+    return f"{policy.text('ruleset_version')}+{digest.hexdigest()[:12]}"
+
+
+@cache
+def _tables_digest() -> bytes:
+    digest = hashlib.sha256()
+    tables = [path for path in REFERENCE_DIR.glob("*.csv") if path.name != "policy.csv"]
+    for path in sorted([*SUITES_DIR.glob("*.json"), *tables], key=lambda path: path.name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.digest()
+
+
+@cache
+def _loaded_suites() -> Mapping[str, _Loaded]:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    import expectations.custom  # noqa: F401 - registers the classes before any suite is loaded
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    frames = context.data_sources.add_pandas("gate")
+    loaded = {}
+    for name, suite in suites().items():
+        # Great Expectations copies the meta of an expectation hundreds of times: the texts stay behind.
+        stated = [{**one, "meta": {"rule": one["meta"]["rule"]}} for one in suite["expectations"]]
+        taken_in = context.suites.add(gx.ExpectationSuite(name=name, expectations=stated))
+        _refuse_dropped_rules(suite, [(expectation.meta or {})["rule"] for expectation in taken_in.expectations])
+        rows = frames.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+        loaded[name] = _Loaded(taken_in, rows)
+    return loaded
+
+
+def _parameters(policy: Policy) -> dict[str, Any]:
+    """The policy values as expectations take them: lists, whole numbers, else the text as written."""
+    return {
+        key: policy.listed(key) if key in _LISTS else int(value) if value.isascii() and value.isdigit() else value
+        for key, value in policy.values.items()
+    }
+
+
+def _refuse_dropped_rules(suite: Mapping[str, Any], present: Sequence[str]) -> None:
+    wanted = sorted(expectation["meta"]["rule"] for expectation in suite["expectations"])
+    if sorted(present) != wanted:
+        raise RuleBookError(f"suite {suite['name']}: of the rules {wanted} only {sorted(present)} were taken in")
+
+
+def _raised(exception_info: Mapping[str, Any]) -> bool:
+    if "raised_exception" in exception_info:
+        return bool(exception_info["raised_exception"])
+    return any(_raised(info) for info in exception_info.values() if isinstance(info, Mapping))
