@@ -15,7 +15,6 @@ from typing import Any
 
 def main(answer: Path) -> None:
     from airflow.dag_processing.dagbag import DagBag
-    from airflow.sdk import timezone
     from airflow.sdk.configuration import conf
 
     plan: list[dict[str, Any]] = json.load(sys.stdin)
@@ -24,8 +23,8 @@ def main(answer: Path) -> None:
         raise SystemExit(json.dumps(bag.import_errors, ensure_ascii=False))
     results = []
     for step in plan:
-        day = datetime.fromisoformat(step["logical_date"])
-        run = bag.dags[step["dag_id"]].test(logical_date=timezone.make_aware(day), run_conf=step["conf"])
+        moment = datetime.fromisoformat(step["logical_date"])
+        run = bag.dags[step["dag_id"]].test(logical_date=moment, run_conf=step["conf"])
         tasks = {f"{ti.task_id}[{ti.map_index}]": ti.state for ti in run.get_task_instances()}
         results.append({"dag_id": step["dag_id"], "state": run.state, "tasks": tasks, "run_id": run.run_id})
         answer.write_text(json.dumps(results, ensure_ascii=False), encoding="utf-8")

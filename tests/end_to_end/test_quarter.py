@@ -116,7 +116,7 @@ def _connections(business: sa.URL, sandbox: Sandbox) -> dict[str, str]:
 def _step(dag_id: str, moment: datetime, **conf: Any) -> dict[str, Any]:
     return {
         "dag_id": dag_id,
-        "logical_date": moment.replace(tzinfo=None).isoformat(),
+        "logical_date": moment.isoformat(),
         "conf": {"now": moment.isoformat(), **conf},
     }
 

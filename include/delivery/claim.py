@@ -1,0 +1,241 @@
+"""Who may send what, and when.
+
+Deliveries are leased in sets (FOR UPDATE SKIP LOCKED), so that two runs at once share the work. Leases follow the real clock.
+A worker shows that it lives by an advisory lock of its session: when it is killed, PostgreSQL drops the lock at once and what
+it had leased is taken over, as unknown.
+
+A delivery is due when business time has reached `next_attempt_at`, or real time `lease_until` (which, without an owner, says
+when its wait ends): in a demo the one may stand still or jump while the other goes on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from include.delivery.outcomes import HOLDING_CLASSES, LOST, Claim
+from include.domain.retry import Series
+from include.store.outbox import Channel
+
+LEASE = timedelta(minutes=10)
+_PRESENCE = 4902027
+
+
+@contextmanager
+def present_worker(engine: sa.Engine) -> Iterator[str]:
+    """The name of a worker that counts as alive until the block, or the process, ends."""
+    worker = uuid.uuid4().hex
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        lock = {"presence": _PRESENCE, "worker": worker}
+        connection.execute(sa.text("select pg_advisory_lock(:presence, hashtext(:worker))"), lock)
+        try:
+            yield worker
+        finally:
+            connection.execute(sa.text("select pg_advisory_unlock(:presence, hashtext(:worker))"), lock)
+
+
+def claim(
+    engine: sa.Engine, channel: Channel, worker: str, now: datetime, limit: int, lease: timedelta = LEASE
+) -> list[Claim]:
+    """Lease up to `limit` due deliveries, the longest due first, each the earliest open one of its order_key."""
+    with engine.begin() as connection:
+        rows = connection.execute(
+            _CLAIM, {"channel": channel, "worker": worker, "now": now, "limit": limit, "lease": lease}
+        ).all()
+        series = _series(connection, [row.delivery_id for row in rows if row.attempts])
+    return [
+        Claim(
+            delivery_id=row.delivery_id,
+            action=row.action,
+            idempotency_key=row.idempotency_key,
+            need_id=row.need_id,
+            revision=row.revision,
+            body=row.body,
+            state=row.state,
+            series=series.get(row.delivery_id, Series()),
+        )
+        for row in sorted(rows, key=lambda row: (row.next_attempt_at, row.delivery_id))
+    ]
+
+
+def release(engine: sa.Engine, worker: str, claims: Sequence[Claim]) -> None:
+    """Give back leases of what was certainly not sent."""
+    if claims:
+        with engine.begin() as connection:
+            connection.execute(_RELEASE, {"worker": worker, "ids": [claim.delivery_id for claim in claims]})
+
+
+def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -> int:
+    """Reopen what workers that are gone had leased: it may have been sent. Returns how many.
+
+    A mail whose conversation had not begun certainly was not.
+    """
+    with engine.begin() as connection:
+        parameters = {"channel": channel, "worker": worker, "now": now, "presence": _PRESENCE, "lost": LOST}
+        return connection.execute(_TAKE_OVER, parameters).rowcount
+
+
+def supersede(engine: sa.Engine, now: datetime) -> int:
+    """Drop pushes that must not be sent any more: a higher revision is there, or the need is withdrawn."""
+    with engine.begin() as connection:
+        return connection.execute(_SUPERSEDE, {"now": now}).rowcount
+
+
+def obstacles(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int, str]:
+    """Which of these pushes must not be sent (any more): newer_revision or withdrawn, by delivery_id."""
+    return dict(connection.execute(_OBSTACLES, {"ids": list(delivery_ids)}).tuples().all())
+
+
+def hold_back(engine: sa.Engine, channel: Channel, now: datetime, wait: timedelta) -> None:
+    """The receiver asked to be left alone for `wait`: nothing of the channel is due before."""
+    with engine.begin() as connection:
+        connection.execute(_HOLD_BACK, {"channel": channel, "until": now + wait, "wait": wait})
+
+
+def next_due(engine: sa.Engine, channel: Channel, now: datetime) -> timedelta | None:
+    """How long until something of the channel is due; None if nothing waits."""
+    with engine.connect() as connection:
+        found: timedelta | None = connection.execute(_NEXT_DUE, {"channel": channel, "now": now}).scalar()
+        return found
+
+
+def _series(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int, Series]:
+    if not delivery_ids:
+        return {}
+    rows = connection.execute(_SERIES, {"ids": list(delivery_ids), "holding": list(HOLDING_CLASSES)})
+    return {row.delivery_id: Series(row.failures, row.began_at) for row in rows}
+
+
+# A mail of which nobody knows whether it went out is left to a person. `lease_until` is null before the first try.
+_OPEN_AND_FREE = """
+    delivery.channel = :channel and delivery.state in ('pending', 'unknown') and delivery.lease_owner is null
+    and (delivery.state = 'pending' or delivery.channel <> 'mail')
+    and not exists (
+        select from delivery earlier
+        where earlier.order_key = delivery.order_key and earlier.delivery_id < delivery.delivery_id
+          and earlier.state in ('pending', 'unknown')
+    )
+"""
+
+_CLAIM = sa.text(
+    f"""
+    with due as (
+        select delivery_id from delivery
+        where {_OPEN_AND_FREE}
+          and (next_attempt_at <= :now or lease_until is null or lease_until <= clock_timestamp())
+        order by next_attempt_at
+        limit :limit
+        for update skip locked
+    )
+    update delivery set lease_owner = :worker, lease_until = clock_timestamp() + :lease
+    from due where delivery.delivery_id = due.delivery_id
+    returning delivery.delivery_id, delivery.action, delivery.idempotency_key, delivery.need_id, delivery.revision,
+              delivery.body, delivery.state, delivery.attempts, delivery.next_attempt_at
+    """
+)
+
+_NEXT_DUE = sa.text(
+    f"""
+    select min(least(next_attempt_at - :now, coalesce(lease_until - clock_timestamp(), interval '0')))
+    from delivery where {_OPEN_AND_FREE}
+    """
+)
+
+_SERIES = sa.text(
+    """
+    select attempt.delivery_id, count(*) as failures, min(attempt.attempted_at) as began_at
+    from delivery_attempt attempt
+    where attempt.delivery_id = any(:ids) and attempt.error_class is not null
+      and attempt.attempt_id > coalesce((
+          select max(held.attempt_id) from delivery_attempt held
+          where held.delivery_id = attempt.delivery_id and held.error_class = any(:holding)
+      ), 0)
+    group by attempt.delivery_id
+    """
+)
+
+_RELEASE = sa.text(
+    """
+    update delivery set lease_owner = null, lease_until = null
+    where delivery_id = any(:ids) and lease_owner = :worker
+    """
+)
+
+_TAKE_OVER = sa.text(
+    """
+    with gone as (
+        select delivery_id, lease_owner,
+               channel <> 'mail' or 'started' is not distinct from (
+                   select attempt.outcome from delivery_attempt attempt
+                   where attempt.delivery_id = delivery.delivery_id order by attempt.attempt_id desc limit 1
+               ) as doubtful
+        from delivery
+        where channel = :channel and state in ('pending', 'unknown') and lease_owner <> :worker
+          and (lease_until < clock_timestamp() or not exists (
+              select from pg_locks
+              where locktype = 'advisory' and objsubid = 2 and granted
+                and database = (select oid from pg_database where datname = current_database())
+                and classid = cast(:presence as oid) and objid = cast(hashtext(lease_owner) as oid)
+          ))
+        for update skip locked
+    ), noted as (
+        insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome, error_class, detail)
+        select delivery_id, 'send', lease_owner, :now, :lost, :lost, '发送进程中断' from gone where doubtful
+    )
+    update delivery
+    set state = case when doubtful then 'unknown' else state end,
+        outcome = case when doubtful then :lost else outcome end,
+        error_class = case when doubtful then :lost else error_class end,
+        attempts = attempts + case when doubtful then 1 else 0 end,
+        lease_owner = null, lease_until = null
+    from gone where delivery.delivery_id = gone.delivery_id
+    """
+)
+
+# A push that must not be sent (any more), by what stands against it.
+_OBSOLETE = """
+    select candidate.delivery_id,
+           case when exists (
+               select from delivery other
+               where other.need_id = candidate.need_id and other.action = 'push' and other.revision > candidate.revision
+                 and other.state <> 'superseded'
+           ) then 'newer_revision'
+           when exists (
+               select from delivery other
+               where other.need_id = candidate.need_id and other.action = 'withdrawal' and other.state <> 'superseded'
+                 and (other.revision >= candidate.revision or other.delivery_id > candidate.delivery_id)
+           ) or exists (
+               select from withdrawal_notice notice
+               where notice.need_id = candidate.need_id
+                 and (notice.revision >= candidate.revision or notice.noticed_at >= candidate.created_at)
+           ) then 'withdrawn' end as obstacle
+    from delivery candidate
+    where candidate.action = 'push'
+"""
+
+_OBSTACLES = sa.text(
+    f"select * from ({_OBSOLETE} and candidate.delivery_id = any(:ids)) judged where obstacle is not null"
+)
+
+_SUPERSEDE = sa.text(
+    f"""
+    update delivery push
+    set state = 'superseded', settled_at = :now, lease_until = null, error_class = null, outcome = judged.obstacle
+    from ({_OBSOLETE} and candidate.channel = 'market' and candidate.state = 'pending') judged
+    where push.delivery_id = judged.delivery_id and judged.obstacle is not null
+      and push.state = 'pending' and push.lease_owner is null
+    """
+)
+
+_HOLD_BACK = sa.text(
+    """
+    update delivery
+    set next_attempt_at = greatest(next_attempt_at, :until),
+        lease_until = greatest(lease_until, clock_timestamp() + :wait)
+    where channel = :channel and state in ('pending', 'unknown') and lease_owner is null
+    """
+)

@@ -1,0 +1,164 @@
+"""The verb of the delivery stage: send what is due on a channel."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from include.business_time import BusinessClock
+from include.delivery.claim import claim, hold_back, next_due, present_worker, release, supersede, take_over
+from include.delivery.green_platform import GreenPlatformSender
+from include.delivery.mail import MailSender
+from include.delivery.market import MarketSender
+from include.delivery.outcomes import FRUITLESS_CLASSES, NOT_FOUND, Claim
+from include.delivery.record import record
+from include.delivery.sending import Sender
+from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.platforms.http import PlatformBusy, Sleep
+from include.privacy import PersonalDataCipher
+from include.reference import policy
+from include.settings import Settings
+from include.store.outbox import Channel
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = timedelta(seconds=5)
+"""A longer wait is left to the next run."""
+ALL_PAUSES = timedelta(seconds=30)
+_FRUITLESS_SETS = 3
+_SHORTEST_PAUSE = timedelta(milliseconds=50)
+_UNSAID_WAIT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySummary:
+    """What a run came to.
+
+    `delivered`, `held`, `superseded`: settled now. `deferred`: tries put off now, by the receiver or because it was away.
+    `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer.
+    """
+
+    delivered: int
+    deferred: int
+    held: int
+    superseded: int
+    unknown: int
+    waiting: int
+
+
+def deliver(
+    engine: sa.Engine, channel: Channel, *, settings: Settings, clock: BusinessClock, sleep: Sleep = time.sleep
+) -> DeliverySummary:
+    """Send everything that is due on `channel`, until nothing is or the receiver is away.
+
+    Safe to run twice, at once, and after a crash. A receiver that is away is no failure of the run: what waits is tried
+    again by later ones. Raises CredentialsRefused or ConfigurationError: nothing can be sent before a person acts.
+    """
+    with present_worker(engine) as worker, _open_sender(engine, channel, settings, worker, clock, sleep) as sender:
+        counts = _Run(engine, channel, worker, sender, clock, sleep).go()
+    with engine.connect() as connection:
+        left: dict[str, int] = dict(connection.execute(_LEFT, {"channel": channel}).tuples().all())
+    summary = DeliverySummary(
+        delivered=counts["delivered"],
+        deferred=counts["deferred"],
+        held=counts["held"],
+        superseded=counts["superseded"],
+        unknown=left.get("unknown", 0),
+        waiting=left.get("pending", 0),
+    )
+    log.info("%s: %s", channel, summary)
+    return summary
+
+
+@contextmanager
+def _open_sender(
+    engine: sa.Engine, channel: Channel, settings: Settings, worker: str, clock: BusinessClock, sleep: Sleep
+) -> Iterator[Sender]:
+    if channel == "market":
+        cipher = PersonalDataCipher(settings.personal_data_keys)
+        with CreditMarketClient(settings.credit_market, sleep=sleep) as market:
+            yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"))
+    elif channel == "green_platform":
+        with GreenPlatformClient(settings.green_platform, sleep=sleep) as green_platform:
+            yield GreenPlatformSender(green_platform)
+    else:
+        with MailSender(engine, settings.mail_server, worker, clock.now) as mail:
+            yield mail
+
+
+@dataclass
+class _Run:
+    engine: sa.Engine
+    channel: Channel
+    worker: str
+    sender: Sender
+    clock: BusinessClock
+    sleep: Sleep
+    jitter: Callable[[], float] = random.random
+
+    def go(self) -> Counter[str]:
+        """Send set after set; returns how many results led to which state, or were deferred."""
+        counts: Counter[str] = Counter()
+        paused = timedelta()
+        fruitless = 0
+        self._tidy(counts)
+        while fruitless < _FRUITLESS_SETS:
+            claims = claim(self.engine, self.channel, self.worker, self.clock.now(), self.sender.at_once)
+            if claims:
+                try:
+                    fruitless = 0 if self._send(claims, counts) else fruitless + 1
+                except PlatformBusy as busy:
+                    log.warning("%s", busy)
+                    fruitless += 1
+                    wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
+                    hold_back(self.engine, self.channel, self.clock.now(), wait)
+                except PlatformUnavailable as away:
+                    log.warning("%s", away)
+                    break
+                continue
+            due = next_due(self.engine, self.channel, self.clock.now())
+            if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
+                break
+            pause = max(due, _SHORTEST_PAUSE)
+            self.sleep(pause.total_seconds())
+            paused += pause
+            self._tidy(counts)
+        return counts
+
+    def _send(self, claims: Sequence[Claim], counts: Counter[str]) -> bool:
+        """Send one set and record its results; False if nothing but lost answers and refusals for now came of it."""
+        left = {one.delivery_id: one for one in claims}
+        useful = reopened = False
+        try:
+            for results in filter(None, self.sender.send(claims)):
+                for result in record(self.engine, self.worker, results, self.clock.now(), self.jitter):
+                    del left[result.claim.delivery_id]
+                    counts["deferred" if result.state == "pending" and result.error_class else result.state] += 1
+                    useful |= result.error_class not in FRUITLESS_CLASSES
+                    reopened |= result.outcome == NOT_FOUND
+        except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
+            release(self.engine, self.worker, list(left.values()))
+            raise
+        if reopened:
+            self._tidy(counts)
+        return useful
+
+    def _tidy(self, counts: Counter[str]) -> None:
+        take_over(self.engine, self.channel, self.worker, self.clock.now())
+        if self.channel == "market":
+            counts["superseded"] += supersede(self.engine, self.clock.now())
+
+
+_LEFT = sa.text(
+    "select state, count(*) from delivery where channel = :channel and state in ('pending', 'unknown') group by state"
+)

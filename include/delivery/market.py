@@ -1,0 +1,145 @@
+"""Deliveries to the credit-market platform: pushes in batches, withdrawals, answers to obstructions.
+
+The contact's name and mobile join a push here, at the moment of sending, and are kept nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.delivery.outcomes import (
+    Claim,
+    Result,
+    contact_missing,
+    lost,
+    of_item,
+    of_look_up,
+    refused,
+    unavailable,
+)
+from include.delivery.sending import one_by_one
+from include.domain.canonical import canonical_sha256
+from include.errors import PlatformUnavailable
+from include.platforms.credit_market import CreditMarketClient, ItemResult
+from include.platforms.http import OutcomeUnknown, ProblemResponse
+from include.privacy import PersonalDataCipher
+from include.store.tables import contact
+
+# A refusal of the whole request may be due to a single item: the halves tell which.
+_MALFORMED = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+# After so many failures an item goes alone, so that it cannot keep others from arriving.
+_ALONE_AFTER = 3
+
+
+class MarketSender:
+    """Sends to the credit-market platform; implements `Sender`."""
+
+    def __init__(
+        self, engine: sa.Engine, client: CreditMarketClient, cipher: PersonalDataCipher, batch_size: int
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._cipher = cipher
+        self._batch_size = batch_size
+
+    @property
+    def at_once(self) -> int:
+        return self._batch_size
+
+    def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
+        """Look up what is unknown, push what is pending in batches, then withdrawals and answers one by one."""
+        pushes = [claim for claim in claims if claim.action == "push"]
+        people = self._contacts(pushes)
+        unknown = [claim for claim in pushes if claim.state == "unknown"]
+        yield from one_by_one(unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up")
+        pending = [claim for claim in pushes if claim.state == "pending"]
+        yield [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
+        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
+            yield from self._push(batch, people)
+        yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
+
+    def _contacts(self, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
+        """Name and mobile by delivery_id; left out where there is no contact (any more)."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(contact).where(contact.c.need_id.in_([claim.need_id for claim in pushes]))
+            )
+            sealed = {(row.need_id, row.revision): row.ciphertext for row in rows}
+        people = {}
+        for claim in pushes:
+            ciphertext = sealed.get((claim.need_id, claim.revision))
+            if ciphertext is not None:
+                person = json.loads(self._cipher.decrypt(ciphertext))
+                people[claim.delivery_id] = {"name": person.get("name"), "mobile": person.get("mobile")}
+        return people
+
+    def _batches(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
+        together = [claim for claim in claims if claim.series.failures < _ALONE_AFTER]
+        for start in range(0, len(together), self._batch_size):
+            yield together[start : start + self._batch_size]
+        yield from ([claim] for claim in claims if claim.series.failures >= _ALONE_AFTER)
+
+    def _push(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
+        personal = [str(value) for claim in claims for value in people[claim.delivery_id].values() if value]
+        try:
+            items = self._client.push_batch([_need_item(claim, people[claim.delivery_id]) for claim in claims])
+        except ProblemResponse as problem:
+            if len(claims) > 1 and problem.status in _MALFORMED:
+                middle = len(claims) // 2
+                yield from self._push(claims[:middle], people)
+                yield from self._push(claims[middle:], people)
+            else:
+                yield [refused(claim, problem, *personal) for claim in claims]
+        except OutcomeUnknown as error:
+            yield [lost(claim, error) for claim in claims]
+        except PlatformUnavailable as error:
+            yield [unavailable(claim, error) for claim in claims]
+            raise
+        else:
+            yield [of_item(claim, item, *personal) for claim, item in zip(claims, items, strict=True)]
+
+    def _look_up(self, claim: Claim, person: dict[str, Any] | None) -> Result:
+        assert claim.need_id is not None and claim.revision is not None
+        try:
+            entry = self._client.look_up(claim.need_id, claim.revision)
+        except ProblemResponse as problem:
+            return refused(claim, problem, kind="look_up")
+        sent = canonical_sha256(_payload(claim, person)) if person else None
+        return of_look_up(claim, entry, sent)
+
+    def _send_one(self, claim: Claim) -> Result:
+        try:
+            return of_item(claim, self._request(claim))
+        except ProblemResponse as problem:
+            return refused(claim, problem)
+        except OutcomeUnknown as error:
+            return lost(claim, error)
+
+    def _request(self, claim: Claim) -> ItemResult:
+        body = {"idempotency_key": claim.idempotency_key} | json.loads(claim.body)
+        if claim.action == "withdrawal":
+            return self._client.withdraw(body)
+        return self._client.obstruction_update(body.pop("obstruction_id"), body)
+
+
+def _need_item(claim: Claim, person: dict[str, Any]) -> dict[str, Any]:
+    """The contract's NeedItem."""
+    payload = _payload(claim, person)
+    return {
+        **json.loads(claim.body),
+        "idempotency_key": claim.idempotency_key,
+        "payload": payload,
+        "payload_sha256": canonical_sha256(payload),
+    }
+
+
+def _payload(claim: Claim, person: dict[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(claim.body)["payload"]
+    return payload | {"enterprise": payload["enterprise"] | {"contact": person}}

@@ -1,0 +1,173 @@
+"""What a try means for its delivery. Pure: receiver's word in, next state out.
+
+Of a lost answer nothing is concluded: the delivery is `unknown` until a look-up, or the same request under the same key,
+tells. What a receiver refuses for good is `held` for a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Literal
+
+from include.domain.retry import Series
+from include.errors import PlatformUnavailable
+from include.platforms.credit_market import ItemResult, LedgerEntry
+from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse, scrubbed
+
+OpenState = Literal["pending", "unknown"]
+State = Literal["pending", "unknown", "delivered", "superseded", "held"]
+Kind = Literal["send", "look_up"]
+
+LOST = "lost_answer"
+NOT_FOUND = "not_found"
+EXHAUSTED = "exhausted"
+CONFLICT = "conflict"
+FRUITLESS_CLASSES = (LOST, "throttled", "unavailable")
+HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that this worker has leased."""
+
+    delivery_id: int
+    action: str
+    idempotency_key: str
+    need_id: str | None
+    revision: int | None
+    body: str
+    state: OpenState
+    series: Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one try of one delivery came to.
+
+    `error_class` says why it is not delivered; `wait` is the receiver's own word on when to come back. `doubtful`: it may
+    have been processed all the same. `detail` never holds personal data.
+    """
+
+    claim: Claim
+    kind: Kind
+    outcome: str
+    state: State
+    error_class: str | None = None
+    http_status: int | None = None
+    detail: str | None = None
+    receipt_no: str | None = None
+    wait: timedelta | None = None
+    doubtful: bool = False
+
+
+def of_item(claim: Claim, item: ItemResult, *personal: str) -> Result:
+    """The platform's result of one item; `personal` are values that its messages must not carry on."""
+    outcome = item.outcome
+    if outcome in ("accepted", "duplicate"):
+        return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=item.receipt_no)
+    if outcome == "deferred":
+        wait = None if item.retry_after is None else timedelta(seconds=max(0, item.retry_after))
+        return Result(claim=claim, kind="send", outcome=outcome, state="pending", error_class="deferred", wait=wait)
+    if outcome == "stale" and claim.action == "push":
+        return Result(claim=claim, kind="send", outcome=outcome, state="superseded")
+    if outcome in ("conflict", "rejected", "stale"):
+        return Result(
+            claim=claim,
+            kind="send",
+            outcome=outcome,
+            state="held",
+            error_class=CONFLICT if outcome == "conflict" else "rejected",
+            detail=_reasons(Problem(errors=item.errors), personal),
+        )
+    return lost(claim, OutcomeUnknown("", "平台返回了约定之外的结果"))
+
+
+def of_receipt(claim: Claim, receipt_no: str, *, repeated: bool) -> Result:
+    """A receipt of the green platform; a repeated one means that it was in before."""
+    outcome = "duplicate" if repeated else "accepted"
+    return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt_no)
+
+
+def of_look_up(claim: Claim, entry: LedgerEntry | None, payload_sha256: str | None) -> Result:
+    """What the ledger holds settles an unknown push; nothing held means that it may be sent again.
+
+    `payload_sha256` is of what we send; None where it can no longer be said (the contact was purged).
+    """
+    if entry is None:
+        return Result(claim=claim, kind="look_up", outcome=NOT_FOUND, state="pending")
+    same = entry.idempotency_key == claim.idempotency_key and payload_sha256 in (None, entry.payload_sha256)
+    if not same:
+        return Result(
+            claim=claim,
+            kind="look_up",
+            outcome="conflict",
+            state="held",
+            error_class=CONFLICT,
+            detail="平台已持有该版本，但内容或幂等键与本系统不同",
+        )
+    return Result(claim=claim, kind="look_up", outcome="found", state="delivered", receipt_no=entry.receipt_no)
+
+
+def refused(claim: Claim, problem: ProblemResponse, *personal: str, kind: Kind = "send") -> Result:
+    """A 4xx: never tried again blindly."""
+    conflict = problem.status == HTTPStatus.CONFLICT
+    return Result(
+        claim=claim,
+        kind=kind,
+        outcome="conflict" if conflict else "refused",
+        state="held",
+        error_class=CONFLICT if conflict else "client_error",
+        http_status=problem.status,
+        detail=_reasons(problem.problem, personal),
+        doubtful=kind == "look_up",
+    )
+
+
+def lost(claim: Claim, error: OutcomeUnknown) -> Result:
+    """The answer was lost: it may be in."""
+    return Result(
+        claim=claim,
+        kind="send",
+        outcome=LOST,
+        state="unknown",
+        error_class=LOST,
+        http_status=error.status,
+        detail=error.reason,
+        doubtful=True,
+    )
+
+
+def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send") -> Result:
+    """Not sent, or refused for now: nothing has changed, so it goes on from the state it was in."""
+    busy = isinstance(error, PlatformBusy)
+    retry_after = error.retry_after_s if isinstance(error, PlatformBusy) else None
+    return Result(
+        claim=claim,
+        kind=kind,
+        outcome="busy" if busy else "unavailable",
+        state=claim.state,
+        error_class="throttled" if busy else "unavailable",
+        http_status=error.status if isinstance(error, PlatformBusy) else None,
+        detail=error.what,
+        wait=None if retry_after is None else timedelta(seconds=retry_after),
+        doubtful=claim.state == "unknown",
+    )
+
+
+def contact_missing(claim: Claim) -> Result:
+    """A push without a contact is of no use to a bank."""
+    return Result(
+        claim=claim,
+        kind="send",
+        outcome="not_sent",
+        state="held",
+        error_class="contact_missing",
+        detail="联系人信息已清除或缺失，未推送",
+    )
+
+
+def _reasons(problem: Problem, personal: tuple[str, ...]) -> str | None:
+    reasons = [f"{error.field}：{error.message}" for error in problem.errors]
+    return scrubbed("；".join(reasons) or problem.detail or problem.title, *personal) or None

@@ -1,0 +1,180 @@
+"""Sending again (重新发送): what was given up on, or waits too long, becomes due at once under its original key.
+
+By a named person, with a reason, and audited. A `conflict` is never sent again: the receiver holds another body under the
+same key. What may have arrived is looked up before it is sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include import audit
+from include.delivery.claim import obstacles
+from include.delivery.outcomes import CONFLICT, LOST
+from include.errors import InvalidRequest
+from include.reference import departments
+from include.store.tables import delivery
+
+_SHOWN = 50
+_SHORTEST_REASON = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which deliveries are meant; what is left out does not limit."""
+
+    quarter: str | None = None
+    departments: tuple[str, ...] = ()
+    error_class: str | None = None
+    delivery_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunItem:
+    """A delivery that was selected; `hindrance` says in Chinese why it is not sent again, empty if it is."""
+
+    delivery_id: int
+    action: str
+    need_id: str | None
+    revision: int | None
+    department_code: str | None
+    state: str
+    error_class: str | None
+    attempts: int
+    hindrance: str
+
+
+@dataclass(frozen=True, slots=True)
+class RerunPreview:
+    """What a re-run would send, and what not and why."""
+
+    items: tuple[RerunItem, ...]
+
+    def counts(self) -> dict[str, int]:
+        """selected = would_send + would_not_send."""
+        would_send = sum(not item.hindrance for item in self.items)
+        return {
+            "selected": len(self.items),
+            "would_send": would_send,
+            "would_not_send": len(self.items) - would_send,
+        }
+
+    def text(self) -> str:
+        """The preview for an operator, in Chinese, without personal data."""
+        counts = self.counts()
+        lines = [f"选中 {counts['selected']} 条：将重新发送 {counts['would_send']} 条，不发送 {counts['would_not_send']} 条。"]
+        classes = Counter(item.error_class or "waiting" for item in self.items if not item.hindrance)
+        lines += [f"  {error_class}：{number} 条" for error_class, number in classes.most_common()]
+        lines += [_line(item) for item in self.items[:_SHOWN]]
+        if len(self.items) > _SHOWN:
+            lines.append(f"……其余 {len(self.items) - _SHOWN} 条从略。")
+        return "\n".join(lines)
+
+
+def preview(connection: sa.Connection, selection: Selection) -> RerunPreview:
+    """What `rerun` would do with this selection; changes nothing. Raises InvalidRequest."""
+    return RerunPreview(_items(connection, _selected(selection)))
+
+
+def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason: str, now: datetime) -> int:
+    """Make the selected deliveries due at `now`, under their original keys; returns how many.
+
+    One audit entry in the caller's transaction. Raises InvalidRequest if the reason is missing or the selection is empty
+    or unknown.
+    """
+    if len(reason.strip()) < _SHORTEST_REASON:
+        raise InvalidRequest("重新发送需要填写原因。", f"请在参数 reason 中写明原因（至少 {_SHORTEST_REASON} 个字）。")
+    items = _items(connection, _selected(selection).with_for_update())
+    chosen = [item.delivery_id for item in items if not item.hindrance]
+    if not chosen:
+        return 0
+    connection.execute(
+        sa.update(delivery)
+        .where(delivery.c.delivery_id.in_(chosen))
+        .values(
+            state=sa.case((_looked_up_first(), "unknown"), else_="pending"),
+            error_class=None,
+            settled_at=None,
+            next_attempt_at=now,
+            lease_until=None,
+        )
+    )
+    audit.record(
+        connection,
+        actor=actor,
+        role="operator",
+        action="rerun_deliveries",
+        object_="delivery",
+        reason=reason.strip(),
+        details={"selection": _described(selection), "delivery_ids": chosen},
+        now=now,
+    )
+    return len(chosen)
+
+
+def _selected(selection: Selection) -> sa.Select[Any]:
+    if selection == Selection():
+        raise InvalidRequest(
+            "没有选择要重新发送的内容。", "请至少填写 quarter、departments、error_class、delivery_ids 中的一项。"
+        )
+    unknown = sorted(set(selection.departments) - set(departments()))
+    if unknown:
+        raise InvalidRequest(
+            f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请使用 37 个受理主管部门的六位代码，例如 330000。"
+        )
+    query = sa.select(delivery).where(delivery.c.state.in_(("held", "pending", "unknown")))
+    if selection.quarter:
+        query = query.where(delivery.c.quarter == selection.quarter)
+    if selection.departments:
+        query = query.where(delivery.c.department_code.in_(selection.departments))
+    if selection.error_class:
+        query = query.where(delivery.c.error_class == selection.error_class)
+    if selection.delivery_ids:
+        query = query.where(delivery.c.delivery_id.in_(selection.delivery_ids))
+    return query
+
+
+def _looked_up_first() -> sa.ColumnElement[bool]:
+    """What may have arrived; a mail cannot be looked up: whoever sends it again has decided that it did not."""
+    return (delivery.c.channel != "mail") & ((delivery.c.state == "unknown") | (delivery.c.outcome == LOST))
+
+
+def _items(connection: sa.Connection, query: sa.Select[Any]) -> tuple[RerunItem, ...]:
+    rows = connection.execute(query.order_by(delivery.c.delivery_id)).mappings().all()
+    obsolete = obstacles(connection, [row["delivery_id"] for row in rows])
+    names = [field.name for field in fields(RerunItem) if field.name != "hindrance"]
+    return tuple(
+        RerunItem(**{name: row[name] for name in names}, hindrance=_hindrance(row, obsolete.get(row["delivery_id"])))
+        for row in rows
+    )
+
+
+def _hindrance(row: Mapping[Any, Any], obstacle: str | None) -> str:
+    if row["error_class"] == CONFLICT:
+        return "接收方在同一幂等键下持有不同内容，不得重发，请与平台核对"
+    if row["lease_owner"] is not None:
+        return "正在发送"
+    if obstacle is not None and row["state"] != "unknown":
+        return {"newer_revision": "已有更高版本", "withdrawn": "需求已撤回"}[obstacle]
+    return ""
+
+
+def _line(item: RerunItem) -> str:
+    need = f" {item.need_id} 第{item.revision}版" if item.need_id else ""
+    what = f"#{item.delivery_id} {item.action}{need}（{item.state}，{item.error_class or '等待中'}，已试 {item.attempts} 次）"
+    return f"不发送 {what}：{item.hindrance}" if item.hindrance else f"发送 {what}"
+
+
+def _described(selection: Selection) -> dict[str, Any]:
+    return {
+        "quarter": selection.quarter,
+        "departments": list(selection.departments),
+        "error_class": selection.error_class,
+        "delivery_ids": list(selection.delivery_ids),
+    }

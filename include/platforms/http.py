@@ -1,0 +1,380 @@
+"""HTTP as both platforms need it: timeouts, verified TLS, repeated reads, and a clear word on what became of a write.
+
+A read is repeated within a bounded budget: after 500, 502, 504, a closed connection or a body cut short with growing waits,
+after 429 and 503 as Retry-After says. A write is tried once; whoever sent it decides, by what was raised:
+
+- PlatformUnavailable: it was not sent. PlatformBusy (429, 503): it was refused for now, unprocessed.
+- ProblemResponse (other 4xx): it was refused for good.
+- OutcomeUnknown: the answer was lost. It may have been processed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests.auth import AuthBase
+
+from include.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
+
+log = logging.getLogger(__name__)
+
+Sleep = Callable[[float], None]
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0
+MOST_READS = 8
+LONGEST_WAITING_S = 90.0
+"""All waits of one read together; a longer Retry-After is not waited for here."""
+
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_NEXT_STEP_AWAY = "请确认平台地址和网络可达、平台未在维护，然后重新运行；未送出的内容会自动补发。"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One field that a platform refuses, and why."""
+
+    field: str = ""
+    message: str = ""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An RFC 9457 problem. `detail` and `errors` may repeat what was sent: never log them."""
+
+    title: str = ""
+    status: int = 0
+    type: str = ""
+    detail: str = ""
+    errors: list[FieldError] = []
+
+
+class PlatformBusy(PlatformUnavailable):
+    """429 or 503: not processed; come back after `retry_after_s` seconds, if the platform said so."""
+
+    def __init__(self, what: str, next_step: str, status: int, retry_after_s: float | None) -> None:
+        super().__init__(what, next_step)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class ProblemResponse(UserFacingError):
+    """A 4xx that no repetition will cure. `str()` has the status and title, nothing of what was sent."""
+
+    def __init__(self, platform: str, status: int, problem: Problem) -> None:
+        super().__init__(
+            f"{platform}拒绝了请求（HTTP {status}）。", "请查看发送记录中平台给出的原因，更正后再重新发送。"
+        )
+        self.status = status
+        self.problem = problem
+
+
+class OutcomeUnknown(UserFacingError):
+    """The answer to a write was lost: it may or may not have been processed."""
+
+    def __init__(self, platform: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"{platform}未返回结果（{reason}），处理情况不明。", "系统会先查询再决定是否重发，无需人工处理。")
+        self.reason = reason
+        self.status = status
+
+
+class Authentication(Protocol):
+    """How a client proves who it is."""
+
+    def authorise(self) -> AuthBase:
+        """Credentials for the next request; may itself talk to the platform."""
+        ...
+
+    @property
+    def renewals(self) -> int:
+        """How often `renew` is worth trying for one request."""
+        ...
+
+    def renew(self) -> None:
+        """After a 401: let the next `authorise` use other credentials."""
+        ...
+
+    def explain(self, response: requests.Response) -> str:
+        """What a person should do about credentials that stay refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A try that failed in a way that may pass."""
+
+    reason: str
+    status: int | None = None
+    sent: bool = True
+    busy: bool = False
+    retry_after_s: float | None = None
+
+
+class PlatformSession:
+    """One platform's HTTP session. Use as a context manager; not shared between threads."""
+
+    def __init__(
+        self,
+        platform: str,
+        base_url: str,
+        *,
+        ca: str | None,
+        sleep: Sleep = time.sleep,
+        rate_per_s: float | None = None,
+    ) -> None:
+        self.platform = platform
+        self._base_url = base_url.rstrip("/")
+        self._sleep = sleep
+        self._gap_s = 1 / rate_per_s if rate_per_s else 0.0
+        self._free_at = 0.0
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = ca or True
+        self._session.headers["Accept"] = "application/json, application/problem+json"
+        self._session.headers["User-Agent"] = "green-factory-finance"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    @property
+    def address(self) -> str:
+        """Scheme, host and port: no path, no credentials."""
+        parts = urlsplit(self._base_url)
+        return f"{parts.scheme}://{parts.netloc.rsplit('@')[-1]}"
+
+    def read(
+        self,
+        target: str,
+        decode: Callable[[requests.Response], T],
+        authentication: Authentication | None,
+        *,
+        method: str = "GET",
+        form: dict[str, str] | None = None,
+    ) -> T:
+        """The decoded answer of a request that may be repeated. `decode` raises ValueError on a body cut short.
+
+        Raises PlatformUnavailable, CredentialsRefused or ProblemResponse.
+        """
+        waited = 0.0
+        for tries in range(1, MOST_READS + 1):
+            answer = self._exchange(method, target, decode, authentication, form=form)
+            if not isinstance(answer, _Fault):
+                return answer
+            fault = answer
+            wait = fault.retry_after_s
+            if wait is None:
+                wait = random.uniform(0.5, 1) * min(0.25 * 2**tries, 10.0)
+            if tries == MOST_READS or waited + wait > LONGEST_WAITING_S:
+                break
+            log.info("%s: %s, reading %s again in %.1f s", self.platform, fault.reason, _path(target), wait)
+            self._sleep(wait)
+            waited += wait
+        raise self._unavailable(fault)
+
+    def write(
+        self,
+        target: str,
+        body: bytes,
+        decode: Callable[[requests.Response], T],
+        authentication: Authentication,
+        *,
+        headers: dict[str, str] | None = None,
+    ) -> T:
+        """The decoded answer of a POST that is sent once (again only after a 401, which processes nothing).
+
+        Raises PlatformUnavailable, PlatformBusy, CredentialsRefused, ProblemResponse or OutcomeUnknown.
+        """
+        answer = self._exchange(
+            "POST", target, decode, authentication, body=body, headers={"Content-Type": "application/json"} | (headers or {})
+        )
+        if not isinstance(answer, _Fault):
+            return answer
+        if answer.busy or not answer.sent:
+            raise self._unavailable(answer)
+        raise OutcomeUnknown(self.platform, answer.reason, answer.status)
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        decode: Callable[[requests.Response], T],
+        authentication: Authentication | None,
+        *,
+        body: bytes | None = None,
+        form: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> T | _Fault:
+        renewals = authentication.renewals if authentication else 0
+        while True:
+            auth = authentication.authorise() if authentication else None
+            self._keep_rate()
+            try:
+                response = self._session.request(
+                    method,
+                    self._base_url + target,
+                    data=form if body is None else body,
+                    headers=headers,
+                    auth=auth,
+                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                    allow_redirects=False,
+                )
+            except requests.exceptions.SSLError as error:
+                if _before_sending(error):
+                    raise self._untrusted() from None
+                return _Fault("加密连接中断")
+            except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as error:
+                return _Fault("无法连接", sent=False) if _before_sending(error) else _Fault("连接中断")
+            except requests.exceptions.Timeout:
+                return _Fault("等待回答超时")
+            except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+                return _Fault("回答不完整")
+            except requests.exceptions.RequestException as error:
+                raise PlatformUnavailable(
+                    f"{self.platform}的地址 {self.address} 无法使用（{type(error).__name__}）。",
+                    "请核对该平台连接的 host 和 extra.ca。",
+                ) from None
+            except OSError:
+                raise self._no_certificate_file() from None
+            if response.status_code in _REFUSED:
+                if authentication and renewals and response.status_code == HTTPStatus.UNAUTHORIZED:
+                    renewals -= 1
+                    authentication.renew()
+                    continue
+                raise self._refused(response, authentication)
+            return self._read_answer(response, decode)
+
+    def _read_answer(self, response: requests.Response, decode: Callable[[requests.Response], T]) -> T | _Fault:
+        status = response.status_code
+        if status in _BUSY:
+            return _Fault(f"HTTP {status}", status, busy=True, retry_after_s=_retry_after(response))
+        if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+            return _Fault(f"HTTP {status}", status)
+        if status >= 400:
+            raise ProblemResponse(self.platform, status, _problem(response))
+        if status >= 300:
+            raise PlatformUnavailable(
+                f"{self.platform}的地址 {self.address} 要求跳转到别处（HTTP {status}）。", "请核对该平台连接的 host。"
+            )
+        try:
+            return decode(response)
+        except ValueError:  # covers msgspec.DecodeError, json.JSONDecodeError and UnicodeDecodeError
+            return _Fault("回答不完整或不符合接口约定", status)
+
+    def _keep_rate(self) -> None:
+        if not self._gap_s:
+            return
+        now = time.monotonic()
+        if self._free_at > now:
+            self._sleep(self._free_at - now)
+        self._free_at = max(self._free_at, now) + self._gap_s
+
+    def _unavailable(self, fault: _Fault) -> PlatformUnavailable:
+        what = f"{self.platform}（{self.address}）暂时不可用：{fault.reason}。"
+        if fault.busy and fault.status is not None:
+            return PlatformBusy(what, _NEXT_STEP_AWAY, fault.status, fault.retry_after_s)
+        return PlatformUnavailable(what, _NEXT_STEP_AWAY)
+
+    def _untrusted(self) -> PlatformUnavailable:
+        return PlatformUnavailable(
+            f"{self.platform}（{self.address}）的证书无法验证，已中止连接。",
+            "请确认地址无误；平台使用自建证书机构时，在该连接的 extra.ca 填写其根证书文件的路径。",
+        )
+
+    def _no_certificate_file(self) -> PlatformUnavailable:
+        return PlatformUnavailable(
+            f"{self.platform}（{self.address}）的根证书文件不存在或无法读取。", "请核对该平台连接的 extra.ca。"
+        )
+
+    def _refused(self, response: requests.Response, authentication: Authentication | None) -> CredentialsRefused:
+        next_step = authentication.explain(response) if authentication else "请核对该平台连接的用户和密码。"
+        return CredentialsRefused(
+            f"{self.platform}（{self.address}）拒绝了身份凭据（HTTP {response.status_code}）。", next_step
+        )
+
+
+def json_of(response_type: type[T]) -> Callable[[requests.Response], T]:
+    """A decoder of answers of this type; unknown properties are ignored."""
+    decoder = msgspec.json.Decoder(response_type, strict=True)
+    return lambda response: decoder.decode(response.content)
+
+
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+
+
+def scrubbed(text: str, *secrets: str) -> str:
+    """A platform's words without the values in `secrets`, telephone numbers and e-mail addresses; at most 300 characters."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _ADDRESS.sub("***", _MOBILE.sub("***", text)).replace("\x00", "")[:300]
+
+
+def _problem(response: requests.Response) -> Problem:
+    try:
+        return msgspec.json.decode(response.content, type=Problem, strict=False)
+    except msgspec.DecodeError:
+        return Problem(title=response.reason or "", status=response.status_code)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Retry-After in seconds from now, whether given in seconds or as an HTTP date."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until = _http_date(value)
+    if until is None:
+        return None
+    asked_at = _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - asked_at).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def server_time(response: requests.Response) -> datetime | None:
+    """The platform's own clock, as its answer says it."""
+    return _http_date(response.headers.get("Date", ""))
+
+
+_NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "SSLCertVerificationError")
+
+
+def _before_sending(error: requests.exceptions.RequestException) -> bool:
+    """Whether the connection was never made, so that nothing can have been processed."""
+    reason: object = error.args[0] if error.args else None
+    while reason is not None:
+        if type(reason).__name__ in _NEVER_CONNECTED:
+            return True
+        inner = getattr(reason, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((arg for arg in getattr(reason, "args", ()) if isinstance(arg, BaseException)), None)
+        reason = inner
+    return isinstance(error, requests.exceptions.ConnectTimeout)
+
+
+def _path(target: str) -> str:
+    return target.partition("?")[0]

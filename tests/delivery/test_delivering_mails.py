@@ -1,0 +1,299 @@
+"""Mails leave once each, over real SMTP; what may have gone out is not repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from include.delivery.engine import DeliverySummary, deliver
+from include.delivery.mail import message_id
+from include.errors import ConfigurationError, CredentialsRefused
+from include.settings import ConnectionFields, Settings
+from include.store.outbox import NewDelivery, enqueue
+from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, states
+
+
+class Mailbox:
+    """Keeps what arrives; `on_recipient` and `on_data` may refuse, break off or block."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.connections = 0
+        self.on_recipient: Callable[[str], str] = lambda address: "250 OK"
+        self.on_data: Callable[[SMTP, EmailMessage], str] = lambda server, message: "250 OK"
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        reply = self.on_recipient(address)
+        if reply.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)  # type: ignore[arg-type]
+        reply = await asyncio.to_thread(self.on_data, server, message)  # type: ignore[arg-type]
+        if reply.startswith("250"):
+            self.messages.append(message)  # type: ignore[arg-type]
+        return reply
+
+
+def break_off(server: SMTP, _: EmailMessage) -> str:
+    """Take the message and close the connection without a word."""
+    assert server.transport is not None
+    server.loop.call_soon_threadsafe(server.transport.abort)
+    return "250 nobody hears this"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    yield from _served(Mailbox())
+
+
+def _served(box: Mailbox, **options: Any) -> Iterator[Mailbox]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    box.port = port  # type: ignore[attr-defined]
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def settings(mailbox: Mailbox) -> Settings:
+    return _settings(mailbox)
+
+
+def _settings(box: Mailbox, **changes: Any) -> Settings:
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"}
+    fields = ConnectionFields(host="127.0.0.1", port=box.port, extra=extra)  # type: ignore[attr-defined]
+    return Settings(connections={"smtp_default": replace(fields, **changes)}, fernet_key=KEY)
+
+
+def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
+    clock = clock or Clock()
+    return deliver(engine, "mail", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+
+
+def queue_mails(engine: sa.Engine, numbers: range, **changes: Any) -> None:
+    new = [
+        NewDelivery(
+            channel="mail",
+            action="mail",
+            idempotency_key=f"digest:{number}",
+            body={
+                "to": [f"c{number}@coordinators.example"],
+                "subject": "【绿厂融通】今日待协调事项",
+                "text": "您好：\n" + "对接停滞。" * 300,
+                "html": "<p>您好</p>",
+                "list_id": "digest.green-factory-financing",
+                "references": ["digest:first", "digest:second"],
+            }
+            | changes,
+        )
+        for number in numbers
+    ]
+    with engine.begin() as connection:
+        enqueue(connection, new, NOW)
+
+
+def test_mails_arrive_once_over_one_connection(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+    queue_mails(database, range(45))
+    assert run(database, settings).delivered == 45
+    assert run(database, settings).delivered == 0
+    assert sorted(message["Message-ID"] for message in mailbox.messages) == sorted(
+        message_id(f"digest:{number}") for number in range(45)
+    )
+    assert mailbox.connections == 1
+    assert {row.outcome for row in attempts(database)} == {"started", "accepted"}
+
+
+def test_a_mail_says_what_mail_programs_need(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+    queue_mails(database, range(1))
+    run(database, settings)
+    (message,) = mailbox.messages
+    assert message["Subject"] == "【绿厂融通】今日待协调事项"
+    assert (message["From"], message["To"]) == ("pipeline@green-finance.example", "c0@coordinators.example")
+    assert message["Date"].datetime == NOW
+    assert message["List-Id"] == "<digest.green-factory-financing>"
+    assert message["In-Reply-To"] == message_id("digest:second")
+    assert message["References"] == f"{message_id('digest:first')} {message_id('digest:second')}"
+    assert message["Auto-Submitted"] == "auto-generated"
+    plain, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert plain.get_content().splitlines()[:1] == ["您好："]
+    assert "<p>您好</p>" in html.get_content()
+    assert max(len(line) for line in message.as_bytes().splitlines()) < 998
+
+
+def test_a_message_id_is_the_same_whenever_it_is_made() -> None:
+    assert message_id("digest:1") == "<e42c85396fd02bd87a556024578bdab7@green-factory-financing>"
+
+
+@pytest.mark.parametrize("stage", ["recipient", "data"])
+def test_a_mail_refused_for_now_is_tried_again(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings, stage: str
+) -> None:
+    replies = iter(["451 try later", *["250 OK"] * 9])
+    if stage == "recipient":
+        mailbox.on_recipient = lambda _: next(replies)
+    else:
+        mailbox.on_data = lambda *_: next(replies)
+    queue_mails(database, range(3))
+    summary = run(database, settings)
+    assert (summary.delivered, summary.deferred) == (3, 1)
+    assert len(mailbox.messages) == 3
+
+
+@pytest.mark.parametrize("stage", ["recipient", "data"])
+def test_a_mail_refused_for_good_is_held_and_the_others_go(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings, stage: str
+) -> None:
+    if stage == "recipient":
+        mailbox.on_recipient = lambda address: "550 no such c1@coordinators.example" if address[1] == "1" else "250 OK"
+    else:
+        mailbox.on_data = lambda _, message: "554 refused" if message["To"].startswith("c1@") else "250 OK"
+    queue_mails(database, range(3))
+    summary = run(database, settings)
+    assert (summary.delivered, summary.held) == (2, 1)
+    run(database, settings, Clock(NOW + timedelta(days=9)))
+    assert len(mailbox.messages) == 2
+    (attempt,) = [row for row in attempts(database) if row.error_class]
+    assert attempt.error_class == "rejected"
+    assert attempt.detail.startswith("55")
+    assert "coordinators.example" not in attempt.detail
+
+
+def test_a_mail_whose_end_is_unknown_is_not_repeated(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings
+) -> None:
+    handed_over = []
+
+    def on_data(server: SMTP, message: EmailMessage) -> str:
+        handed_over.append(message["To"][:2])
+        return break_off(server, message) if handed_over[-1] == "c1" else "250 OK"
+
+    queue_mails(database, range(3))
+    mailbox.on_data = on_data
+    summary = run(database, settings)
+    assert (summary.delivered, summary.unknown) == (2, 1)
+    run(database, settings, Clock(NOW + timedelta(days=9)))
+    assert handed_over == ["c0", "c1", "c2"]
+    assert states(database) == ["delivered", "unknown", "delivered"]
+
+
+def test_a_content_that_makes_no_mail_is_held(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+    queue_mails(database, range(1), subject="两行\r\nBcc: someone@else.example")
+    assert run(database, settings).held == 1
+    assert mailbox.messages == []
+
+
+def test_a_server_that_is_away_is_no_failure(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+    queue_mails(database, range(3))
+    assert run(database, _settings(mailbox, port=1)).waiting == 3
+    assert [row.outcome for row in attempts(database)] == ["unavailable"]
+    assert run(database, settings, Clock(NOW + timedelta(minutes=5))).delivered == 3
+
+
+def test_a_refused_login_is_said_without_the_password(database: sa.Engine) -> None:
+    box = Mailbox()
+    options = {
+        "auth_required": True,
+        "auth_require_tls": False,
+        "authenticator": lambda *_: AuthResult(success=False, handled=False),
+    }
+    queue_mails(database, range(1))
+    for served in _served(box, **options):
+        with pytest.raises(CredentialsRefused, match="smtp_default") as caught:
+            run(database, _settings(served, login="user", password="hush-hush"))
+    assert "hush-hush" not in str(caught.value)
+    assert [(row.state, row.attempts) for row in deliveries(database)] == [("pending", 0)]
+
+
+def test_a_server_without_starttls_is_a_matter_of_configuration(
+    database: sa.Engine, mailbox: Mailbox
+) -> None:
+    queue_mails(database, range(1))
+    extra = {"disable_ssl": True, "from_email": "pipeline@green-finance.example"}
+    with pytest.raises(ConfigurationError, match="disable_tls"):
+        run(database, _settings(mailbox, extra=extra))
+
+
+def test_two_runs_at_once_send_each_mail_once(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+    queue_mails(database, range(80))
+    threads = [threading.Thread(target=run, args=(database, settings)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    ids = [message["Message-ID"] for message in mailbox.messages]
+    assert len(ids) == len(set(ids)) == 80
+
+
+_RUN = """
+import sys
+from include.business_time import BusinessClock
+from include.delivery.engine import deliver
+from include.settings import Settings, business_moment
+from include.store.database import connect
+clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))
+deliver(connect(sys.argv[1]), "mail", settings=Settings.from_environment(), clock=clock)
+"""
+
+
+def test_a_run_killed_during_a_conversation_mails_nobody_twice(
+    database: sa.Engine, database_url: str, mailbox: Mailbox, settings: Settings, repository: Path
+) -> None:
+    queue_mails(database, range(10))
+    in_conversation, go_on = threading.Event(), threading.Event()
+
+    def on_data(_: SMTP, message: EmailMessage) -> str:
+        if message["To"].startswith("c4@") and not in_conversation.is_set():
+            in_conversation.set()
+            go_on.wait(10)
+        return "250 OK"
+
+    mailbox.on_data = on_data
+    fields = settings.connections["smtp_default"]
+    connection = {"host": fields.host, "port": fields.port, "extra": fields.extra}
+    environment = {**os.environ, "PYTHONPATH": str(repository), "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(connection)}
+    process = subprocess.Popen([sys.executable, "-c", _RUN, database_url], env=environment)
+    try:
+        assert in_conversation.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+        go_on.set()
+    summary = run(database, settings)
+    assert (summary.delivered, summary.unknown, summary.waiting) == (5, 1, 0)
+    ids = [message["Message-ID"] for message in mailbox.messages]
+    assert len(ids) == len(set(ids))
+    assert set(ids) | {message_id("digest:4")} == {message_id(f"digest:{number}") for number in range(10)}

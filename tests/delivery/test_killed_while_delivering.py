@@ -1,0 +1,67 @@
+"""SIGKILL in the middle of a run: the next run ends with an exact ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from include.delivery.engine import deliver
+from include.sandbox.server import Sandbox
+from include.settings import Settings
+from tests.delivery.outbox import KEY, Clock, attempts, need_id, queue_pushes
+
+_RUN = """
+import sys
+from include.business_time import BusinessClock
+from include.delivery.engine import deliver
+from include.settings import Settings, business_moment
+from include.store.database import connect
+clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))
+deliver(connect(sys.argv[1]), "market", settings=Settings.from_environment(), clock=clock)
+"""
+
+
+def _start(settings: Settings, database_url: str, repository: Path, rate_per_s: float) -> subprocess.Popen[bytes]:
+    market = settings.connections["credit_market"]
+    connection = {
+        "host": market.host,
+        "login": market.login,
+        "password": market.password,
+        "extra": {**market.extra, "rate_per_s": rate_per_s},
+    }
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(repository),
+        "AIRFLOW_CONN_CREDIT_MARKET": json.dumps(connection),
+        "AIRFLOW__CORE__FERNET_KEY": KEY,
+    }
+    return subprocess.Popen([sys.executable, "-c", _RUN, database_url], env=environment)
+
+
+def test_the_ledger_is_exact_after_two_killed_runs(
+    database: sa.Engine, database_url: str, sandbox: Sandbox, settings: Settings, repository: Path
+) -> None:
+    queue_pushes(database, range(1000))
+    for least in (1, 250):
+        process = _start(settings, database_url, repository, rate_per_s=25)
+        try:
+            deadline = time.monotonic() + 60
+            while len(sandbox.ledger()) < least and time.monotonic() < deadline:
+                time.sleep(0.002)
+        finally:
+            process.kill()
+            process.wait()
+        assert least <= len(sandbox.ledger()) < 1000
+    clock = Clock()
+    deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    assert sorted((entry["need_id"], entry["effects"]) for entry in sandbox.ledger()) == [
+        (need_id(number), 1) for number in range(1000)
+    ]
+    assert sandbox.state()["market"]["outcomes"] == {"accepted": 1000}
+    assert {row.outcome for row in attempts(database)} <= {"accepted", "lost_answer", "found", "not_found"}

@@ -1,0 +1,107 @@
+"""A server on loopback that answers as scripted, for faults at the level of the connection."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `fault` is "" or reset (before a byte), cut (shorter than Content-Length), silent_cut (without one)."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ScriptedServer:
+    """Answers requests one after another from `answers`, or by `reply` if given; keeps what it received."""
+
+    def __init__(self, *answers: Answer, reply: Callable[[Received], Answer] | None = None) -> None:
+        self.answers = list(answers)
+        self.reply = reply
+        self.received: list[Received] = []
+        self.url = ""
+
+    def next(self, request: Received) -> Answer:
+        self.received.append(request)
+        return self.reply(request) if self.reply else self.answers.pop(0)
+
+
+@contextmanager
+def scripted(
+    *answers: Answer, reply: Callable[[Received], Answer] | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[ScriptedServer]:
+    script = ScriptedServer(*answers, reply=reply)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = script.next(Received(self.command, self.path, dict(self.headers), body))
+            if answer.fault == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.send_response_only(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.fault == "silent_cut":
+                self.send_header("Connection", "close")
+            else:
+                self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            whole = not answer.fault
+            self.wfile.write(answer.body if whole else answer.body[: len(answer.body) // 2])
+            self.close_connection = not whole
+
+        do_GET = do_POST = _answer
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except (OSError, ValueError):
+                self.close_connection = True
+
+        def finish(self) -> None:
+            with suppress(OSError, ValueError):
+                super().finish()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    script.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
