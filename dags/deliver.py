@@ -2,15 +2,15 @@
 ### 发送 deliver
 
 Empties the outbox: pushes and withdrawals to the credit-market platform, returns and progress to the green platform, mails.
-Afterwards a case is opened for each institution that a pushed need names.
+A case is opened for each institution that a pushed need names.
 
 **When**: every five minutes, and as soon as an intake has been judged.
 
 **By hand**: trigger with `{}`. Two runs at once do no harm: each delivery is leased by one of them.
 
-**Triage**: the tasks stay green while a platform is away; what waits is tried again for 76 hours. What a receiver refused stays
-`held` until a person acts: see `rerun_deliveries`. A red task means wrong credentials or a missing connection; its message
-says which.
+**Triage**: a red task says in one sentence what is wrong: a receiver is away (later runs try again for 76 hours, nothing to do but to
+see that it comes back), credentials are refused, or a connection is missing. What a receiver refused stays `held` until a person acts:
+see `rerun_deliveries`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ class DeliverySummary:
     """What a run came to.
 
     `delivered`, `held`, `superseded`: settled now. `deferred`: tries put off now, by the receiver or because it was away.
-    `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer.
+    `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer. `away`: why the run ended
+    early, if the receiver could not be reached; what waits is tried again by later runs.
     """
 
     delivered: int
@@ -54,6 +55,14 @@ class DeliverySummary:
     superseded: int
     unknown: int
     waiting: int
+    away: PlatformUnavailable | None = None
+
+    def counts(self) -> dict[str, int]:
+        """The figures alone."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+
+_COUNTED = ("delivered", "deferred", "held", "superseded", "unknown", "waiting")
 
 
 def deliver(
@@ -65,7 +74,8 @@ def deliver(
     again by later ones. Raises CredentialsRefused or ConfigurationError: nothing can be sent before a person acts.
     """
     with present_worker(engine) as worker, _open_sender(engine, channel, settings, worker, clock, sleep) as sender:
-        counts = _Run(engine, channel, worker, sender, clock, sleep).go()
+        run = _Run(engine, channel, worker, sender, clock, sleep)
+        counts = run.go()
     with engine.connect() as connection:
         left: dict[str, int] = dict(connection.execute(_LEFT, {"channel": channel}).tuples().all())
     summary = DeliverySummary(
@@ -75,8 +85,9 @@ def deliver(
         superseded=counts["superseded"],
         unknown=left.get("unknown", 0),
         waiting=left.get("pending", 0),
+        away=run.away,
     )
-    log.info("%s: %s", channel, summary)
+    log.info("%s: %s", channel, summary.counts())
     return summary
 
 
@@ -105,6 +116,7 @@ class _Run:
     clock: BusinessClock
     sleep: Sleep
     jitter: Callable[[], float] = random.random
+    away: PlatformUnavailable | None = None
 
     def go(self) -> Counter[str]:
         """Send set after set; returns how many results led to which state, or were deferred."""
@@ -123,7 +135,7 @@ class _Run:
                     wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
                     hold_back(self.engine, self.channel, self.clock.now(), wait)
                 except PlatformUnavailable as away:
-                    log.warning("%s", away)
+                    self.away = away
                     break
                 continue
             due = next_due(self.engine, self.channel, self.clock.now())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ def _tables_digest() -> bytes:
 @cache
 def _loaded_suites() -> Mapping[str, _Loaded]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     import expectations.custom  # noqa: F401 - registers the classes before any suite is loaded

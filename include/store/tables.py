@@ -261,7 +261,7 @@ delivery = Table(
     _moment("next_attempt_at"),
     _moment("settled_at", nullable=True),
     Column("lease_owner", Text),
-    Column("lease_until", DateTime(timezone=True), comment="real clock"),
+    Column("lease_until", DateTime(timezone=True), comment="real clock: leased until; without an owner: until when it waits"),
     UniqueConstraint("idempotency_key"),
     CheckConstraint("channel in ('market', 'green_platform', 'mail')", name="channel"),
     CheckConstraint(

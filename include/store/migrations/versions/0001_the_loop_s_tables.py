@@ -102,7 +102,12 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True, comment="real clock"),
+        sa.Column(
+            "lease_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="real clock: leased until; without an owner: until when it waits",
+        ),
         sa.CheckConstraint(
             "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')",
             name=op.f("ck_delivery_action"),
