@@ -165,13 +165,6 @@ class BankFeed:
         self._advance()
         return len(self._log)
 
-    def plans(self) -> dict[str, int]:
-        """How many events are still to come, by type."""
-        counts: dict[str, int] = {}
-        for due in self._due:
-            counts[due.event.type] = counts.get(due.event.type, 0) + 1
-        return counts
-
 
 def _position(cursor: str) -> int:
     text = base64.urlsafe_b64decode(cursor.encode()).decode()

@@ -106,7 +106,6 @@ class Shape:
     energy: bool | None = None
     method: str | None = None
     is_major: bool | None = None
-    collateral: bool = False
     existing: bool = False
 
 

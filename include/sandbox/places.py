@@ -34,7 +34,7 @@ def places() -> Mapping[str, tuple[Place, ...]]:
 
 @cache
 def retired_places() -> Mapping[str, tuple[Place, ...]]:
-    """Counties that were dissolved before 2020, by department code; not every department has one."""
+    """Counties that were dissolved before 2015, by department code; not every department has one."""
     return MappingProxyType({code: tuple(found) for code, found in _by_department(retired=True).items()})
 
 
@@ -55,7 +55,7 @@ def _by_department(*, retired: bool) -> dict[str, list[Place]]:
     county_less = policy().listed("county_less_cities")
     found: dict[str, list[Place]] = {}
     for code, name, ended in _entries():
-        if (ended is not None) != retired or (ended is not None and ended >= 2020):
+        if (ended is not None) != retired or (ended is not None and ended >= 2015):
             continue
         if code.endswith("00") and code not in county_less:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from include.domain.identifiers import XPCC, make_uscc
@@ -143,6 +144,15 @@ def _factory(
         "removed_on": None,
     }
     return Factory(row, place, industry, own_name)
+
+
+def list_before(chance: random.Random, factory: Factory, day: date) -> None:
+    """Put a factory into a batch that was published before `day`, if it is in a later one; the scenario is of the past."""
+    if factory.row["listed_on"] < str(day):
+        return
+    earlier = [(batch, published) for batch, published, _, _ in _BATCHES if published < str(day)]
+    batch, published = chance.choice(earlier) if earlier else ("第一批", str(day - timedelta(days=30)))
+    factory.row |= {"batch": batch, "listed_on": published}
 
 
 def _uscc(chance: random.Random, region: str) -> str:

@@ -10,7 +10,7 @@ import copy
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from include.domain.calendar import SHANGHAI
@@ -23,7 +23,7 @@ from include.sandbox.defects import BLOCK, HOLD, WARN, Defect, several
 from include.sandbox.filing import DepartmentReport, FiledNeed
 from include.sandbox.needs import ANY_SHAPE, Period, Shape, clean_need
 from include.sandbox.plants import Site
-from include.sandbox.register import Factory, make_factories, remove_some, spread
+from include.sandbox.register import Factory, list_before, make_factories, remove_some, spread
 
 Finding = tuple[str, str]
 
@@ -244,6 +244,7 @@ class _Maker:
         self._number += 1
         factory = self._free[code].pop()
         self.used.add(id(factory))
+        list_before(self._chance, factory, self._quarter.first_day - timedelta(days=7))
         report = self._reports.get(code)
         reports_at = report.reported_at if report else china_calendar().deadline(self._quarter)
         need = clean_need(self._chance, factory, self._number, Period(self._quarter, reports_at), shape)

@@ -216,9 +216,13 @@ def test_a_content_that_makes_no_mail_is_held(database: sa.Engine, mailbox: Mail
     assert mailbox.messages == []
 
 
-def test_a_server_that_is_away_is_no_failure(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
+def test_a_server_that_is_away_is_said_and_costs_nothing(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings
+) -> None:
     queue_mails(database, range(3))
-    assert run(database, _settings(mailbox, port=1)).waiting == 3
+    summary = run(database, _settings(mailbox, port=1))
+    assert summary.waiting == 3
+    assert "smtp_default" in str(summary.away)
     assert [row.outcome for row in attempts(database)] == ["unavailable"]
     assert run(database, settings, Clock(NOW + timedelta(minutes=5))).delivered == 3
 

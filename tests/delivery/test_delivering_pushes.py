@@ -281,9 +281,11 @@ def test_a_platform_that_is_away_for_76_hours_costs_nothing(
     for _ in range(20):
         summary = run(database, away, clock)
         assert (summary.waiting, summary.held) == (120, 0)
+        assert "127.0.0.1:1" in str(summary.away)
         clock.sleep(4 * 3600)
     assert clock.now() > NOW + timedelta(hours=76)
-    assert run(database, settings, clock).delivered == 120
+    back = run(database, settings, clock)
+    assert (back.delivered, back.away) == (120, None)
     assert effects(sandbox) == once(range(120))
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from include.sandbox.server import Sandbox
-from tests.sandbox.conftest import GreenClient, MarketClient
+from tests.sandbox.clients import GreenClient, MarketClient
 
 NEEDS = "/v1/financing-needs"
 BATCHES = "/v1/need-batches"

@@ -15,7 +15,7 @@ import requests
 from include.sandbox.contract import load_contract
 from include.sandbox.scenario import Scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.conftest import NOW, GreenClient
+from tests.sandbox.clients import NOW, GreenClient
 
 LISTING = "quarter=2026Q3&status=recommended"
 

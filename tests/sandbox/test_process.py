@@ -16,7 +16,7 @@ import requests
 
 from include.sandbox.scenario import Scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.conftest import NOW, GreenClient
+from tests.sandbox.clients import NOW, GreenClient
 
 SECRETS = {
     "GFF_SANDBOX_GREEN_SECRET": "green-secret",

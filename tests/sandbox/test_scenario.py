@@ -123,6 +123,10 @@ def test_other_quarters_end_on_their_own_last_working_day(quarter: str) -> None:
     last = made.cut_off.date()
     assert max(report.reported_at.date() for report in made.reports) < last
     assert all(china_calendar().is_working_day(report.reported_at.date()) for report in made.reports)
+    listed = {row["uscc"]: row["listed_on"] for row in made.factories}
+    for need in made.needs:
+        if made.severities[need["need_id"]] == "clean":
+            assert listed[normalise_id(need["enterprise"]["uscc"])] < need["review"]["recommended_at"][:10]
 
 
 def test_items_that_are_no_objects_are_listed_but_have_no_key(scenario: Scenario) -> None:
