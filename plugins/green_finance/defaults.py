@@ -28,7 +28,6 @@ def dag_defaults(*tags: str) -> dict[str, Any]:
         "max_active_runs": 1,
         "default_args": DEFAULT_ARGS,
         "tags": ["绿厂融通", *tags],
-        "render_template_as_native_obj": True,
     }
 
 

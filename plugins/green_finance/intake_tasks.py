@@ -9,6 +9,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 
 from green_finance.assets import needs_judged
 from green_finance.run import chosen_departments, stage_run
+from include.reference import departments
 
 if TYPE_CHECKING:
     from include.intake import IntakeKind
@@ -63,12 +64,12 @@ def departments_of(intake_id: int) -> list[str]:
         return list(intake.header(run.engine, intake_id).departments)
 
 
-@task(map_index_template="{{ department_code }}", max_active_tis_per_dagrun=4)
+@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
 def pull_department(intake_id: int, department_code: str) -> dict[str, Any]:
     """Read one department's recommended needs whole and keep them."""
     from include import intake
 
-    get_current_context()["department_code"] = department_code
+    _label(department_code)
     with stage_run() as run, run.green_platform() as client:
         summary = intake.pull_department(
             run.engine, client, run.cipher, intake_id=intake_id, department_code=department_code, now=run.now
@@ -76,12 +77,12 @@ def pull_department(intake_id: int, department_code: str) -> dict[str, Any]:
         return asdict(summary)
 
 
-@task(map_index_template="{{ department_code }}", max_active_tis_per_dagrun=4, trigger_rule=TriggerRule.ALL_DONE)
+@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4, trigger_rule=TriggerRule.ALL_DONE)
 def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
     """Judge what was read for one department and queue the consequences."""
     from include.gate import stage as gate
 
-    get_current_context()["department_code"] = department_code
+    _label(department_code)
     with stage_run() as run:
         summary = gate.judge_department(
             run.engine,
@@ -93,6 +94,11 @@ def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
             calendar=run.calendar,
         )
         return asdict(summary)
+
+
+def _label(department_code: str) -> None:
+    """Name the mapped task after its department in Airflow's pages."""
+    get_current_context()["department"] = f"{departments()[department_code].short_name} {department_code}"
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])

@@ -26,7 +26,8 @@ def main(answer: Path) -> None:
         moment = datetime.fromisoformat(step["logical_date"])
         run = bag.dags[step["dag_id"]].test(logical_date=moment, run_conf=step["conf"])
         tasks = {f"{ti.task_id}[{ti.map_index}]": ti.state for ti in run.get_task_instances()}
-        results.append({"dag_id": step["dag_id"], "state": run.state, "tasks": tasks, "run_id": run.run_id})
+        tries = max(ti.try_number for ti in run.get_task_instances())
+        results.append({"dag_id": step["dag_id"], "state": run.state, "tasks": tasks, "tries": tries})
         answer.write_text(json.dumps(results, ensure_ascii=False), encoding="utf-8")
 
 

@@ -186,8 +186,8 @@ def _rows(stack: Stack, query: str) -> list[Any]:
         return list(connection.execute(sa.text(query)))
 
 
-def test_every_dag_of_the_quarter_succeeds(played: list[dict[str, Any]], stack: Stack) -> None:
-    red = [(result["dag_id"], result["tasks"]) for result in played if result["state"] != "success"]
+def test_every_dag_of_the_quarter_succeeds_at_the_first_try(played: list[dict[str, Any]], stack: Stack) -> None:
+    red = [(one["dag_id"], one["tasks"]) for one in played if one["state"] != "success" or one["tries"] > 1]
     assert not red, (stack.folder / "log.txt").read_text()[-6000:]
 
 

@@ -1,0 +1,79 @@
+"""What a demo plays, and what it calls a broken promise."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from include.domain.quarter import Quarter
+from include.local.airflow_api import FailedTask
+from include.local.plan import SHANGHAI, Step, quarter_plan
+from include.local.play import Played
+from include.local.promises import each_need_once, no_mail_twice, runs_succeeded
+from include.local.sandbox_client import LedgerEntry
+from include.reference.calendar import china_calendar
+
+PASSED = {("FN1", 1), ("FN2", 2)}
+
+
+def _entry(need_id: str, revision: int, state: str = "held", effects: int = 1) -> LedgerEntry:
+    return LedgerEntry(need_id, revision, state, effects)
+
+
+LEDGER = [_entry("FN1", 1), _entry("FN2", 1, "superseded"), _entry("FN2", 2)]
+
+
+def test_the_plan_follows_the_calendar_of_the_third_quarter() -> None:
+    plan = quarter_plan(Quarter.parse("2026Q3"), china_calendar())
+    days = [step.moment.strftime("%m-%d") for step in plan if step.dag_id == "remind_departments"]
+    assert days == ["09-16", "09-22", "09-29"]
+    intake = next(step for step in plan if step.dag_id == "quarterly_intake")
+    assert intake.moment == datetime(2026, 10, 1, tzinfo=SHANGHAI)
+    feedback = [step.moment.strftime("%m-%d") for step in plan if step.dag_id == "bank_feedback"]
+    assert feedback[0] == "10-10" and len(feedback) == 15
+    assert [step.dag_id for step in plan[-3:]] == ["reconcile", "quarterly_circular", "housekeeping"]
+
+
+def test_time_never_goes_back() -> None:
+    moments = [step.moment for step in quarter_plan(Quarter.parse("2026Q3"), china_calendar())]
+    assert moments == sorted(moments)
+
+
+def test_each_need_once_is_kept_by_a_ledger_that_holds_them_so() -> None:
+    assert each_need_once(PASSED, LEDGER).kept
+
+
+@pytest.mark.parametrize(
+    ("ledger", "word"),
+    [
+        (LEDGER[:2], "缺失 1 项：FN2"),
+        ([*LEDGER[1:], _entry("FN1", 1, effects=2)], "重复 1 项：FN1"),
+        ([*LEDGER, _entry("FN3", 1)], "不应有 1 项：FN3"),
+        ([LEDGER[0], _entry("FN2", 1)], "缺失 1 项：FN2"),
+        ([_entry("FN1", 1, "withdrawn"), *LEDGER[1:]], "缺失 1 项：FN1"),
+    ],
+)
+def test_each_need_once_is_broken_by(ledger: list[LedgerEntry], word: str) -> None:
+    promise = each_need_once(PASSED, ledger)
+    assert not promise.kept
+    assert word in promise.detail
+
+
+def test_a_quarter_in_which_nothing_passed_proves_nothing() -> None:
+    assert not each_need_once(set(), []).kept
+
+
+def test_a_mail_that_came_twice_breaks_a_promise() -> None:
+    assert no_mail_twice(["<a>", "<b>"]).kept
+    assert not no_mail_twice(["<a>", "<b>", "<a>"]).kept
+
+
+def test_a_run_that_outlived_a_failed_task_is_no_success() -> None:
+    step = Step("", "", "deliver", datetime(2026, 10, 1, tzinfo=SHANGHAI))
+    good = Played(step, "a", "success", 1.0)
+    assert runs_succeeded([good]).kept
+    failed = Played(step, "b", "success", 1.0, (FailedTask("deliver_mail", -1, 2, "failed"),))
+    promise = runs_succeeded([good, failed])
+    assert not promise.kept
+    assert "deliver（deliver_mail）" in promise.detail
