@@ -617,7 +617,9 @@ def close(engine: sa.Engine, intake_id: int) -> list[DepartmentAccount]:
         totals = dict(
             connection.execute(
                 sa.select(listing.c.department_code, listing.c.stated_total).where(listing.c.intake_id == intake_id)
-            ).tuples().all()
+            )
+            .tuples()
+            .all()
         )
     problems = [f"{_short(code)}：未读取" for code in header.departments if code not in totals]
     for account in found:

@@ -96,9 +96,7 @@ class MailSender:
     def _begin(self, claim: Claim) -> bool:
         """Note that the conversation begins, if the mail is still ours."""
         with self._engine.begin() as connection:
-            ours = connection.execute(
-                _KEEP, {"id": claim.delivery_id, "worker": self._worker, "lease": LEASE}
-            ).rowcount
+            ours = connection.execute(_KEEP, {"id": claim.delivery_id, "worker": self._worker, "lease": LEASE}).rowcount
             if ours:
                 connection.execute(
                     sa.insert(delivery_attempt).values(

@@ -31,9 +31,7 @@ from include.privacy import PersonalDataCipher
 from include.store.tables import contact
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
-_MALFORMED = frozenset(
-    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-)
+_MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 # After so many failures an item goes alone, so that it cannot keep others from arriving.
 _ALONE_AFTER = 3
 
@@ -58,7 +56,9 @@ class MarketSender:
         pushes = [claim for claim in claims if claim.action == "push"]
         people = self._contacts(pushes)
         unknown = [claim for claim in pushes if claim.state == "unknown"]
-        yield from one_by_one(unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up")
+        yield from one_by_one(
+            unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
+        )
         pending = [claim for claim in pushes if claim.state == "pending"]
         yield [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
         for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):

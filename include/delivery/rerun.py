@@ -68,7 +68,9 @@ class RerunPreview:
     def text(self) -> str:
         """The preview for an operator, in Chinese, without personal data."""
         counts = self.counts()
-        lines = [f"选中 {counts['selected']} 条：将重新发送 {counts['would_send']} 条，不发送 {counts['would_not_send']} 条。"]
+        lines = [
+            f"选中 {counts['selected']} 条：将重新发送 {counts['would_send']} 条，不发送 {counts['would_not_send']} 条。"
+        ]
         classes = Counter(item.error_class or "waiting" for item in self.items if not item.hindrance)
         lines += [f"  {error_class}：{number} 条" for error_class, number in classes.most_common()]
         lines += [_line(item) for item in self.items[:_SHOWN]]

@@ -93,7 +93,9 @@ def judge_department(
         if judged and not header.dry_run:
             version = ruleset_version(policy)
             _store(connection, judged, header, department_code, version, now)
-            respond_by = calendar.add_working_days(now.astimezone(SHANGHAI).date(), policy.integer("return_respond_working_days")).day
+            respond_by = calendar.add_working_days(
+                now.astimezone(SHANGHAI).date(), policy.integer("return_respond_working_days")
+            ).day
             queued = enqueue(connection, _consequences(connection, judged, department_code, version, respond_by), now)
     count = Counter(verdict.verdict for verdict in verdicts)
     return GateSummary(
@@ -134,9 +136,9 @@ def _store(
         for candidate, verdict in judged
     ]
     ids: dict[str, int] = dict(
-        connection.execute(
-            insert(judgement).returning(judgement.c.payload_sha256, judgement.c.judgement_id), rows
-        ).tuples().all()
+        connection.execute(insert(judgement).returning(judgement.c.payload_sha256, judgement.c.judgement_id), rows)
+        .tuples()
+        .all()
     )
     copy_rows(
         connection,

@@ -180,7 +180,8 @@ class CreditMarketClient:
 
     def _going_in_circles(self, what: str) -> PlatformUnavailable:
         return PlatformUnavailable(
-            f"{PLATFORM}（{self._session.address}）反复返回同一页，{what}读不完整。", "请稍后重新运行；仍不成功的，请联系平台。"
+            f"{PLATFORM}（{self._session.address}）反复返回同一页，{what}读不完整。",
+            "请稍后重新运行；仍不成功的，请联系平台。",
         )
 
     def _write(self, target: str, content: Mapping[str, Any], answer_type: type[_Answer]) -> _Answer:

@@ -209,7 +209,8 @@ class GreenPlatformClient:
         read_at[cursor] += 1
         if read_at[cursor] > _SAME_CURSOR_READS:
             raise PlatformUnavailable(
-                f"{PLATFORM}（{self._session.address}）反复返回同一页，列表读不完整。", "请稍后重新运行；仍不成功的，请联系平台。"
+                f"{PLATFORM}（{self._session.address}）反复返回同一页，列表读不完整。",
+                "请稍后重新运行；仍不成功的，请联系平台。",
             )
 
 

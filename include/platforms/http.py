@@ -86,7 +86,9 @@ class OutcomeUnknown(UserFacingError):
     """The answer to a write was lost: it may or may not have been processed."""
 
     def __init__(self, platform: str, reason: str, status: int | None = None) -> None:
-        super().__init__(f"{platform}未返回结果（{reason}），处理情况不明。", "系统会先查询再决定是否重发，无需人工处理。")
+        super().__init__(
+            f"{platform}未返回结果（{reason}），处理情况不明。", "系统会先查询再决定是否重发，无需人工处理。"
+        )
         self.reason = reason
         self.status = status
 
@@ -203,7 +205,12 @@ class PlatformSession:
         Raises PlatformUnavailable, PlatformBusy, CredentialsRefused, ProblemResponse or OutcomeUnknown.
         """
         answer = self._exchange(
-            "POST", target, decode, authentication, body=body, headers={"Content-Type": "application/json"} | (headers or {})
+            "POST",
+            target,
+            decode,
+            authentication,
+            body=body,
+            headers={"Content-Type": "application/json"} | (headers or {}),
         )
         if not isinstance(answer, _Fault):
             return answer

@@ -113,10 +113,7 @@ def branches() -> Mapping[str, Branch]:
 def institutions() -> Mapping[str, Institution]:
     """Institutions by short code."""
     return MappingProxyType(
-        {
-            r["institution_code"]: Institution(r["institution_code"], r["name"], r["kind"])
-            for r in rows("institutions")
-        }
+        {r["institution_code"]: Institution(r["institution_code"], r["name"], r["kind"]) for r in rows("institutions")}
     )
 
 
@@ -153,9 +150,7 @@ def reason_codes() -> Mapping[str, ReasonCode]:
 @cache
 def case_limits() -> tuple[CaseLimit, ...]:
     """The limits between states of a case."""
-    return tuple(
-        CaseLimit(r["from_type"], r["to_type"], int(r["limit"]), r["unit"]) for r in rows("case_limits")
-    )
+    return tuple(CaseLimit(r["from_type"], r["to_type"], int(r["limit"]), r["unit"]) for r in rows("case_limits"))
 
 
 @cache

@@ -61,9 +61,7 @@ def _revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("select version_num from alembic_version")).scalar()
 
 
-def copy_rows(
-    connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
+def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Load `rows` into `table` by COPY, within the transaction of `connection`."""
     driver = connection.connection.driver_connection
     assert driver is not None

@@ -261,16 +261,18 @@ delivery = Table(
     _moment("next_attempt_at"),
     _moment("settled_at", nullable=True),
     Column("lease_owner", Text),
-    Column("lease_until", DateTime(timezone=True), comment="real clock: leased until; without an owner: until when it waits"),
+    Column(
+        "lease_until",
+        DateTime(timezone=True),
+        comment="real clock: leased until; without an owner: until when it waits",
+    ),
     UniqueConstraint("idempotency_key"),
     CheckConstraint("channel in ('market', 'green_platform', 'mail')", name="channel"),
     CheckConstraint(
         "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')", name="action"
     ),
     CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held')", name="state"),
-    Index(
-        "ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")
-    ),
+    Index("ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")),
     Index(
         "ix_delivery_unsettled_order",
         "order_key",
@@ -395,7 +397,9 @@ escalation_step = Table(
     metadata,
     Column("step_id", BigInteger, Identity(always=True), primary_key=True),
     Column("need_id", Text, nullable=False),
-    Column("institution_code", Text, nullable=False, server_default="", comment="empty where the need as a whole stalls"),
+    Column(
+        "institution_code", Text, nullable=False, server_default="", comment="empty where the need as a whole stalls"
+    ),
     Column("rule_id", Text, nullable=False, comment="S01 … S08, or OBSTRUCTION"),
     Column("breach", Text, nullable=False, comment="which limit and when it began, e.g. received-contacted@2026-10-08"),
     Column("step", Integer, nullable=False),

@@ -52,7 +52,11 @@ def payload(number: int) -> dict[str, Any]:
     return {
         "enterprise": {"name": f"青禾精密铸造{number}厂", "uscc": "91330100MA27X0000X", "debt_ratio": 45.5},
         "project": {"name": "窑炉余热利用改造", "permits": {"filing": "done"}},
-        "finance": {"financing_need": "1200.00", "methods": [{"method": "loan", "amount": "1200.00"}], "term_months": 36},
+        "finance": {
+            "financing_need": "1200.00",
+            "methods": [{"method": "loan", "amount": "1200.00"}],
+            "term_months": 36,
+        },
         "benefit": {"basis": "third_party", "energy_saving_tce": None},
     }
 
@@ -104,7 +108,9 @@ def queue_withdrawal(engine: sa.Engine, number: int, revision: int = 1) -> None:
     body = {"need_id": need_id(number), "revision": revision, "reason_code": "withdrawn_by_enterprise"}
     with engine.begin() as connection:
         connection.execute(
-            sa.insert(withdrawal_notice).values(**{k: body[k] for k in ("need_id", "revision", "reason_code")}, noticed_at=NOW)
+            sa.insert(withdrawal_notice).values(
+                **{k: body[k] for k in ("need_id", "revision", "reason_code")}, noticed_at=NOW
+            )
         )
         enqueue(
             connection,

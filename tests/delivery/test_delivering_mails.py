@@ -192,9 +192,7 @@ def test_a_mail_refused_for_good_is_held_and_the_others_go(
     assert "coordinators.example" not in attempt.detail
 
 
-def test_a_mail_whose_end_is_unknown_is_not_repeated(
-    database: sa.Engine, mailbox: Mailbox, settings: Settings
-) -> None:
+def test_a_mail_whose_end_is_unknown_is_not_repeated(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
     handed_over = []
 
     def on_data(server: SMTP, message: EmailMessage) -> str:
@@ -242,9 +240,7 @@ def test_a_refused_login_is_said_without_the_password(database: sa.Engine) -> No
     assert [(row.state, row.attempts) for row in deliveries(database)] == [("pending", 0)]
 
 
-def test_a_server_without_starttls_is_a_matter_of_configuration(
-    database: sa.Engine, mailbox: Mailbox
-) -> None:
+def test_a_server_without_starttls_is_a_matter_of_configuration(database: sa.Engine, mailbox: Mailbox) -> None:
     queue_mails(database, range(1))
     extra = {"disable_ssl": True, "from_email": "pipeline@green-finance.example"}
     with pytest.raises(ConfigurationError, match="disable_tls"):

@@ -85,7 +85,9 @@ def test_batches_keep_the_size_of_the_policy(database: sa.Engine, settings: Sett
     def reply(request: Any) -> Answer:
         items = json.loads(request.body)["items"]
         sizes.append(len(items))
-        results = [{"idempotency_key": item["idempotency_key"], "outcome": "accepted", "receipt_no": "X"} for item in items]
+        results = [
+            {"idempotency_key": item["idempotency_key"], "outcome": "accepted", "receipt_no": "X"} for item in items
+        ]
         return Answer(200, json.dumps({"results": results}).encode())
 
     queue_pushes(database, range(230))
@@ -100,7 +102,10 @@ def test_a_push_without_a_contact_is_held_and_not_sent(
     queue_pushes(database, [1], with_contact=False)
     queue_pushes(database, [2])
     assert run(database, settings).held == 1
-    assert [(row.state, row.error_class) for row in deliveries(database)] == [("held", "contact_missing"), ("delivered", None)]
+    assert [(row.state, row.error_class) for row in deliveries(database)] == [
+        ("held", "contact_missing"),
+        ("delivered", None),
+    ]
     assert effects(sandbox) == [(need_id(2), 1, 1)]
 
 
@@ -179,7 +184,9 @@ def test_an_answer_to_an_obstruction_goes_to_its_own_address(database: sa.Engine
         ("obstruction:OB/1:2", Answer(404, b'{"title": "none", "status": 404}')),
     ):
         with database.begin() as connection:
-            new = NewDelivery(channel="market", action="obstruction_update", idempotency_key=key, order_key="OB/1", body=body)
+            new = NewDelivery(
+                channel="market", action="obstruction_update", idempotency_key=key, order_key="OB/1", body=body
+            )
             enqueue(connection, [new], NOW)
         with scripted(answer) as server:
             run(database, with_connection(settings, "credit_market", host=server.url))
@@ -187,7 +194,10 @@ def test_an_answer_to_an_obstruction_goes_to_its_own_address(database: sa.Engine
         assert request.target == "/v1/obstructions/OB%2F1/updates"
         sent = {name: value for name, value in body.items() if name != "obstruction_id"}
         assert json.loads(request.body) == sent | {"idempotency_key": key}
-    assert [(row.state, row.error_class) for row in deliveries(database)] == [("delivered", None), ("held", "client_error")]
+    assert [(row.state, row.error_class) for row in deliveries(database)] == [
+        ("delivered", None),
+        ("held", "client_error"),
+    ]
 
 
 def test_a_withdrawal_that_the_platform_does_not_follow_is_held(
@@ -212,7 +222,9 @@ def test_a_lost_answer_is_settled_by_looking_up_first(
     summary = run(database, settings)
     assert (summary.delivered, summary.unknown, summary.waiting) == (20, 0, 0)
     assert effects(sandbox) == once(range(20))
-    history = [(row.kind, row.outcome) for row in attempts(database) if row.delivery_id == deliveries(database)[0].delivery_id]
+    history = [
+        (row.kind, row.outcome) for row in attempts(database) if row.delivery_id == deliveries(database)[0].delivery_id
+    ]
     assert history[0] == ("send", "lost_answer")
     assert history[1][0] == "look_up"
     committed = kind in ("reset_half_way", "reset_after_commit", "504_after_commit", "cut_body")
@@ -349,7 +361,9 @@ def test_a_key_that_does_not_open_the_contacts_stops_the_run_before_anything_is_
 # --- Order -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_lower_revision_still_waiting_is_superseded(database: sa.Engine, sandbox: Sandbox, settings: Settings) -> None:
+def test_a_lower_revision_still_waiting_is_superseded(
+    database: sa.Engine, sandbox: Sandbox, settings: Settings
+) -> None:
     queue_pushes(database, [1])
     queue_pushes(database, [1], revision=2)
     summary = run(database, settings)

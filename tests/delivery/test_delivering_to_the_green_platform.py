@@ -39,7 +39,9 @@ def queue_returns(engine: sa.Engine, needs: list[str], **changes: Any) -> None:
             "revision": 1,
             "ruleset_version": "2026.1",
             "respond_by": "2026-10-23",
-            "reasons": [{"rule_id": "DQ02", "field": "enterprise.uscc", "message": "代码有误。", "how_to_fix": "请核对。"}],
+            "reasons": [
+                {"rule_id": "DQ02", "field": "enterprise.uscc", "message": "代码有误。", "how_to_fix": "请核对。"}
+            ],
         }
         | changes
         for need_id in needs

@@ -21,7 +21,10 @@ def _echo(request: Received, *, status: int, outcome: str) -> Answer:
         return Answer(404, b'{"title": "none", "status": 404}')
     items = json.loads(request.body)["items"]
     told = [
-        {"field": "payload.enterprise.contact", "message": " / ".join(map(str, item["payload"]["enterprise"]["contact"].values()))}
+        {
+            "field": "payload.enterprise.contact",
+            "message": " / ".join(map(str, item["payload"]["enterprise"]["contact"].values())),
+        }
         for item in items
     ]
     if status != 200:
@@ -38,8 +41,17 @@ def _echo(request: Received, *, status: int, outcome: str) -> Answer:
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [(200, "accepted"), (200, "rejected"), (200, "conflict"), (200, "invented"), (401, ""), (404, ""), (422, ""),
-     (429, ""), (500, "")],
+    [
+        (200, "accepted"),
+        (200, "rejected"),
+        (200, "conflict"),
+        (200, "invented"),
+        (401, ""),
+        (404, ""),
+        (422, ""),
+        (429, ""),
+        (500, ""),
+    ],
 )
 def test_contacts_are_in_no_row_log_or_exception(
     database: sa.Engine, settings: Settings, caplog: pytest.LogCaptureFixture, status: int, outcome: str

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from include.domain.canonical import canonical_sha256, storable
 
-scalars = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+scalars = (
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+)
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)))
 documents = st.recursive(
-    scalars | texts, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=12
+    scalars | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -33,7 +37,15 @@ def test_the_order_of_properties_does_not_matter() -> None:
 
 
 def test_what_canonical_json_cannot_say_still_has_a_stable_hash() -> None:
-    odd = ['{"a": "\\ud800"}', '{"\\u0000": 1}', "NaN", "1e999", "9" * 400, "[" * 500 + "]" * 500, "18446744073709551616"]
+    odd = [
+        '{"a": "\\ud800"}',
+        '{"\\u0000": 1}',
+        "NaN",
+        "1e999",
+        "9" * 400,
+        "[" * 500 + "]" * 500,
+        "18446744073709551616",
+    ]
     hashes = [canonical_sha256(json.loads(text, parse_float=Decimal)) for text in odd]
     assert hashes == [canonical_sha256(json.loads(text, parse_float=Decimal)) for text in odd]
     assert len(set(hashes)) == len(odd)
@@ -41,5 +53,7 @@ def test_what_canonical_json_cannot_say_still_has_a_stable_hash() -> None:
 
 def test_storable_replaces_only_what_postgresql_cannot_hold() -> None:
     value = {"a\x00": ["正常", "坏\ud800", 1, None, Decimal("1.10")]}
-    assert storable(value) == {"a\N{REPLACEMENT CHARACTER}": ["正常", "坏\N{REPLACEMENT CHARACTER}", 1, None, Decimal("1.10")]}
+    assert storable(value) == {
+        "a\N{REPLACEMENT CHARACTER}": ["正常", "坏\N{REPLACEMENT CHARACTER}", 1, None, Decimal("1.10")]
+    }
     json.dumps(storable(json.loads("[" * 500 + "]" * 500)))

@@ -1,7 +1,7 @@
 """Runs DAGs one after another by `dag.test()` in a process of its own, as the caller's environment says.
 
-Reads a JSON list of {"dag_id", "conf", "logical_date"} on standard input; writes for each its state and the XComs of its tasks
-to the file named as the only argument.
+Reads a JSON list of {"dag_id", "conf", "logical_date", "clocks"} on standard input, where `clocks` are addresses at which the
+sandbox's clock is set first; writes the state of each run and of its tasks to the file named as the only argument.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import requests
 
 
 def main(answer: Path) -> None:
@@ -24,6 +26,8 @@ def main(answer: Path) -> None:
     results = []
     for step in plan:
         moment = datetime.fromisoformat(step["logical_date"])
+        for clock in step["clocks"]:
+            requests.post(clock, json={"now": step["logical_date"]}, timeout=10).raise_for_status()
         run = bag.dags[step["dag_id"]].test(logical_date=moment, run_conf=step["conf"])
         tasks = {f"{ti.task_id}[{ti.map_index}]": ti.state for ti in run.get_task_instances()}
         tries = max(ti.try_number for ti in run.get_task_instances())

@@ -113,11 +113,12 @@ def _connections(business: sa.URL, sandbox: Sandbox) -> dict[str, str]:
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
 
 
-def _step(dag_id: str, moment: datetime, **conf: Any) -> dict[str, Any]:
+def _step(dag_id: str, moment: datetime, *clocks: str, **conf: Any) -> dict[str, Any]:
     return {
         "dag_id": dag_id,
         "logical_date": moment.isoformat(),
         "conf": {"now": moment.isoformat(), **conf},
+        "clocks": [f"{url}/_sandbox/clock" for url in clocks],
     }
 
 
@@ -128,31 +129,25 @@ def _at(day: date, hour: int, minute: int = 0) -> datetime:
 def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str, Any]]:
     """Reminder, intake, delivery, three looks at the feedback, reconciliation, circular."""
     quarter = {"quarter": "2026Q3"}
-    results = stack.run(
-        [
-            _step("remind_departments", _at(date(2026, 9, 22), 9) + offset, **quarter),
-            _step("quarterly_intake", CUT_OFF + offset, **quarter),
-            _step("deliver", CUT_OFF + timedelta(minutes=20) + offset),
-        ]
-    )
+    steps = [
+        _step("remind_departments", _at(date(2026, 9, 22), 9) + offset, **quarter),
+        _step("quarterly_intake", CUT_OFF + offset, **quarter),
+        _step("deliver", CUT_OFF + timedelta(minutes=20) + offset),
+    ]
+    platforms = (stack.sandbox.green_url, stack.sandbox.market_url)
     for working_days in (3, 12, 30):
         day = china_calendar().add_working_days(date(2026, 9, 30), working_days).day
-        stack.sandbox.set_clock(_at(day, 8))
-        results += stack.run(
-            [
-                _step("bank_feedback", _at(day, 8) + offset),
-                _step("escalate_stalled", _at(day, 8, 30) + offset),
-                _step("deliver", _at(day, 8, 40) + offset),
-            ]
-        )
-    results += stack.run(
-        [
-            _step("reconcile", _at(day, 9) + offset, **quarter),
-            _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
-            _step("housekeeping", _at(day, 10) + offset),
+        steps += [
+            _step("bank_feedback", _at(day, 8) + offset, *platforms),
+            _step("escalate_stalled", _at(day, 8, 30) + offset),
+            _step("deliver", _at(day, 8, 40) + offset),
         ]
-    )
-    return results
+    steps += [
+        _step("reconcile", _at(day, 9) + offset, **quarter),
+        _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
+        _step("housekeeping", _at(day, 10) + offset),
+    ]
+    return stack.run(steps)
 
 
 _STATE = {

@@ -24,9 +24,7 @@ NEEDS = "/v1/financing-needs"
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     scenario = make_scenario(seed=5, quarter="2026Q3", needs=60, factories=300)
-    credentials = Credentials(
-        key=LiveKey("k1", "first-secret"), next_key=LiveKey("k2", "second-secret")
-    )
+    credentials = Credentials(key=LiveKey("k1", "first-secret"), next_key=LiveKey("k2", "second-secret"))
     with Sandbox(scenario, now=NOW, mail_dir=tmp_path_factory.mktemp("mail"), credentials=credentials) as running:
         yield running
 
@@ -77,8 +75,12 @@ def test_both_algorithms_are_accepted_with_queries_and_bodies(sandbox: Sandbox, 
         assert list(client.ledger("2026Q3", limit=3)) == [[]]
         assert client.look_up("FN000000000001", 1) is None
         assert client.feedback(limit=5).items == []
-        withdrawal = {"idempotency_key": "withdrawal:x", "need_id": "FN000000000001", "revision": 1,
-                      "reason_code": "withdrawn_by_enterprise"}
+        withdrawal = {
+            "idempotency_key": "withdrawal:x",
+            "need_id": "FN000000000001",
+            "revision": 1,
+            "reason_code": "withdrawn_by_enterprise",
+        }
         assert client.withdraw(withdrawal).outcome == "rejected"
 
 

@@ -43,9 +43,7 @@ def client(server: ScriptedServer, *, rotating: bool = False, **options: Any) ->
 
 def signed_by(key: SigningKey, request: Received) -> bool:
     headers = request.headers
-    text = string_to_sign(
-        request.method, request.target, headers["X-Timestamp"], headers["X-Nonce"], request.body
-    )
+    text = string_to_sign(request.method, request.target, headers["X-Timestamp"], headers["X-Nonce"], request.body)
     return headers["X-Key-Id"] == key.key_id and verify(key, text, headers["X-Signature"])
 
 
@@ -111,7 +109,11 @@ def test_the_ledger_is_read_to_its_end_and_not_in_circles() -> None:
         assert parse_qs(urlsplit(server.received[1].target).query)["cursor"] == ["a/b="]
         assert all(signed_by(OLD, request) for request in server.received)
     circle = answer({"items": [ENTRY], "next_cursor": "same"})
-    with scripted(circle, circle, circle) as server, client(server) as opened, pytest.raises(PlatformUnavailable, match="同一页"):
+    with (
+        scripted(circle, circle, circle) as server,
+        client(server) as opened,
+        pytest.raises(PlatformUnavailable, match="同一页"),
+    ):
         list(opened.ledger("2026Q3"))
 
 

@@ -118,9 +118,17 @@ def test_a_token_that_is_not_issued_is_no_fault_of_what_was_to_be_sent() -> None
 
 
 def test_a_manifest_keeps_exact_amounts() -> None:
-    row = {"department_code": "330000", "recommended": 2, "financing_need": "1234.10", "zero_return": False,
-           "reported_at": "2026-09-30T20:00:00+08:00"}
-    with scripted(reply=Platform(lambda *_: answer({"quarter": "2026Q3", "departments": [row]}))) as server, client(server) as opened:
+    row = {
+        "department_code": "330000",
+        "recommended": 2,
+        "financing_need": "1234.10",
+        "zero_return": False,
+        "reported_at": "2026-09-30T20:00:00+08:00",
+    }
+    with (
+        scripted(reply=Platform(lambda *_: answer({"quarter": "2026Q3", "departments": [row]}))) as server,
+        client(server) as opened,
+    ):
         manifest = opened.manifest("2026Q3")
     assert str(manifest.departments[0].financing_need) == "1234.10"
     assert manifest.departments[0].reported_at.utcoffset() is not None
@@ -163,7 +171,10 @@ def test_an_expired_cursor_starts_the_listing_again_without_doubling() -> None:
 
 
 def test_a_platform_that_goes_in_circles_is_left() -> None:
-    with scripted(reply=Platform(lambda *_: page([1], "same"))) as server, pytest.raises(PlatformUnavailable, match="同一页"):
+    with (
+        scripted(reply=Platform(lambda *_: page([1], "same"))) as server,
+        pytest.raises(PlatformUnavailable, match="同一页"),
+    ):
         listed(server)
 
 

@@ -102,9 +102,19 @@ def test_waiting_is_bounded_in_number_and_in_time() -> None:
     assert caught.value.retry_after_s == LONGEST_WAITING_S + 1
 
 
-@pytest.mark.parametrize("fault", [Answer(500), Answer(502), Answer(504), Answer(408), Answer(fault="reset"),
-                                   Answer(200, GOOD.body, fault="cut"), Answer(200, GOOD.body, fault="silent_cut"),
-                                   Answer(200, b"[]")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer(500),
+        Answer(502),
+        Answer(504),
+        Answer(408),
+        Answer(fault="reset"),
+        Answer(200, GOOD.body, fault="cut"),
+        Answer(200, GOOD.body, fault="silent_cut"),
+        Answer(200, b"[]"),
+    ],
+)
 def test_a_write_whose_answer_is_lost_is_sent_once_and_unknown(fault: Answer) -> None:
     with scripted(reply=lambda _: fault) as server, session(server.url) as opened:
         with pytest.raises(OutcomeUnknown):
@@ -226,9 +236,7 @@ def _self_signed(folder: Path) -> tuple[Path, Path]:
     paths = folder / "certificate.pem", folder / "key.pem"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     assert ssl.create_default_context().load_verify_locations(paths[0]) is None
     return paths

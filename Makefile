@@ -1,0 +1,54 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists all.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+# Without compiled files each of Airflow's processes would take three times as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPATH := $(CURDIR)
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up down env lock clean venv venv-dev
+
+help:  ## This list
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: venv  ## Play quarter 2026Q3 end to end; stays up until Ctrl-C (ONCE=1: ends by itself)
+	@$(RUN) -m include.local demo $(if $(filter 1,$(ONCE)),--once)
+
+test: venv-dev  ## The whole test suite
+	$(RUN) -m pytest -n 2
+
+check: venv-dev  ## Lint, format, types, architecture, generated documents
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+	$(RUN) -m include.gate.rule_book_docs --check
+	cd plugins && ../$(RUN) -m green_finance.dag_docs --check
+
+up: venv  ## Start databases, sandbox and Airflow, and leave them running
+	@$(RUN) -m include.local up
+
+down: venv  ## Stop them
+	@$(RUN) -m include.local down
+
+env: venv  ## Write .local/env.sh for a shell; databases and sandbox run in the background until `make down`
+	@$(RUN) -m include.local env
+
+lock:  ## Resolve requirements*.in anew
+	$(PYTHON) -m venv .local/lock
+	.local/lock/bin/python -m pip install -q uv
+	.local/lock/bin/uv pip compile -q --universal --upgrade --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
+	.local/lock/bin/uv pip compile -q --universal --upgrade --python-version 3.11 --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+	.local/lock/bin/uv pip compile -q --universal --upgrade --python-version 3.11 --no-header --no-annotate requirements-cluster.in -o requirements-cluster.txt
+
+clean:  ## Stop everything; delete .local (all data) and .venv
+	@if [ -x $(RUN) ] && [ -d .local ]; then $(RUN) -m include.local clean; fi
+	rm -rf .venv .local
+
+venv:
+	@$(PYTHON) include/local/bootstrap.py requirements.txt
+
+venv-dev:
+	@$(PYTHON) include/local/bootstrap.py requirements.txt requirements-dev.txt

@@ -1,0 +1,148 @@
+"""`make demo`: one quarter, end to end, on real Airflow, PostgreSQL, both sandbox platforms and a mailbox."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from include.local import databases, figures
+from include.local.display import Display
+from include.local.environment import BUSINESS_DATABASE, Environment, Layout
+from include.local.plan import quarter_plan
+from include.local.play import Played, Player
+from include.local.promises import (
+    Promise,
+    each_need_once,
+    ledgers_explained,
+    no_mail_twice,
+    nothing_lost,
+    runs_succeeded,
+)
+from include.local.sandbox_client import SandboxClient
+from include.local.stack import QUARTER, Stack
+from include.local.supervisor import AlreadyRunning, held
+from include.reference.calendar import china_calendar
+from include.store.database import connect
+
+_PLAYING = AlreadyRunning("另一个演示正在运行。", "请先在它的终端按 Ctrl-C 结束，再重新运行 make demo。")
+
+
+def demo(layout: Layout, *, once: bool) -> int:
+    """Play the quarter and show what came of it; stays up until Ctrl-C unless `once`.
+
+    Returns the exit code: 0, or 1 if a run failed or a promise was broken. Raises a UserFacingError when it cannot go on;
+    whatever it started is stopped either way.
+    """
+    with held(layout, "demo", told=_PLAYING), _terminable():
+        display = Display()
+        environment = Environment.of(layout)
+        try:
+            return _play(environment, display, once=once)
+        finally:
+            display.say("正在停止服务……")
+            Stack.stop_all(environment.layout)
+            if not layout.stays.exists():
+                environment.postgres.stop()
+
+
+def _play(environment: Environment, display: Display, *, once: bool) -> int:
+    environment.postgres.start()
+    stack = Stack(environment, environment.for_demo(), display.say)
+    stack.clear_leftovers()
+    stack.start_databases()
+    databases.renew_business_database(environment)
+    _empty_folders(environment.layout)
+    environment.write_env_file()
+    stack.start_services()
+    ended = stack.api.end_open_runs()
+    if ended:
+        display.say(f"已了结上次中断的 {ended} 次 DAG 运行。")
+    sandbox = SandboxClient(environment)
+    business = connect(environment.postgres.url(BUSINESS_DATABASE))
+    try:
+        display.say(f"开始演示 {QUARTER}（Airflow：{environment.airflow_url}，用户 admin，密码 {stack.password}）。")
+        steps = quarter_plan(QUARTER, china_calendar())
+        player = Player(stack, business, sandbox.set_clock, display)
+        with display.live(stack.health):
+            played = player.play(steps)
+        with business.connect() as connection:
+            display.table(str(QUARTER), figures.department_rows(connection, str(QUARTER)))
+            promises = [
+                runs_succeeded(played),
+                nothing_lost(connection, str(QUARTER)),
+                each_need_once(figures.passed_needs(connection, str(QUARTER)), sandbox.ledger()),
+                no_mail_twice(sandbox.message_ids()),
+                ledgers_explained(connection, str(QUARTER)),
+            ]
+    finally:
+        business.dispose()
+    display.promises(promises)
+    _tell_failures(display, player, played)
+    display.addresses(addresses(environment))
+    kept = all(promise.kept for promise in promises)
+    display.say("演示完成，所有承诺均已兑现。" if kept else f"演示完成，但有承诺未兑现：{_broken(promises)}。")
+    if not once:
+        _stay_up(stack, display)
+    return 0 if kept else 1
+
+
+def addresses(environment: Environment) -> list[tuple[str, str, str]]:
+    """What can be opened: what, where, login."""
+    airflow = environment.airflow_url
+    passwords = environment.secrets.passwords()
+    logins = "\n".join(f"{user} / {password}" for user, password in passwords.items())
+    return [
+        ("Airflow", airflow, logins),
+        ("季度通报", f"{airflow}/green-finance/circular/{QUARTER}", "同 Airflow"),
+        ("邮箱（全部提醒和汇总）", environment.mailbox_url, "无需登录"),
+    ]
+
+
+def _tell_failures(display: Display, player: Player, played: list[Played]) -> None:
+    for run in played:
+        if not run.succeeded:
+            folder = player.log_folder(run.step.dag_id, run.run_id)
+            tasks = "、".join(dict.fromkeys(task.task_id for task in run.failed if task.state == "failed"))
+            display.say(
+                f"失败：{run.step.phase} {run.step.title}（{run.step.dag_id}），任务 {tasks or '未知'}，日志 {folder}"
+            )
+
+
+def _broken(promises: list[Promise]) -> str:
+    return "、".join(promise.name for promise in promises if not promise.kept)
+
+
+def _empty_folders(layout: Layout) -> None:
+    """A new play starts with an empty mailbox and no reports; Airflow's logs of plays before are kept."""
+    for folder in (layout.mail, layout.reports):
+        for file in folder.glob("*"):
+            if file.is_file():
+                file.unlink()
+
+
+def _stay_up(stack: Stack, display: Display) -> None:
+    display.say("服务保持运行，按 Ctrl-C 结束。")
+    never = threading.Event()
+    try:
+        while not never.wait(2):
+            stack.supervisor.check()
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a polite kill (SIGTERM, a closed terminal) end the demo as Ctrl-C does, so that nothing is left running."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,363 @@
+"""The environment of the embedded stack, built in this one place: folders, ports, secrets, and every variable.
+
+`.local/env.sh` carries the same variables for a shell; there, a variable that is set already wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.fernet import Fernet
+
+from include.errors import ConfigurationError
+from include.local.postgres import USER, PostgresServer
+from include.settings import environment_name
+
+ROOT = Path(__file__).resolve().parents[2]
+AIRFLOW_DATABASE = "airflow"
+BUSINESS_DATABASE = "greenfin"
+ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
+
+_LOOPBACK = "127.0.0.1"
+
+# A variable of this list is put before what the shell has; every other one gives way to it.
+_PREPENDED = {"PATH": ":", "PYTHONPATH": ":", "NO_PROXY": ",", "no_proxy": ","}
+
+_AIRFLOW_LOCAL_SETTINGS = '''"""Loads Great Expectations once, in the process that all tasks are forked from: it costs seconds to import."""
+
+import sys
+
+if sys.argv[1:2] in (["scheduler"], ["celery"]):
+    import great_expectations  # noqa: F401
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the embedded stack keeps its things; `local` is `.local/` in the checkout."""
+
+    local: Path = ROOT / ".local"
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.local / "airflow"
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data."""
+        return self.local / "postgres"
+
+    @property
+    def mail(self) -> Path:
+        """The mailbox: one .eml a mail."""
+        return self.local / "mail"
+
+    @property
+    def logs(self) -> Path:
+        """A log for each service; Airflow's task logs in `airflow/`."""
+        return self.local / "logs"
+
+    @property
+    def reports(self) -> Path:
+        """Published circulars."""
+        return self.local / "reports"
+
+    @property
+    def run(self) -> Path:
+        """Locks, and what runs."""
+        return self.local / "run"
+
+    @property
+    def env_file(self) -> Path:
+        """The variables for a shell."""
+        return self.local / "env.sh"
+
+    @property
+    def stays(self) -> Path:
+        """Exists while PostgreSQL is to go on running after a demo, since `make up` or `make env` started it."""
+        return self.run / "postgres-stays"
+
+    def create(self) -> None:
+        """Make the folders."""
+        for folder in (self.local, self.airflow_home, self.mail, self.logs, self.reports, self.run):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The loopback ports of the stack; GFF_PORT_<NAME> chooses another, which is then kept until `make clean`."""
+
+    airflow: int = 8080
+    green: int = 8601
+    market: int = 8602
+    mailbox: int = 8603
+    smtp: int = 8625
+    postgres: int = 8632
+
+    @classmethod
+    def chosen(cls, layout: Layout, environ: Mapping[str, str] = os.environ) -> Self:
+        """GFF_PORT_<NAME>, else what was chosen before, else the default.
+
+        Raises ConfigurationError for a value that is no port, or a port chosen twice.
+        """
+        file = layout.local / "ports.json"
+        kept: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        asked = {
+            item.name: environ[variable] for item in fields(cls) if environ.get(variable := _port_variable(item.name))
+        }
+        for name, text in asked.items():
+            if not (text.isascii() and text.isdigit() and 1024 <= int(text) <= 65535):
+                raise ConfigurationError(
+                    f"{_port_variable(name)}={text[:20]} 不是可用的端口。", "请取 1024 到 65535 之间的整数。"
+                )
+        ports = cls(**{**kept, **{name: int(text) for name, text in asked.items()}})
+        numbers = asdict(ports)
+        if len(set(numbers.values())) < len(numbers):
+            raise ConfigurationError(
+                "有两项服务选了同一个端口：" + "、".join(f"{name}={port}" for name, port in numbers.items()) + "。",
+                "请用 GFF_PORT_AIRFLOW、GFF_PORT_POSTGRES 等环境变量为它们分别指定端口。",
+            )
+        if asked:
+            layout.local.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(numbers), encoding="utf-8")
+        return ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Secrets:
+    """What only this installation knows; made once."""
+
+    fernet_key: str = field(default_factory=lambda: Fernet.generate_key().decode())
+    jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(64))
+    api_secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    operator_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    viewer_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    green_client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    market_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    market_next_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+    @classmethod
+    def load(cls, layout: Layout) -> Self:
+        """Those of `.local/secrets.json`, made now where they are missing; readable by the owner alone."""
+        file = layout.local / "secrets.json"
+        known: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        names = {item.name for item in fields(cls)}
+        found = cls(**{name: value for name, value in known.items() if name in names})
+        if set(known) != names:
+            write_private(file, json.dumps(asdict(found), indent=2) + "\n")
+        return found
+
+    def passwords(self) -> dict[str, str]:
+        """Airflow's users and their passwords."""
+        return {
+            "admin": self.admin_password,
+            "operator": self.operator_password,
+            "viewer": self.viewer_password,
+        }
+
+
+# The sandbox's side of the credentials, and the mails' sender.
+GREEN_CLIENT_ID = "green-factory-pipeline"
+MARKET_APP_ID = "GFF"
+MARKET_KEY_ID = "k1"
+MARKET_ALGORITHM = "HMAC-SM3"
+SENDER = "green-finance@pipeline.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The stack's surroundings: where, on which ports, with which secrets, on which PostgreSQL."""
+
+    layout: Layout
+    ports: Ports
+    secrets: Secrets
+    postgres: PostgresServer
+
+    @classmethod
+    def of(cls, layout: Layout, environ: Mapping[str, str] = os.environ) -> Self:
+        """The environment of `layout`: folders and secrets are made if missing; PostgreSQL is not started yet."""
+        layout.create()
+        ports = Ports.chosen(layout, environ)
+        return cls(layout, ports, Secrets.load(layout), PostgresServer(layout.postgres, ports.postgres))
+
+    @property
+    def airflow_url(self) -> str:
+        """Airflow's address."""
+        return f"http://{_LOOPBACK}:{self.ports.airflow}"
+
+    @property
+    def green_url(self) -> str:
+        """The sandbox's green platform."""
+        return f"http://{_LOOPBACK}:{self.ports.green}"
+
+    @property
+    def market_url(self) -> str:
+        """The sandbox's credit-market platform."""
+        return f"http://{_LOOPBACK}:{self.ports.market}"
+
+    @property
+    def mailbox_url(self) -> str:
+        """The sandbox's mailbox."""
+        return f"http://{_LOOPBACK}:{self.ports.mailbox}"
+
+    def connections(self) -> dict[str, str]:
+        """The four connections as AIRFLOW_CONN_<NAME>, in JSON."""
+        ports, known = self.ports, self.secrets
+        values: dict[str, dict[str, Any]] = {
+            "green_platform": {
+                "conn_type": "http",
+                "host": self.green_url,
+                "login": GREEN_CLIENT_ID,
+                "password": known.green_client_secret,
+            },
+            "credit_market": {
+                "conn_type": "http",
+                "host": self.market_url,
+                "login": MARKET_APP_ID,
+                "password": known.market_secret,
+                "extra": {"key_id": MARKET_KEY_ID, "algorithm": MARKET_ALGORITHM},
+            },
+            "business_db": {
+                "conn_type": "postgres",
+                "host": _LOOPBACK,
+                "port": ports.postgres,
+                "schema": BUSINESS_DATABASE,
+                "login": USER,
+                "password": self.postgres.password,
+            },
+            "smtp_default": {
+                "conn_type": "smtp",
+                "host": _LOOPBACK,
+                "port": ports.smtp,
+                "extra": {"disable_ssl": True, "disable_tls": True, "from_email": SENDER},
+            },
+        }
+        return {environment_name(name): json.dumps(value) for name, value in values.items()}
+
+    def airflow(self) -> dict[str, str]:
+        """Airflow's own variables."""
+        layout, known = self.layout, self.secrets
+        return {
+            "AIRFLOW_HOME": str(layout.airflow_home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__FERNET_KEY": known.fernet_key,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url(AIRFLOW_DATABASE),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
+            "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+                layout.logs / "airflow" / "dag_processor"
+            ),
+            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            # Simulated time: schedules would follow the real clock (docs/adr/0005-simulated-time.md).
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+            "AIRFLOW__API__HOST": _LOOPBACK,
+            "AIRFLOW__API__PORT": str(self.ports.airflow),
+            "AIRFLOW__API__BASE_URL": self.airflow_url,
+            "AIRFLOW__API__INSTANCE_NAME": "绿厂融通",
+            "AIRFLOW__API__SECRET_KEY": known.api_secret_key,
+            "AIRFLOW__API_AUTH__JWT_SECRET": known.jwt_secret,
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+
+    def variables(self) -> dict[str, str]:
+        """Every variable of the stack; those of _PREPENDED hold only what is put first. PostgreSQL was started once."""
+        return {
+            "PATH": str(Path(sys.executable).parent),
+            "PYTHONPATH": str(ROOT),
+            "NO_PROXY": f"{_LOOPBACK},localhost",
+            "no_proxy": f"{_LOOPBACK},localhost",
+            # Without compiled files each of Airflow's processes would take three times as long to start.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "GX_ANALYTICS_ENABLED": "false",
+            "GFF_SANDBOX": "1",
+            "GFF_REPORTS_DIR": str(self.layout.reports),
+            **self.airflow(),
+            **self.connections(),
+        }
+
+    def sandbox(self) -> dict[str, str]:
+        """The sandbox's side of the secrets."""
+        known = self.secrets
+        return {
+            "GFF_SANDBOX_GREEN_SECRET": known.green_client_secret,
+            "GFF_SANDBOX_MARKET_SECRET": known.market_secret,
+            "GFF_SANDBOX_MARKET_SECRET_NEXT": known.market_next_secret,
+        }
+
+    def for_services(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The environment of the stack's own processes: here our variables win, except a connection that was given."""
+        given = {name: environ[name] for name in self.connections() if environ.get(name)}
+        return {**_joined(environ, self.variables()), **given}
+
+    def for_demo(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The same for a demo, which plays on the sandbox alone, whatever connections were given."""
+        inherited = {name: value for name, value in environ.items() if name != "GFF_NOW"}
+        return _joined(inherited, self.variables())
+
+    def write_env_file(self) -> Path:
+        """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""
+        lines = [f"export {name}={_shell_value(name, value)}" for name, value in self.variables().items()]
+        write_private(self.layout.env_file, "\n".join(lines) + "\n")
+        return self.layout.env_file
+
+    def write_airflow_files(self) -> None:
+        """Write what Airflow reads from AIRFLOW_HOME: users' passwords, local settings."""
+        write_private(self._passwords_file, json.dumps(self.secrets.passwords()))
+        settings = self.layout.airflow_home / "config" / "airflow_local_settings.py"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(_AIRFLOW_LOCAL_SETTINGS, encoding="utf-8")
+
+    @property
+    def _passwords_file(self) -> Path:
+        return self.layout.airflow_home / "passwords.json"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    making = path.with_name(path.name + ".making")
+    making.unlink(missing_ok=True)
+    with os.fdopen(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    making.replace(path)
+
+
+def _joined(environ: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    joined = {**environ, **ours}
+    for name, separator in _PREPENDED.items():
+        if environ.get(name):
+            joined[name] = ours[name] + separator + environ[name]
+    return joined
+
+
+def _shell_value(name: str, value: str) -> str:
+    quoted = "".join("\\" + letter if letter in '\\"$`' else letter for letter in value)
+    separator = _PREPENDED.get(name)
+    if separator is not None:
+        return f'"{quoted}${{{name}:+{separator}${name}}}"'
+    # A closing brace would end the expansion, and bash wants single quotes in it balanced.
+    quoted = quoted.replace("}", "\\}").replace("'", "$(printf '\\047')")
+    return f'"${{{name}:-{quoted}}}"'
+
+
+def _port_variable(name: str) -> str:
+    return f"GFF_PORT_{name.upper()}"

@@ -1,0 +1,110 @@
+"""Plays a quarter on the running stack: sets the sandbox's clock, triggers each DAG run, and watches it to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from include.errors import UserFacingError
+from include.local.airflow_api import FailedTask
+from include.local.figures import Counters, counters
+from include.local.plan import Step
+from include.local.stack import Stack
+
+_POLL_S = 0.15
+_LOOK_AT_TASKS_S = 2.0
+_RUN_S = 600.0
+
+
+class RunStuck(UserFacingError):
+    """A run did not end in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a step ended. `failed`: the tasks that did not succeed, which a run may outlive."""
+
+    step: Step
+    run_id: str
+    state: str
+    seconds: float
+    failed: tuple[FailedTask, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run and all its tasks succeeded."""
+        return self.state == "success" and not self.failed
+
+
+class Audience(Protocol):
+    """Who watches a play."""
+
+    def step_started(self, step: Step, number: int, of: int) -> None:
+        """A run was triggered."""
+
+    def step_progress(self, ended: int, of: int) -> None:
+        """So many of the run's tasks have ended."""
+
+    def step_ended(self, played: Played) -> None:
+        """The run has ended."""
+
+    def counted(self, found: Counters) -> None:
+        """The business database was read."""
+
+
+class Player:
+    """Plays steps on a stack, one run after another. `set_clock` moves the sandbox's simulated time."""
+
+    def __init__(
+        self, stack: Stack, business: sa.Engine, set_clock: Callable[[datetime], None], audience: Audience
+    ) -> None:
+        self._stack = stack
+        self._business = business
+        self._set_clock = set_clock
+        self._audience = audience
+        self._prefix = f"demo-{datetime.now():%Y%m%dT%H%M%S}"
+
+    def play(self, steps: Sequence[Step]) -> list[Played]:
+        """Play all steps; one that fails does not keep the later ones from being played.
+
+        Raises ServiceDied when a service of the stack ends, RunStuck when a run does not.
+        """
+        results = []
+        for number, step in enumerate(steps, 1):
+            self._audience.step_started(step, number, len(steps))
+            self._set_clock(step.moment)
+            played = self._run(step, f"{self._prefix}-{number:02d}-{step.moment:%Y-%m-%d}")
+            results.append(played)
+            self._audience.step_ended(played)
+            self._audience.counted(counters(self._business))
+        return results
+
+    def _run(self, step: Step, run_id: str) -> Played:
+        api = self._stack.api
+        began = looked = time.monotonic()
+        api.trigger(step.dag_id, run_id, step.conf, step.quarter if step.partitioned else None)
+        while not api.is_final(state := api.run_state(step.dag_id, run_id)):
+            self._stack.supervisor.check()
+            now = time.monotonic()
+            if now - began > _RUN_S:
+                raise RunStuck(
+                    f"{step.title}（{step.dag_id}）运行 {_RUN_S / 60:.0f} 分钟仍未结束。",
+                    f"请在 Airflow 中查看运行 {run_id}，日志在 {self.log_folder(step.dag_id, run_id)}。",
+                )
+            if now - looked > _LOOK_AT_TASKS_S:
+                looked = now
+                self._audience.step_progress(*api.task_counts(step.dag_id, run_id))
+                self._audience.counted(counters(self._business))
+            time.sleep(_POLL_S)
+        failed = tuple(api.failed_tasks(step.dag_id, run_id))
+        return Played(step, run_id, state, time.monotonic() - began, failed)
+
+    def log_folder(self, dag_id: str, run_id: str) -> Path:
+        """Where the task logs of a run are."""
+        return self._stack.environment.layout.logs / "airflow" / f"dag_id={dag_id}" / f"run_id={run_id}"

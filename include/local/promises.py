@@ -1,0 +1,104 @@
+"""What a demo proves at its end: every run succeeded, nothing was lost, nothing doubled, nobody mailed twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from include.intake import agrees_with_manifest
+from include.local import figures
+from include.local.play import Played
+from include.local.sandbox_client import LedgerEntry
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise, whether it was kept, and the figures that say so (Chinese, no personal data)."""
+
+    name: str
+    kept: bool
+    detail: str
+
+
+def runs_succeeded(played: Sequence[Played]) -> Promise:
+    """Every DAG run ended well."""
+    red = [run for run in played if not run.succeeded]
+    if not red:
+        return Promise("运行", True, f"{len(played)} 次 DAG 运行全部成功")
+    named = "；".join(f"{run.step.dag_id}（{_tasks(run)}）" for run in red[:_SHOWN])
+    return Promise("运行", False, f"{len(red)} 次 DAG 运行失败：{named}")
+
+
+def nothing_lost(connection: sa.Connection, quarter: str) -> Promise:
+    """Conservation: of each department, listed = passed + held + returned + superseded + unreadable, and the manifest agrees."""
+    accounts = figures.quarterly_accounts(connection, quarter)
+    listed = sum(account.listed for account in accounts)
+    ends = {
+        label: sum(getattr(account, name) for account in accounts)
+        for name, label in (
+            ("passed", "通过"),
+            ("held", "挂起"),
+            ("returned", "退回"),
+            ("superseded", "被新版取代"),
+            ("unreadable", "无法读取"),
+        )
+    }
+    off = [account.department_code for account in accounts if account.unaccounted]
+    off += [
+        account.department_code
+        for account in accounts
+        if not agrees_with_manifest(
+            (account.listed - account.superseded - account.unreadable, account.unreadable), account.recommended
+        )
+    ]
+    sums = f"列报 {listed} = " + " + ".join(f"{label} {number}" for label, number in ends.items())
+    if not accounts:
+        return Promise("守恒", False, "没有完成的季度征集")
+    if off:
+        return Promise("守恒", False, f"{sums}；不平的部门：{_some(off)}")
+    return Promise("守恒", listed == sum(ends.values()), f"{sums}（{len(accounts)} 个部门逐一核对，并与清单一致）")
+
+
+def each_need_once(passed: set[tuple[str, int]], ledger: Sequence[LedgerEntry]) -> Promise:
+    """The receiver's ledger holds each passing need, (need id, revision), exactly once at its newest revision."""
+    held = {(entry.need_id, entry.revision) for entry in ledger if entry.state == "held"}
+    doubled = [entry.need_id for entry in ledger if entry.effects > 1]
+    named = (
+        ("缺失", [need_id for need_id, _ in passed - held]),
+        ("重复", doubled),
+        ("不应有", [need_id for need_id, _ in held - passed]),
+    )
+    problems = [f"{label} {len(found)} 项：{_some(found)}" for label, found in named if found]
+    if problems:
+        return Promise("恰好一次", False, f"应送达 {len(passed)} 项；" + "；".join(problems))
+    return Promise("恰好一次", bool(passed), f"通过的 {len(passed)} 项需求，在接收方台账中各有且仅有一份")
+
+
+def no_mail_twice(message_ids: Sequence[str]) -> Promise:
+    """No mail arrived twice."""
+    doubled = [message for message, times in Counter(message_ids).items() if times > 1]
+    if doubled:
+        return Promise("邮件", False, f"{len(doubled)} 封邮件重复送达：{_some(doubled)}")
+    return Promise("邮件", True, f"{len(message_ids)} 封邮件，没有重复")
+
+
+def ledgers_explained(connection: sa.Connection, quarter: str) -> Promise:
+    """Reconciliation left nothing unexplained."""
+    found = figures.open_findings(connection, quarter)
+    if found:
+        return Promise("对账", False, f"有 {found} 项差异未能解释，见业务库 reconciliation_finding")
+    return Promise("对账", True, "各方台账之间没有未解释的差异")
+
+
+def _tasks(run: Played) -> str:
+    return "、".join(dict.fromkeys(task.task_id for task in run.failed if task.state == "failed")) or run.state
+
+
+def _some(found: Iterable[str]) -> str:
+    named = sorted(set(found))
+    return "、".join(named[:_SHOWN]) + (f" 等 {len(named)} 个" if len(named) > _SHOWN else "")
