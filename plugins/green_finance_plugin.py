@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from green_finance.console.app import console
+from green_finance.language import ChineseByDefault
 from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
 
 
@@ -16,6 +17,9 @@ class GreenFinancePlugin(AirflowPlugin):
     name = "green_finance"
     timetables: ClassVar[list[Any]] = [LastWorkingDayTimetable, WorkingDaysTimetable]
     fastapi_apps: ClassVar[list[Any]] = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
+    fastapi_root_middlewares: ClassVar[list[Any]] = [
+        {"middleware": ChineseByDefault, "args": [], "kwargs": {}, "name": "中文界面"}
+    ]
     external_views: ClassVar[list[Any]] = [
         {
             "name": "绿厂融通",

@@ -1,0 +1,29 @@
+"""Intake (征集): what the departments recommended is read whole, kept as it came, and accounted for.
+
+One transaction for each department, guarded by the intake's run id: a task that is started twice, or killed half-way,
+leaves either nothing or everything.
+"""
+
+from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, close
+from include.intake.needs import PullSummary, pull_department
+from include.intake.reference import pull_coordinators, pull_manifest, pull_register
+from include.intake.run import IntakeKind, IntakeRequest, begin, departments_with_returns, header
+from include.intake.withdrawals import pull_withdrawals
+
+__all__ = [
+    "DepartmentAccount",
+    "IntakeKind",
+    "IntakeRequest",
+    "PullSummary",
+    "accounts",
+    "agrees_with_manifest",
+    "begin",
+    "close",
+    "departments_with_returns",
+    "header",
+    "pull_coordinators",
+    "pull_department",
+    "pull_manifest",
+    "pull_register",
+    "pull_withdrawals",
+]

@@ -1,0 +1,126 @@
+"""A listed item: read without trusting any of it, hashed, and turned into the rows that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from include.domain.canonical import canonical_sha256, storable
+from include.domain.identifiers import normalise_id
+from include.reference import departments
+
+_NEED_ID = re.compile(r"FN[0-9]{12}")
+_AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An item of a listing. `record` is None where it is not a JSON object; the rest is None where it is not usable."""
+
+    raw: bytes
+    raw_sha256: str
+    record: dict[str, Any] | None
+    need_id: str | None
+    revision: int | None
+    item_hash: str | None
+
+
+def read_item(raw: bytes) -> Item:
+    """Read the JSON of one item, numbers exactly; nothing that stands in it is an error here."""
+    value = storable(json.loads(raw, parse_float=Decimal))
+    record = value if isinstance(value, dict) else None
+    return Item(
+        raw=raw,
+        raw_sha256=hashlib.sha256(raw).hexdigest(),
+        record=record,
+        need_id=usable_need_id(record) if record is not None else None,
+        revision=usable_revision(record) if record is not None else None,
+        item_hash=item_hash(record) if record is not None else None,
+    )
+
+
+def item_hash(record: Mapping[str, Any]) -> str:
+    """SHA-256 of the item without updated_at as canonical JSON (RFC 8785)."""
+    return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
+
+
+def usable_need_id(record: Mapping[str, Any]) -> str | None:
+    """The need_id if it can address a need (DQ01)."""
+    value = record.get("need_id")
+    return value if isinstance(value, str) and _NEED_ID.fullmatch(value) else None
+
+
+def usable_revision(record: Mapping[str, Any]) -> int | None:
+    """The revision if it is a whole number from 1 (DQ01)."""
+    value = record.get("revision")
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31 else None
+
+
+def version_row(item: Item, intake_id: int, department_code: str, now: datetime) -> dict[str, Any]:
+    """The row of table `need_version`: what later stages ask for, and the document without the contact."""
+    record = item.record or {}
+    enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
+    department = departments().get(department_code)
+    uscc = _string(enterprise, "uscc")
+    intended = finance.get("intended_institutions")
+    return {
+        "need_id": item.need_id,
+        "revision": item.revision,
+        "item_hash": item.item_hash,
+        "raw_sha256": item.raw_sha256,
+        "intake_id": intake_id,
+        "quarter": _string(record, "quarter") or "",
+        "department_code": department_code,
+        "branch_code": department.branch_code if department else None,
+        "is_major": record.get("is_major") is True,
+        "uscc": normalise_id(uscc) if uscc is not None else None,
+        "enterprise_name": _string(enterprise, "name"),
+        "city_code": _string(enterprise, "city_code"),
+        "project_name": _string(project, "name"),
+        "intended_institutions": [code for code in intended if isinstance(code, str)]
+        if isinstance(intended, list)
+        else [],
+        "financing_need": _amount(finance, "financing_need"),
+        "total_investment": _amount(finance, "total_investment"),
+        "own_capital": _amount(finance, "own_capital"),
+        "document": _encode(_without_contact(record)).decode(),
+        "received_at": now,
+    }
+
+
+def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _string(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _amount(record: Mapping[str, Any], name: str) -> Decimal | None:
+    value = record.get(name)
+    return Decimal(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
+
+
+def _without_contact(record: Mapping[str, Any]) -> dict[str, Any]:
+    enterprise = record.get("enterprise")
+    if not isinstance(enterprise, dict):
+        return dict(record)
+    return {**record, "enterprise": {name: value for name, value in enterprise.items() if name != "contact"}}
+
+
+def contact_json(item: Item) -> bytes:
+    """Name, mobile and e-mail of the contact as JSON, for encryption; null where absent or malformed."""
+    given = _section(item.record or {}, "enterprise").get("contact")
+    person = given if isinstance(given, dict) else {}
+    return _encode({name: person.get(name) for name in ("name", "mobile", "email")})

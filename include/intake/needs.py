@@ -1,0 +1,200 @@
+"""One department's recommended needs, read whole and kept as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.intake.conservation import agrees_with_manifest
+from include.intake.items import Item, contact_json, read_item, version_row
+from include.intake.run import IntakeKind
+from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
+from include.store.database import copy_rows
+from include.store.tables import (
+    contact,
+    intake,
+    intake_item,
+    listing,
+    manifest_entry,
+    need_version,
+)
+
+_READ_AGAIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """What one department's listing held."""
+
+    department_code: str
+    items: int
+    unreadable: int
+
+
+def pull_department(
+    engine: sa.Engine,
+    client: GreenPlatformClient,
+    cipher: PersonalDataCipher,
+    *,
+    intake_id: int,
+    department_code: str,
+    now: datetime,
+) -> PullSummary:
+    """Read one department's recommended needs whole and store them with their hashes.
+
+    A listing shorter than its stated total (B06), or other than the manifest says (B02), is read again; what still does
+    not add up is left to `account`. A department that this intake has read already is not read again.
+    """
+    with engine.connect() as connection:
+        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+        done = _stored_pull(connection, intake_id, department_code)
+        expected = connection.execute(
+            sa.select(manifest_entry.c.recommended).where(
+                (manifest_entry.c.intake_id == intake_id) & (manifest_entry.c.department_code == department_code)
+            )
+        ).scalar()
+    if done:
+        return done
+    items: list[Item] = []
+    total = 0
+    for _ in range(1 + _READ_AGAIN):
+        items, total = _read_listing(client, header.quarter, department_code, header.kind)
+        if len(items) >= total and agrees_with_manifest(_counts(items), expected):
+            break
+    with engine.begin() as connection:
+        claimed = connection.execute(
+            insert(listing)
+            .values(
+                intake_id=intake_id,
+                department_code=department_code,
+                stated_total=total,
+                read_items=len(items),
+                read_at=now,
+            )
+            .on_conflict_do_nothing()
+            .returning(listing.c.intake_id)
+        ).first()
+        if claimed:
+            _store(connection, cipher, intake_id, department_code, items, now)
+    return PullSummary(department_code, len(items), sum(item.record is None for item in items))
+
+
+def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str) -> PullSummary | None:
+    row = connection.execute(
+        sa.select(listing.c.read_items).where(
+            (listing.c.intake_id == intake_id) & (listing.c.department_code == department_code)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    unreadable = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(intake_item)
+        .where(
+            (intake_item.c.intake_id == intake_id)
+            & (intake_item.c.department_code == department_code)
+            & ~intake_item.c.readable
+        )
+    ).scalar_one()
+    return PullSummary(department_code, row.read_items, unreadable)
+
+
+def _read_listing(
+    client: GreenPlatformClient, quarter: str, department_code: str, kind: IntakeKind
+) -> tuple[list[Item], int]:
+    """The distinct items of a listing and the total that its first page stated."""
+    pages = client.need_listing(
+        quarter=quarter,
+        department=department_code,
+        status="recommended",
+        major=True if kind == "major" else None,
+    )
+    items: list[Item] = []
+    seen: set[str] = set()
+    total: int | None = None
+    for page in pages:
+        total = page.total if total is None else total
+        for raw in page.items:
+            item = read_item(raw)
+            if item.item_hash is not None:
+                if item.item_hash in seen:
+                    continue
+                seen.add(item.item_hash)
+            items.append(item)
+    return items, total or 0
+
+
+def _counts(items: Sequence[Item]) -> tuple[int, int]:
+    needs = {item.need_id or item.item_hash for item in items if item.record is not None}
+    return len(needs), sum(item.record is None for item in items)
+
+
+def _store(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    intake_id: int,
+    department_code: str,
+    items: Sequence[Item],
+    now: datetime,
+) -> None:
+    connection.execute(
+        sa.text("create temporary table incoming_payload (like raw_payload including defaults) on commit drop")
+    )
+    copy_rows(
+        connection,
+        "incoming_payload",
+        ("raw_sha256", "ciphertext", "size_bytes", "received_at"),
+        ((item.raw_sha256, cipher.encrypt(item.raw), len(item.raw), now) for item in items),
+    )
+    connection.execute(
+        sa.text("insert into raw_payload select * from incoming_payload on conflict (raw_sha256) do nothing")
+    )
+    copy_rows(
+        connection,
+        "intake_item",
+        (
+            "intake_id",
+            "department_code",
+            "ordinal",
+            "raw_sha256",
+            "readable",
+            "need_id",
+            "revision",
+            "item_hash",
+        ),
+        (
+            (
+                intake_id,
+                department_code,
+                ordinal,
+                item.raw_sha256,
+                item.record is not None,
+                item.need_id,
+                item.revision,
+                item.item_hash,
+            )
+            for ordinal, item in enumerate(items)
+        ),
+    )
+    addressed = [item for item in items if item.need_id is not None and item.revision is not None]
+    if not addressed:
+        return
+    stored = connection.execute(
+        insert(need_version)
+        .on_conflict_do_nothing(index_elements=["need_id", "revision"])
+        .returning(need_version.c.need_id, need_version.c.revision, need_version.c.item_hash),
+        [version_row(item, intake_id, department_code, now) for item in addressed],
+    ).fetchall()
+    fresh = {(row.need_id, row.revision, row.item_hash) for row in stored}
+    contacts = [
+        {"need_id": item.need_id, "revision": item.revision, "ciphertext": cipher.encrypt(contact_json(item))}
+        for item in addressed
+        if (item.need_id, item.revision, item.item_hash) in fresh
+    ]
+    if contacts:
+        connection.execute(insert(contact).on_conflict_do_nothing(), contacts)

@@ -1,0 +1,74 @@
+"""One reading of the platform: who asked for it, for which quarter and departments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.reference import departments
+from include.store.tables import (
+    intake,
+)
+
+IntakeKind = Literal["quarterly", "major", "corrections"]
+"""The whole quarter at its cut-off; major needs, at any time; needs that were returned and come back corrected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeRequest:
+    """One reading of a quarter: by whom it was asked (`run_id`), for which departments."""
+
+    run_id: str
+    kind: IntakeKind
+    quarter: str
+    departments: tuple[str, ...]
+    dry_run: bool
+
+
+def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
+    """The intake of this run: opened now, or found again by a retry. Returns its id."""
+    with engine.begin() as connection:
+        connection.execute(
+            insert(intake)
+            .values(
+                run_id=request.run_id,
+                kind=request.kind,
+                quarter=request.quarter,
+                departments=list(request.departments),
+                dry_run=request.dry_run,
+                started_at=now,
+            )
+            .on_conflict_do_nothing(index_elements=["run_id"])
+        )
+        found: int = connection.execute(
+            sa.select(intake.c.intake_id).where(intake.c.run_id == request.run_id)
+        ).scalar_one()
+    return found
+
+
+def header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
+    """The row of table `intake`: quarter, kind, departments, dry_run."""
+    with engine.connect() as connection:
+        return connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+
+
+def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:
+    """The departments that have needs of `quarter` whose newest judged revision was returned, in the order of the list."""
+    with engine.connect() as connection:
+        waiting = set(connection.execute(_RETURNED, {"quarter": quarter}).scalars())
+    return tuple(code for code in departments() if code in waiting)
+
+
+_RETURNED = sa.text(
+    """
+    select distinct department_code from (
+        select distinct on (need_id) department_code, verdict from judgement
+        where quarter = :quarter and need_id is not null order by need_id, revision desc, judgement_id desc
+    ) newest
+    where verdict = 'returned'
+    """
+)

@@ -1,0 +1,44 @@
+"""The rooms of the house: what a DAG file may know, and that the packages keep their arrows (see also `lint-imports`)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ALLOWED_IN_A_DAG_FILE = {"__future__", "dataclasses", "airflow", "green_finance"}
+
+
+def _imports(tree: ast.Module, *, top_level: bool) -> set[str]:
+    nodes = tree.body if top_level else ast.walk(tree)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(Path("dags").glob("*.py")), ids=lambda path: path.stem)
+def test_a_dag_file_is_wiring_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert _imports(tree, top_level=True) <= ALLOWED_IN_A_DAG_FILE
+    assert _imports(tree, top_level=False) <= ALLOWED_IN_A_DAG_FILE | {"include"}
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 130
+
+
+def test_airflow_executes_no_module_of_the_plugin_folder_but_the_registration(repository: Path) -> None:
+    ignored = (repository / "plugins" / ".airflowignore").read_text(encoding="utf-8").split()
+    assert ignored == ["*", "!green_finance_plugin.py"]
+
+
+def test_files_stay_small_enough_to_read(repository: Path) -> None:
+    long = {
+        str(path.relative_to(repository)): lines
+        for folder in ("dags", "plugins", "include", "expectations")
+        for path in (repository / folder).rglob("*.py")
+        if "migrations" not in path.parts and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert set(long) <= {"include/store/tables.py"}, "the tables are one list; everything else is split by what it does"
