@@ -60,7 +60,10 @@ def stack(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
         postgres.create_database(name)
     business = connect(postgres.url("quarter_business"))
     with Sandbox(
-        make_scenario(seed=11, quarter="2026Q3", needs=160, factories=8300), now=CUT_OFF, mail_dir=folder / "mail"
+        make_scenario(seed=11, quarter="2026Q3", needs=160, factories=8300),
+        now=CUT_OFF,
+        mail_dir=folder / "mail",
+        resubmit_share=0.5,
     ) as sandbox:
         environment = {
             **os.environ,
@@ -142,6 +145,8 @@ def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str,
             _step("escalate_stalled", _at(day, 8, 30) + offset),
             _step("deliver", _at(day, 8, 40) + offset),
         ]
+        if working_days == 12:
+            steps.append(_step("major_intake", _at(day, 10) + offset, departments=["110000", "330000"]))
     steps += [
         _step("reconcile", _at(day, 9) + offset, **quarter),
         _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
@@ -204,6 +209,17 @@ def test_every_stage_left_its_trace(played: list[dict[str, Any]], stack: Stack) 
     ):
         assert _rows(stack, query)[0][0] > 0, query
     assert (stack.folder / "reports" / "circular-2026Q3.html").exists()
+
+
+def test_a_returned_need_that_comes_back_corrected_is_taken_in(played: list[dict[str, Any]], stack: Stack) -> None:
+    corrected = _rows(
+        stack,
+        "select judgement.verdict, array_agg(rule_id) as rules from judgement join finding using (judgement_id)"
+        " where judgement.revision > 1 group by judgement_id, judgement.verdict",
+    )
+    assert corrected
+    # It was recommended after the cut-off: a person decides in which quarter it counts.
+    assert all(row.verdict == "held" and "DQ52" in row.rules for row in corrected)
 
 
 def test_nobody_gets_a_mail_twice(played: list[dict[str, Any]], stack: Stack) -> None:
