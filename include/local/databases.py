@@ -1,4 +1,4 @@
-"""The two databases on the embedded server: Airflow's and the business one."""
+"""The databases on the embedded server: Airflow's, one more for Airflow's runs from a shell, and the business one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import psycopg
 from psycopg import sql
 
 from include.errors import ConfigurationError
-from include.local.environment import AIRFLOW_DATABASE, BUSINESS_DATABASE, ROOT, Environment
+from include.local.environment import (
+    AIRFLOW_DATABASE,
+    BUSINESS_DATABASE,
+    METADATA_URL,
+    ROOT,
+    SHELL_DATABASE,
+    Environment,
+)
 from include.store.database import connect, migrate
 
 # What a demo may throw away says so itself, as the database's comment.
@@ -20,13 +27,14 @@ SANDBOX_MARK = "sandbox"
 
 
 def prepare(environment: Environment, variables: Mapping[str, str]) -> None:
-    """Start PostgreSQL, make both databases where they are missing, and bring both to their newest schema."""
+    """Start PostgreSQL, make the databases that are missing, and bring all to their newest schema."""
     server = environment.postgres
     server.start()
-    server.create_database(AIRFLOW_DATABASE)
+    for name in (AIRFLOW_DATABASE, SHELL_DATABASE):
+        server.create_database(name)
+        _migrate_airflow(environment, variables, name)
     if not _exists(environment, BUSINESS_DATABASE):
         _create_business_database(environment)
-    _migrate_airflow(environment, variables)
     _migrate_business(environment)
 
 
@@ -62,14 +70,14 @@ def _migrate_business(environment: Environment) -> None:
         engine.dispose()
 
 
-def _migrate_airflow(environment: Environment, variables: Mapping[str, str]) -> None:
+def _migrate_airflow(environment: Environment, variables: Mapping[str, str], database: str) -> None:
     """Airflow's own migration takes seconds, so it is left out where its schema is known to be this version's."""
-    known = environment.layout.airflow_home / "migrated.json"
-    if known.exists() and json.loads(known.read_text(encoding="utf-8")) == _airflow_schema(environment):
+    known = environment.layout.airflow_home / f"migrated-{database}.json"
+    if known.exists() and json.loads(known.read_text(encoding="utf-8")) == _airflow_schema(environment, database):
         return
     done = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=dict(variables),
+        env={**variables, METADATA_URL: environment.postgres.url(database)},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -80,14 +88,12 @@ def _migrate_airflow(environment: Environment, variables: Mapping[str, str]) -> 
         raise ConfigurationError("Airflow 数据库迁移失败。", f"请查看 {log}；演示数据可以重来：make clean 后再试。")
     with psycopg.connect(_dsn(environment, "postgres"), autocommit=True) as connection:
         # Losing Airflow's last moments to a crash costs a re-run; the business database keeps what it acknowledged.
-        connection.execute(
-            sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(AIRFLOW_DATABASE))
-        )
-    known.write_text(json.dumps(_airflow_schema(environment)), encoding="utf-8")
+        connection.execute(sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(database)))
+    known.write_text(json.dumps(_airflow_schema(environment, database)), encoding="utf-8")
 
 
-def _airflow_schema(environment: Environment) -> dict[str, str | None]:
-    with psycopg.connect(_dsn(environment, AIRFLOW_DATABASE)) as connection:
+def _airflow_schema(environment: Environment, database: str) -> dict[str, str | None]:
+    with psycopg.connect(_dsn(environment, database)) as connection:
         found = connection.execute("select to_regclass('alembic_version')").fetchone()
         if found is None or found[0] is None:
             return {"airflow": None, "revision": None}

@@ -22,7 +22,10 @@ from include.settings import environment_name
 
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW_DATABASE = "airflow"
+# Runs of `airflow dags test` keep their own books: the scheduler would take over a run that it finds in its own.
+SHELL_DATABASE = "airflow_shell"
 BUSINESS_DATABASE = "greenfin"
+METADATA_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 
 _LOOPBACK = "127.0.0.1"
@@ -259,7 +262,7 @@ class Environment:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url(AIRFLOW_DATABASE),
+            METADATA_URL: self.postgres.url(AIRFLOW_DATABASE),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
             "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
                 layout.logs / "airflow" / "dag_processor"
@@ -314,9 +317,13 @@ class Environment:
         inherited = {name: value for name, value in environ.items() if name != "GFF_NOW"}
         return _joined(inherited, self.variables())
 
+    def for_shell(self) -> dict[str, str]:
+        """The variables of `.local/env.sh`."""
+        return {**self.variables(), METADATA_URL: self.postgres.url(SHELL_DATABASE)}
+
     def write_env_file(self) -> Path:
         """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""
-        lines = [f"export {name}={_shell_value(name, value)}" for name, value in self.variables().items()]
+        lines = [f"export {name}={_shell_value(name, value)}" for name, value in self.for_shell().items()]
         write_private(self.layout.env_file, "\n".join(lines) + "\n")
         return self.layout.env_file
 

@@ -1,7 +1,7 @@
-"""Airflow's pages in Chinese by default.
+"""Airflow's pages in Chinese and in China's time by default.
 
-Airflow takes the language from the browser and keeps a user's choice in local storage; it has no setting for a default. This
-sets the choice once, where none has been made: whoever picks another language keeps it.
+Airflow takes language and time zone from the browser and keeps a user's choice in local storage; it has no setting for a
+default. This sets the choice once, where none has been made: whoever picks another keeps it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_SCRIPT = b"<script>localStorage.i18nextLng ??= 'zh-CN'</script>"
+_SCRIPT = (
+    b"<script>localStorage.i18nextLng ??= 'zh-CN';localStorage.timezone ??= JSON.stringify('Asia/Shanghai')</script>"
+)
 _HEAD = b"<head>"
 
 

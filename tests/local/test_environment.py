@@ -29,11 +29,18 @@ def _sourced(shell: str, file: Path, **given: str) -> dict[str, str]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_gets_every_variable_as_it_is(environment: Environment, shell: str) -> None:
     found = _sourced(shell, environment.write_env_file())
-    for name, value in environment.variables().items():
+    for name, value in environment.for_shell().items():
         if name == "PATH":
             assert found[name] == f"{value}:/usr/bin:/bin"
         else:
             assert found[name] == value, name
+
+
+def test_a_shell_keeps_airflows_books_apart_from_the_schedulers(environment: Environment) -> None:
+    name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    shell, services = environment.for_shell(), environment.for_services({})
+    assert shell[name] != services[name]
+    assert shell["AIRFLOW_CONN_BUSINESS_DB"] == services["AIRFLOW_CONN_BUSINESS_DB"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -23,7 +23,9 @@ def client() -> TestClient:
 
 def test_a_page_is_chinese_until_its_reader_chooses_otherwise(client: TestClient) -> None:
     answer = client.get("/page", headers={"Accept": "text/html,*/*", "Accept-Encoding": "gzip"})
-    assert "<head><script>localStorage.i18nextLng ??= 'zh-CN'</script><title>" in answer.text
+    script = answer.text[: answer.text.index("<title>")]
+    assert "localStorage.i18nextLng ??= 'zh-CN'" in script
+    assert "localStorage.timezone ??= JSON.stringify('Asia/Shanghai')" in script
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
