@@ -32,6 +32,7 @@ def up(layout: Layout) -> int:
         else:
             stack.clear_leftovers()
             stack.start_databases()
+            stack.forget_lost_sandbox()
             environment.write_env_file()
             try:
                 stack.start_services()

@@ -35,7 +35,20 @@ def prepare(environment: Environment, variables: Mapping[str, str]) -> None:
         _migrate_airflow(environment, variables, name)
     if not _exists(environment, BUSINESS_DATABASE):
         _create_business_database(environment)
+    if not environment.plays_on_sandbox(variables):
+        _mark(environment, None)
     _migrate_business(environment)
+
+
+def forget_lost_sandbox(environment: Environment) -> bool:
+    """Empty the business database if it holds what an earlier sandbox knew; whether it did.
+
+    The sandbox keeps its state in memory: needs, ledger and feed of one that has ended are gone with it.
+    """
+    if not _is_marked(environment) or _is_empty(environment):
+        return False
+    renew_business_database(environment)
+    return True
 
 
 def renew_business_database(environment: Environment) -> None:
@@ -56,9 +69,13 @@ def renew_business_database(environment: Environment) -> None:
 
 def _create_business_database(environment: Environment) -> None:
     environment.postgres.create_database(BUSINESS_DATABASE)
+    _mark(environment, SANDBOX_MARK)
+
+
+def _mark(environment: Environment, mark: str | None) -> None:
     with _maintenance(environment) as connection:
         connection.execute(
-            sql.SQL("comment on database {} is {}").format(sql.Identifier(BUSINESS_DATABASE), sql.Literal(SANDBOX_MARK))
+            sql.SQL("comment on database {} is {}").format(sql.Identifier(BUSINESS_DATABASE), sql.Literal(mark))
         )
 
 

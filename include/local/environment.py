@@ -26,6 +26,7 @@ AIRFLOW_DATABASE = "airflow"
 SHELL_DATABASE = "airflow_shell"
 BUSINESS_DATABASE = "greenfin"
 METADATA_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+_PLATFORMS = ("AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET")
 ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 
 _LOOPBACK = "127.0.0.1"
@@ -316,6 +317,11 @@ class Environment:
         """The same for a demo, which plays on the sandbox alone, whatever connections were given."""
         inherited = {name: value for name, value in environ.items() if name != "GFF_NOW"}
         return _joined(inherited, self.variables())
+
+    def plays_on_sandbox(self, variables: Mapping[str, str]) -> bool:
+        """Whether `variables` name the sandbox, and no platform that was given."""
+        ours = self.connections()
+        return all(variables[name] == ours[name] for name in _PLATFORMS)
 
     def for_shell(self) -> dict[str, str]:
         """The variables of `.local/env.sh`."""

@@ -80,8 +80,14 @@ class Stack:
         """Start the sandbox alone, unless it runs already."""
         if "sandbox" not in self.supervisor.running():
             self._report("启动沙箱平台……")
+            self.forget_lost_sandbox()
             self.supervisor.start([sandbox_service(self.environment)], self._variables)
             self._wait_for_sandbox()
+
+    def forget_lost_sandbox(self) -> None:
+        """Before a sandbox starts anew: empty the business database of what the one before it knew."""
+        if databases.forget_lost_sandbox(self.environment):
+            self._report("沙箱重新启动，数据从头开始：业务数据库中上一次沙箱的数据已清空。")
 
     def health(self) -> dict[str, bool]:
         """Component → whether it is healthy."""
