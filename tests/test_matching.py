@@ -452,7 +452,7 @@ class FeedThatBreaks(Feed):
 
     def feedback(self, after: str | None, limit: int) -> Page:
         if self.asked:
-            raise PlatformUnavailable("信贷市场平台没有应答。", "请稍后重试。")
+            raise PlatformUnavailable("信贷市场服务平台没有应答。", "请稍后重试。")
         return super().feedback(after, limit)
 
 

@@ -118,7 +118,8 @@ def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
             break
         if page.has_more and page.next_cursor == reading.cursor:
             reading.failure = PlatformUnavailable(
-                "信贷市场平台的反馈接口声明还有数据，但游标没有前进。", "请联系平台核对反馈接口；修复后重新运行即可。"
+                "信贷市场服务平台的反馈接口声明还有数据，但游标没有前进。",
+                "请联系平台核对反馈接口；修复后重新运行即可。",
             )
             break
         reading.items += page.items

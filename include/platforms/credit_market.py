@@ -22,7 +22,7 @@ from include.platforms.http import FieldError, OutcomeUnknown, PlatformSession, 
 from include.platforms.signing import SigningAuthentication
 from include.settings import CreditMarket, SigningKey
 
-PLATFORM = "信贷市场平台"
+PLATFORM = "信贷市场服务平台"
 _SAME_PAGE_READS = 3
 _Answer = TypeVar("_Answer")
 

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: ended.set())
     with sandbox:
         print(
-            f"沙箱已就绪：绿色平台 {sandbox.green_url}，信贷市场平台 {sandbox.market_url}，"
+            f"沙箱已就绪：绿色平台 {sandbox.green_url}，信贷市场服务平台 {sandbox.market_url}，"
             f"邮箱 {sandbox.mailbox_url}，SMTP 端口 {sandbox.smtp_port}",
             flush=True,
         )
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.sandbox", description="模拟两个平台、银行和邮箱")
     parser.add_argument("--host", default="127.0.0.1", help="监听地址")
     parser.add_argument("--green-port", type=int, default=8601, help="绿色平台端口")
-    parser.add_argument("--market-port", type=int, default=8602, help="信贷市场平台端口")
+    parser.add_argument("--market-port", type=int, default=8602, help="信贷市场服务平台端口")
     parser.add_argument("--mailbox-port", type=int, default=8603, help="邮箱页面端口")
     parser.add_argument("--smtp-port", type=int, default=8625, help="SMTP 端口")
     parser.add_argument("--mail-dir", type=Path, required=True, help="邮件原件（.eml）存放目录")

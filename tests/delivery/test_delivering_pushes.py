@@ -331,7 +331,7 @@ def test_wrong_credentials_stop_the_run_and_cost_no_try(
 ) -> None:
     queue_pushes(database, range(3))
     wrong = with_connection(settings, "credit_market", password="another-secret")
-    with pytest.raises(CredentialsRefused, match="信贷市场平台") as caught:
+    with pytest.raises(CredentialsRefused, match="信贷市场服务平台") as caught:
         run(database, wrong)
     assert "another-secret" not in str(caught.value)
     assert {(row.state, row.attempts, row.lease_owner) for row in deliveries(database)} == {("pending", 0, None)}
