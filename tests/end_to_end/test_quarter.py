@@ -222,6 +222,31 @@ def test_a_returned_need_that_comes_back_corrected_is_taken_in(played: list[dict
     assert all(row.verdict == "held" and "DQ52" in row.rules for row in corrected)
 
 
+def test_an_operator_previews_and_then_sends_again_what_was_given_up_on(
+    played: list[dict[str, Any]], stack: Stack
+) -> None:
+    given_up = (
+        "select delivery_id, state, receipt_no from delivery where action = 'return' order by delivery_id limit 1"
+    )
+    before = _rows(stack, given_up)[0]
+    with stack.business.begin() as connection:
+        connection.execute(
+            sa.text(
+                "update delivery set state = 'held', error_class = 'exhausted', outcome = null, receipt_no = null"
+                " where delivery_id = :id"
+            ),
+            {"id": before.delivery_id},
+        )
+    moment = _at(date(2026, 11, 18), 9)
+    asked = {"quarter": "2026Q3", "error_class": "exhausted", "reason": "平台已恢复，重新发送"}
+    assert stack.run([_step("rerun_deliveries", moment, **asked)])[0]["state"] == "success"
+    assert _rows(stack, given_up)[0].state == "held"
+    assert stack.run([_step("rerun_deliveries", moment, **asked, dry_run=False)])[0]["state"] == "success"
+    assert tuple(_rows(stack, given_up)[0]) == (before.delivery_id, "delivered", before.receipt_no)
+    entries = _rows(stack, "select reason from audit_entry where reason = '平台已恢复，重新发送'")
+    assert len(entries) == 1
+
+
 def test_nobody_gets_a_mail_twice(played: list[dict[str, Any]], stack: Stack) -> None:
     ids = [mail["message_id"] for mail in stack.sandbox.mails()]
     assert ids
