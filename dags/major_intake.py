@@ -17,7 +17,7 @@ from __future__ import annotations
 from airflow.sdk import Param, TaskGroup, dag
 
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
-from green_finance.intake_tasks import wire_intake
+from green_finance.intake_tasks import pull_reference, wire_intake
 from green_finance.timetables import WorkingDaysTimetable
 
 
@@ -33,10 +33,11 @@ from green_finance.timetables import WorkingDaysTimetable
     **dag_defaults("征集"),
 )
 def major_intake():
+    reference = pull_reference()
     with TaskGroup("major"):
-        wire_intake("major")
+        wire_intake("major", reference)
     with TaskGroup("corrections"):
-        wire_intake("corrections")
+        wire_intake("corrections", reference)
 
 
 major_intake()

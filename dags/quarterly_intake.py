@@ -20,7 +20,7 @@ from __future__ import annotations
 from airflow.sdk import Param, dag
 
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
-from green_finance.intake_tasks import wire_intake
+from green_finance.intake_tasks import pull_reference, wire_intake
 from green_finance.timetables import LastWorkingDayTimetable
 
 
@@ -36,7 +36,7 @@ from green_finance.timetables import LastWorkingDayTimetable
     **dag_defaults("征集"),
 )
 def quarterly_intake():
-    wire_intake("quarterly")
+    wire_intake("quarterly", pull_reference())
 
 
 quarterly_intake()

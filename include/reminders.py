@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from include import mail
-from include.business_time import SHANGHAI
-from include.domain.calendar import DueDate, WorkingCalendar
+from include.domain.calendar import SHANGHAI, DueDate, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.reference import Department, Policy, departments

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from include.business_time import SHANGHAI
 from include.circular.cases import case_as_of
+from include.domain.calendar import SHANGHAI
 from include.domain.case import RANK
 from include.domain.quarter import Quarter
 from include.reference import departments, institutions, policy, reason_codes

@@ -14,10 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.audit import record
-from include.business_time import SHANGHAI
 from include.circular.figures import CircularFigures, figures
 from include.circular.page import render
-from include.domain.calendar import WorkingCalendar
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.reference import Policy
 from include.store.tables import report

@@ -14,9 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
 from include.domain.routing import Place

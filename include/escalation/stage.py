@@ -16,9 +16,8 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include import mail
-from include.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach
 from include.domain.routing import AUTHORITIES, LEVELS, Network, Post
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches

@@ -17,8 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.business_time import SHANGHAI
-from include.domain.calendar import WorkingCalendar
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.canonical import storable
 from include.domain.identifiers import normalise_id
 from include.gate.judge import Verdict, judge, reasons, ruleset_version

@@ -105,8 +105,6 @@ _PASSED = sa.text(
     """
 )
 
-_OPEN = sa.text("select count(*) from delivery where state in ('pending', 'unknown', 'held')")
-
 _FINDINGS = sa.text("select count(*) from reconciliation_finding where quarter = :quarter and closed_at is null")
 
 
@@ -154,11 +152,6 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
 def passed_needs(connection: sa.Connection, quarter: str) -> set[tuple[str, int]]:
     """(need id, revision) of every need of the quarter that passed at its newest revision and was not withdrawn."""
     return {(row.need_id, row.revision) for row in connection.execute(_PASSED, {"quarter": quarter})}
-
-
-def open_deliveries(connection: sa.Connection) -> int:
-    """Deliveries that have not arrived."""
-    return int(connection.execute(_OPEN).scalar_one())
 
 
 def open_findings(connection: sa.Connection, quarter: str) -> int:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from include.domain.calendar import WorkingCalendar
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 REMINDERS = (10, 5, 1)
 WORKING_DAYS = 45

@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.business_time import SHANGHAI
+from include.domain.calendar import SHANGHAI
 from include.domain.canonical import canonical_sha256, storable
 from include.domain.quarter import Quarter
 from include.platforms.credit_market import CreditMarketClient

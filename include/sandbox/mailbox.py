@@ -11,7 +11,6 @@ from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiosmtpd.smtp import SMTP as SMTPProtocol
 from aiosmtpd.smtp import Envelope, Session
@@ -20,7 +19,8 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+from include.domain.calendar import SHANGHAI
+
 PER_PAGE = 50
 
 _TEMPLATES = Environment(

@@ -38,16 +38,25 @@ def open_intake(kind: IntakeKind) -> int:
 
 
 @task
-def pull_reference(intake_id: int) -> dict[str, int]:
-    """Read manifest, register, coordinators and withdrawals; returns how many of each."""
+def pull_reference() -> dict[str, int]:
+    """Read the register of green factories and the coordinators as of today; returns how many of each."""
+    from include import intake
+
+    with stage_run() as run, run.green_platform() as client:
+        return {
+            "register": intake.pull_register(run.engine, client, run.now.date(), run.now),
+            "coordinators": intake.pull_coordinators(run.engine, client),
+        }
+
+
+@task
+def pull_quarter(intake_id: int) -> dict[str, int]:
+    """Read what the platform says of the quarter as a whole, manifest and withdrawals; returns how many of each."""
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
         header = intake.header(run.engine, intake_id)
-        found = {
-            "register": intake.pull_register(run.engine, client, run.now.date(), run.now),
-            "coordinators": intake.pull_coordinators(run.engine, client),
-        }
+        found: dict[str, int] = {}
         if header.kind == "quarterly":
             found["manifest"] = intake.pull_manifest(run.engine, client, intake_id, header.quarter)
         if not header.dry_run:
@@ -130,12 +139,11 @@ def close_intake(intake_id: int) -> dict[str, int]:
     return totals
 
 
-def wire_intake(kind: IntakeKind) -> None:
-    """Open, read the reference data, read and judge each department, close."""
+def wire_intake(kind: IntakeKind, reference: Any) -> None:
+    """Open, read the quarter, read and judge each department, close; judging waits for `reference`, the run's own."""
     intake_id = open_intake(kind)
-    reference = pull_reference(intake_id)
     codes = departments_of(intake_id)
     pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
     judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)
-    closed = close_intake(intake_id)
-    reference >> pulled >> judged >> closed
+    pull_quarter(intake_id) >> pulled >> judged >> close_intake(intake_id)
+    reference >> pulled

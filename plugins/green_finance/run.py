@@ -14,8 +14,8 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from green_finance.connections import settings
-from include.business_time import SHANGHAI, BusinessClock
-from include.domain.calendar import WorkingCalendar
+from include.business_time import BusinessClock
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.errors import InvalidRequest, PlatformUnavailable, UserFacingError
 from include.reference import Policy, departments, policy

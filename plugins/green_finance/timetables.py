@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pendulum
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
+from include.domain.calendar import SHANGHAI
 from include.domain.quarter import Quarter
 from include.reference.calendar import china_calendar
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class LastWorkingDayTimetable(Timetable):

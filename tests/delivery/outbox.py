@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.business_time import SHANGHAI
+from include.domain.calendar import SHANGHAI
 from include.privacy import PersonalDataCipher
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue

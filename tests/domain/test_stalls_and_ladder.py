@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.business_time import SHANGHAI
 from include.domain import escalation
+from include.domain.calendar import SHANGHAI
 from include.domain.escalation import CaseFacts, Contact, Step, due_steps
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place

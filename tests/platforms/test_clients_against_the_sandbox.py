@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from include.business_time import SHANGHAI
+from include.domain.calendar import SHANGHAI
 from include.errors import CredentialsRefused
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
