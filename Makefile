@@ -24,7 +24,7 @@ check: venv-dev  ## Lint, format, types, architecture, generated documents
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
-	$(RUN) -m include.gate.rule_book_docs --check
+	$(RUN) -m include.rule_book.documents --check
 	cd plugins && ../$(RUN) -m green_finance.dag_docs --check
 
 up: venv  ## Start databases, sandbox and Airflow, and leave them running

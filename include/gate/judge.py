@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from include.gate.rule_book import BookedRule, RuleBook, ruleset_version
 from include.reference import Policy, rules
+from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
 
 __all__ = ["Finding", "Severity", "Verdict", "VerdictName", "judge", "reasons", "ruleset_version"]
 
@@ -51,7 +51,7 @@ def judge(items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: P
 
 
 def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
-    """The block findings, in order, as the reasons of a return (退回补正): rule, field and its two fixed texts."""
+    """Findings, in order, as the reasons of a return (退回补正): rule, field and its two fixed texts."""
     return [
         {
             "rule_id": finding.rule_id,
@@ -60,7 +60,6 @@ def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
             "how_to_fix": rules()[finding.rule_id].how_to_fix,
         }
         for finding in findings
-        if finding.severity == "block"
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,12 +19,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.canonical import storable
-from include.domain.identifiers import normalise_id
-from include.gate.judge import Verdict, judge, reasons, ruleset_version
+from include.gate.consequences import Return, Revision, queue_pushes, queue_returns
+from include.gate.judge import Verdict, judge, ruleset_version
 from include.privacy import PersonalDataCipher
-from include.reference import Policy, departments
+from include.reference import Policy
 from include.store.database import copy_rows
-from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import intake, judgement
 
 
@@ -77,6 +76,8 @@ def judge_department(
 ) -> GateSummary:
     """Judge what this intake read for one department and queue the consequences; a dry run only counts."""
     where = {"intake_id": intake_id, "department_code": department_code}
+    policy = policy.of_department(department_code)
+    respond_by = return_respond_by(now, policy, calendar)
     with engine.begin() as connection:
         connection.execute(
             sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
@@ -92,10 +93,7 @@ def judge_department(
         if judged and not header.dry_run:
             version = ruleset_version(policy)
             _store(connection, judged, header, department_code, version, now)
-            respond_by = calendar.add_working_days(
-                now.astimezone(SHANGHAI).date(), policy.integer("return_respond_working_days")
-            ).day
-            queued = enqueue(connection, _consequences(connection, judged, department_code, version, respond_by), now)
+            queued = _queue_consequences(connection, judged, header.quarter, department_code, version, respond_by, now)
     count = Counter(verdict.verdict for verdict in verdicts)
     return GateSummary(
         department_code=department_code,
@@ -105,6 +103,12 @@ def judge_department(
         returned=count["returned"],
         queued=queued,
     )
+
+
+def return_respond_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
+    """The day until which a return of today is to be answered (return_respond_working_days after it)."""
+    today = now.astimezone(SHANGHAI).date()
+    return calendar.add_working_days(today, policy.integer("return_respond_working_days")).day
 
 
 def _record(cipher: PersonalDataCipher, ciphertext: bytes) -> dict[str, Any]:
@@ -158,98 +162,25 @@ def _store(
     )
 
 
-def _consequences(
+def _queue_consequences(
     connection: sa.Connection,
     judged: Sequence[tuple[_Candidate, Verdict]],
+    quarter: str,
     department_code: str,
     version: str,
     respond_by: date,
-) -> list[NewDelivery]:
-    withdrawn = _withdrawn(connection, [candidate.need_id for candidate, _ in judged if candidate.need_id])
-    deliveries = []
+    now: datetime,
+) -> int:
+    passed: list[Revision] = []
+    returned: list[Return] = []
     for candidate, verdict in judged:
-        if candidate.need_id is None or candidate.revision is None or candidate.need_id in withdrawn:
+        if candidate.need_id is None or candidate.revision is None:
             continue
         if verdict.verdict == "passed":
-            deliveries.append(_push(candidate, department_code))
+            passed.append((candidate.need_id, candidate.revision))
         elif verdict.verdict == "returned":
-            deliveries.append(_return(candidate, verdict, department_code, version, respond_by))
-    return deliveries
-
-
-def _withdrawn(connection: sa.Connection, need_ids: Sequence[str]) -> frozenset[str]:
-    found = connection.execute(
-        sa.text("select need_id from withdrawal_notice where need_id = any(:need_ids)"), {"need_ids": list(need_ids)}
-    )
-    return frozenset(found.scalars())
-
-
-def _push(candidate: _Candidate, department_code: str) -> NewDelivery:
-    record = candidate.record
-    return NewDelivery(
-        channel="market",
-        action="push",
-        idempotency_key=f"push:{candidate.need_id}:{candidate.revision}",
-        order_key=candidate.need_id,
-        need_id=candidate.need_id,
-        revision=candidate.revision,
-        quarter=record["quarter"],
-        department_code=department_code,
-        body={
-            "need_id": candidate.need_id,
-            "revision": candidate.revision,
-            "quarter": record["quarter"],
-            "is_major": record["is_major"],
-            "branch_code": departments()[department_code].branch_code,
-            "intended_institutions": record["finance"].get("intended_institutions") or [],
-            "payload": push_payload(record),
-        },
-    )
-
-
-def push_payload(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
-    enterprise = {name: value for name, value in record["enterprise"].items() if name != "contact"}
-    enterprise["uscc"] = normalise_id(enterprise["uscc"])
-    project = dict(record["project"])
-    if isinstance(project.get("project_code"), str):
-        project["project_code"] = normalise_id(project["project_code"])
-    return {
-        "enterprise": _plain(enterprise),
-        "project": _plain(project),
-        "finance": _plain(record["finance"]),
-        "benefit": _plain(record["benefit"]),
-    }
-
-
-def _plain(value: Any) -> Any:
-    """JSON numbers with a fraction are ratios and rates here: the body says them as the platform did."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {name: _plain(child) for name, child in value.items()}
-    if isinstance(value, list):
-        return [_plain(child) for child in value]
-    return value
-
-
-def _return(
-    candidate: _Candidate, verdict: Verdict, department_code: str, version: str, respond_by: date
-) -> NewDelivery:
-    return NewDelivery(
-        channel="green_platform",
-        action="return",
-        idempotency_key=f"return:{candidate.need_id}:{candidate.revision}",
-        order_key=candidate.need_id,
-        need_id=candidate.need_id,
-        revision=candidate.revision,
-        quarter=str(candidate.record.get("quarter")),
-        department_code=department_code,
-        body={
-            "need_id": candidate.need_id,
-            "revision": candidate.revision,
-            "ruleset_version": version,
-            "respond_by": respond_by.isoformat(),
-            "reasons": reasons(verdict.findings),
-        },
+            blocks = [finding for finding in verdict.findings if finding.severity == "block"]
+            returned.append(Return(candidate.need_id, candidate.revision, quarter, department_code, blocks))
+    return queue_pushes(connection, passed, now) + queue_returns(
+        connection, returned, version=version, respond_by=respond_by, now=now
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -188,6 +188,12 @@ class Policy:
     """Typed access to policy.csv. A missing key is a KeyError: a defect, not a default."""
 
     values: Mapping[str, str]
+    of_departments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of_department(self, department_code: str) -> Policy:
+        """The policy with the values that differ for one department."""
+        own = self.of_departments.get(department_code, {})
+        return Policy({**self.values, **own}, self.of_departments) if own else self
 
     def text(self, key: str) -> str:
         """The value as written."""

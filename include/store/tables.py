@@ -1,9 +1,10 @@
 """The business database, as SQLAlchemy Core tables.
 
-Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, withdrawal_notice, judgement, finding,
-delivery_attempt, feedback_event, feedback_cursor, escalation_step, register_snapshot, reconciliation_finding, audit_entry.
-Derived, and rebuilt from them at any time: matching_case, case_clock. `delivery` carries the state that its attempts add up
-to. `contact` alone holds personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
+Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
+finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
+feedback_cursor, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and rebuilt from them at any
+time: matching_case, case_clock. `delivery`, `quarantine` and `alert` carry the state that their attempts and events add up to.
+`contact` alone holds personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
@@ -147,6 +148,19 @@ contact = Table(
     comment="Personal information (个人信息), apart from everything else",
 )
 
+amendment = Table(
+    "amendment",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("field", Text, primary_key=True, comment="concrete path, e.g. finance.methods[0].amount"),
+    Column("previous_revision", Integer, nullable=False),
+    Column("before", Text, comment="JSON text; null: not there, or personal"),
+    Column("after", Text, comment="JSON text; null: not there, or personal"),
+    Column("personal", Boolean, nullable=False, comment="a contact field: that it changed is said, never its values"),
+    comment="What a revision changed, field by field (修订对照)",
+)
+
 withdrawal_notice = Table(
     "withdrawal_notice",
     metadata,
@@ -154,6 +168,7 @@ withdrawal_notice = Table(
     Column("revision", Integer, nullable=False),
     Column("reason_code", Text, nullable=False),
     _moment("noticed_at"),
+    Column("intake_id", ForeignKey("intake.intake_id"), comment="which noticed it; null: withdrawn by decision"),
     comment="Needs withdrawn on the green platform or by decision",
 )
 
@@ -165,6 +180,13 @@ register_snapshot = Table(
     Column("content_sha256", Text, nullable=False),
     Column("row_count", Integer, nullable=False),
     _moment("taken_at"),
+    Column(
+        "in_use",
+        Boolean,
+        nullable=False,
+        server_default="true",
+        comment="false: shrunken (T05), waits for an operator to accept it",
+    ),
     UniqueConstraint("as_of", "content_sha256"),
     comment="The register of green factories (绿色工厂名单) as it stood on a day",
 )
@@ -183,7 +205,25 @@ register_factory = Table(
     Column("listed_on", Date, nullable=False),
     Column("removed_on", Date),
     Index(None, "content_sha256", "uscc"),
+    Column(
+        "usable",
+        Boolean,
+        nullable=False,
+        server_default="true",
+        comment="false: the row broke T01 or T02 and is not used",
+    ),
     comment="The rows of a snapshot; equal snapshots share them",
+)
+
+register_finding = Table(
+    "register_finding",
+    metadata,
+    Column("content_sha256", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="of the row; -1: the snapshot as a whole"),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    comment="Defects of the register itself (T01-T05)",
 )
 
 coordinator = Table(
@@ -214,6 +254,7 @@ judgement = Table(
     Column("verdict", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
     Column("payload_sha256", Text, nullable=False, comment="the item_hash that was judged"),
+    Column("register_sha256", Text, comment="content of the register that the verdict rests on"),
     _moment("judged_at"),
     UniqueConstraint("payload_sha256", "ruleset_version"),
     CheckConstraint("verdict in ('passed', 'held', 'returned')", name="verdict"),
@@ -234,6 +275,116 @@ finding = Table(
     CheckConstraint("severity in ('block', 'hold', 'warn')", name="severity"),
     Index(None, "need_id", "revision"),
     comment="One defect of one field; the texts are in the rule book",
+)
+
+batch_finding = Table(
+    "batch_finding",
+    metadata,
+    Column("intake_id", ForeignKey("intake.intake_id"), primary_key=True),
+    Column("department_code", Text, primary_key=True, comment="empty: the batch as a whole"),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    _moment("found_at"),
+    comment="What the batch rules say of a department's quarter (B01-B10, G15)",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("judgement_id", ForeignKey("judgement.judgement_id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("need_id", Text, comment="null where DQ01 makes it unusable"),
+    Column("revision", Integer, comment="null where DQ01 makes it unusable"),
+    Column("quarter", Text, nullable=False),
+    Column("department_code", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("opened_at"),
+    Column("decide_by", Date, nullable=False, comment="hold_decision_working_days after the opening (S08)"),
+    _moment("settled_at", nullable=True),
+    UniqueConstraint("judgement_id", "origin"),
+    CheckConstraint("origin in ('verdict', 'late_history')", name="origin"),
+    CheckConstraint("state in ('open', 'released', 'returned', 'expired')", name="state"),
+    Index("uq_quarantine_open", "need_id", "revision", unique=True, postgresql_where=text("state = 'open'")),
+    Index(None, "quarter", "department_code"),
+    comment="Held needs (隔离区): what waits for a person, and how it ended",
+)
+
+quarantine_finding = Table(
+    "quarantine_finding",
+    metadata,
+    Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    comment="The hold findings that a person must decide",
+)
+
+quarantine_event = Table(
+    "quarantine_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rule_id", Text, nullable=False, server_default="", comment="empty: all findings"),
+    Column("field", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _moment("at"),
+    CheckConstraint("kind in ('opened', 'approved', 'confirmed', 'released', 'returned', 'expired')", name="kind"),
+    Index(None, "quarantine_id"),
+    comment="Who did what to a held need, when, why; approved: one person agreed to release a finding",
+)
+
+department_stop = Table(
+    "department_stop",
+    metadata,
+    Column("quarter", Text, primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("judged", Integer, nullable=False, comment="count(N(q,d)) when it was stopped"),
+    Column("returned", Integer, nullable=False),
+    _moment("opened_at"),
+    Column("state", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("reason", Text),
+    _moment("decided_at", nullable=True),
+    CheckConstraint("state in ('open', 'kept', 'continued')", name="state"),
+    comment="Departments whose pushes wait because too much was returned (B08)",
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("rule_id", Text, nullable=False),
+    Column("need_id", Text, nullable=False),
+    Column("institution_code", Text, nullable=False, server_default="", comment="empty: the need as a whole"),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("opened_at"),
+    _moment("settled_at", nullable=True),
+    UniqueConstraint("rule_id", "need_id", "institution_code"),
+    CheckConstraint("severity in ('hold', 'warn')", name="severity"),
+    CheckConstraint("state in ('open', 'cleared', 'confirmed', 'closed')", name="state"),
+    Index(None, "need_id"),
+    comment="A hold outside the gate (警示): a named person clears or confirms it; closed: no longer true",
+)
+
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("alert_id", ForeignKey("alert.alert_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _moment("at"),
+    CheckConstraint("kind in ('opened', 'repeated', 'cleared', 'confirmed', 'closed')", name="kind"),
+    Index(None, "alert_id"),
+    comment="The history of an alert",
 )
 
 # --- Outbox ---------------------------------------------------------------------------------------------------------
@@ -327,6 +478,17 @@ feedback_event = Table(
     _moment("received_at"),
     Index(None, "need_id", "institution_code"),
     comment="What institutions report; first stored wins (E03)",
+)
+
+event_finding = Table(
+    "event_finding",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    _moment("found_at"),
+    comment="Defects of what institutions report (E01-E11)",
 )
 
 unreadable_feedback = Table(

@@ -1,4 +1,4 @@
-"""docs/rules.md, generated from the suites: `python -m include.gate.rule_book_docs [--check]`."""
+"""docs/rules.md, generated from the suites: `python -m include.rule_book.documents [--check]`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from include.gate.rule_book import suites
 from include.reference import rows
+from include.rule_book.suites import suites
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 
 _SEVERITIES = {"block": "block 退回", "hold": "hold 挂起", "warn": "warn 提示"}
 _INTRODUCTION = """# Rule book of the gate
 
-Generated from `expectations/suites/*.json` by `python -m include.gate.rule_book_docs`; do not edit.
+Generated from `expectations/suites/*.json` by `python -m include.rule_book.documents`; do not edit.
 
 Each rule is one expectation of Great Expectations. `block` returns the need to the factory with every reason at once,
 `hold` keeps it for a person, `warn` is noted. A rule is evaluated only where every value that it names is usable. Rules
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == wanted:
         return 0
-    print("docs/rules.md is out of date: run python -m include.gate.rule_book_docs", file=sys.stderr)
+    print("docs/rules.md is out of date: run python -m include.rule_book.documents", file=sys.stderr)
     return 1
 
 

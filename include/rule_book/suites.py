@@ -1,7 +1,7 @@
-"""The rule book: Great Expectations suites, one expectation a rule, run on the frames of the gate.
+"""The suites of the rule book, run on frames.
 
 A rule that Great Expectations would drop in silence (its class unknown) or that cannot be evaluated (its metric raises)
-stops the gate: a record must never pass because a rule did not run.
+stops its stage: a record must never pass because a rule did not run.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ class RuleBook:
     """The suites under a policy, ready to run on frames, one batch at a time in a process."""
 
     def __init__(self, policy: Policy) -> None:
+        suites()
         self._parameters = _parameters(policy)
-        self._loaded = _loaded_suites()
 
     def breaches(self, suite: str, frame: pd.DataFrame) -> list[Breach]:
         """Run a suite on its frame; the rules broken, each with the row numbers. Raises RuleBookError."""
         if frame.empty:
             return []
-        loaded = self._loaded[suite]
+        loaded = _loaded(suite)
         outcome = loaded.rows.get_batch({"dataframe": frame}).validate(
             loaded.suite, result_format=_RESULT_FORMAT, expectation_parameters=self._parameters
         )
@@ -131,7 +131,7 @@ def _tables_digest() -> bytes:
 
 
 @cache
-def _loaded_suites() -> Mapping[str, _Loaded]:
+def _context() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
@@ -140,16 +140,21 @@ def _loaded_suites() -> Mapping[str, _Loaded]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    frames = context.data_sources.add_pandas("gate")
-    loaded = {}
-    for name, suite in suites().items():
-        # Great Expectations copies the meta of an expectation hundreds of times: the texts stay behind.
-        stated = [{**one, "meta": {"rule": one["meta"]["rule"]}} for one in suite["expectations"]]
-        taken_in = context.suites.add(gx.ExpectationSuite(name=name, expectations=stated))
-        _refuse_dropped_rules(suite, [(expectation.meta or {})["rule"] for expectation in taken_in.expectations])
-        rows = frames.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
-        loaded[name] = _Loaded(taken_in, rows)
-    return loaded
+    context.data_sources.add_pandas("frames")
+    return context
+
+
+@cache
+def _loaded(name: str) -> _Loaded:
+    import great_expectations as gx
+
+    context, suite = _context(), suites()[name]
+    # Great Expectations copies the meta of an expectation hundreds of times: the texts stay behind.
+    stated = [{**one, "meta": {"rule": one["meta"]["rule"]}} for one in suite["expectations"]]
+    taken_in = context.suites.add(gx.ExpectationSuite(name=name, expectations=stated))
+    _refuse_dropped_rules(suite, [(expectation.meta or {})["rule"] for expectation in taken_in.expectations])
+    rows = context.data_sources.get("frames").add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+    return _Loaded(taken_in, rows)
 
 
 def _parameters(policy: Policy) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""What follows from a verdict: passed needs are pushed, returned ones go back with every reason at once.
+
+A push is built from the stored version of the need, so that it is the same whether the gate, a release or the end of a
+department's stop lets it go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.identifiers import normalise_id
+from include.gate.judge import Finding, reasons
+from include.reference import departments
+from include.store.outbox import NewDelivery, enqueue
+
+Revision = tuple[str, int]
+"""need_id and revision."""
+
+# Neither withdrawn nor overtaken by a higher revision, and its department is not stopped (B08).
+_PUSHABLE = sa.text(
+    """
+    select version.need_id, version.revision, version.quarter, version.department_code, version.document
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+    join need_version version using (need_id, revision)
+    where not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+      and not exists (
+          select from need_version higher
+          where higher.need_id = version.need_id and higher.revision > version.revision
+      )
+      and not exists (
+          select from department_stop stop
+          where stop.quarter = version.quarter and stop.department_code = version.department_code
+            and stop.state <> 'continued'
+      )
+    order by version.need_id
+    """
+)
+
+
+def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime) -> int:
+    """Queue a push of each of these revisions that may still be pushed; returns how many were new."""
+    found = connection.execute(
+        _PUSHABLE, {"need_ids": [need_id for need_id, _ in needs], "revisions": [revision for _, revision in needs]}
+    )
+    return enqueue(connection, [_push(row) for row in found], now)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A revision to send back, with the findings that it must answer: all of them are its reasons."""
+
+    need_id: str
+    revision: int
+    quarter: str
+    department_code: str
+    findings: Sequence[Finding]
+
+
+def queue_returns(
+    connection: sa.Connection, returns: Sequence[Return], *, version: str, respond_by: date, now: datetime
+) -> int:
+    """Queue a return (退回补正) of each of these revisions unless it was withdrawn; returns how many were new."""
+    withdrawn = frozenset(
+        connection.execute(
+            sa.text("select need_id from withdrawal_notice where need_id = any(:need_ids)"),
+            {"need_ids": [one.need_id for one in returns]},
+        ).scalars()
+    )
+    kept = [_return(one, version, respond_by) for one in returns if one.need_id not in withdrawn]
+    return enqueue(connection, kept, now)
+
+
+def _push(row: sa.Row[Any]) -> NewDelivery:
+    record = json.loads(row.document, parse_float=Decimal)
+    return NewDelivery(
+        channel="market",
+        action="push",
+        idempotency_key=f"push:{row.need_id}:{row.revision}",
+        order_key=row.need_id,
+        need_id=row.need_id,
+        revision=row.revision,
+        quarter=record["quarter"],
+        department_code=row.department_code,
+        body={
+            "need_id": row.need_id,
+            "revision": row.revision,
+            "quarter": record["quarter"],
+            "is_major": record["is_major"],
+            "branch_code": departments()[row.department_code].branch_code,
+            "intended_institutions": record["finance"].get("intended_institutions") or [],
+            "payload": push_payload(record),
+        },
+    )
+
+
+def push_payload(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
+    enterprise = {name: value for name, value in record["enterprise"].items() if name != "contact"}
+    enterprise["uscc"] = normalise_id(enterprise["uscc"])
+    project = dict(record["project"])
+    if isinstance(project.get("project_code"), str):
+        project["project_code"] = normalise_id(project["project_code"])
+    return {
+        "enterprise": _plain(enterprise),
+        "project": _plain(project),
+        "finance": _plain(record["finance"]),
+        "benefit": _plain(record["benefit"]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON numbers with a fraction are ratios and rates here: the body says them as the platform did."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: _plain(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_plain(child) for child in value]
+    return value
+
+
+def _return(one: Return, version: str, respond_by: date) -> NewDelivery:
+    return NewDelivery(
+        channel="green_platform",
+        action="return",
+        idempotency_key=f"return:{one.need_id}:{one.revision}",
+        order_key=one.need_id,
+        need_id=one.need_id,
+        revision=one.revision,
+        quarter=one.quarter,
+        department_code=one.department_code,
+        body={
+            "need_id": one.need_id,
+            "revision": one.revision,
+            "ruleset_version": version,
+            "respond_by": respond_by.isoformat(),
+            "reasons": reasons(one.findings),
+        },
+    )
