@@ -6,6 +6,8 @@ can be rotated (网络安全: 密码法, GB/T 39786-2021).
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 
@@ -24,6 +26,13 @@ class PersonalDataCipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._ciphers = [AESGCM(_derived(key)) for key in keys]
+
+        # The oldest key: a fingerprint must stay the same when a newer key is put in front.
+        self._fingerprint_key = _derived(keys[-1], b"fingerprint") if keys else b""
+
+    def fingerprint(self, text: str) -> str:
+        """A keyed hash by which equal personal data can be found, and which cannot be guessed back without the key."""
+        return hmac.new(self._fingerprint_key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def encrypt(self, data: bytes) -> bytes:
         """nonce + ciphertext of `data` under the newest key."""
@@ -44,5 +53,5 @@ class PersonalDataCipher:
         )
 
 
-def _derived(key: str) -> bytes:
-    return HKDF(hashes.SHA256(), 32, None, b"green-factory-finance personal data").derive(key.encode())
+def _derived(key: str, purpose: bytes = b"personal data") -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, b"green-factory-finance " + purpose).derive(key.encode())

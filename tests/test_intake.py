@@ -61,6 +61,7 @@ def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False)
 
 def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> list[intake.PullSummary]:
     intake.pull_manifest(database, client, intake_id, "2026Q3")
+    intake.pull_register(database, client, NOW.date(), NOW)
     return [
         intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
         for code in CHOSEN
@@ -68,6 +69,7 @@ def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> l
 
 
 def _judge(database: sa.Engine, intake_id: int) -> list[gate.GateSummary]:
+    gate.fingerprint_needs(database, CIPHER, now=NOW, policy=policy())
     return [
         gate.judge_department(
             database,
@@ -257,8 +259,8 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
                     "attempts": attempts,
                 },
             )
-    assert intake.pull_withdrawals(database, client, "2026Q3", NOW) == len(listed)
-    assert intake.pull_withdrawals(database, client, "2026Q3", NOW) == 0
+    assert intake.pull_withdrawals(database, client, "2026Q3", NOW, intake_id) == len(listed)
+    assert intake.pull_withdrawals(database, client, "2026Q3", NOW, intake_id) == 0
     assert _count(database, "delivery", f"need_id = '{untried}' and state = 'superseded'") == 1
     assert _count(database, "delivery", f"need_id = '{untried}' and action = 'withdrawal'") == 0
     assert _count(database, "delivery", f"need_id = '{pushed}' and action = 'withdrawal'") == 1

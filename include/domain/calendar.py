@@ -21,6 +21,14 @@ DayException = Literal["off", "work"]
 _ONE_DAY = timedelta(days=1)
 
 
+def add_years(day: date, years: int) -> date:
+    """Same month and day `years` on (or back); 29 February becomes 28 where there is none (handbook, section 4)."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class DueDate:
     """A computed day; `provisional` if it rests on days that the State Council has not published yet."""

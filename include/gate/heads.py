@@ -88,6 +88,7 @@ class Heads:
     department: NDArray[Any]
     quarter: NDArray[Any]
     is_major: NDArray[Any]
+    submitted: NDArray[Any]
     submitted_on: NDArray[Any]
     recommended: NDArray[Any]
     judged_on: NDArray[Any]
@@ -128,6 +129,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     sound = {path: np.array(values, dtype=bool) for path, values in faults.items()}
     usable_recommendation = sound["review.recommended_at"] & ~np.array(no_recommendation, dtype=bool)
     recommended_on = _usable(recommended, usable_recommendation)
+    submitted_at = _usable(submitted, sound["submitted_at"])
     review_flags = (
         flag_values("review", reviewed, ~reviewed),
         flag_values("review.compliance_ok", _true(given, "compliance_ok"), reviewed),
@@ -141,7 +143,8 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
         department=_usable([record.get("department_code") for record in records], sound["department_code"]),
         quarter=_usable([record.get("quarter") for record in records], sound["quarter"]),
         is_major=_usable([record.get("is_major") for record in records], sound["is_major"]),
-        submitted_on=_days(_usable(submitted, sound["submitted_at"])),
+        submitted=submitted_at,
+        submitted_on=_days(submitted_at),
         recommended=recommended_on,
         judged_on=_objects([today if when is None else local_day(when) for when in recommended_on]),
     )

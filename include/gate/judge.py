@@ -9,12 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from include.reference import Policy, rules
 from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
 
-__all__ = ["Finding", "Severity", "Verdict", "VerdictName", "judge", "reasons", "ruleset_version"]
+if TYPE_CHECKING:
+    from include.gate.cases import CaseFrame
+    from include.gate.fingerprints import Fingerprint, KeyedHash
+    from include.gate.history import History
+    from include.gate.register import Register
+
+__all__ = [
+    "Finding",
+    "Severity",
+    "Surroundings",
+    "Verdict",
+    "VerdictName",
+    "fingerprints",
+    "judge",
+    "reasons",
+    "ruleset_version",
+]
 
 Severity = Literal["block", "hold", "warn"]
 VerdictName = Literal["passed", "returned", "held"]
@@ -40,14 +56,45 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-def judge(items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy) -> list[Verdict]:
-    """Judge need records (parsed with parse_float=Decimal) as of `checked_at` (aware); one verdict each, in order."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a verdict rests on beside the record and the policy: the register, other needs, the keyed hash of contacts."""
+
+    register: Register
+    history: History
+    keyed_hash: KeyedHash
+
+
+def judge(
+    items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy, surroundings: Surroundings
+) -> list[Verdict]:
+    """Judge need records (parsed with parse_float=Decimal) as of `checked_at` (aware); one verdict each, in order.
+
+    The history must hold the needs of the batch itself too, where they are to be compared with each other.
+    """
     if not items:
         return []
     found: list[set[Finding]] = [set() for _ in items]
-    for need, finding in _findings(items, checked_at, policy):
+    for need, finding in _findings(items, checked_at, policy, surroundings):
         found[need].add(finding)
     return [_verdict(findings) for findings in found]
+
+
+def fingerprints(
+    items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy, keyed_hash: KeyedHash
+) -> list[Fingerprint]:
+    """What each item is compared by with other needs; only usable values count, as `judge` would find them."""
+    from include.gate.fingerprints import read_fingerprints
+    from include.gate.frames import format_frames
+    from include.gate.heads import read_heads
+    from include.gate.reading import read_filing
+
+    if not items:
+        return []
+    heads, filing = read_heads(items, checked_at, policy), read_filing(items)
+    for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
+        pass
+    return read_fingerprints(items, filing, heads, keyed_hash)
 
 
 def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
@@ -64,33 +111,44 @@ def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
 
 
 def _findings(
-    items: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy
+    items: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy, surroundings: Surroundings
 ) -> Iterator[tuple[int, Finding]]:
     # pandas comes in with these: loading the gate stays cheap until it judges.
+    from include.gate.enrichment import history_frame, register_frame
+    from include.gate.fingerprints import read_fingerprints
     from include.gate.frames import case_frames, format_frames, needs_frame
     from include.gate.heads import read_heads
     from include.gate.reading import read_filing
 
     heads = read_heads(items, checked_at, policy)
     filing = read_filing(items)
-
-    def finding(rule: BookedRule, field: str) -> Finding:
-        return Finding(rule.rule_id, field, cast(Severity, rule.severity_under(policy)))
-
     book = RuleBook(policy)
     # What the format rules of the first pass find is not usable in the second.
-    for make_frames in (format_frames, case_frames):
-        for suite, cases in make_frames(filing, heads).items():
-            for breach in book.breaches(suite, cases.frame):
-                for values, distinct, places in cases.held_by(breach.rows):
-                    values.mark_malformed(distinct)
-                    for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
-                        yield need, finding(breach.rule, field)
+    yield from _case_findings(book, format_frames(filing, heads), policy)
+    yield from _case_findings(book, case_frames(filing, heads), policy)
+    register, history = surroundings.register, surroundings.history
+    yield from _case_findings(book, register_frame(filing, heads, register, history, policy), policy)
+    known = read_fingerprints(items, filing, heads, surroundings.keyed_hash)
+    yield from _case_findings(book, history_frame(items, known, history, policy), policy)
     frame = needs_frame(filing, heads, policy.flag("cutoff_inclusive"))
     for breach in book.breaches("needs", frame):
-        one = finding(breach.rule, breach.rule.field)
+        one = _finding(breach.rule, breach.rule.field, policy)
         for need in breach.rows:
             yield need, one
+
+
+def _case_findings(book: RuleBook, frames: Mapping[str, CaseFrame], policy: Policy) -> Iterator[tuple[int, Finding]]:
+    """The findings of suites on their frames; the values found faulty are marked as such on the way."""
+    for suite, cases in frames.items():
+        for breach in book.breaches(suite, cases.frame):
+            for values, distinct, places in cases.held_by(breach.rows):
+                values.mark_malformed(distinct)
+                for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
+                    yield need, _finding(breach.rule, field, policy)
+
+
+def _finding(rule: BookedRule, field: str, policy: Policy) -> Finding:
+    return Finding(rule.rule_id, field, cast(Severity, rule.severity_under(policy)))
 
 
 def _verdict(found: set[Finding]) -> Verdict:

@@ -20,7 +20,9 @@ from sqlalchemy.dialects.postgresql import insert
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.canonical import storable
 from include.gate.consequences import Return, Revision, queue_pushes, queue_returns
-from include.gate.judge import Verdict, judge, ruleset_version
+from include.gate.history import load_history
+from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
+from include.gate.register import load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
 from include.store.database import copy_rows
@@ -64,6 +66,62 @@ _CANDIDATES = sa.text(
 )
 
 
+_WITHOUT_FINGERPRINT = sa.text(
+    """
+    select version.need_id, version.revision, version.intake_id, version.quarter, raw.ciphertext
+    from need_version version
+    join raw_payload raw using (raw_sha256)
+    where not exists (
+        select from need_fingerprint known
+        where known.need_id = version.need_id and known.revision = version.revision
+    ) and octet_length(raw.ciphertext) > 0
+    order by version.need_id, version.revision
+    """
+)
+_CHUNK = 5_000
+
+
+def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: datetime, policy: Policy) -> int:
+    """Note what each stored need is compared by; before any is judged, so that all see all. Returns how many were new."""
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('fingerprints'))"))
+        waiting = connection.execute(_WITHOUT_FINGERPRINT).fetchall()
+        for start in range(0, len(waiting), _CHUNK):
+            chunk = waiting[start : start + _CHUNK]
+            records = [_record(cipher, row.ciphertext) for row in chunk]
+            found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
+            copy_rows(
+                connection,
+                "need_fingerprint",
+                ("need_id", "revision", "intake_id", "quarter", *_COMPARED, "reports"),
+                (
+                    (
+                        row.need_id,
+                        row.revision,
+                        row.intake_id,
+                        one.quarter or row.quarter,
+                        *(getattr(one, name) for name in _COMPARED),
+                        list(one.reports),
+                    )
+                    for row, one in zip(chunk, found, strict=True)
+                ),
+            )
+    return len(waiting)
+
+
+_COMPARED = (
+    "submitted",
+    "uscc",
+    "project_code",
+    "project_name",
+    "content",
+    "benefit",
+    "mobile",
+    "saving",
+    "carbon",
+)
+
+
 def judge_department(
     engine: sa.Engine,
     cipher: PersonalDataCipher,
@@ -87,12 +145,15 @@ def judge_department(
             _Candidate(row.item_hash, row.need_id, row.revision, _record(cipher, row.ciphertext))
             for row in connection.execute(_CANDIDATES, where)
         ]
-        verdicts = judge([candidate.record for candidate in candidates], checked_at=now, policy=policy)
+        surroundings = _surroundings(connection, cipher, candidates, header, now, policy)
+        verdicts = judge(
+            [candidate.record for candidate in candidates], checked_at=now, policy=policy, surroundings=surroundings
+        )
         judged = list(zip(candidates, verdicts, strict=True))
         queued = 0
         if judged and not header.dry_run:
             version = ruleset_version(policy)
-            _store(connection, judged, header, department_code, version, now)
+            _store(connection, judged, header, department_code, version, surroundings.register.content_sha256, now)
             queued = _queue_consequences(connection, judged, header.quarter, department_code, version, respond_by, now)
     count = Counter(verdict.verdict for verdict in verdicts)
     return GateSummary(
@@ -102,6 +163,24 @@ def judge_department(
         held=count["held"],
         returned=count["returned"],
         queued=queued,
+    )
+
+
+def _surroundings(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    candidates: Sequence[_Candidate],
+    header: sa.Row[Any],
+    now: datetime,
+    policy: Policy,
+) -> Surroundings:
+    needs = [(one.need_id, one.revision) for one in candidates if one.need_id is not None and one.revision is not None]
+    return Surroundings(
+        register=load_register(connection, today=now.astimezone(SHANGHAI).date(), policy=policy),
+        history=load_history(
+            connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy
+        ),
+        keyed_hash=cipher.fingerprint,
     )
 
 
@@ -122,6 +201,7 @@ def _store(
     header: sa.Row[Any],
     department_code: str,
     version: str,
+    register_sha256: str,
     now: datetime,
 ) -> None:
     rows = [
@@ -134,6 +214,7 @@ def _store(
             "verdict": verdict.verdict,
             "ruleset_version": version,
             "payload_sha256": candidate.item_hash,
+            "register_sha256": register_sha256,
             "judged_at": now,
         }
         for candidate, verdict in judged

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUITES_DIR = Path(__file__).resolve().parents[2] / "expectations" / "suites"
-SCOPES = frozenset({"record"})
+SCOPES = frozenset({"record", "register", "history"})
 """Scopes of rules.csv that the suites cover."""
 
 _LISTS = frozenset({"county_less_cities", "push_factory_levels", "supported_form_versions"})
@@ -124,7 +124,8 @@ def ruleset_version(policy: Policy) -> str:
 @cache
 def _tables_digest() -> bytes:
     digest = hashlib.sha256()
-    tables = [path for path in REFERENCE_DIR.glob("*.csv") if path.name != "policy.csv"]
+    # The policy's values, a department's own among them, are hashed as they are in force.
+    tables = [path for path in REFERENCE_DIR.glob("*.csv") if not path.name.startswith("policy")]
     for path in sorted([*SUITES_DIR.glob("*.json"), *tables], key=lambda path: path.name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.digest()

@@ -161,6 +161,32 @@ amendment = Table(
     comment="What a revision changed, field by field (修订对照)",
 )
 
+need_fingerprint = Table(
+    "need_fingerprint",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("quarter", Text, nullable=False),
+    Column("submitted", Text(collation="C"), comment="the moment in sortable form; null unless usable"),
+    Column("uscc", Text, comment="this and what follows: null unless usable"),
+    Column("project_code", Text),
+    Column("project_name", Text, comment="its skeleton"),
+    Column("content", Text, comment="SHA-256 of its skeleton"),
+    Column("benefit", Text, comment="saving, carbon and baseline, all above zero"),
+    Column("mobile", Text, comment="keyed hash: cannot be turned back or guessed without the key"),
+    Column("saving", BigInteger, comment="ten-thousandths of a tce"),
+    Column("carbon", BigInteger, comment="ten-thousandths of a tCO2"),
+    Column("reports", ARRAY(Text), nullable=False, comment="SHA-256 of the third-party reports attached"),
+    Index(None, "uscc"),
+    Index(None, "project_code"),
+    Index(None, "content"),
+    Index(None, "benefit"),
+    Index(None, "mobile"),
+    Index(None, "quarter"),
+    comment="What other needs are compared with (DQ42, G01, G12, G13), so that no pairs need be compared",
+)
+
 withdrawal_notice = Table(
     "withdrawal_notice",
     metadata,

@@ -60,7 +60,7 @@ def pull_quarter(intake_id: int) -> dict[str, int]:
         if header.kind == "quarterly":
             found["manifest"] = intake.pull_manifest(run.engine, client, intake_id, header.quarter)
         if not header.dry_run:
-            found["withdrawals"] = intake.pull_withdrawals(run.engine, client, header.quarter, run.now)
+            found["withdrawals"] = intake.pull_withdrawals(run.engine, client, header.quarter, run.now, intake_id)
         return found
 
 
@@ -86,7 +86,16 @@ def pull_department(intake_id: int, department_code: str) -> dict[str, Any]:
         return asdict(summary)
 
 
-@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4, trigger_rule=TriggerRule.ALL_DONE)
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def fingerprint_needs() -> int:
+    """Note what the stored needs are compared by with each other; returns how many were new."""
+    from include.gate import stage as gate
+
+    with stage_run() as run:
+        return gate.fingerprint_needs(run.engine, run.cipher, now=run.now, policy=run.policy)
+
+
+@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
 def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
     """Judge what was read for one department and queue the consequences."""
     from include.gate import stage as gate
@@ -145,5 +154,5 @@ def wire_intake(kind: IntakeKind, reference: Any) -> None:
     codes = departments_of(intake_id)
     pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
     judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)
-    pull_quarter(intake_id) >> pulled >> judged >> close_intake(intake_id)
+    pull_quarter(intake_id) >> pulled >> fingerprint_needs() >> judged >> close_intake(intake_id)
     reference >> pulled

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.gate.form import form_fields
-from include.gate.judge import Finding, judge, reasons, ruleset_version
+from include.gate.judge import Finding, reasons, ruleset_version
 from include.reference import Policy, policy, rules
 from include.rule_book import suites as rule_book
 from include.rule_book.suites import RuleBook, RuleBookError, evaluate, suites
-from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, put
+from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, judge, put
 from tests.gate.test_rules import CASES
 
 POLICY = policy()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from include.gate.judge import Verdict, judge
+from include.gate.judge import Verdict
 from include.reference import policy, rules
-from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need
+from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, judge
 
 E, P, F, B = "enterprise.", "project.", "finance.", "benefit."
 ZERO_CARBON = {P + "category": "zero_carbon_factory", P + "sub_direction": None}

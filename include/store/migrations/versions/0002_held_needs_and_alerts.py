@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -115,6 +116,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("quarter", "department_code", name=op.f("pk_department_stop")),
         comment="Departments whose pushes wait because too much was returned (B08)",
     )
+    op.create_table(
+        "need_fingerprint",
+        sa.Column("need_id", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("intake_id", sa.BigInteger(), nullable=False),
+        sa.Column("quarter", sa.Text(), nullable=False),
+        sa.Column(
+            "submitted",
+            sa.Text(collation="C"),
+            nullable=True,
+            comment="the moment in sortable form; null unless usable",
+        ),
+        sa.Column("uscc", sa.Text(), nullable=True, comment="this and what follows: null unless usable"),
+        sa.Column("project_code", sa.Text(), nullable=True),
+        sa.Column("project_name", sa.Text(), nullable=True, comment="its skeleton"),
+        sa.Column("content", sa.Text(), nullable=True, comment="SHA-256 of its skeleton"),
+        sa.Column("benefit", sa.Text(), nullable=True, comment="saving, carbon and baseline, all above zero"),
+        sa.Column(
+            "mobile", sa.Text(), nullable=True, comment="keyed hash: cannot be turned back or guessed without the key"
+        ),
+        sa.Column("saving", sa.BigInteger(), nullable=True, comment="ten-thousandths of a tce"),
+        sa.Column("carbon", sa.BigInteger(), nullable=True, comment="ten-thousandths of a tCO2"),
+        sa.Column(
+            "reports",
+            postgresql.ARRAY(sa.Text()),
+            nullable=False,
+            comment="SHA-256 of the third-party reports attached",
+        ),
+        sa.ForeignKeyConstraint(["intake_id"], ["intake.intake_id"], name=op.f("fk_need_fingerprint_intake_id")),
+        sa.PrimaryKeyConstraint("need_id", "revision", name=op.f("pk_need_fingerprint")),
+        comment="What other needs are compared with (DQ42, G01, G12, G13), so that no pairs need be compared",
+    )
+    op.create_index(op.f("ix_need_fingerprint_benefit"), "need_fingerprint", ["benefit"], unique=False)
+    op.create_index(op.f("ix_need_fingerprint_content"), "need_fingerprint", ["content"], unique=False)
+    op.create_index(op.f("ix_need_fingerprint_mobile"), "need_fingerprint", ["mobile"], unique=False)
+    op.create_index(op.f("ix_need_fingerprint_project_code"), "need_fingerprint", ["project_code"], unique=False)
+    op.create_index(op.f("ix_need_fingerprint_quarter"), "need_fingerprint", ["quarter"], unique=False)
+    op.create_index(op.f("ix_need_fingerprint_uscc"), "need_fingerprint", ["uscc"], unique=False)
     op.create_table(
         "quarantine",
         sa.Column("quarantine_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

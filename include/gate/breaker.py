@@ -1,0 +1,205 @@
+"""The breaker of a department's pushes (B08): too large a share was returned, so a person decides before anything is pushed.
+
+A department is stopped once for a quarter. While its stop is open or kept, `consequences.queue_pushes` queues nothing of it;
+needs that pass meanwhile wait in their verdicts. Continuing queues all of them in the transaction of the decision. The other
+departments go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include import audit
+from include.errors import InvalidRequest
+from include.gate.consequences import queue_pushes
+from include.reference import Policy, departments
+from include.store.tables import department_stop
+
+Decision = Literal["continued", "kept"]
+
+# N(q,d) by effective outcome: the newest revision that was judged of each need not withdrawn. A held need's outcome is what
+# a person made of it. Records without a usable need_id count one by one.
+_OUTCOMES = """
+    with newest as (
+        select distinct on (coalesce(need_id, payload_sha256)) need_id, revision, verdict
+        from judgement
+        where quarter = :quarter and department_code = :department_code
+        order by coalesce(need_id, payload_sha256), revision desc, judgement_id desc
+    ), outcome as (
+        select newest.need_id, newest.revision,
+               case hold.state
+                   when 'released' then 'passed' when 'returned' then 'returned'
+                   when 'open' then 'held' when 'expired' then 'held'
+                   else newest.verdict
+               end as outcome
+        from newest
+        left join lateral (
+            select state from quarantine
+            where quarantine.need_id = newest.need_id and quarantine.revision = newest.revision
+            order by quarantine_id desc limit 1
+        ) hold on true
+        where not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
+    )
+"""
+_COUNTS = sa.text(
+    f"{_OUTCOMES} select count(*) as judged, count(*) filter (where outcome = 'returned') as returned from outcome"
+)
+_WAITING = sa.text(
+    f"""
+    {_OUTCOMES}
+    select need_id, revision from outcome
+    where outcome = 'passed' and not exists (
+        select from delivery push
+        where push.action = 'push' and push.need_id = outcome.need_id and push.revision = outcome.revision
+    )
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A stopped department: the figures that stopped it, how it was decided, and how many passed needs wait for it now."""
+
+    quarter: str
+    department_code: str
+    judged: int
+    returned: int
+    opened_at: datetime
+    state: str
+    waiting: int
+
+
+def check(
+    connection: sa.Connection, *, quarter: str, department_code: str, intake_id: int, now: datetime, policy: Policy
+) -> bool:
+    """Stop the department's pushes if B08 fires on what is judged of the quarter so far; True while its pushes must wait.
+
+    Call it in the transaction that stores verdicts, before pushes are queued. A stop that was continued is not opened again.
+    """
+    where = {"quarter": quarter, "department_code": department_code}
+    counts = connection.execute(_COUNTS, where).one()
+    if too_many_returned(judged=counts.judged, returned=counts.returned, policy=policy):
+        connection.execute(
+            insert(department_stop)
+            .values(
+                **where,
+                intake_id=intake_id,
+                judged=counts.judged,
+                returned=counts.returned,
+                opened_at=now,
+                state="open",
+            )
+            .on_conflict_do_nothing()
+        )
+    state = connection.execute(sa.select(department_stop.c.state).where(_is(quarter, department_code))).scalar()
+    return state is not None and state != "continued"
+
+
+def too_many_returned(*, judged: int, returned: int, policy: Policy) -> bool:
+    """B08: at least blocked_share_min_rows needs, of which more than the share blocked_share were returned."""
+    return judged >= policy.integer("blocked_share_min_rows") and returned > policy.decimal("blocked_share") * judged
+
+
+def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) -> Stop:
+    """The stop of a department's quarter. Raises InvalidRequest if it was never stopped."""
+    stop = connection.execute(sa.select(department_stop).where(_is(quarter, department_code))).one_or_none()
+    if stop is None:
+        raise _never_stopped(quarter, department_code)
+    waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
+    return Stop(
+        quarter=quarter,
+        department_code=department_code,
+        judged=stop.judged,
+        returned=stop.returned,
+        opened_at=stop.opened_at,
+        state=stop.state,
+        waiting=len(waiting),
+    )
+
+
+def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, str]]:
+    """(quarter, department_code) of the stops that this intake opened and nobody has decided yet."""
+    return list(
+        connection.execute(
+            sa.select(department_stop.c.quarter, department_stop.c.department_code)
+            .where((department_stop.c.intake_id == intake_id) & (department_stop.c.state == "open"))
+            .order_by(department_stop.c.department_code)
+        ).tuples()
+    )
+
+
+def decide(
+    connection: sa.Connection,
+    *,
+    quarter: str,
+    department_code: str,
+    decision: Decision,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> int:
+    """Record what a person decided on a stopped department; returns how many pushes were queued.
+
+    `continued` queues all passed or released needs that wait; it is final. `kept` goes on waiting, and may be continued by a
+    later decision. The same decision recorded twice has one effect. Raises InvalidRequest if the department was never stopped,
+    is continued already, or no reason is given.
+    """
+    if not reason.strip():
+        raise InvalidRequest("没有填写决定的理由。", "请写明理由后重新提交，理由将记入审计。")
+    # The gate's own lock: a need that passes while this is decided is queued by one of the two.
+    connection.execute(
+        sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
+    )
+    stop = connection.execute(
+        sa.select(department_stop).where(_is(quarter, department_code)).with_for_update()
+    ).one_or_none()
+    if stop is None:
+        raise _never_stopped(quarter, department_code)
+    if (stop.state, stop.decided_by, stop.reason) == (decision, actor, reason):
+        return 0
+    if stop.state == "continued":
+        raise InvalidRequest(
+            f"{_name(department_code)} {quarter} 已由 {stop.decided_by} 决定继续推送，不能再改。",
+            "如需收回已推送的需求，请逐条办理撤回。",
+        )
+    connection.execute(
+        sa.update(department_stop)
+        .where(_is(quarter, department_code))
+        .values(state=decision, decided_by=actor, reason=reason, decided_at=now)
+    )
+    queued = 0
+    if decision == "continued":
+        waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
+        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], now)
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action=f"department_stop_{decision}",
+        object_=f"{quarter}/{department_code}",
+        reason=reason,
+        now=now,
+        details={"judged": stop.judged, "returned": stop.returned, "queued": queued},
+    )
+    return queued
+
+
+def _is(quarter: str, department_code: str) -> sa.ColumnElement[bool]:
+    return (department_stop.c.quarter == quarter) & (department_stop.c.department_code == department_code)
+
+
+def _never_stopped(quarter: str, department_code: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{_name(department_code)} {quarter} 没有被暂停推送。", "请核对季度和主管部门代码；未暂停的地区无需决定。"
+    )
+
+
+def _name(department_code: str) -> str:
+    known = departments().get(department_code)
+    return known.short_name if known else department_code

@@ -1,0 +1,275 @@
+"""Late history: an intake may bring a need that is earlier than one judged before (handbook, section 4).
+
+The later need is judged again by the rules that look at everything stored. What they find now waits for a person: a push that
+was not tried yet is held back and the need quarantined; of a need already pushed an alert tells. Once for each finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.gate.history import load_history
+from include.gate.judge import Finding, Surroundings, judge, ruleset_version
+from include.gate.records import stored_record
+from include.gate.register import Register
+from include.privacy import PersonalDataCipher
+from include.reference import Policy, departments
+from include.store.tables import alert, alert_event, quarantine, quarantine_event, quarantine_finding
+
+LATE_RULES = frozenset({"DQ42", "G01", "G13"})
+"""Rules that a need may come to break after it was judged."""
+
+_REASON = "后到的较早需求使本需求命中规则"
+_BY_THE_GATE = {"actor": "gate", "role": "system", "reason": _REASON}
+_KEYS = ("uscc", "project_code", "content", "benefit", "mobile")
+
+
+@dataclass(frozen=True, slots=True)
+class LateHits:
+    """How many needs are held now, and how many alerts were opened."""
+
+    held: int
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    need: sa.Row[Any]
+    findings: Sequence[Finding]
+
+
+# Needs judged before under the rules in force, neither returned nor withdrawn, that share something with what this intake
+# brought for the department and were submitted later. What the department itself brought now was judged with all of it.
+_JUDGED_BEFORE = sa.text(
+    f"""
+    with brought as (
+        select known.* from need_version version join need_fingerprint known using (need_id, revision)
+        where version.intake_id = :intake_id and version.department_code = :department_code
+    ), alike as (
+        {
+        " union ".join(
+            "select later.need_id, later.revision from brought join need_fingerprint later "
+            f"on later.{key} = brought.{key} and later.need_id <> brought.need_id and later.submitted >= brought.submitted"
+            for key in _KEYS
+        )
+    }
+    )
+    select version.need_id, version.revision, judged.judgement_id, judged.quarter, judged.department_code, raw.ciphertext
+    from alike
+    join need_version version using (need_id, revision)
+    join raw_payload raw using (raw_sha256)
+    join unnest(cast(:codes as text[]), cast(:versions as text[])) in_force (department_code, ruleset_version)
+        on in_force.department_code = version.department_code
+    join judgement judged
+        on judged.payload_sha256 = version.item_hash and judged.ruleset_version = in_force.ruleset_version
+    where judged.verdict <> 'returned'
+      and not (judged.intake_id = :intake_id and judged.department_code = :department_code)
+      and octet_length(raw.ciphertext) > 0
+      and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+      and not exists (
+          select from need_version higher
+          where higher.need_id = version.need_id and higher.revision > version.revision
+      )
+      and not exists (
+          select from quarantine
+          where quarantine.judgement_id = judged.judgement_id and quarantine.state in ('returned', 'expired')
+      )
+    order by version.department_code, version.need_id
+    """
+)
+
+_KNOWN = sa.text(
+    """
+    select judgement_id, rule_id, field from finding where judgement_id = any(:judgement_ids)
+    union
+    select judgement_id, rule_id, field from quarantine join quarantine_finding using (quarantine_id)
+    where judgement_id = any(:judgement_ids)
+    """
+)
+
+_PUSHES = """
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+    join delivery using (need_id, revision)
+    where delivery.action = 'push'
+"""
+_HOLD_BACK = sa.text(
+    f"""
+    update delivery set state = 'superseded', outcome = 'late_history', settled_at = :now
+    where delivery_id in (
+        select delivery_id {_PUSHES}
+        and delivery.state = 'pending' and delivery.attempts = 0 and delivery.lease_owner is null
+        order by delivery_id for update of delivery
+    ) and state = 'pending' and attempts = 0 and lease_owner is null
+    """
+)
+_PUSHED = sa.text(f"select delivery.need_id {_PUSHES} and delivery.state <> 'superseded'")
+
+
+def judge_again(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    register: Register,
+    *,
+    intake_id: int,
+    department_code: str,
+    now: datetime,
+    policy: Policy,
+    calendar: WorkingCalendar,
+) -> LateHits:
+    """Judge again what the needs that this intake brought for a department may concern; `policy` as of no department.
+
+    Part of the transaction that judges the department; run twice, it finds nothing new.
+    """
+    versions = {code: ruleset_version(policy.of_department(code)) for code in departments()}
+    needs = connection.execute(
+        _JUDGED_BEFORE,
+        {
+            "intake_id": intake_id,
+            "department_code": department_code,
+            "codes": list(versions),
+            "versions": list(versions.values()),
+        },
+    ).fetchall()
+    if not needs:
+        return LateHits(0, 0)
+    hits = _new_hits(connection, needs, _found_now(connection, cipher, register, needs, now, policy))
+    if not hits:
+        return LateHits(0, 0)
+    where = {"need_ids": [hit.need.need_id for hit in hits], "revisions": [hit.need.revision for hit in hits]}
+    connection.execute(_HOLD_BACK, {**where, "now": now})
+    pushed = frozenset(connection.execute(_PUSHED, where).scalars())
+    decide_by = calendar.add_working_days(
+        now.astimezone(SHANGHAI).date(), policy.integer("hold_decision_working_days")
+    ).day
+    to_hold = [hit for hit in hits if hit.need.need_id not in pushed]
+    held = _open_late(connection, to_hold, decide_by, now)
+    # One that a person let go before, and that was not pushed yet, is let go no second time without being seen.
+    to_alert = [hit for hit in hits if hit.need.need_id in pushed or hit.need.judgement_id not in held]
+    return LateHits(len(held), _open_alerts(connection, to_alert, now))
+
+
+def _found_now(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    register: Register,
+    needs: Sequence[sa.Row[Any]],
+    now: datetime,
+    policy: Policy,
+) -> Iterator[Sequence[Finding]]:
+    """For each need, in order (by department): what the rules of LATE_RULES find in view of everything stored."""
+    newest_intake: int = connection.execute(sa.text("select max(intake_id) from intake")).scalar_one()
+    for code, of_department in groupby(needs, key=lambda need: need.department_code):
+        group, own_policy = list(of_department), policy.of_department(code)
+        history = load_history(
+            connection,
+            [(need.need_id, need.revision) for need in group],
+            intake_id=newest_intake,
+            started_at=now,
+            policy=own_policy,
+        )
+        verdicts = judge(
+            [stored_record(cipher, need.ciphertext) for need in group],
+            checked_at=now,
+            policy=own_policy,
+            surroundings=Surroundings(register, history, cipher.fingerprint),
+        )
+        for verdict in verdicts:
+            yield [finding for finding in verdict.findings if finding.rule_id in LATE_RULES]
+
+
+def _new_hits(
+    connection: sa.Connection, needs: Sequence[sa.Row[Any]], found: Iterator[Sequence[Finding]]
+) -> list[_Hit]:
+    known = {
+        (row.judgement_id, row.rule_id, row.field)
+        for row in connection.execute(_KNOWN, {"judgement_ids": [need.judgement_id for need in needs]})
+    }
+    hits = []
+    for need, findings in zip(needs, found, strict=True):
+        fresh = [one for one in findings if (need.judgement_id, one.rule_id, one.field) not in known]
+        if fresh:
+            hits.append(_Hit(need, fresh))
+    return hits
+
+
+def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date, now: datetime) -> Mapping[int, int]:
+    """Quarantine these needs, or add to what is open of them already; judgement_id → quarantine_id of those that wait."""
+    if not hits:
+        return {}
+    judgement_ids = [hit.need.judgement_id for hit in hits]
+    opened = (
+        connection.execute(
+            insert(quarantine).on_conflict_do_nothing().returning(quarantine.c.quarantine_id),
+            [
+                {
+                    "judgement_id": hit.need.judgement_id,
+                    "origin": "late_history",
+                    "need_id": hit.need.need_id,
+                    "revision": hit.need.revision,
+                    "quarter": hit.need.quarter,
+                    "department_code": hit.need.department_code,
+                    "state": "open",
+                    "opened_at": now,
+                    "decide_by": decide_by,
+                }
+                for hit in hits
+            ],
+        )
+        .scalars()
+        .all()
+    )
+    if opened:
+        connection.execute(
+            sa.insert(quarantine_event),
+            [{"quarantine_id": one, "kind": "opened", "at": now, **_BY_THE_GATE} for one in opened],
+        )
+    waiting: dict[int, int] = dict(
+        connection.execute(
+            sa.select(quarantine.c.judgement_id, quarantine.c.quarantine_id).where(
+                quarantine.c.judgement_id.in_(judgement_ids) & (quarantine.c.state == "open")
+            )
+        )
+        .tuples()
+        .all()
+    )
+    rows = [
+        {"quarantine_id": waiting[hit.need.judgement_id], "rule_id": one.rule_id, "field": one.field}
+        for hit in hits
+        if hit.need.judgement_id in waiting
+        for one in hit.findings
+    ]
+    if rows:
+        connection.execute(insert(quarantine_finding).on_conflict_do_nothing(), rows)
+    return waiting
+
+
+def _open_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime) -> int:
+    """An alert for each need and rule, once for ever; returns how many are new."""
+    broken = sorted({(one.rule_id, hit.need.need_id) for hit in hits for one in hit.findings})
+    if not broken:
+        return 0
+    opened = (
+        connection.execute(
+            insert(alert).on_conflict_do_nothing().returning(alert.c.alert_id),
+            [
+                {"rule_id": rule_id, "need_id": need_id, "severity": "hold", "state": "open", "opened_at": now}
+                for rule_id, need_id in broken
+            ],
+        )
+        .scalars()
+        .all()
+    )
+    if opened:
+        connection.execute(
+            sa.insert(alert_event),
+            [{"alert_id": one, "kind": "opened", "at": now, **_BY_THE_GATE} for one in opened],
+        )
+    return len(opened)
