@@ -22,6 +22,7 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import GreenPlatform
+from tests.rows import add_hold, add_need
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 CIPHER = PersonalDataCipher(["test-key"])
@@ -60,7 +61,7 @@ def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False)
 
 
 def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> list[intake.PullSummary]:
-    intake.pull_manifest(database, client, intake_id, "2026Q3")
+    intake.pull_manifest(database, client, intake_id, "2026Q3", now=NOW, policy=policy())
     intake.pull_register(database, client, NOW.date(), NOW)
     return [
         intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
@@ -84,6 +85,10 @@ def _judge(database: sa.Engine, intake_id: int) -> list[gate.GateSummary]:
     ]
 
 
+def _close(database: sa.Engine, intake_id: int) -> list[intake.DepartmentAccount]:
+    return intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+
+
 def _count(database: sa.Engine, table: str, where: str = "true") -> int:
     with database.connect() as connection:
         return connection.execute(sa.text(f"select count(*) from {table} where {where}")).scalar_one()
@@ -95,7 +100,7 @@ def test_every_record_of_every_department_is_accounted_for(
     intake_id = _begin(database)
     _pull(database, client, intake_id)
     _judge(database, intake_id)
-    accounts = intake.close(database, intake_id)
+    accounts = _close(database, intake_id)
     assert len(accounts) == 5
     assert all(account.unaccounted == 0 for account in accounts)
     assert sum(account.listed for account in accounts) == _count(database, "intake_item")
@@ -115,7 +120,7 @@ def test_a_second_intake_judges_and_sends_nothing_again(database: sa.Engine, cli
     _pull(database, client, second)
     assert sum(summary.judged for summary in _judge(database, second)) == 0
     assert {table: _count(database, table) for table in before} == before
-    assert intake.close(database, second) == intake.close(database, first)
+    assert _close(database, second) == _close(database, first)
 
 
 def test_a_task_that_runs_twice_reads_its_department_once(database: sa.Engine, client: GreenPlatformClient) -> None:
@@ -133,7 +138,7 @@ def test_the_platforms_faults_lose_and_double_nothing(
     intake_id = _begin(database)
     _pull(database, client, intake_id)
     _judge(database, intake_id)
-    assert all(account.unaccounted == 0 for account in intake.close(database, intake_id))
+    assert all(account.unaccounted == 0 for account in _close(database, intake_id))
 
 
 def test_a_record_without_a_verdict_makes_the_close_red_and_names_the_department(
@@ -148,14 +153,14 @@ def test_a_record_without_a_verdict_makes_the_close_red_and_names_the_department
         connection.execute(sa.text("delete from judgement where judgement_id = :id"), {"id": row.judgement_id})
     name = departments()[row.department_code].short_name
     with pytest.raises(IntakeIncomplete, match=rf"{name}：1 条没有结论"):
-        intake.close(database, intake_id)
+        _close(database, intake_id)
 
 
 def test_a_department_that_was_not_read_makes_the_close_red(database: sa.Engine, client: GreenPlatformClient) -> None:
     intake_id = _begin(database)
     intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW)
     with pytest.raises(IntakeIncomplete, match=f"{departments()[CHOSEN[1]].short_name}：未读取"):
-        intake.close(database, intake_id)
+        _close(database, intake_id)
 
 
 def test_a_listing_other_than_its_manifest_makes_the_close_red(
@@ -171,7 +176,7 @@ def test_a_listing_other_than_its_manifest_makes_the_close_red(
         )
     name = departments()[CHOSEN[1]].short_name
     with pytest.raises(IntakeIncomplete, match=rf"{name}：清单 \d+ 条，接收 \d+ 条（B02）"):
-        intake.close(database, intake_id)
+        _close(database, intake_id)
 
 
 def test_a_dry_run_judges_but_stores_no_verdict_and_sends_nothing(
@@ -180,7 +185,7 @@ def test_a_dry_run_judges_but_stores_no_verdict_and_sends_nothing(
     intake_id = _begin(database, dry_run=True)
     _pull(database, client, intake_id)
     assert sum(summary.judged for summary in _judge(database, intake_id)) > 30
-    intake.close(database, intake_id)
+    _close(database, intake_id)
     assert _count(database, "judgement") == _count(database, "delivery") == 0
 
 
@@ -264,3 +269,16 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
     assert _count(database, "delivery", f"need_id = '{untried}' and state = 'superseded'") == 1
     assert _count(database, "delivery", f"need_id = '{untried}' and action = 'withdrawal'") == 0
     assert _count(database, "delivery", f"need_id = '{pushed}' and action = 'withdrawal'") == 1
+
+
+def test_a_corrected_revision_is_waited_for_where_the_gate_or_a_person_sent_a_need_back(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1, verdict="returned", department_code="330000")
+        for number, (code, state) in enumerate(
+            {"440300": "returned", "320000": "open", "110000": "released"}.items(), 2
+        ):
+            add_need(connection, number, verdict="held", department_code=code)
+            add_hold(connection, number, state=state, department_code=code)
+        add_need(connection, 9, verdict="returned", department_code="210000")
+        add_need(connection, 9, revision=2, verdict="passed", department_code="210000")
+    assert set(intake.departments_with_returns(database, "2026Q3")) == {"330000", "440300"}

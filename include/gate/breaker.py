@@ -18,18 +18,26 @@ from include import audit
 from include.errors import InvalidRequest
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, departments
+from include.rule_book.batch import SUITE, batch_frame
+from include.rule_book.suites import RuleBook
 from include.store.tables import department_stop
 
 Decision = Literal["continued", "kept"]
+RULE = "B08"
 
-# N(q,d) by effective outcome: the newest revision that was judged of each need not withdrawn. A held need's outcome is what
-# a person made of it. Records without a usable need_id count one by one.
+# N(q,d) by effective outcome: of each need not withdrawn its newest revision that was judged, in the content that counts for it.
+# A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
 _OUTCOMES = """
     with newest as (
-        select distinct on (coalesce(need_id, payload_sha256)) need_id, revision, verdict
-        from judgement
-        where quarter = :quarter and department_code = :department_code
-        order by coalesce(need_id, payload_sha256), revision desc, judgement_id desc
+        select distinct on (coalesce(judged.need_id, judged.payload_sha256))
+               judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
+        from judgement judged
+        left join need_version stored
+               on stored.need_id = judged.need_id and stored.revision = judged.revision
+              and stored.item_hash = judged.payload_sha256
+        where judged.quarter = :quarter and judged.department_code = :department_code
+        order by coalesce(judged.need_id, judged.payload_sha256), judged.revision desc,
+                 stored.item_hash is null, judged.judgement_id desc
     ), outcome as (
         select newest.need_id, newest.revision,
                case hold.state
@@ -39,9 +47,10 @@ _OUTCOMES = """
                end as outcome
         from newest
         left join lateral (
-            select state from quarantine
-            where quarantine.need_id = newest.need_id and quarantine.revision = newest.revision
-            order by quarantine_id desc limit 1
+            select quarantine.state
+            from judgement own join quarantine using (judgement_id)
+            where own.payload_sha256 = newest.payload_sha256
+            order by quarantine.quarantine_id desc limit 1
         ) hold on true
         where not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
     )
@@ -56,6 +65,7 @@ _WAITING = sa.text(
     where outcome = 'passed' and not exists (
         select from delivery push
         where push.action = 'push' and push.need_id = outcome.need_id and push.revision = outcome.revision
+          and push.outcome is distinct from 'late_history'
     )
     """
 )
@@ -101,8 +111,9 @@ def check(
 
 
 def too_many_returned(*, judged: int, returned: int, policy: Policy) -> bool:
-    """B08: at least blocked_share_min_rows needs, of which more than the share blocked_share were returned."""
-    return judged >= policy.integer("blocked_share_min_rows") and returned > policy.decimal("blocked_share") * judged
+    """Whether rule B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share were returned."""
+    frame = batch_frame([{"judged": judged, "returned": returned}])
+    return any(breach.rule.rule_id == RULE for breach in RuleBook(policy).breaches(SUITE, frame))
 
 
 def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) -> Stop:

@@ -4,7 +4,8 @@ One transaction for each department, guarded by the intake's run id: a task that
 leaves either nothing or everything.
 """
 
-from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, close
+from include.intake.closing import close
+from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
 from include.intake.needs import PullSummary, pull_department
 from include.intake.reference import pull_coordinators, pull_manifest, pull_register
 from include.intake.run import IntakeKind, IntakeRequest, begin, departments_with_returns, header

@@ -6,13 +6,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from include.errors import IntakeIncomplete
-from include.reference import departments
-from include.store.tables import (
-    intake,
-    listing,
-)
-
 
 def agrees_with_manifest(counts: tuple[int, int], recommended: int | None) -> bool:
     """Whether (needs, unreadable items) is what the manifest says (B02).
@@ -81,48 +74,3 @@ def accounts(connection: sa.Connection, intake_id: int) -> list[DepartmentAccoun
     """The account of each department whose listing was read in this intake."""
     rows = connection.execute(_ACCOUNTS, {"intake_id": intake_id}).mappings()
     return [DepartmentAccount(**row) for row in rows]
-
-
-def close(engine: sa.Engine, intake_id: int) -> list[DepartmentAccount]:
-    """Check that every record of every department asked for is accounted for; returns the accounts.
-
-    Raises IntakeIncomplete, naming each department and record count, if one is missing (B02, B06, B10). A dry run has
-    stored no verdicts: there, only the reading is checked.
-    """
-    with engine.connect() as connection:
-        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
-        found = accounts(connection, intake_id)
-        totals = dict(
-            connection.execute(
-                sa.select(listing.c.department_code, listing.c.stated_total).where(listing.c.intake_id == intake_id)
-            )
-            .tuples()
-            .all()
-        )
-    problems = [f"{_short(code)}：未读取" for code in header.departments if code not in totals]
-    for account in found:
-        problems += _problems(account, totals[account.department_code], dry_run=header.dry_run)
-    if problems:
-        raise IntakeIncomplete(
-            f"{header.quarter} 征集未收齐或不守恒（{len(problems)} 项）：" + "；".join(problems) + "。",
-            "请在 Airflow 中清除相应地区的任务重新读取；仍不一致的，由运维人员与平台核对后再关闭本季度。",
-        )
-    return found
-
-
-def _problems(account: DepartmentAccount, stated_total: int, *, dry_run: bool) -> list[str]:
-    name = _short(account.department_code)
-    problems = []
-    if account.listed < stated_total:
-        problems.append(f"{name}：平台称 {stated_total} 条，只读到 {account.listed} 条（B06）")
-    needs = account.listed - account.superseded - account.unreadable
-    if not agrees_with_manifest((needs, account.unreadable), account.recommended):
-        problems.append(f"{name}：清单 {account.recommended} 条，接收 {needs} 条（B02）")
-    if account.unaccounted and not dry_run:
-        problems.append(f"{name}：{account.unaccounted} 条没有结论（B10）")
-    return problems
-
-
-def _short(department_code: str) -> str:
-    department = departments().get(department_code)
-    return department.short_name if department else department_code

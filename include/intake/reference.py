@@ -13,7 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.identifiers import normalise_id
 from include.errors import IntakeIncomplete
+from include.intake.batch_rules import judge_manifest
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference import Policy
 from include.store.database import copy_rows
 from include.store.tables import (
     coordinator,
@@ -25,8 +27,10 @@ from include.store.tables import (
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def pull_manifest(engine: sa.Engine, client: GreenPlatformClient, intake_id: int, quarter: str) -> int:
-    """Store what each department says it recommended for `quarter`; returns the number of departments."""
+def pull_manifest(
+    engine: sa.Engine, client: GreenPlatformClient, intake_id: int, quarter: str, *, now: datetime, policy: Policy
+) -> int:
+    """Store what each department says it recommended for `quarter`, odd rows too (B09); returns the number of departments."""
     manifest = client.manifest(quarter)
     rows = [
         {
@@ -39,9 +43,10 @@ def pull_manifest(engine: sa.Engine, client: GreenPlatformClient, intake_id: int
         }
         for row in manifest.departments
     ]
-    if rows:
-        with engine.begin() as connection:
+    with engine.begin() as connection:
+        if rows:
             connection.execute(insert(manifest_entry).on_conflict_do_nothing(), rows)
+        judge_manifest(connection, intake_id, manifest, quarter, now=now, policy=policy)
     return len(rows)
 
 

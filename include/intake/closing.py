@@ -1,0 +1,68 @@
+"""Closing an intake: the batch rules are asked, and nothing may be unaccounted for."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include.domain.calendar import WorkingCalendar
+from include.errors import IntakeIncomplete
+from include.intake.batch_rules import judge_batch
+from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
+from include.reference import Policy, departments, rules
+from include.store.tables import intake, listing
+
+log = logging.getLogger(__name__)
+
+
+def close(
+    engine: sa.Engine, intake_id: int, *, now: datetime, policy: Policy, calendar: WorkingCalendar
+) -> list[DepartmentAccount]:
+    """Judge the batch and check that every record of every department asked for is accounted for; returns the accounts.
+
+    Raises IntakeIncomplete, naming each department and record count, if one is missing (B02, B06, B10). A dry run has
+    stored no verdicts: there, only the reading is checked.
+    """
+    with engine.begin() as connection:
+        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+        found = accounts(connection, intake_id)
+        if not header.dry_run:
+            told = judge_batch(connection, intake_id, now=now, policy=policy, calendar=calendar)
+            for one in told:
+                log.warning("%s %s：%s", one.rule_id, _short(one.department_code), rules()[one.rule_id].message)
+        totals = dict(
+            connection.execute(
+                sa.select(listing.c.department_code, listing.c.stated_total).where(listing.c.intake_id == intake_id)
+            )
+            .tuples()
+            .all()
+        )
+    problems = [f"{_short(code)}：未读取" for code in header.departments if code not in totals]
+    for account in found:
+        problems += _problems(account, totals[account.department_code], dry_run=header.dry_run)
+    if problems:
+        raise IntakeIncomplete(
+            f"{header.quarter} 征集未收齐或不守恒（{len(problems)} 项）：" + "；".join(problems) + "。",
+            "请在 Airflow 中清除相应地区的任务重新读取；仍不一致的，由运维人员与平台核对后再关闭本季度。",
+        )
+    return found
+
+
+def _problems(account: DepartmentAccount, stated_total: int, *, dry_run: bool) -> list[str]:
+    name = _short(account.department_code)
+    problems = []
+    if account.listed < stated_total:
+        problems.append(f"{name}：平台称 {stated_total} 条，只读到 {account.listed} 条（B06）")
+    needs = account.listed - account.superseded - account.unreadable
+    if not agrees_with_manifest((needs, account.unreadable), account.recommended):
+        problems.append(f"{name}：清单 {account.recommended} 条，接收 {needs} 条（B02）")
+    if account.unaccounted and not dry_run:
+        problems.append(f"{name}：{account.unaccounted} 条没有结论（B10）")
+    return problems
+
+
+def _short(department_code: str) -> str:
+    department = departments().get(department_code)
+    return department.short_name if department else department_code
