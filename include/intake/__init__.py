@@ -7,7 +7,7 @@ leaves either nothing or everything.
 from include.intake.closing import close
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
 from include.intake.needs import PullSummary, pull_department
-from include.intake.reference import pull_coordinators, pull_manifest, pull_register
+from include.intake.reference import RegisterPull, pull_coordinators, pull_manifest, pull_register
 from include.intake.run import IntakeKind, IntakeRequest, begin, departments_with_returns, header
 from include.intake.withdrawals import pull_withdrawals
 
@@ -16,6 +16,7 @@ __all__ = [
     "IntakeKind",
     "IntakeRequest",
     "PullSummary",
+    "RegisterPull",
     "accounts",
     "agrees_with_manifest",
     "begin",

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.intake.amendments import note_amendments
 from include.intake.conservation import agrees_with_manifest
 from include.intake.items import Item, contact_json, read_item, version_row
 from include.intake.run import IntakeKind
@@ -190,11 +191,15 @@ def _store(
         .returning(need_version.c.need_id, need_version.c.revision, need_version.c.item_hash),
         [version_row(item, intake_id, department_code, now) for item in addressed],
     ).fetchall()
-    fresh = {(row.need_id, row.revision, row.item_hash) for row in stored}
-    contacts = [
-        {"need_id": item.need_id, "revision": item.revision, "ciphertext": cipher.encrypt(contact_json(item))}
-        for item in addressed
-        if (item.need_id, item.revision, item.item_hash) in fresh
-    ]
-    if contacts:
-        connection.execute(insert(contact).on_conflict_do_nothing(), contacts)
+    known = {(row.need_id, row.revision, row.item_hash) for row in stored}
+    fresh = [item for item in addressed if (item.need_id, item.revision, item.item_hash) in known]
+    if not fresh:
+        return
+    connection.execute(
+        insert(contact).on_conflict_do_nothing(),
+        [
+            {"need_id": item.need_id, "revision": item.revision, "ciphertext": cipher.encrypt(contact_json(item))}
+            for item in fresh
+        ],
+    )
+    note_amendments(connection, cipher, fresh)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.identifiers import normalise_id
 from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_manifest
+from include.intake.register_rules import (
+    SNAPSHOT,
+    RegisterEntry,
+    RegisterFinding,
+    judge_rows,
+    judge_snapshot,
+    read_entry,
+)
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import Policy
 from include.store.database import copy_rows
@@ -21,6 +28,7 @@ from include.store.tables import (
     coordinator,
     manifest_entry,
     register_factory,
+    register_finding,
     register_snapshot,
 )
 
@@ -50,56 +58,103 @@ def pull_manifest(
     return len(rows)
 
 
-def pull_register(engine: sa.Engine, client: GreenPlatformClient, as_of: date, now: datetime) -> int:
-    """Take a snapshot of the register of green factories; equal content is stored once. Returns its rows."""
+@dataclass(frozen=True, slots=True)
+class RegisterPull:
+    """A snapshot as it was read; `in_use` is False where it has shrunk so much that the one before stays (T05)."""
+
+    rows: int
+    unusable: int
+    in_use: bool
+
+
+def pull_register(
+    engine: sa.Engine, client: GreenPlatformClient, as_of: date, now: datetime, policy: Policy
+) -> RegisterPull:
+    """Take a snapshot of the register of green factories and judge it (T01-T05); equal content is stored once.
+
+    A row that cannot be used is kept and left out, a snapshot that has shrunk is kept and not taken into use. Raises
+    IntakeIncomplete if there is nothing to use at all.
+    """
     rows = [row for page in client.green_factories(as_of) for row in page]
-    if not rows:
-        raise IntakeIncomplete(
-            f"绿色工厂名单（{as_of}）为空，无法据此审核。", "请联系平台核实名单接口，恢复后重新运行本任务。"
-        )
     content = hashlib.sha256(_encode(rows)).hexdigest()
+    entries = [read_entry(row) for row in rows]
+    found = judge_rows(entries, policy)
+    unusable = {one.ordinal for one in found if one.unusable}
     with engine.begin() as connection:
-        known = connection.execute(
-            sa.select(register_factory.c.ordinal).where(register_factory.c.content_sha256 == content).limit(1)
-        ).first()
-        if known is None:
-            copy_rows(connection, "register_factory", _REGISTER_COLUMNS, _register_rows(content, rows))
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('register'))"))
+        before = _active_in_use(connection, as_of)
+        active = sum(entry.active_on(as_of) for ordinal, entry in enumerate(entries) if ordinal not in unusable)
+        found += judge_snapshot(active, before, policy)
+        in_use = not any(one.ordinal == SNAPSHOT for one in found)
+        if not in_use and before is None:
+            raise IntakeIncomplete(
+                f"绿色工厂名单（{as_of}）为空，无法据此审核。", "请联系平台核实名单接口，恢复后重新运行本任务。"
+            )
+        _store_register(connection, content, entries, unusable, found)
         connection.execute(
             insert(register_snapshot)
-            .values(as_of=as_of, content_sha256=content, row_count=len(rows), taken_at=now)
+            .values(as_of=as_of, content_sha256=content, row_count=len(rows), taken_at=now, in_use=in_use)
             .on_conflict_do_nothing()
         )
-    return len(rows)
+    return RegisterPull(len(rows), len(unusable), in_use)
 
 
-_REGISTER_COLUMNS = (
-    "content_sha256",
-    "ordinal",
-    "uscc",
-    "name",
-    "aliases",
-    "level",
-    "batch",
-    "department_code",
-    "listed_on",
-    "removed_on",
+_ACTIVE_IN_USE = sa.text(
+    """
+    with newest as (
+        select content_sha256 from register_snapshot where in_use and as_of <= :as_of
+        order by as_of desc, snapshot_id desc limit 1
+    )
+    select count(factory.ordinal) filter (
+        where factory.usable and factory.listed_on <= :as_of and (factory.removed_on is null or :as_of < factory.removed_on)
+    )
+    from newest join register_factory factory using (content_sha256) having count(*) > 0
+    """
 )
 
 
-def _register_rows(content: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
-    for ordinal, row in enumerate(rows):
-        yield (
-            content,
-            ordinal,
-            normalise_id(row["uscc"]),
-            row["name"],
-            row["aliases"],
-            row["level"],
-            row["batch"],
-            row["department_code"],
-            row["listed_on"],
-            row["removed_on"],
+def _active_in_use(connection: sa.Connection, as_of: date) -> int | None:
+    """How many rows of the snapshot in use count on `as_of`; None without one."""
+    return connection.execute(_ACTIVE_IN_USE, {"as_of": as_of}).scalar()
+
+
+def _store_register(
+    connection: sa.Connection,
+    content: str,
+    entries: Sequence[RegisterEntry],
+    unusable: Set[int],
+    found: Sequence[RegisterFinding],
+) -> None:
+    known = connection.execute(
+        sa.select(register_factory.c.ordinal).where(register_factory.c.content_sha256 == content).limit(1)
+    ).first()
+    if known is None:
+        copy_rows(
+            connection,
+            "register_factory",
+            ("content_sha256", "ordinal", *_ENTRY_COLUMNS, "usable"),
+            (
+                (content, ordinal, *(getattr(entry, name) for name in _ENTRY_COLUMNS), ordinal not in unusable)
+                for ordinal, entry in enumerate(entries)
+            ),
         )
+    if found:
+        connection.execute(
+            insert(register_finding).on_conflict_do_nothing(),
+            [
+                {
+                    "content_sha256": content,
+                    "ordinal": one.ordinal,
+                    "rule_id": one.rule_id,
+                    "field": one.field,
+                    "severity": one.severity,
+                }
+                for one in found
+            ],
+        )
+
+
+_ENTRY_COLUMNS = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on", "removed_on")
 
 
 def pull_coordinators(engine: sa.Engine, client: GreenPlatformClient) -> int:

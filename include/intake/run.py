@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.reference import departments
+from include.store.outcomes import outcomes
 from include.store.tables import (
     intake,
 )
@@ -57,17 +58,22 @@ def header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
 
 
 def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:
-    """The departments that have needs of `quarter` whose newest judged revision was returned, in the order of the list."""
+    """The departments that have needs of `quarter` whose newest judged revision went back, in the order of the list.
+
+    Returned by the gate, or by a person who confirmed what it held.
+    """
     with engine.connect() as connection:
         waiting = set(connection.execute(_RETURNED, {"quarter": quarter}).scalars())
     return tuple(code for code in departments() if code in waiting)
 
 
 _RETURNED = sa.text(
-    """
+    f"""
+    with outcome as ({outcomes()})
     select distinct department_code from (
-        select distinct on (need_id) department_code, verdict from judgement
-        where quarter = :quarter and need_id is not null order by need_id, revision desc, judgement_id desc
+        select distinct on (need_id) department_code, outcome.verdict
+        from judgement join outcome using (payload_sha256)
+        where quarter = :quarter and need_id is not null order by need_id, revision desc, outcome.verdict = 'returned' desc
     ) newest
     where verdict = 'returned'
     """

@@ -1,0 +1,52 @@
+"""What a higher revision changed in its need, noted when it is stored (修订对照)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from include.domain.amendment import difference
+from include.intake.items import Item, read_item
+from include.privacy import PersonalDataCipher
+from include.store.database import copy_rows
+
+# Payloads of needs closed long ago are emptied by housekeeping; nothing can be compared with them any more.
+_PREVIOUS = sa.text(
+    """
+    select distinct on (stored.need_id, stored.revision)
+           stored.need_id, stored.revision, previous.revision as previous_revision, raw.ciphertext
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) stored (need_id, revision)
+    join need_version previous on previous.need_id = stored.need_id and previous.revision < stored.revision
+    join raw_payload raw on raw.raw_sha256 = previous.raw_sha256 and octet_length(raw.ciphertext) > 0
+    order by stored.need_id, stored.revision, previous.revision desc
+    """
+)
+
+
+def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, stored: Sequence[Item]) -> None:
+    """Note how each of these revisions, stored just now, differs from the highest stored revision below it."""
+    records = {(item.need_id, item.revision): item.record or {} for item in stored}
+    previous = connection.execute(
+        _PREVIOUS, {"need_ids": [item.need_id for item in stored], "revisions": [item.revision for item in stored]}
+    )
+    copy_rows(
+        connection,
+        "amendment",
+        ("need_id", "revision", "field", "previous_revision", "before", "after", "personal"),
+        (
+            (
+                row.need_id,
+                row.revision,
+                change.field,
+                row.previous_revision,
+                change.before,
+                change.after,
+                change.personal,
+            )
+            for row in previous.fetchall()
+            for change in difference(
+                read_item(cipher.decrypt(row.ciphertext)).record or {}, records[row.need_id, row.revision]
+            )
+        ),
+    )

@@ -1,0 +1,186 @@
+"""What is wrong with the register itself (T01-T05), judged by the register's suites.
+
+A row that breaks T01 or T02 is kept but not used. A snapshot that has shrunk (T05) is kept but not taken into use: the one in use
+stays until an operator accepts the new one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include import audit
+from include.domain.identifiers import name_key, normalise_id
+from include.errors import InvalidRequest
+from include.reference import Policy, departments, enum_labels
+from include.rule_book.suites import RuleBook
+from include.store.tables import register_snapshot
+
+SNAPSHOT = -1
+"""Instead of a row's ordinal: the snapshot as a whole."""
+
+_UNUSABLE = frozenset({"T01", "T02"})
+_NO_DAY = date.min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterEntry:
+    """A row of the register as far as it can be read; `dates_sound`: its days are real and in order."""
+
+    uscc: str
+    name: str
+    aliases: Sequence[str]
+    level: str
+    batch: str
+    department_code: str
+    listed_on: date
+    removed_on: date | None
+    dates_sound: bool
+
+    def active_on(self, day: date) -> bool:
+        """Whether the row counts on `day`."""
+        return self.dates_sound and self.listed_on <= day and (self.removed_on is None or day < self.removed_on)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFinding:
+    """A rule that a row (or, at SNAPSHOT, the whole) breaks."""
+
+    ordinal: int
+    rule_id: str
+    field: str
+    severity: str
+
+    @property
+    def unusable(self) -> bool:
+        """Whether the row must not be used."""
+        return self.rule_id in _UNUSABLE
+
+
+def read_entry(row: object) -> RegisterEntry:
+    """Read a row without trusting any of it; what is no text is read as an empty one."""
+    given: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
+    aliases = given.get("aliases")
+    listed_on, removed_on = _day(given.get("listed_on")), _day(given.get("removed_on"))
+    removed_soundly = given.get("removed_on") is None or removed_on is not None
+    in_order = listed_on is not None and (removed_on is None or removed_on >= listed_on)
+    return RegisterEntry(
+        uscc=normalise_id(_text(given.get("uscc"))),
+        name=_text(given.get("name")),
+        aliases=[alias for alias in aliases if isinstance(alias, str)] if isinstance(aliases, list) else [],
+        level=_text(given.get("level")),
+        batch=_text(given.get("batch")),
+        department_code=_text(given.get("department_code")),
+        listed_on=listed_on or _NO_DAY,
+        removed_on=removed_on,
+        dates_sound=removed_soundly and in_order,
+    )
+
+
+def judge_rows(entries: Sequence[RegisterEntry], policy: Policy) -> list[RegisterFinding]:
+    """What the rules T01-T04 find in the rows of a snapshot."""
+    import pandas as pd
+
+    book = RuleBook(policy)
+    overlapping = _overlapping(entries)
+    rows = pd.DataFrame(
+        {
+            "uscc": pd.Series([entry.uscc for entry in entries], dtype="str"),
+            "dates_sound": pd.Series([entry.dates_sound for entry in entries], dtype="bool"),
+            "overlaps": pd.Series([overlapping[ordinal] for ordinal in range(len(entries))], dtype="Int64"),
+        }
+    )
+    fields = [
+        (ordinal, field, known)
+        for ordinal, entry in enumerate(entries)
+        for field, known in (
+            ("department_code", entry.department_code in departments()),
+            ("level", entry.level in enum_labels("enterprise.factory_level")),
+        )
+    ]
+    known = pd.DataFrame({"known": pd.Series([one[2] for one in fields], dtype="bool")})
+    found = [
+        RegisterFinding(ordinal, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
+        for breach in book.breaches("register", rows)
+        for ordinal in breach.rows
+    ]
+    return found + [
+        RegisterFinding(fields[at][0], breach.rule.rule_id, fields[at][1], breach.rule.severity)
+        for breach in book.breaches("register_fields", known)
+        for at in breach.rows
+    ]
+
+
+def judge_snapshot(active: int, active_before: int | None, policy: Policy) -> list[RegisterFinding]:
+    """What T05 finds: `active` rows on the day of the snapshot, against those of the snapshot in use (None: there is none)."""
+    import pandas as pd
+
+    before = active_before or 0
+    counts = {"gone": 1, "in_use": 1} if active == 0 else {"gone": before - active, "in_use": before}
+    frame = pd.DataFrame({name: pd.Series([count], dtype="Int64") for name, count in counts.items()})
+    return [
+        RegisterFinding(SNAPSHOT, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
+        for breach in RuleBook(policy).breaches("register_snapshot", frame)
+    ]
+
+
+def accept_snapshot(
+    connection: sa.Connection, snapshot_id: int, *, actor: str, role: str, reason: str, now: datetime
+) -> None:
+    """Take a snapshot into use that T05 held back, with an audit entry. Raises InvalidRequest if there is none such."""
+    accepted = connection.execute(
+        sa.update(register_snapshot)
+        .where((register_snapshot.c.snapshot_id == snapshot_id) & ~register_snapshot.c.in_use)
+        .values(in_use=True)
+        .returning(register_snapshot.c.as_of)
+    ).scalar()
+    if accepted is None:
+        raise InvalidRequest(f"名单快照 {snapshot_id} 不存在或已启用。", "请核对快照编号。")
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action="register_accepted",
+        object_=f"register/{accepted}",
+        reason=reason,
+        now=now,
+    )
+
+
+def _overlapping(entries: Sequence[RegisterEntry]) -> Counter[int]:
+    """Ordinal → 1 for rows of one factory, by credit code and name, whose memberships overlap (T03)."""
+    by_factory: dict[tuple[str, str], list[int]] = {}
+    for ordinal, entry in enumerate(entries):
+        if entry.dates_sound and entry.uscc:
+            by_factory.setdefault((entry.uscc, name_key(entry.name)), []).append(ordinal)
+    found: Counter[int] = Counter()
+    for ordinals in by_factory.values():
+        for at, first in enumerate(ordinals):
+            for second in ordinals[at + 1 :]:
+                if _overlap(entries[first], entries[second]):
+                    found[first] = found[second] = 1
+    return found
+
+
+def _overlap(first: RegisterEntry, second: RegisterEntry) -> bool:
+    first_end, second_end = first.removed_on or date.max, second.removed_on or date.max
+    return max(first.listed_on, second.listed_on) < min(first_end, second_end)
+
+
+def _text(value: object) -> str:
+    """The text without what PostgreSQL cannot hold."""
+    return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _day(value: object) -> date | None:
+    if not isinstance(value, str) or len(value) != len("2026-09-30") or value[4] + value[7] != "--":
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None

@@ -1,0 +1,123 @@
+"""The register itself: odd rows are not used, a shrunken snapshot is not taken into use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from include import intake
+from include.audit import verify
+from include.errors import IntakeIncomplete, InvalidRequest
+from include.intake.register_rules import accept_snapshot, judge_rows, judge_snapshot, read_entry
+from include.platforms.green_platform import GreenPlatformClient
+from include.reference import policy
+
+DAY = date(2026, 10, 1)
+NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "uscc": "91330100MA2TE5T013",
+        "name": "浙江青禾新材料有限公司",
+        "aliases": [],
+        "level": "national",
+        "batch": "2023年度",
+        "department_code": "330000",
+        "listed_on": "2024-03-01",
+        "removed_on": None,
+    } | changes
+
+
+def found(*rows: object) -> list[str]:
+    findings = judge_rows([read_entry(one) for one in rows], policy())
+    return sorted(f"{one.ordinal} {one.rule_id} {one.field}" for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row()], []),
+        ([row(uscc="91330100MA2TE5T014")], ["0 T01 uscc"]),
+        ([row(uscc=" 9133 0100ma2te5t013")], []),
+        ([row(uscc=None)], ["0 T01 uscc"]),
+        ([row(listed_on="2024-02-30")], ["0 T02 listed_on;removed_on"]),
+        ([row(listed_on="20240301")], ["0 T02 listed_on;removed_on"]),
+        ([row(listed_on=None)], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="soon")], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="2024-02-29")], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="2024-03-01")], []),
+        ([row(), row(name="浙江青禾 新材料有限公司")], ["0 T03 uscc", "1 T03 uscc"]),
+        ([row(removed_on="2025-01-01"), row(listed_on="2025-01-01")], []),
+        ([row(removed_on="2025-01-02"), row(listed_on="2025-01-01")], ["0 T03 uscc", "1 T03 uscc"]),
+        ([row(), row(name="另一工厂")], []),
+        ([row(department_code="999999", level=3)], ["0 T04 department_code", "0 T04 level"]),
+        ([7], ["0 T01 uscc", "0 T02 listed_on;removed_on", "0 T04 department_code", "0 T04 level"]),
+    ],
+)
+def test_each_odd_row_is_told_with_its_reason(rows: list[object], expected: list[str]) -> None:
+    assert found(*rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("active", "before", "shrunken"),
+    [(90, 100, False), (89, 100, True), (0, None, True), (1, None, False), (0, 100, True), (110, 100, False)],
+)
+def test_a_snapshot_may_lose_a_tenth(active: int, before: int | None, shrunken: bool) -> None:
+    assert bool(judge_snapshot(active, before, policy())) == shrunken
+
+
+class Platform:
+    """A platform whose register is `rows`."""
+
+    def __init__(self, rows: list[object]) -> None:
+        self.rows = rows
+
+    def green_factories(self, as_of: date) -> Iterator[list[object]]:
+        yield self.rows
+
+
+def _pull(database: sa.Engine, rows: list[object], day: date = DAY) -> intake.RegisterPull:
+    return intake.pull_register(database, cast(GreenPlatformClient, Platform(rows)), day, NOW, policy())
+
+
+def _in_use(database: sa.Engine) -> list[tuple[date, bool]]:
+    with database.connect() as connection:
+        return [
+            tuple(one) for one in connection.execute(sa.text("select as_of, in_use from register_snapshot order by 1"))
+        ]
+
+
+def test_odd_rows_are_kept_and_not_used(database: sa.Engine) -> None:
+    pulled = _pull(database, [row(), row(uscc="x", listed_on=5, name="甲\0"), None])
+    assert (pulled.rows, pulled.unusable, pulled.in_use) == (3, 2, True)
+    with database.connect() as connection:
+        used = connection.execute(sa.text("select usable from register_factory order by ordinal")).scalars().all()
+    assert list(used) == [True, False, False]
+
+
+def test_a_shrunken_snapshot_waits_until_an_operator_accepts_it(database: sa.Engine) -> None:
+    factories: list[object] = [row(name=f"工厂{number}") for number in range(20)]
+    assert _pull(database, factories, DAY - timedelta(days=1)).in_use
+    assert not _pull(database, factories[:5]).in_use
+    assert _in_use(database) == [(DAY - timedelta(days=1), True), (DAY, False)]
+    with database.begin() as connection:
+        held = connection.execute(sa.text("select snapshot_id from register_snapshot where not in_use")).scalar_one()
+        accept_snapshot(connection, held, actor="王敏", role="operator", reason="年度调整，已核实", now=NOW)
+        with pytest.raises(InvalidRequest, match="已启用"):
+            accept_snapshot(connection, held, actor="王敏", role="operator", reason="再次", now=NOW)
+        assert verify(connection) is None
+        assert connection.execute(sa.text("select action from audit_entry")).scalars().all() == ["register_accepted"]
+    assert all(in_use for _, in_use in _in_use(database))
+
+
+def test_an_empty_register_is_refused_only_while_there_is_no_other(database: sa.Engine) -> None:
+    with pytest.raises(IntakeIncomplete, match="为空"):
+        _pull(database, [])
+    _pull(database, [row()], DAY - timedelta(days=1))
+    assert not _pull(database, []).in_use
