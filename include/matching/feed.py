@@ -16,7 +16,9 @@ from include.domain.case import FeedbackEvent
 from include.domain.feedback import UnreadableEvent, read_event
 from include.errors import PlatformUnavailable
 from include.matching.cases import count_orphans, lock, refold, refold_stale
+from include.matching.event_rules import judge_events
 from include.privacy import PersonalDataCipher
+from include.reference import policy
 from include.store import tables
 from include.store.database import copy_rows
 
@@ -146,17 +148,25 @@ def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher
             readable.append((ordinal, *_event_row(event, document, now)))
     connection.execute(_INCOMING)
     copy_rows(connection, "incoming_feedback", ("ordinal", *_EVENT_COLUMNS), readable)
-    touched = connection.execute(_STORE_EVENTS).scalars().all()
-    contradicting = connection.execute(_CONTRADICTING).scalars().all()
+    stored = connection.execute(_STORE_EVENTS).fetchall()
+    contradicting = connection.execute(_CONTRADICTING).fetchall()
     connection.execute(sa.text("drop table incoming_feedback"))
-    unreadable += [(document, "E03：同一反馈编号内容前后不一致") for document in contradicting]
+    unreadable += [(row.document, "E03：同一反馈编号内容前后不一致") for row in contradicting]
     _keep_unreadable(connection, unreadable, now, cipher)
+    changed = refold(connection, [row.need_id for row in stored], now).changed
+    judge_events(
+        connection,
+        [row.event_id for row in stored],
+        [row.event_id for row in contradicting],
+        now=now,
+        policy=policy(),
+    )
     return {
         "read": len(items),
-        "new": len(touched),
-        "repeated": len(readable) - len(touched) - len(contradicting),
+        "new": len(stored),
+        "repeated": len(readable) - len(stored) - len(contradicting),
         "unreadable": len(unreadable),
-        "changed": refold(connection, touched, now).changed,
+        "changed": changed,
     }
 
 
@@ -193,13 +203,13 @@ _STORE_EVENTS = sa.text(
     insert into feedback_event ({", ".join(_EVENT_COLUMNS)})
     select distinct on (event_id) {", ".join(_EVENT_COLUMNS)} from incoming_feedback order by event_id, ordinal
     on conflict (event_id) do nothing
-    returning need_id
+    returning need_id, event_id
     """
 )
 
 _CONTRADICTING = sa.text(
     """
-    select incoming.document from incoming_feedback incoming join feedback_event stored using (event_id)
+    select incoming.document, incoming.event_id from incoming_feedback incoming join feedback_event stored using (event_id)
     where incoming.document <> stored.document
     """
 )
