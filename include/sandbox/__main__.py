@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from include.errors import ConfigurationError, UserFacingError
+from include.reference import departments
+from include.sandbox.planning import TooFewNeeds
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Credentials, PortInUse, Ports, Sandbox
 from include.sandbox.signature import LiveKey
@@ -56,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--needs", type=int, default=1600, help="推荐的融资需求条数")
     parser.add_argument("--quarter", default="2026Q3", help="季度，例如 2026Q3")
     parser.add_argument(
+        "--stopped-department",
+        choices=sorted(departments()),
+        metavar="代码",
+        help="让该主管部门的退回比例超过上限，触发批次规则 B08（暂停推送）；默认不触发",
+    )
+    parser.add_argument(
         "--resubmit-share", type=float, default=0.0, help="被退回的需求中补正后再次推荐的比例（0 到 1）"
     )
     return parser
@@ -69,7 +77,14 @@ def _sandbox(asked: argparse.Namespace) -> Sandbox:
         raise ConfigurationError("参数 --now 没有时区偏移。", "请写成 2026-09-30T20:00:00+08:00 的形式。")
     green, market, following = (os.environ[name] for name in _SECRETS)
     try:
-        scenario = make_scenario(seed=asked.seed, quarter=asked.quarter, needs=asked.needs)
+        scenario = make_scenario(
+            seed=asked.seed, quarter=asked.quarter, needs=asked.needs, stopped_department=asked.stopped_department
+        )
+    except TooFewNeeds:
+        raise ConfigurationError(
+            f"主管部门 {asked.stopped_department} 的需求太少，不足以触发 B08。",
+            "请换一个主管部门，或用 --needs 增加条数。",
+        ) from None
     except ValueError:
         raise ConfigurationError(f"无法识别季度 {asked.quarter}。", "请写成 2026Q3 的形式。") from None
     try:

@@ -8,8 +8,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from include.domain.calendar import SHANGHAI
+from include.sandbox import history_plants as history
+from include.sandbox.defects import FiledBy
 from include.sandbox.needs import ANY_SHAPE, Shape, cents, money, set_energy
 from include.sandbox.plants import Site
+from include.sandbox.register import other_batch
+from include.sandbox.register_plants import list_again, three_years_before
 
 _ENERGY = Shape(category="technical_retrofit", sub_direction="energy_carbon", energy=True, is_major=False)
 _ORDINARY = Shape(is_major=False)
@@ -18,11 +22,13 @@ _PLANNED = Shape(construction_status="planned", is_major=False)
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A change that keeps a need clean."""
+    """A change that keeps a need clean, and its `witnesses` too."""
 
     name: str
-    change: Callable[[Site], None]
+    change: Callable[[Site], object]
     shape: Shape = ANY_SHAPE
+    witnesses: int = 0
+    filed_by: FiledBy = "own"
 
 
 def _energy(per_amount: str, ratio: str, share: str) -> Callable[[Site], None]:
@@ -116,6 +122,107 @@ def _zero_subsidy(site: Site) -> None:
     site.need["finance"]["subsidy_amount"] = money(Decimal(0))
 
 
+# --- Against the register --------------------------------------------------------------------------------------------
+
+
+def _former_name(site: Site) -> None:
+    site.factory.row["aliases"] = ["旧厂名有限公司", site.factory.row["name"]]
+    site.factory.row["name"] = site.factory.row["name"].replace("有限", "科技有限", 1)
+
+
+def _name_in_other_letters(site: Site) -> None:
+    name = site.factory.row["name"]
+    site.factory.row["name"] = name.replace("有限", "（CN）有限", 1)
+    site.need["enterprise"]["name"] = name.replace("有限", " (ｃｎ) 有限 ", 1)
+
+
+def _batch_in_other_letters(site: Site) -> None:
+    wide = {ord(str(digit)): ord("０") + digit for digit in range(10)}
+    site.need["enterprise"]["factory_batch"] = " ".join(site.factory.row["batch"].translate(wide))
+
+
+def _listed_on_the_day(site: Site) -> None:
+    site.factory.row["listed_on"] = str(site.recommended_on)
+
+
+def _another_listing_from_the_next_day(site: Site) -> None:
+    """Taken off the day after the recommendation, when a listing under another batch begins."""
+    row, day = site.factory.row, str(site.recommended_on + timedelta(days=1))
+    later = dict(row) | {"listed_on": day, "batch": other_batch(site.chance, row["batch"])}
+    site.factory.other_rows.append(later)
+    row["removed_on"] = day
+
+
+def _removed_three_years_ago(site: Site) -> None:
+    list_again(site, three_years_before(site.recommended_on))
+
+
+def _another_plant_listed(site: Site) -> None:
+    """The first row of the credit code is of another plant, of which nothing agrees with the need."""
+    row = site.factory.row
+    first = dict(row) | {
+        "name": f"{row['name']}（二厂）",
+        "aliases": [],
+        "level": "municipal",
+        "batch": other_batch(site.chance, row["batch"]),
+        "department_code": "460000" if row["department_code"] != "460000" else "540000",
+        "listed_on": "2017-01-03",
+    }
+    site.factory.other_rows.append(first)
+
+
+# --- Against other needs and earlier contents ------------------------------------------------------------------------
+
+
+def _same_name_own_code(site: Site) -> None:
+    """Two projects of one name, each with a code of its own."""
+    history.name_both(site, "", "")
+
+
+def _names_less_alike(site: Site) -> None:
+    """17 of 19 characters: just below nine parts of ten."""
+    history.names_alike(site, tail=2, length=19)
+
+
+def _name_of_another(site: Site) -> None:
+    """The name of another enterprise's project, and no code."""
+    history.names_alike(site, tail=0, length=20)
+
+
+def _three_needs_two_enterprises(site: Site) -> None:
+    history.share_mobile(site)
+    history.share_content(site)
+
+
+def _two_enterprises(site: Site) -> None:
+    history.share_benefit(site)
+    history.share_content(site)
+    history.share_mobile(site)
+
+
+def _benefit_raised_by_a_fifth(site: Site) -> None:
+    before = history.revise(site, "1.20")
+    for need in (before, site.need):
+        need["benefit"]["basis"] = "feasibility_study"
+
+
+def _benefit_raised_with_a_new_report(site: Site) -> None:
+    before = history.revise(site, "1.5")
+    before["attachments"] = [history.report("a")]
+    site.need["attachments"] = [history.report("a"), history.report("c")]
+    site.need["benefit"]["basis"] = "third_party"
+
+
+def _metric_without_a_former_value(site: Site) -> None:
+    before = history.revise(site, "1.5", ("energy_saving_tce", "baseline_energy_tce"))
+    before["benefit"]["energy_saving_tce"] = None
+
+
+def _updated_with_no_change(site: Site) -> None:
+    before = history.filed_before(site)
+    before["review"]["recommended_at"] = site.need["review"]["recommended_at"]
+
+
 BOUNDARIES: tuple[Boundary, ...] = (
     Boundary("sources at 102 %", _fund("0.62", "0.40"), _ORDINARY),
     Boundary("sources at 90 %", _fund("0.60", "0.30"), _ORDINARY),
@@ -146,4 +253,26 @@ BOUNDARIES: tuple[Boundary, ...] = (
     Boundary("no intended institution", _no_banks),
     Boundary("major of just enough", _major_of_just_enough, _ORDINARY),
     Boundary("no subsidy", _zero_subsidy),
+    Boundary("former name", _former_name),
+    Boundary("name in other letters", _name_in_other_letters),
+    Boundary("batch in other letters", _batch_in_other_letters),
+    Boundary("listed on the day", _listed_on_the_day),
+    Boundary("another listing from the next day", _another_listing_from_the_next_day),
+    Boundary("removed three years ago", _removed_three_years_ago),
+    Boundary("another plant listed", _another_plant_listed),
+    Boundary("same name, own code", history.after_its_witnesses(_same_name_own_code), ANY_SHAPE, 1, "witness"),
+    Boundary("names less alike", history.after_its_witnesses(_names_less_alike), _PLANNED, 1, "witness"),
+    Boundary("name of another", history.after_its_witnesses(_name_of_another), _PLANNED, 1),
+    Boundary("two enterprises", history.after_its_witnesses(_two_enterprises), _ENERGY, 1),
+    Boundary(
+        "three needs of two enterprises",
+        history.after_its_witnesses(_three_needs_two_enterprises),
+        ANY_SHAPE,
+        2,
+        "witness",
+    ),
+    Boundary("benefit raised by a fifth", _benefit_raised_by_a_fifth, _ENERGY),
+    Boundary("benefit raised with a new report", _benefit_raised_with_a_new_report, _ENERGY),
+    Boundary("metric without a former value", _metric_without_a_former_value, _ENERGY),
+    Boundary("updated with no change", _updated_with_no_change),
 )

@@ -7,7 +7,9 @@
     GET  /_sandbox/ledger                                                           what the credit-market platform holds
     GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform was told
 
-Kinds of faults: `faults.KINDS`.
+Kinds of faults: `faults.KINDS`. What a scenario holds is settled when the sandbox starts. One department whose pushes rule
+B08 stops is not in it unless asked for: `python -m include.sandbox --stopped-department 340000`, or
+`make_scenario(stopped_department="340000")`.
 """
 
 from __future__ import annotations

@@ -8,21 +8,38 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Literal
 
+from include.sandbox import history_plants as history
 from include.sandbox import plants
+from include.sandbox import register_plants as register
 from include.sandbox.needs import ANY_SHAPE, Shape
 from include.sandbox.plants import FUNDS, Plant, change, remove
+
+FiledBy = Literal["own", "witness", "branch"]
+"""Whose need it is: of a factory of its own, of its first witness's, or of another plant of that one's company."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A way to break a need. `severity` is that of the worst finding; `lone` must not be combined with others."""
+    """A way to break a need. `severity` is that of the worst finding; `lone` must not be combined with others.
+
+    `witnesses`: how many clean needs filed before it takes; `correctable`: whether the factory can file it rightly.
+    """
 
     name: str
     severity: str
     plant: Plant
     shape: Shape = ANY_SHAPE
     lone: bool = True
+    witnesses: int = 0
+    filed_by: FiledBy = "own"
+    correctable: bool = True
+
+    @property
+    def rule(self) -> str:
+        """The rule that it breaks."""
+        return self.name.split()[0]
 
 
 _ENERGY = Shape(category="technical_retrofit", sub_direction="energy_carbon", energy=True, is_major=False)
@@ -33,6 +50,7 @@ _ZERO = Shape(category="zero_carbon_factory")
 _PLANNED = Shape(construction_status="planned")
 _RUNNING = Shape(construction_status="under_construction")
 _LOAN = Shape(method="loan")
+_RETROFIT_LOAN = Shape(category="technical_retrofit", method="loan")
 _CATALOGUE = Shape(category="rd_industrialisation", basis_type="catalogue_2025", energy=True)
 
 
@@ -145,7 +163,7 @@ BLOCK: tuple[Defect, ...] = (
     _block("DQ20", plants.fund([("DQ20", FUNDS), ("DQ21", FUNDS), ("DQ38", FUNDS)], "1.05", "0.25")),
     _block("DQ21", plants.fund([("DQ21", FUNDS)], "0.60", "0.45")),
     _block("DQ23", plants.methods_differ, lone=False),
-    _block("DQ24 short", change("DQ24", "finance.term_months", 6), _LOAN, lone=False),
+    _block("DQ24 short", change("DQ24", "finance.term_months", 6), _RETROFIT_LOAN, lone=False),
     _block("DQ24 absent", plants.loan_without_term),
     _block("DQ25", plants.no_building_time, _PLANNED),
     _block("DQ26 completed", change("DQ26", "project.construction_status", "completed")),
@@ -154,7 +172,7 @@ BLOCK: tuple[Defect, ...] = (
     _block("DQ28 code", change("DQ28", "project.catalogue_code", None), _CATALOGUE),
     _block("DQ28 document", change("DQ28", "project.basis_document", None), Shape(basis_type="technology_catalogue")),
     _block("DQ29", plants.provincial_zero_carbon, _ZERO),
-    _block("DQ31", plants.energy([("DQ31", "benefit.energy_saving_tce")], "1.2", "2.5", "1.4"), _ENERGY),
+    _block("DQ31", plants.saving_above_baseline, _ENERGY),
     _block("DQ32", plants.city_elsewhere),
     _block("DQ34", change("DQ34", "finance.use_of_funds", "主要用于项目投资建设。"), lone=False),
     _block("DQ35 land", change("DQ35", "project.permits.land", "missing"), lone=False),
@@ -175,15 +193,33 @@ BLOCK: tuple[Defect, ...] = (
         "DQ67", plants.fund([("DQ67", "finance.invested_amount"), ("DQ38", FUNDS)], "0.60", "0.36", "1.10"), _RUNNING
     ),
     _block("G07", plants.name_without_benefit, _RD_PLAIN),
+    _block("DQ40 not listed", register.not_listed, lone=False),
+    Defect("DQ40 removed", "block", register.removed(6), correctable=False),
+    Defect("DQ40 removed on the day", "block", register.removed(0), correctable=False),
+    _block("DQ40 listed late", register.listed_a_day_late),
+    _block("DQ54 lower", register.level_lowered, _RD_ENERGY),
+    _block("DQ54 higher", register.level_raised, _RD_ENERGY),
+    _block("DQ54 any", register.level_lowered, _RETROFIT_LOAN, lone=False),
 )
 
 
-def _hold(name: str, plant: Plant, shape: Shape = ANY_SHAPE) -> Defect:
-    return Defect(name, "hold", plant, shape)
+def _hold(name: str, plant: Plant, shape: Shape = ANY_SHAPE, *, lone: bool = True) -> Defect:
+    return Defect(name, "hold", plant, shape, lone)
+
+
+def _twin(name: str, plant: Plant, shape: Shape = ANY_SHAPE, filed_by: FiledBy = "witness") -> Defect:
+    return Defect(name, "hold", history.after_its_witnesses(plant), shape, witnesses=1, filed_by=filed_by)
+
+
+def _farm(name: str, plant: Plant, shape: Shape = ANY_SHAPE) -> Defect:
+    return Defect(name, "hold", plant, shape, witnesses=2)
 
 
 _CARBON, _SAVING = "benefit.carbon_reduction_tco2", "benefit.energy_saving_tce"
 _CODE, _USE = "project.catalogue_code", "finance.use_of_funds"
+_CONTENT = (history.share_content, "project.content")
+_BENEFIT = (history.share_benefit, "benefit")
+_MOBILE = (history.share_mobile, "enterprise.contact.mobile")
 
 HOLD: tuple[Defect, ...] = (
     _hold("DQ01 need id", lambda site: change("DQ01", "need_id", "FX" + site.need["need_id"][2:])(site)),
@@ -212,6 +248,27 @@ HOLD: tuple[Defect, ...] = (
     _hold("G06d", plants.energy([("G06d", _CARBON)], "1.2", "7.5", "0.20"), _ENERGY),
     _hold("G10", plants.fund([("G10", "finance.invested_amount")], "0.04", "0.92", "0.955"), _RUNNING),
     _hold("G11", plants.energy([("G11", _CARBON)], "0.03", "2.5", "0.20"), _ENERGY),
+    _hold("DQ41", register.another_name, lone=False),
+    _hold("DQ41 renamed", register.renamed_unknown),
+    _hold("DQ55", register.another_department, lone=False),
+    _hold("G14", register.listed_again(200), lone=False),
+    _hold("G14 just inside", register.listed_again(1)),
+    _hold("G14 on the day", register.removed_and_listed_on_the_day),
+    _twin("DQ42 renamed", history.same_project_renamed),
+    _twin("DQ42 split", history.same_project_split),
+    _twin("DQ42 spelling", history.same_project_other_spelling),
+    _twin("DQ42 no code", history.same_project_without_code, _PLANNED),
+    _twin("DQ42 bad code", history.same_project_bad_code),
+    _twin("DQ42 elsewhere", history.same_project_elsewhere, filed_by="branch"),
+    _hold("DQ43", history.changed_in_silence),
+    _twin("G01", history.same_project_of_another, filed_by="own"),
+    _hold("G12", history.benefit_raised, _ENERGY),
+    _hold("G12 reduction", history.reduction_raised, _ENERGY),
+    _hold("G12 basis", history.raised_on_another_basis, _ENERGY),
+    _farm("G13 content", history.farmed(_CONTENT)),
+    _farm("G13 benefit", history.farmed(_BENEFIT), _ENERGY),
+    _farm("G13 mobile", history.farmed(_MOBILE)),
+    _farm("G13 everything", history.farmed(_BENEFIT, _CONTENT, _MOBILE), _ENERGY),
 )
 
 
@@ -235,19 +292,27 @@ WARN: tuple[Defect, ...] = (
     _warn("DQ62", change("DQ62", "benefit.baseline_energy_tce", None), _RD_ENERGY),
     _warn("DQ63", change("DQ63", "benefit.basis", "self_estimate")),
     _warn("DQ64", plants.small_major, Shape(is_major=False)),
+    Defect("DQ56", "warn", register.another_batch, lone=False),
     _warn("G06a", plants.energy([("G06a", _CARBON)], "22", "2.5", "0.30"), _ENERGY),
 )
 
 
+_REGISTER = frozenset({"DQ02", "DQ40", "DQ41", "DQ54", "DQ55", "DQ56", "G14"})
+_UNKNOWN_FACTORY = frozenset({"DQ02", "DQ40"})
+"""Where one of these fires, no other rule that looks into the register does."""
+
+
 def several(chance: random.Random) -> tuple[Defect, ...]:
-    """Two to five defects of different rules that leave each other alone."""
-    free = [defect for defect in BLOCK if not defect.lone and defect.shape in (ANY_SHAPE, _LOAN)]
+    """Two to five defects of different rules that leave each other alone, at least one of them a block."""
+    free = [one for one in (*BLOCK, *HOLD, *WARN) if not one.lone and one.shape in (ANY_SHAPE, _RETROFIT_LOAN)]
+    wanted = chance.randint(2, 5)
     chosen: list[Defect] = []
     for defect in chance.sample(free, len(free)):
-        if len(chosen) < chance.randint(2, 5) and all(_place(defect) != _place(other) for other in chosen):
+        if len(chosen) < wanted and not any(_clash(defect, other) for other in chosen):
             chosen.append(defect)
-    return tuple(chosen) if len(chosen) > 1 else several(chance)
+    return tuple(chosen) if any(one.severity == "block" for one in chosen) else several(chance)
 
 
-def _place(defect: Defect) -> str:
-    return defect.name.split()[0]
+def _clash(one: Defect, other: Defect) -> bool:
+    rules = {one.rule, other.rule}
+    return len(rules) == 1 or (rules <= _REGISTER and bool(rules & _UNKNOWN_FACTORY))

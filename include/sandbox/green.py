@@ -116,6 +116,10 @@ class GreenPlatform:
         self._version = 0
         for position, need in enumerate(scenario.filed):
             self._needs[need.need_id or f"unreadable-{position:06d}"] = need
+        self._seen_before = {
+            f"{need.need_id} before {position}": (need, self._needs[need.need_id])
+            for position, need in enumerate(scenario.seen_before)
+        }
         self._encoded: dict[str, tuple[FiledNeed, bytes]] = {}
         self._listings: dict[tuple[Filter, int, datetime], list[tuple[tuple[datetime, str], str]]] = {}
         self._registers: dict[date, list[bytes]] = {}
@@ -129,10 +133,11 @@ class GreenPlatform:
     def list_needs(self, wanted: Filter, cursor: str | None, limit: int, *, repeat: bool = False) -> Page:
         """A page by keyset: a need that changes while a client reads moves to the end, and is seen twice.
 
+        Those of `Scenario.seen_before` always did, as long as their newest content stands. The total counts needs, not items.
         `repeat` makes the next page the same one again (a fault).
         """
         matching = self._matching(wanted)
-        after, total = None, len(matching)
+        after, total = None, len({name.partition(" before ")[0] for _, name in matching})
         if cursor is not None:
             after, total = self._read_cursor(cursor, wanted)
         start = 0 if after is None else bisect_right(matching, (after, "\U0010ffff"))
@@ -159,15 +164,20 @@ class GreenPlatform:
         if key not in self._listings:
             if len(self._listings) > 200:
                 self._listings.clear()
+            standing = {
+                name: before
+                for name, (before, newest) in self._seen_before.items()
+                if self._needs[newest.need_id] is newest
+            }
             self._listings[key] = sorted(
                 ((need.updated_at, name), name)
-                for name, need in self._needs.items()
+                for name, need in (self._needs | standing).items()
                 if need.updated_at <= self._clock.now and wanted.matches(need)
             )
         return self._listings[key]
 
     def _encode(self, key: str) -> bytes:
-        need = self._needs[key]
+        need = self._needs[key] if key in self._needs else self._seen_before[key][0]
         known = self._encoded.get(key)
         if known is None or known[0] is not need:
             known = (need, json.dumps(need.item, ensure_ascii=False).encode())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -30,12 +30,24 @@ FUNDS = "finance.financing_need"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a defect is planted."""
+    """Where a defect is planted.
+
+    `corrected`: the need as it should have been filed. `seen_before`: older contents of the need that the platform still
+    lists. `witnesses`: clean needs filed before, which a plant may change as long as they stay clean.
+    """
 
     need: Need
+    corrected: Need
     factory: Factory
     quarter: Quarter
     chance: random.Random
+    witnesses: tuple[Site, ...] = ()
+    seen_before: list[Need] = field(default_factory=list)
+
+    @property
+    def recommended_on(self) -> date:
+        """RD of the handbook: the local day of the recommendation."""
+        return datetime.fromisoformat(self.need["review"]["recommended_at"]).date()
 
     @property
     def total(self) -> Decimal:
@@ -169,7 +181,9 @@ def provincial(site: Site) -> Findings:
 
 
 def provincial_zero_carbon(site: Site) -> Findings:
-    """A provincial factory files a zero-carbon project, which only national ones may."""
+    """A provincial factory files a zero-carbon project, which only national ones may; it is one of another category."""
+    site.corrected["enterprise"]["factory_level"] = "provincial"
+    site.corrected["project"]["category"] = "rd_industrialisation"
     return provincial(site) | {("DQ29", "enterprise.factory_level")}
 
 
@@ -220,21 +234,17 @@ def loan_without_term(site: Site) -> Findings:
 # --- Dates -----------------------------------------------------------------------------------------------------------
 
 
-def _recommended_on(site: Site) -> date:
-    return datetime.fromisoformat(site.need["review"]["recommended_at"]).date()
-
-
 def no_building_time(site: Site) -> Findings:
     """Completed on the day it starts."""
-    day = str(_recommended_on(site) + timedelta(days=200))
+    day = str(site.recommended_on + timedelta(days=200))
     site.need["project"] |= {"start_date": day, "end_date": day}
-    site.need["finance"]["needed_by"] = str(_recommended_on(site) + timedelta(days=90))
+    site.need["finance"]["needed_by"] = str(site.recommended_on + timedelta(days=90))
     return {("DQ25", "project.end_date")}
 
 
 def already_over(site: Site) -> Findings:
     """Completed before it was recommended."""
-    recommended = _recommended_on(site)
+    recommended = site.recommended_on
     submitted = datetime.fromisoformat(site.need["submitted_at"]) - timedelta(days=40)
     site.need["submitted_at"] = submitted.isoformat(timespec="seconds")
     site.need["project"] |= {
@@ -313,6 +323,13 @@ def energy(findings: Sequence[Finding], per_amount: str, ratio: str, share: str)
         return set(findings)
 
     return plant
+
+
+def saving_above_baseline(site: Site) -> Findings:
+    """More is saved than was used before."""
+    benefit = site.need["benefit"]
+    benefit["baseline_energy_tce"] = money(cents(Decimal(benefit["energy_saving_tce"]) / Decimal("1.4")))
+    return {("DQ31", "benefit.energy_saving_tce")}
 
 
 def no_metric(site: Site) -> Findings:

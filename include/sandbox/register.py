@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -81,12 +81,13 @@ _PLANNED_CITY_PROVINCES = {
 
 @dataclass(slots=True)
 class Factory:
-    """A factory: its row of the register, and what else the scenario knows of it."""
+    """A factory: its row of the register, and what else the scenario knows of it. `other_rows` are of the same uscc."""
 
     row: dict[str, Any]
     place: Place
     industry_code: str
     own_name: str
+    other_rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def spread(total: int, codes: list[str], least: int = 0) -> dict[str, int]:
@@ -158,6 +159,27 @@ def list_before(chance: random.Random, factory: Factory, day: date) -> None:
 def _uscc(chance: random.Random, region: str) -> str:
     body = "MA" + "".join(chance.choice(_BODY_ALPHABET) for _ in range(6))
     return make_uscc("91" + region, body)
+
+
+def unlisted_uscc(chance: random.Random, factory: Factory) -> str:
+    """A sound credit code registered where the factory's is, but of nobody in the register (DQ40)."""
+    return _uscc(chance, factory.place.county_code)
+
+
+def other_batch(chance: random.Random, batch: str) -> str:
+    """Another batch than `batch`."""
+    return chance.choice([name for name, _, _, _ in _BATCHES if name != batch])
+
+
+def branch_of(chance: random.Random, factory: Factory, department: str) -> Factory:
+    """Another plant of `factory` under its credit code, in the area of `department` and listed there too."""
+    place = chance.choice(places()[department])
+    row = factory.row | {
+        "name": f"{factory.row['name']}（{place.county_name}厂区）",
+        "aliases": [],
+        "department_code": department,
+    }
+    return Factory(row, place, factory.industry_code, factory.own_name)
 
 
 def foreign_uscc(chance: random.Random, department: str) -> str:

@@ -15,6 +15,7 @@ E, P, F, B = "enterprise.", "project.", "finance.", "benefit."
 ZERO_CARBON = {P + "category": "zero_carbon_factory", P + "sub_direction": None}
 NO_RATIO = {P + "sub_direction": "industrial_microgrid"}
 INSTITUTIONS, EXISTING, METHODS = F + "intended_institutions", F + "existing_financing", F + "methods"
+SPRING = {"quarter": "2026Q2", "submitted_at": "2026-06-20T09:30:00+08:00"}
 LATER = "2026-09-30T18:05:00+08:00"
 LATE = "2026-09-30T18:05:00.0001+08:00"
 LONG_LOCAL_PART = "l" * 64
@@ -91,6 +92,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ06", {F + "total_investment": "５000"}, "DQ06 finance.total_investment"),
     ("DQ06", {F + "total_investment": "0.00"}, "DQ06 finance.total_investment"),
     ("DQ06", {F + "total_investment": "10000000.00"}, "DQ06 finance.total_investment"),
+    ("DQ06", {EXISTING + "[0].amount": "9999999.99", EXISTING + "[0].status": "applied"}, ""),
     ("DQ06", {F + "invested_amount": "0"}, ""),
     ("DQ06", {F + "invested_amount": "-1"}, "DQ06 finance.invested_amount"),
     ("DQ06", {F + "own_capital": "2000\n"}, "DQ06 finance.own_capital"),
@@ -134,6 +136,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ10", {E + "name": "青" + "禾" * 99}, ""),
     ("DQ10", {E + "name": "青" + "禾" * 100}, "DQ10 enterprise.name"),
     ("DQ10", {P + "name": "改造项目"}, "DQ10 project.name"),
+    ("DQ10", {P + "name": "余热锅炉线"}, ""),
+    ("DQ10", {P + "name": "余热" * 60}, ""),
+    ("DQ10", {P + "name": "余热" * 60 + "线"}, "DQ10 project.name"),
     ("DQ10", {P + "name": "（测 试 数 据）"}, "DQ10 project.name"),
     ("DQ10", {P + "name": "锅锅锅锅锅锅"}, "DQ10 project.name"),
     ("DQ10", {P + "content": "建" * 10 + "设" * 9}, "DQ10 project.content"),
@@ -142,8 +147,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ10", {P + "content": "建设" * 1000 + "。"}, "DQ10 project.content"),
     ("DQ10", {P + "content": "。" * 25}, "DQ10 project.content"),
     ("DQ10", {P + "basis_document": "方案一"}, "DQ10 project.basis_document"),
-    ("DQ10", {F + "use_of_funds": "购置锅炉"}, "DQ10 finance.use_of_funds"),
+    ("DQ10", {P + "basis_document": "方案之一"}, ""),
+    ("DQ10", {P + "basis_document": "方案" * 150}, ""),
+    ("DQ10", {P + "basis_document": "方案" * 150 + "一"}, "DQ10 project.basis_document"),
+    ("DQ10", {F + "use_of_funds": "购置新锅炉"}, "DQ10 finance.use_of_funds"),
     ("DQ10", {F + "use_of_funds": "购置余热锅炉"}, ""),
+    ("DQ10", {F + "use_of_funds": "锅炉" * 250}, ""),
+    ("DQ10", {F + "use_of_funds": "锅炉" * 250 + "房"}, "DQ10 finance.use_of_funds"),
     ("DQ11", {INSTITUTIONS: ["ICBC", "CCB", "ABC", "CDB"]}, "DQ11 finance.intended_institutions"),
     ("DQ11", {INSTITUTIONS: ["ICBC", "CCB", "CDB"]}, ""),
     ("DQ11", {INSTITUTIONS: ["ICBC", "ICBC"]}, "DQ11 finance.intended_institutions"),
@@ -379,6 +389,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ48", {P + "site_county_code": "110101"}, "DQ48 project.site_county_code"),
     ("DQ49", {F + "term_months": 121}, "DQ49 finance.term_months"),
     ("DQ49", {F + "term_months": 120}, ""),
+    ("DQ49", {F + "term_months": 121, METHODS: [{"method": "equity", "amount": "2500"}]}, ""),
     ("DQ49", {F + "term_months": 10**30}, "DQ49 finance.term_months"),
     ("DQ50", {P + "end_date": "2036-12-01"}, ""),
     ("DQ50", {P + "end_date": "2036-12-02"}, "DQ50 project.end_date"),
@@ -391,6 +402,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ51", {F + "needed_by": "2028-07-01"}, "DQ51 finance.needed_by"),
     ("DQ52", {"quarter": "2026Q2"}, "DQ52 review.recommended_at"),
     ("DQ52", {"quarter": "2026Q4"}, "DQ52 review.recommended_at"),
+    ("DQ52", {"quarter": "2026Q4", "is_major": True}, "DQ64 is_major"),
+    ("DQ52", {**SPRING, "review.recommended_at": "2026-06-30T23:59:59+08:00"}, ""),
+    ("DQ52", {**SPRING, "review.recommended_at": "2026-07-01T00:00:00+08:00"}, "DQ52 review.recommended_at"),
     ("DQ53", {P + "construction_status": "under_construction"}, "DQ53 project.permits.environment"),
     ("DQ53", {P + "construction_status": "under_construction", P + "permits.environment": "done"}, ""),
     ("DQ57", {E + "factory_level": "municipal"}, "DQ57 enterprise.factory_level"),
@@ -414,6 +428,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ64", {"is_major": True}, "DQ64 is_major"),
     (
         "DQ64",
+        {"is_major": True, F + "total_investment": "9999.99", F + "own_capital": "6300"},
+        "DQ64 is_major",
+    ),
+    (
+        "DQ64",
         {"is_major": True, F + "total_investment": "10000", F + "own_capital": "6300"},
         "",
     ),
@@ -428,10 +447,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ66", {**ZERO_CARBON, B + "carbon_reduction_tco2": None}, "DQ66 benefit.carbon_reduction_tco2"),
     ("DQ66", {**ZERO_CARBON, B + "carbon_reduction_tco2": "0.0"}, "DQ66 benefit.carbon_reduction_tco2"),
     ("DQ66", {**ZERO_CARBON, B + "carbon_reduction_tco2": "x"}, "DQ06 benefit.carbon_reduction_tco2"),
+    ("DQ66", {**ZERO_CARBON, B + "carbon_reduction_tco2": "0.0001"}, "G11 benefit.carbon_reduction_tco2"),
     ("DQ67", {F + "invested_amount": "5000.00"}, "DQ38 finance.financing_need|G10 finance.invested_amount"),
     ("DQ67", {F + "invested_amount": "5000.01"}, "DQ38 finance.financing_need|DQ67 finance.invested_amount"),
     ("G05", {P + "catalogue_code": "5.1.1"}, "DQ18 project.catalogue_code|G05 project.catalogue_code"),
     ("G05", {P + "catalogue_code": "4.1.1"}, "DQ18 project.catalogue_code"),
+    ("G05", {P + "catalogue_code": "8.1.1"}, "DQ17 project.catalogue_code|G05 project.catalogue_code"),
+    ("G05", {P + "catalogue_code": "9.1.1"}, "DQ17 project.catalogue_code|G05 project.catalogue_code"),
     ("G05", {F + "use_of_funds": "购置设备及开展转口贸易"}, "G05 finance.use_of_funds"),
     ("G06a", {B + "carbon_reduction_tco2": "75000", **NO_RATIO}, ""),
     ("G06a", {B + "carbon_reduction_tco2": "75000.0001", **NO_RATIO}, "G06a benefit.carbon_reduction_tco2"),
@@ -456,6 +478,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "G06d",
+        {B + "carbon_reduction_tco2": "18000", B + "energy_saving_tce": "3000"},
+        "DQ30 benefit.carbon_reduction_tco2",
+    ),
+    (
+        "G06d",
         {B + "carbon_reduction_tco2": "18000.0001", B + "energy_saving_tce": "3000"},
         "G06d benefit.carbon_reduction_tco2",
     ),
@@ -473,6 +500,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("G07", {P + "name": "园区节能改造项目", B + "carbon_reduction_tco2": None}, ""),
     ("G10", {F + "invested_amount": "4750"}, "DQ38 finance.financing_need|G10 finance.invested_amount"),
     ("G10", {F + "invested_amount": "4749.99"}, "DQ38 finance.financing_need"),
+    (
+        "G10",
+        {F + "invested_amount": "4750", P + "construction_status": "completed"},
+        "DQ26 project.construction_status|DQ38 finance.financing_need",
+    ),
     ("G11", {B + "carbon_reduction_tco2": "250", B + "energy_saving_tce": None}, ""),
     (
         "G11",
