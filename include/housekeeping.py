@@ -1,4 +1,4 @@
-"""Housekeeping (日常维护): personal data goes in time, old register snapshots go, the audit chain is walked.
+"""Housekeeping (日常维护): personal data goes in time, holds and register snapshots end, the audit chain is walked.
 
 Deliveries, verdicts, feedback and audit entries are never deleted. Personal data is kept for `contact_retention_days`
 after the need is closed (个人信息保护法: the shortest time necessary).
@@ -14,16 +14,21 @@ import sqlalchemy as sa
 from include.audit import record, verify
 from include.errors import UserFacingError
 from include.reference import Policy
+from include.store.holds import close_expired, close_overtaken
+from include.store.outcomes import outcomes
+
+_ACTOR = "housekeeping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HousekeepingSummary:
-    """What was tidied now; `expired_needs`: needs pushed, never approved, and past their validity, all told."""
+    """What was tidied now; `expired_needs`: needs past their validity, pushed and never approved or held, all told."""
 
     contacts_purged: int
     payloads_emptied: int
     expired_needs: int
     snapshots_dropped: int
+    holds_closed: int
 
 
 class AuditChainBroken(UserFacingError):
@@ -37,6 +42,8 @@ def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingS
     """
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
+        holds = close_overtaken(connection, actor=_ACTOR, now=now)
+        holds += close_expired(connection, actor=_ACTOR, now=now, policy=policy)
         expired = _list_closed_needs(connection, now, policy)
         contacts, payloads = _purge_personal_data(connection, now, policy)
         snapshots = _drop_snapshots(connection, now, policy)
@@ -52,15 +59,17 @@ def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingS
         payloads_emptied=payloads,
         expired_needs=expired,
         snapshots_dropped=snapshots,
+        holds_closed=holds,
     )
 
 
 # --- Personal data ---------------------------------------------------------------------------------------------------
 
-# A need is closed on the day it was withdrawn; or its last case ended (declined or closed); or it was returned and has
-# not been resubmitted since; or it expired: pushed, and without an approval until the end of its last valid quarter.
+# A need is closed on the day it was withdrawn; or its last case ended (declined or closed); or it was returned, by the gate
+# or by a person, and has not been resubmitted since; or it expired: pushed, and without an approval until the end of its
+# last valid quarter, or held until then without a decision.
 _CLOSED_NEEDS = sa.text(
-    """
+    f"""
     create temporary table closed_need on commit drop as
     with newest as (
         select distinct on (need_id) need_id, item_hash, quarter
@@ -72,17 +81,15 @@ _CLOSED_NEEDS = sa.text(
                max(state_since) as ended_on
         from matching_case group by need_id
     ), judged as (
-        select distinct on (newest.need_id) newest.need_id, judgement.verdict,
-               (judgement.judged_at at time zone 'Asia/Shanghai')::date as judged_on
-        from newest join judgement on judgement.payload_sha256 = newest.item_hash
-        order by newest.need_id, judgement.judgement_id desc
+        select newest.need_id, outcome.verdict, (outcome.decided_at at time zone 'Asia/Shanghai')::date as judged_on
+        from newest join ({outcomes()}) outcome on outcome.payload_sha256 = newest.item_hash
     ), pushed as (
         select distinct need_id from delivery where action = 'push' and state = 'delivered'
     ), validity as (
         select need_id,
                (make_date(substr(quarter, 1, 4)::int, substr(quarter, 6, 1)::int * 3 - 2, 1)
                 + make_interval(months => 3 * (1 + :validity)))::date as expires_on
-        from newest where quarter ~ '^20[0-9]{2}Q[1-4]$'
+        from newest where quarter ~ '^20[0-9]{{2}}Q[1-4]$'
     )
     select newest.need_id,
            coalesce(
@@ -99,7 +106,7 @@ _CLOSED_NEEDS = sa.text(
     left join validity using (need_id)
     left join pushed using (need_id)
     cross join lateral (
-        select pushed.need_id is not null and not coalesce(matched.approved, false)
+        select (pushed.need_id is not null or judged.verdict = 'held') and not coalesce(matched.approved, false)
                and validity.expires_on <= :today as expired
     ) expiry
     """
@@ -116,6 +123,9 @@ _PURGEABLE = """
       )
 """
 _PURGE_CONTACTS = sa.text(f"delete from contact where need_id in ({_PURGEABLE})")
+_PURGE_MOBILES = sa.text(
+    f"update need_fingerprint set mobile = null where mobile is not null and need_id in ({_PURGEABLE})"
+)
 
 # A payload that could not be attributed to a need has no life of its own: its time runs from its receipt. The hash
 # stays, so that verdicts and listings still refer to what was received.
@@ -145,11 +155,12 @@ def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Polic
     retention = timedelta(days=policy.integer("contact_retention_days"))
     where = {"before": now.date() - retention, "before_moment": now - retention}
     contacts = connection.execute(_PURGE_CONTACTS, {"before": where["before"]}).rowcount
+    connection.execute(_PURGE_MOBILES, {"before": where["before"]})
     payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount
     if contacts or payloads:
         record(
             connection,
-            actor="housekeeping",
+            actor=_ACTOR,
             role="system",
             action="purge_personal_data",
             object_="contact",
@@ -173,12 +184,13 @@ _DROP_SNAPSHOTS = sa.text(
     )
     """
 )
+# Rows that a verdict rests on stay, so that it can be judged again.
 _DROP_FACTORIES = sa.text(
     """
     delete from register_factory
     where not exists (
         select from register_snapshot where register_snapshot.content_sha256 = register_factory.content_sha256
-    )
+    ) and not exists (select from judgement where judgement.register_sha256 = register_factory.content_sha256)
     """
 )
 
@@ -190,7 +202,7 @@ def _drop_snapshots(connection: sa.Connection, now: datetime, policy: Policy) ->
         rows = connection.execute(_DROP_FACTORIES).rowcount
         record(
             connection,
-            actor="housekeeping",
+            actor=_ACTOR,
             role="system",
             action="drop_register_snapshots",
             object_="register_snapshot",

@@ -317,3 +317,62 @@ def add_clock(
             paused=paused,
         )
     )
+
+
+def add_hold(
+    connection: sa.Connection,
+    number: int,
+    *,
+    revision: int = 1,
+    state: str = "open",
+    opened_at: datetime = TAKEN_IN,
+    settled_at: datetime | None = None,
+    department_code: str = "330000",
+    quarter: str = QUARTER,
+    findings: Sequence[tuple[str, str]] = (("DQ37", "finance.total_investment"),),
+) -> int:
+    """The quarantine of a need that was judged held; returns its quarantine_id."""
+    identity = need_id(number)
+    judged = tables.judgement.c
+    judgement_id = connection.execute(
+        sa.select(judged.judgement_id)
+        .where((judged.need_id == identity) & (judged.revision == revision))
+        .order_by(judged.judgement_id.desc())
+        .limit(1)
+    ).scalar_one()
+    found: int = connection.execute(
+        tables.quarantine.insert()
+        .values(
+            judgement_id=judgement_id,
+            origin="verdict",
+            need_id=identity,
+            revision=revision,
+            quarter=quarter,
+            department_code=department_code,
+            state=state,
+            opened_at=opened_at,
+            decide_by=date(2026, 10, 14),
+            settled_at=settled_at if state == "open" else settled_at or opened_at,
+        )
+        .returning(tables.quarantine.c.quarantine_id)
+    ).scalar_one()
+    connection.execute(
+        tables.quarantine_finding.insert(),
+        [{"quarantine_id": found, "rule_id": rule_id, "field": field} for rule_id, field in findings],
+    )
+    return found
+
+
+def add_stop(connection: sa.Connection, department_code: str = "330000", *, state: str = "open") -> None:
+    """A department whose pushes wait for a person (B08), or waited."""
+    connection.execute(
+        tables.department_stop.insert().values(
+            quarter=QUARTER,
+            department_code=department_code,
+            intake_id=add_intake(connection, run_id=f"intake-{QUARTER}"),
+            judged=20,
+            returned=10,
+            opened_at=TAKEN_IN,
+            state=state,
+        )
+    )

@@ -21,6 +21,7 @@ from tests.rows import (
     add_clock,
     add_delivery,
     add_event,
+    add_hold,
     add_judgement,
     add_need,
     add_withdrawal,
@@ -587,7 +588,8 @@ def test_the_operator_hears_once_a_day_of_pushes_holds_vacancies_and_provisional
         connection.execute(tables.case_clock.update().values(provisional=True))
         add_need(connection, 2)
         add_delivery(connection, 2, state="unknown")
-        add_need(connection, 3, verdict="held", judged_at=moment("2026-09-23 20:00"))
+        add_need(connection, 3, verdict="held")
+        add_hold(connection, 3, opened_at=moment("2026-09-23 20:00"))
     assert notify_operator(database, overdue_day(3))
     assert not notify_operator(database, overdue_day(3))
     [body] = bodies(database, "operator:")
@@ -602,27 +604,47 @@ def test_the_operator_hears_nothing_where_nothing_is_amiss_or_on_a_day_off(datab
         staff(connection)
         add_need(connection, 1)
         add_delivery(connection, 1, state="delivered")
-        add_need(connection, 2, verdict="held", judged_at=moment("2026-10-08 10:00"))
+        add_need(connection, 2, verdict="held")
+        add_hold(connection, 2, opened_at=moment("2026-10-08 10:00"))
     assert not notify_operator(database, "2026-10-12 08:30")
     assert not notify_operator(database, "2026-11-21 08:30")
     assert notify_operator(database, "2026-11-20 08:30")
 
 
-def test_a_hold_that_was_released_or_replaced_is_decided(database: sa.Engine) -> None:
+def test_a_hold_that_is_settled_or_was_overtaken_is_decided(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        for number, state in enumerate(("released", "returned", "expired"), start=1):
+            add_need(connection, number, verdict="held")
+            add_hold(connection, number, state=state)
+        add_need(connection, 4, verdict="held")
+        add_hold(connection, 4)
+        add_need(connection, 4, revision=2, verdict=None)
+        add_need(connection, 5, verdict="held")
+        add_hold(connection, 5)
+        add_withdrawal(connection, 5)
+    assert not notify_operator(database, "2026-10-20 08:30")
+    with database.begin() as connection:
+        add_need(connection, 6, verdict="held")
+        add_hold(connection, 6)
+    assert notify_operator(database, "2026-10-20 08:30")
+
+
+def test_a_hold_without_a_usable_number_is_named_by_its_own(database: sa.Engine) -> None:
     with database.begin() as connection:
         staff(connection)
         add_need(connection, 1, verdict="held")
-        add_delivery(connection, 1)
-        add_event(connection, 1, "received", sequence=1)
-        add_need(connection, 2, verdict="held")
-        add_need(connection, 2, revision=2, verdict=None)
-        add_judgement(connection, 2, "returned", revision=2)
-    assert not notify_operator(database, "2026-10-20 08:30")
+        hold = add_hold(connection, 1)
+        connection.execute(tables.quarantine.update().values(need_id=None, revision=None))
+    assert notify_operator(database, "2026-10-20 08:30")
+    [body] = bodies(database, "operator:")
+    assert f"挂起记录{hold}" in body["text"]
 
 
 def test_rejudging_a_hold_does_not_start_its_limit_anew(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1, verdict="held")
+        add_hold(connection, 1)
         judged_again: datetime = moment("2026-10-20 08:00")
         add_judgement(connection, 1, "held", judged_at=judged_again, ruleset_version="rules-2")
     assert notify_operator(database, "2026-10-20 08:30")

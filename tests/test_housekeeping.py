@@ -9,7 +9,7 @@ from include.audit import record
 from include.housekeeping import AuditChainBroken, HousekeepingSummary, housekeep
 from include.reference import policy
 from include.store import tables
-from tests.rows import TAKEN_IN, add_case, add_delivery, add_need, add_withdrawal, digest, moment, need_id
+from tests.rows import TAKEN_IN, add_case, add_delivery, add_hold, add_need, add_withdrawal, digest, moment, need_id
 
 RETENTION = timedelta(days=policy().integer("contact_retention_days"))
 LONG_AFTER = TAKEN_IN + RETENTION + timedelta(days=60)
@@ -47,10 +47,21 @@ def test_contact_and_payload_of_a_withdrawn_need_go_when_the_retention_is_over(d
         add_need(connection, 1)
         add_withdrawal(connection, 1)
         add_need(connection, 2, verdict="held")
+        for number in (1, 2):
+            connection.execute(
+                tables.need_fingerprint.insert().values(
+                    need_id=need_id(number), revision=1, intake_id=1, mobile="keyed hash", reports=[]
+                )
+            )
         hashes = set(connection.execute(sa.select(tables.raw_payload.c.raw_sha256)).scalars())
     summary = _housekeep(database)
     assert (summary.contacts_purged, summary.payloads_emptied) == (1, 1)
     assert _contacts(database) == {need_id(2)}
+    with database.connect() as connection:
+        hashed = connection.execute(
+            sa.select(tables.need_fingerprint.c.need_id).where(tables.need_fingerprint.c.mobile.is_not(None))
+        )
+        assert set(hashed.scalars()) == {need_id(2)}
     assert _payloads(database) == {need_id(1): b"", need_id(2): b"sealed payload"}
     with database.connect() as connection:
         assert set(connection.execute(sa.select(tables.raw_payload.c.raw_sha256)).scalars()) == hashes
@@ -87,6 +98,37 @@ def test_a_returned_need_keeps_its_contact_if_it_was_resubmitted(database: sa.En
         add_need(connection, 2, revision=2, verdict="held")
     _housekeep(database)
     assert _contacts(database) == {need_id(2)}
+
+
+def test_a_confirmed_hold_is_closed_like_a_return_on_the_day_of_the_decision(database: sa.Engine) -> None:
+    decided = TAKEN_IN + timedelta(days=9)
+    with database.begin() as connection:
+        for number, state in enumerate(("returned", "released"), start=1):
+            add_need(connection, number, verdict="held")
+            add_hold(connection, number, state=state, settled_at=decided)
+    assert housekeep(database, decided + RETENTION, policy()).contacts_purged == 0
+    assert housekeep(database, decided + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
+    assert _contacts(database) == {need_id(2)}
+
+
+def test_a_hold_ends_with_the_validity_of_its_need_and_what_was_overtaken_ends_at_once(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1, verdict="held")
+        add_hold(connection, 1)
+        add_need(connection, 2, verdict="held")
+        add_hold(connection, 2)
+        add_need(connection, 2, revision=2, verdict=None)
+    first = housekeep(database, moment("2027-09-30 12:00"), policy())
+    assert (first.holds_closed, first.expired_needs) == (1, 0)
+    second = housekeep(database, moment("2027-10-01 12:00"), policy())
+    assert (second.holds_closed, second.expired_needs) == (1, 1)
+    assert housekeep(database, moment("2027-10-01 12:00"), policy()).holds_closed == 0
+    with database.connect() as connection:
+        reasons = connection.execute(
+            sa.select(tables.quarantine_event.c.reason).order_by(tables.quarantine_event.c.event_id)
+        ).scalars()
+        assert list(reasons) == ["已收到更高修订号，按新版本重新审核", "需求有效期已过"]
+        assert set(connection.execute(sa.select(tables.quarantine.c.state)).scalars()) == {"expired"}
 
 
 def test_a_pushed_need_without_approval_expires_and_its_contact_goes_in_time(database: sa.Engine) -> None:
@@ -166,6 +208,40 @@ def test_old_register_snapshots_go_but_the_last_of_each_quarter_and_the_newest_s
         assert sorted(connection.execute(sa.select(tables.register_snapshot.c.as_of)).scalars()) == kept
         left = set(connection.execute(sa.select(tables.register_factory.c.content_sha256)).scalars())
     assert left == {digest(day) for day in kept}
+
+
+def test_the_register_that_a_verdict_rests_on_stays_though_its_snapshot_goes(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1)
+        connection.execute(sa.update(tables.judgement).values(register_sha256="judged by"))
+        for ordinal, content in enumerate(("judged by", "not judged by")):
+            connection.execute(
+                tables.register_snapshot.insert().values(
+                    as_of=date(2022, 1, 1 + ordinal), content_sha256=content, row_count=1, taken_at=TAKEN_IN
+                )
+            )
+            connection.execute(
+                tables.register_factory.insert().values(
+                    content_sha256=content,
+                    ordinal=0,
+                    uscc="91330100MA2TE5T013",
+                    name="青禾铸造",
+                    aliases=[],
+                    level="national",
+                    batch="2021年度",
+                    department_code="330000",
+                    listed_on=date(2022, 1, 1),
+                )
+            )
+        connection.execute(
+            tables.register_snapshot.insert().values(
+                as_of=date(2022, 1, 3), content_sha256="last of the quarter", row_count=1, taken_at=TAKEN_IN
+            )
+        )
+    assert housekeep(database, moment("2026-10-09 23:00"), policy()).snapshots_dropped == 2
+    with database.connect() as connection:
+        left = set(connection.execute(sa.select(tables.register_factory.c.content_sha256)).scalars())
+    assert left == {"judged by"}
 
 
 def test_a_broken_audit_chain_is_reported_after_the_rest_is_done(database: sa.Engine) -> None:

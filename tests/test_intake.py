@@ -62,7 +62,7 @@ def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False)
 
 def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> list[intake.PullSummary]:
     intake.pull_manifest(database, client, intake_id, "2026Q3", now=NOW, policy=policy())
-    intake.pull_register(database, client, NOW.date(), NOW)
+    intake.pull_register(database, client, NOW.date(), NOW, policy())
     return [
         intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
         for code in CHOSEN
@@ -230,9 +230,9 @@ def test_a_platform_that_is_away_is_said_in_one_sentence(database: sa.Engine) ->
 
 
 def test_the_register_is_stored_once_while_it_does_not_change(database: sa.Engine, client: GreenPlatformClient) -> None:
-    rows = intake.pull_register(database, client, NOW.date(), NOW)
+    rows = intake.pull_register(database, client, NOW.date(), NOW, policy()).rows
     assert rows >= 8000
-    intake.pull_register(database, client, NOW.date().replace(day=2), NOW)
+    intake.pull_register(database, client, NOW.date().replace(day=2), NOW, policy())
     assert _count(database, "register_factory") == rows
     assert _count(database, "register_snapshot") == 2
 

@@ -23,8 +23,10 @@ from tests.rows import (
     QUARTER,
     TAKEN_IN,
     add_delivery,
+    add_hold,
     add_judgement,
     add_need,
+    add_stop,
     add_withdrawal,
     moment,
     need_id,
@@ -307,6 +309,53 @@ def test_a_push_without_a_passing_verdict_or_sent_twice_is_found(database: sa.En
         add_delivery(connection, 1, state="held", idempotency_key="again")
     _reconcile(database, platforms)
     assert set(_open(database)) == {"pushed_not_passed 2.1", "pushed_twice 1.1"}
+
+
+def test_what_a_person_decided_on_a_held_need_must_be_in_the_outbox(database: sa.Engine, platforms: Platforms) -> None:
+    with database.begin() as connection:
+        for number, state in enumerate(("released", "returned", "open", "expired"), start=1):
+            add_need(connection, number, verdict="held", item_hash=platforms.recommend(number))
+            add_hold(connection, number, state=state)
+    _reconcile(database, platforms)
+    assert set(_open(database)) == {"push_not_queued 1.1", "return_not_queued 2.1"}
+    assert not _settled(database)
+    with database.begin() as connection:
+        add_delivery(connection, 1)
+        add_delivery(connection, 2, action="return")
+    platforms.hold(1)
+    _reconcile(database, platforms)
+    assert _open(database) == {}
+    assert _settled(database)
+
+
+def test_a_missing_push_of_a_stopped_department_is_explained_until_it_continues(
+    database: sa.Engine, platforms: Platforms
+) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1, item_hash=platforms.recommend(1))
+        add_stop(connection)
+    assert _reconcile(database, platforms).explained == {"stopped": 1}
+    assert _settled(database)
+    with database.begin() as connection:
+        connection.execute(tables.department_stop.update().values(state="continued"))
+    assert not _settled(database)
+    _reconcile(database, platforms)
+    assert set(_open(database)) == {"push_not_queued 1.1"}
+
+
+def test_a_push_held_back_for_a_late_finding_or_a_removed_factory_is_explained(
+    database: sa.Engine, platforms: Platforms
+) -> None:
+    with database.begin() as connection:
+        for number, outcome in enumerate(("late_history", "factory_removed", "late_history"), start=1):
+            add_need(connection, number, item_hash=platforms.recommend(number))
+            delivery_id = add_delivery(connection, number, state="superseded")
+            table = tables.delivery
+            connection.execute(table.update().where(table.c.delivery_id == delivery_id).values(outcome=outcome))
+        add_hold(connection, 1)
+    summary = _reconcile(database, platforms)
+    assert summary.explained == {"held": 1, "factory_removed": 1}
+    assert set(_open(database)) == {"superseded_unexplained 3.1"}
 
 
 def test_a_superseded_push_needs_its_reason(database: sa.Engine, platforms: Platforms) -> None:

@@ -23,6 +23,7 @@ from include.domain.case import RANK
 from include.domain.quarter import Quarter
 from include.reference import departments, institutions, policy, reason_codes
 from include.reference.calendar import china_calendar
+from include.store.outcomes import outcomes
 
 ZERO = Decimal(0)
 TOP_REASONS = 5
@@ -250,15 +251,11 @@ _NEWEST = sa.text(
     """
 )
 
-# With its verdict, and what its cases add up to (circular_case: cases.py).
+# With its verdict as a person may have decided it, and what its cases add up to (circular_case: cases.py).
 _NEEDS = sa.text(
-    """
+    f"""
     create temporary table circular_need as
-    with verdict as (
-        select distinct on (payload_sha256) payload_sha256, verdict
-        from judgement where judged_at <= :moment
-        order by payload_sha256, judgement_id desc
-    ), withdrawn as (
+    with verdict as ({outcomes(":moment")}), withdrawn as (
         select need_id from withdrawal_notice where noticed_at <= :moment
     ), pushed as (
         select distinct need_id from delivery

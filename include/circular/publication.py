@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +17,7 @@ from include.circular.page import render
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.reference import Policy
+from include.store.reports import write_page
 from include.store.tables import report
 
 KIND = "circular"
@@ -82,7 +81,8 @@ def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | N
                 now=now,
                 details={"report_id": report_id},
             )
-    return PublishedCircular(report_id, new, _write(html, quarter, output_dir) if output_dir else None)
+    path = write_page(html, output_dir / f"circular-{quarter}.html") if output_dir else None
+    return PublishedCircular(report_id, new, path)
 
 
 def as_json(current: CircularFigures) -> dict[str, Any]:
@@ -101,20 +101,3 @@ def _plain(value: object) -> str:
 
 def _without_moment(content: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "cut_off_moment"}
-
-
-def _write(html: str, quarter: str, output_dir: Path) -> Path:
-    output_dir.mkdir(parents=True, exist_ok=True)
-    path = output_dir / f"circular-{quarter}.html"
-    handle, name = tempfile.mkstemp(dir=output_dir, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(html)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path

@@ -39,6 +39,8 @@ _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@" + _LABEL + "(?:[.]" + _LABEL + ")+")
 _EMAIL_MAX = 254
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")  # exactly what str.isalnum() denies
+_WIDE_PUNCTUATION = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide in "，；：（）！？％")
+_USUAL_MARKS = " ,.;:()%、。-"
 _LOC_ENTRY = re.compile(r"\[(?:[0-9]*)-([0-9]*)\].*")
 
 
@@ -46,6 +48,10 @@ def normalise_text(text: str) -> str:
     """NFKC without format and control characters, white space folded to single blanks."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
+    # What NFKC makes of the usual Chinese punctuation; text without any of it is often in NFKC, which is quick to see.
+    for wide, narrow in _WIDE_PUNCTUATION:
+        if wide in text:
+            text = text.replace(wide, narrow)
     text = unicodedata.normalize("NFKC", text)
     if text.isprintable():  # then it holds no format or control character
         return " ".join(text.split())
@@ -87,6 +93,11 @@ def skeleton(text: str) -> str:
 def skeleton_of_normal(text: str) -> str:
     """The skeleton of a text that is normalised already."""
     folded = text.casefold()
+    if folded.isalnum():
+        return folded
+    for mark in _USUAL_MARKS:
+        if mark in folded:
+            folded = folded.replace(mark, "")
     return folded if folded.isalnum() else _NOT_ALPHANUMERIC.sub("", folded)
 
 

@@ -263,21 +263,18 @@ _UNANSWERED_PUSHES = sa.text(
     """
 )
 
+# A record without a usable need_id goes by the number of its hold.
 _UNDECIDED_HOLDS = sa.text(
     """
-    select judged.need_id, judged.revision, judged.since
-    from (
-        select distinct on (need_id) need_id, revision, verdict,
-               min(judged_at) filter (where verdict = 'held') over (partition by need_id, revision) as since
-        from judgement where need_id is not null
-        order by need_id, revision desc, judgement_id desc
-    ) judged
-    where judged.verdict = 'held' and judged.since < :today
+    select coalesce(hold.need_id, '挂起记录' || hold.quarantine_id) as need_id, coalesce(hold.revision, 0) as revision,
+           hold.opened_at as since
+    from quarantine hold
+    where hold.state = 'open' and hold.opened_at < :today
+      and not exists (select from withdrawal_notice w where w.need_id = hold.need_id)
       and not exists (
-          select from delivery d
-          where d.need_id = judged.need_id and d.revision = judged.revision and d.action in ('push', 'return')
+          select from need_version higher
+          where higher.need_id = hold.need_id and higher.revision > hold.revision
       )
-      and not exists (select from withdrawal_notice w where w.need_id = judged.need_id)
     """
 )
 

@@ -15,17 +15,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.identifiers import normalise_id
 from include.gate.judge import Finding, reasons
-from include.reference import departments
+from include.reference import Policy, departments
 from include.store.outbox import NewDelivery, enqueue
+from include.store.outcomes import stopped
 
 Revision = tuple[str, int]
 """need_id and revision."""
 
-# Neither withdrawn nor overtaken by a higher revision, and its department is not stopped (B08).
+# Neither withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not stopped
+# (B08).
 _PUSHABLE = sa.text(
-    """
+    f"""
     select version.need_id, version.revision, version.quarter, version.department_code, version.document
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
     join need_version version using (need_id, revision)
@@ -35,21 +38,47 @@ _PUSHABLE = sa.text(
           where higher.need_id = version.need_id and higher.revision > version.revision
       )
       and not exists (
-          select from department_stop stop
-          where stop.quarter = version.quarter and stop.department_code = version.department_code
-            and stop.state <> 'continued'
+          select from quarantine hold join judgement judged using (judgement_id)
+          where hold.need_id = version.need_id and hold.revision = version.revision and hold.state = 'open'
+            and judged.payload_sha256 = version.item_hash
       )
+      and not {stopped("version")}
     order by version.need_id
+    """
+)
+
+# Whoever decides on a stop at this moment is waited for: either the decision sees what passes now, or this sees the decision.
+_AWAIT_DECISIONS = sa.text(
+    """
+    select from department_stop stop
+    where stop.state <> 'continued' and exists (
+        select from need_version version
+        where version.need_id = any(:need_ids)
+          and version.quarter = stop.quarter and version.department_code = stop.department_code
+    )
+    order by stop.quarter, stop.department_code
+    for share of stop
+    """
+)
+
+# A push that waited while a late finding was looked at has its row already, and with it its key.
+_RESUME = sa.text(
+    """
+    update delivery set state = 'pending', outcome = null, settled_at = null, next_attempt_at = :now
+    where idempotency_key = any(:keys) and state = 'superseded' and outcome = 'late_history'
     """
 )
 
 
 def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime) -> int:
-    """Queue a push of each of these revisions that may still be pushed; returns how many were new."""
+    """Queue a push of each of these revisions that may be pushed; returns how many are new or go on."""
+    connection.execute(_AWAIT_DECISIONS, {"need_ids": [need_id for need_id, _ in needs]})
     found = connection.execute(
         _PUSHABLE, {"need_ids": [need_id for need_id, _ in needs], "revisions": [revision for _, revision in needs]}
     )
-    return enqueue(connection, [_push(row) for row in found], now)
+    pushes = [_push(row) for row in found]
+    resumed = connection.execute(_RESUME, {"keys": [push.idempotency_key for push in pushes], "now": now}).rowcount
+    return resumed + enqueue(connection, pushes, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +90,20 @@ class Return:
     quarter: str
     department_code: str
     findings: Sequence[Finding]
+
+
+def return_respond_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
+    """The day until which a return of today is to be answered (return_respond_working_days after it)."""
+    return _working_days_on(now, policy.integer("return_respond_working_days"), calendar)
+
+
+def hold_decide_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
+    """The day until which a person is to decide on what is held today (hold_decision_working_days after it; S08)."""
+    return _working_days_on(now, policy.integer("hold_decision_working_days"), calendar)
+
+
+def _working_days_on(now: datetime, number: int, calendar: WorkingCalendar) -> date:
+    return calendar.add_working_days(now.astimezone(SHANGHAI).date(), number).day
 
 
 def queue_returns(

@@ -48,13 +48,14 @@ def read_fingerprints(
 ) -> list[Fingerprint]:
     """The fingerprints of a batch, in order; its format rules must have been applied, since they say what is usable."""
     fields = filing.fields
+    sound = {head.path: (head.codes == 1).tolist() for head in heads.faults}
     saving, carbon, baseline = (
         usable_values(fields[f"benefit.{name}"], _above_zero)
         for name in ("energy_saving_tce", "carbon_reduction_tco2", "baseline_energy_tce")
     )
     columns = zip(
-        (record.get("need_id") for record in records),
-        (record.get("revision") for record in records),
+        (record.get("need_id") if good else None for record, good in zip(records, sound["need_id"], strict=True)),
+        (record.get("revision") if good else None for record, good in zip(records, sound["revision"], strict=True)),
         heads.quarter,
         map(_sortable, heads.submitted),
         usable_values(fields["enterprise.uscc"]),

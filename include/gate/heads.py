@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,7 @@ UNADDRESSABLE = frozenset({"need_id", "revision"})
 _NEED_ID = re.compile(r"FN[0-9]{12}")
 _QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 _DATE_TIME = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.]([0-9]+))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.]([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DAY_SECONDS = 86_400
 _LOCAL_OFFSET = 8 * 3600
@@ -53,17 +52,28 @@ def moment(text: object) -> Moment | None:
     found = _DATE_TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None
-    year, month, day, hour, minute, second = (int(found[group]) for group in range(1, 7))
-    offset_hour, offset_minute = int(found[9] or 0), int(found[10] or 0)
+    day, time = _day_seconds(found[1]), _time_seconds(found[2], found[4])
+    return None if day is None or time is None else (day + time, (found[3] or "").rstrip("0"))
+
+
+@lru_cache(maxsize=2**12)
+def _day_seconds(text: str) -> int | None:
+    try:
+        return date.fromisoformat(text).toordinal() * _DAY_SECONDS
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=2**17)
+def _time_seconds(time: str, offset: str) -> int | None:
+    """Seconds since midnight UTC of a time 09:30:00 and an offset +08:00 or Z; None where there is no such time."""
+    hour, minute, second = int(time[:2]), int(time[3:5]), int(time[6:])
+    offset_hour, offset_minute = (int(offset[1:3]), int(offset[4:])) if len(offset) > 1 else (0, 0)
     # RFC 3339 knows the leap second 60.
     if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:
         return None
-    try:
-        ordinal = date(year, month, day).toordinal()
-    except ValueError:
-        return None
-    offset = (offset_hour * 60 + offset_minute) * 60 * (-1 if found[8] == "-" else 1)
-    return ordinal * _DAY_SECONDS + hour * 3600 + minute * 60 + second - offset, (found[7] or "").rstrip("0")
+    ahead = (offset_hour * 60 + offset_minute) * 60 * (-1 if offset[0] == "-" else 1)
+    return hour * 3600 + minute * 60 + second - ahead
 
 
 def moment_of(when: datetime) -> Moment:

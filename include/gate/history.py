@@ -7,10 +7,11 @@ need_id) is flagged, whatever the order in which they are judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import SequenceMatcher
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -30,17 +31,19 @@ class _Index:
     """Fingerprints by the value of one of their fields."""
 
     by: str
-    found: dict[str, list[Fingerprint]] = field(default_factory=dict)
+    found: dict[str | None, list[Fingerprint]] = field(default_factory=dict)
 
     def add(self, one: Fingerprint) -> None:
         value = getattr(one, self.by)
         if value is not None:
             self.found.setdefault(value, []).append(one)
 
-    def earlier(self, one: Fingerprint) -> list[Fingerprint]:
+    def earlier(self, one: Fingerprint) -> Iterator[Fingerprint]:
         """Those of other needs with the same value that were submitted earlier."""
-        value = getattr(one, self.by)
-        return [other for other in self.found.get(value, ()) if _is_earlier(other, one)] if value is not None else []
+        alike = self.found.get(getattr(one, self.by))
+        if alike is None or (len(alike) == 1 and alike[0].need_id == one.need_id):
+            return iter(())
+        return (other for other in alike if _is_earlier(other, one))
 
 
 class History:
@@ -60,11 +63,14 @@ class History:
         first_stored: Mapping[Revision, str] | None = None,
         false_information: Mapping[str, Sequence[date]] | None = None,
     ) -> None:
-        self._open = {name: _Index(name) for name in ("uscc", "project_code")}
+        self._of_enterprise, self._of_enterprise_without_code = _Index("uscc"), _Index("uscc")
+        self._with_code = _Index("project_code")
         self._window = {name: _Index(name) for name in SHARED}
         for one in open_needs:
-            for index in self._open.values():
-                index.add(one)
+            self._of_enterprise.add(one)
+            self._with_code.add(one)
+            if one.project_code is None:
+                self._of_enterprise_without_code.add(one)
         for one in window:
             for index in self._window.values():
                 index.add(one)
@@ -74,32 +80,56 @@ class History:
         self.first_stored = first_stored or {}
         self.false_information = false_information or {}
 
-    def same_project_similarity(self, one: Fingerprint) -> float:
-        """How like the project is to the likeliest other one of its enterprise in H: 1 where the codes are equal (DQ42)."""
-        return max((_likeness(one, other) for other in self._open["uscc"].earlier(one)), default=0.0)
+    def same_project_similarity(self, one: Fingerprint, at_least: float) -> float:
+        """How like the project is to another one of its enterprise in H (DQ42): 1 where the codes are equal.
+
+        Two codes that differ tell two projects apart; names count where a code is missing. The first likeness of `at_least`
+        is given; 0 where there is none.
+        """
+        if one.project_code is None:
+            others = self._of_enterprise.earlier(one)
+        elif any(other.uscc == one.uscc for other in self._with_code.earlier(one)) and one.uscc is not None:
+            return 1.0
+        else:
+            others = self._of_enterprise_without_code.earlier(one)
+        for other in others:
+            if _may_be_alike(one.project_name, other.project_name, at_least):
+                likeness = name_similarity(one.project_name, other.project_name)
+                if likeness >= at_least:
+                    return likeness
+        return 0.0
 
     def other_enterprises_with_the_code(self, one: Fingerprint) -> int:
         """How many needs in H carry the same project code for another enterprise (G01)."""
         if one.uscc is None:
             return 0
-        others = self._open["project_code"].earlier(one)
+        others = self._with_code.earlier(one)
         return sum(other.uscc is not None and other.uscc != one.uscc for other in others)
 
-    def enterprises_sharing(self, one: Fingerprint, name: str, quarters: int) -> int:
-        """How many enterprises, this one included, share the value of `name` over the last `quarters` quarters (G13)."""
+    def enterprises_sharing(self, one: Fingerprint, name: str, quarters: int, enough: int) -> int:
+        """How many enterprises, this one included, share the value of `name` over the last `quarters` quarters (G13).
+
+        Counted no further than to `enough`.
+        """
         if one.uscc is None or one.quarter is None:
             return 0
         newest = _number(one.quarter)
-        usccs = {
-            other.uscc
-            for other in self._window[name].earlier(one)
-            if other.quarter is not None and newest - quarters < _number(other.quarter) <= newest
-        }
-        return len((usccs - {None}) | {one.uscc})
+        usccs = {one.uscc}
+        for other in self._window[name].earlier(one):
+            if other.uscc is None or other.quarter is None:
+                continue
+            if newest - quarters < _number(other.quarter) <= newest:
+                usccs.add(other.uscc)
+                if len(usccs) >= enough:
+                    break
+        return len(usccs)
 
     def previous(self, one: Fingerprint) -> Fingerprint | None:
         """P: the highest stored revision of the same need below this one."""
-        below = [p for p in self._revisions.get(one.need_id, ()) if (p.revision or 0) < (one.revision or 0)]
+        revision = one.revision
+        if revision is None or revision == 1:
+            return None
+        below = [p for p in self._revisions.get(one.need_id, ()) if p.revision is not None and p.revision < revision]
         return max(below, key=lambda p: p.revision or 0, default=None)
 
 
@@ -111,10 +141,14 @@ def name_similarity(first: str | None, second: str | None) -> float:
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
-def _likeness(one: Fingerprint, other: Fingerprint) -> float:
-    if one.project_code is not None and other.project_code is not None:
-        return 1.0 if one.project_code == other.project_code else 0.0
-    return name_similarity(one.project_name, other.project_name)
+def _may_be_alike(first: str | None, second: str | None, at_least: float) -> bool:
+    """Whether two names can be so alike, by their lengths and the characters that they share: bounds that cost little."""
+    if not first or not second:
+        return False
+    length = len(first) + len(second)
+    if 2.0 * min(len(first), len(second)) / length < at_least:
+        return False
+    return 2.0 * sum(map(set(second).__contains__, first)) / length >= at_least
 
 
 def _is_earlier(other: Fingerprint, one: Fingerprint) -> bool:
@@ -125,6 +159,7 @@ def _is_earlier(other: Fingerprint, one: Fingerprint) -> bool:
     return (other.submitted, other.need_id) < (one.submitted, one.need_id)
 
 
+@cache
 def _number(quarter: str) -> int:
     parsed = Quarter.parse(quarter)
     return parsed.year * 4 + parsed.number

@@ -15,20 +15,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.gate.history import load_history
+from include.domain.calendar import WorkingCalendar
+from include.gate.consequences import hold_decide_by
+from include.gate.history import Revision, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import stored_record
 from include.gate.register import Register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
-from include.store.tables import alert, alert_event, quarantine, quarantine_event, quarantine_finding
+from include.store.alerts import raise_alerts
+from include.store.tables import quarantine, quarantine_event, quarantine_finding
 
 LATE_RULES = frozenset({"DQ42", "G01", "G13"})
 """Rules that a need may come to break after it was judged."""
 
 _REASON = "后到的较早需求使本需求命中规则"
-_BY_THE_GATE = {"actor": "gate", "role": "system", "reason": _REASON}
 _KEYS = ("uscc", "project_code", "content", "benefit", "mobile")
 
 
@@ -51,8 +52,8 @@ class _Hit:
 _JUDGED_BEFORE = sa.text(
     f"""
     with brought as (
-        select known.* from need_version version join need_fingerprint known using (need_id, revision)
-        where version.intake_id = :intake_id and version.department_code = :department_code
+        select known.* from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+        join need_fingerprint known using (need_id, revision)
     ), alike as (
         {
         " union ".join(
@@ -95,28 +96,31 @@ _KNOWN = sa.text(
     """
 )
 
-_PUSHES = """
+# Locked, so that no worker starts one of them meanwhile (it skips what is locked).
+_PUSHES = sa.text(
+    """
+    select delivery.need_id, delivery.delivery_id,
+           delivery.state = 'pending' and delivery.attempts = 0 and delivery.lease_owner is null as untried
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
     join delivery using (need_id, revision)
-    where delivery.action = 'push'
-"""
-_HOLD_BACK = sa.text(
-    f"""
-    update delivery set state = 'superseded', outcome = 'late_history', settled_at = :now
-    where delivery_id in (
-        select delivery_id {_PUSHES}
-        and delivery.state = 'pending' and delivery.attempts = 0 and delivery.lease_owner is null
-        order by delivery_id for update of delivery
-    ) and state = 'pending' and attempts = 0 and lease_owner is null
+    where delivery.action = 'push' and delivery.state <> 'superseded'
+    order by delivery.delivery_id
+    for update of delivery
     """
 )
-_PUSHED = sa.text(f"select delivery.need_id {_PUSHES} and delivery.state <> 'superseded'")
+_HOLD_BACK = sa.text(
+    """
+    update delivery set state = 'superseded', outcome = 'late_history', settled_at = :now
+    where delivery_id = any(:delivery_ids)
+    """
+)
 
 
 def judge_again(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
     register: Register,
+    brought: Sequence[Revision],
     *,
     intake_id: int,
     department_code: str,
@@ -124,7 +128,7 @@ def judge_again(
     policy: Policy,
     calendar: WorkingCalendar,
 ) -> LateHits:
-    """Judge again what the needs that this intake brought for a department may concern; `policy` as of no department.
+    """Judge again what the needs `brought`, judged now for the first time, may concern; `policy` as of no department.
 
     Part of the transaction that judges the department; run twice, it finds nothing new.
     """
@@ -132,6 +136,8 @@ def judge_again(
     needs = connection.execute(
         _JUDGED_BEFORE,
         {
+            "need_ids": [need_id for need_id, _ in brought],
+            "revisions": [revision for _, revision in brought],
             "intake_id": intake_id,
             "department_code": department_code,
             "codes": list(versions),
@@ -143,17 +149,20 @@ def judge_again(
     hits = _new_hits(connection, needs, _found_now(connection, cipher, register, needs, now, policy))
     if not hits:
         return LateHits(0, 0)
-    where = {"need_ids": [hit.need.need_id for hit in hits], "revisions": [hit.need.revision for hit in hits]}
-    connection.execute(_HOLD_BACK, {**where, "now": now})
-    pushed = frozenset(connection.execute(_PUSHED, where).scalars())
-    decide_by = calendar.add_working_days(
-        now.astimezone(SHANGHAI).date(), policy.integer("hold_decision_working_days")
-    ).day
-    to_hold = [hit for hit in hits if hit.need.need_id not in pushed]
-    held = _open_late(connection, to_hold, decide_by, now)
-    # One that a person let go before, and that was not pushed yet, is let go no second time without being seen.
-    to_alert = [hit for hit in hits if hit.need.need_id in pushed or hit.need.judgement_id not in held]
-    return LateHits(len(held), _open_alerts(connection, to_alert, now))
+    pushes = connection.execute(
+        _PUSHES,
+        {"need_ids": [hit.need.need_id for hit in hits], "revisions": [hit.need.revision for hit in hits]},
+    ).fetchall()
+    pushed = frozenset(push.need_id for push in pushes if not push.untried)
+    decide_by = hold_decide_by(now, policy, calendar)
+    held = _open_late(connection, [hit for hit in hits if hit.need.need_id not in pushed], decide_by, now)
+    held_needs = frozenset(hit.need.need_id for hit in hits if hit.need.judgement_id in held)
+    connection.execute(
+        _HOLD_BACK, {"delivery_ids": [push.delivery_id for push in pushes if push.need_id in held_needs], "now": now}
+    )
+    # Neither of one that is pushed nor of one that a person let go already can the push be held back.
+    to_alert = [hit for hit in hits if hit.need.need_id not in held_needs]
+    return LateHits(len(held), _raise_alerts(connection, to_alert, now))
 
 
 def _found_now(
@@ -229,7 +238,17 @@ def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date,
     if opened:
         connection.execute(
             sa.insert(quarantine_event),
-            [{"quarantine_id": one, "kind": "opened", "at": now, **_BY_THE_GATE} for one in opened],
+            [
+                {
+                    "quarantine_id": one,
+                    "kind": "opened",
+                    "at": now,
+                    "actor": "gate",
+                    "role": "system",
+                    "reason": _REASON,
+                }
+                for one in opened
+            ],
         )
     waiting: dict[int, int] = dict(
         connection.execute(
@@ -251,25 +270,12 @@ def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date,
     return waiting
 
 
-def _open_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime) -> int:
-    """An alert for each need and rule, once for ever; returns how many are new."""
-    broken = sorted({(one.rule_id, hit.need.need_id) for hit in hits for one in hit.findings})
-    if not broken:
-        return 0
-    opened = (
-        connection.execute(
-            insert(alert).on_conflict_do_nothing().returning(alert.c.alert_id),
-            [
-                {"rule_id": rule_id, "need_id": need_id, "severity": "hold", "state": "open", "opened_at": now}
-                for rule_id, need_id in broken
-            ],
-        )
-        .scalars()
-        .all()
+def _raise_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime) -> int:
+    broken: dict[str, set[str]] = {}
+    for hit in hits:
+        for one in hit.findings:
+            broken.setdefault(one.rule_id, set()).add(hit.need.need_id)
+    return sum(
+        raise_alerts(connection, rule_id, sorted(need_ids), severity="hold", actor="gate", reason=_REASON, now=now)
+        for rule_id, need_ids in sorted(broken.items())
     )
-    if opened:
-        connection.execute(
-            sa.insert(alert_event),
-            [{"alert_id": one, "kind": "opened", "at": now, **_BY_THE_GATE} for one in opened],
-        )
-    return len(opened)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 import sqlalchemy as sa
 
-from include.domain.calendar import add_years
-from include.domain.identifiers import name_key
 from include.errors import UserFacingError
 from include.reference import Policy
 from include.store.tables import register_factory, register_snapshot
@@ -38,24 +35,6 @@ class RegisterRow:
         return self.listed_on <= day and (self.removed_on is None or day < self.removed_on)
 
 
-@dataclass(frozen=True)
-class Membership:
-    """What the register says of a credit code on a day: the rows in force, and removals of other rows in the years before."""
-
-    active: Sequence[RegisterRow]
-    recent_removals: int
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Name keys of the names and former names in force."""
-        return frozenset(name_key(name) for row in self.active for name in (row.name, *row.aliases))
-
-    @cached_property
-    def batches(self) -> frozenset[str]:
-        """Name keys of the batches in force."""
-        return frozenset(name_key(row.batch) for row in self.active)
-
-
 class Register:
     """A snapshot of the register, removed rows included. `content_sha256` names it."""
 
@@ -71,13 +50,9 @@ class Register:
             found.setdefault(row.uscc, []).append(row)
         return cls(found, content_sha256)
 
-    def membership(self, uscc: str, day: date, lookback_years: int) -> Membership:
-        """What counts of a normalised credit code on `day`; removals within `lookback_years` up to it."""
-        rows = self._rows.get(uscc, ())
-        active = [row for row in rows if row.active_on(day)]
-        since = add_years(day, -lookback_years)
-        removals = [row for row in rows if row.removed_on is not None and since < row.removed_on <= day]
-        return Membership(active, len(removals) if active else 0)
+    def rows_of(self, uscc: str) -> Sequence[RegisterRow]:
+        """Every row of a normalised credit code, in force or not."""
+        return self._rows.get(uscc, ())
 
 
 def load_register(connection: sa.Connection, *, today: date, policy: Policy) -> Register:

@@ -6,22 +6,30 @@ a person. Verdict, findings and outbox rows are one transaction; a need judged b
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.domain.canonical import storable
-from include.gate.consequences import Return, Revision, queue_pushes, queue_returns
+from include.gate import breaker, late_history, pages
+from include.gate.consequences import (
+    Return,
+    Revision,
+    hold_decide_by,
+    queue_pushes,
+    queue_returns,
+    return_respond_by,
+)
 from include.gate.history import load_history
 from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
+from include.gate.opening import open_holds
+from include.gate.records import stored_record
 from include.gate.register import load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
@@ -31,7 +39,7 @@ from include.store.tables import intake, judgement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSummary:
-    """How many records of a department were judged now, by verdict."""
+    """How many records of a department were judged now, by verdict; `stopped`: what passed waits for a person (B08)."""
 
     department_code: str
     judged: int
@@ -39,6 +47,7 @@ class GateSummary:
     held: int
     returned: int
     queued: int
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ _CANDIDATES = sa.text(
 
 _WITHOUT_FINGERPRINT = sa.text(
     """
-    select version.need_id, version.revision, version.intake_id, version.quarter, raw.ciphertext
+    select version.need_id, version.revision, version.intake_id, raw.ciphertext
     from need_version version
     join raw_payload raw using (raw_sha256)
     where not exists (
@@ -80,6 +89,19 @@ _WITHOUT_FINGERPRINT = sa.text(
 )
 _CHUNK = 5_000
 
+# A task that was cleared and run by itself may have read what the step between reading and judging did not see.
+_LACKS_FINGERPRINTS = sa.text(
+    """
+    select exists (
+        select from intake_item item join need_version version using (need_id, revision)
+        where item.intake_id = :intake_id and item.department_code = :department_code and not exists (
+            select from need_fingerprint known
+            where known.need_id = version.need_id and known.revision = version.revision
+        )
+    )
+    """
+)
+
 
 def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: datetime, policy: Policy) -> int:
     """Note what each stored need is compared by; before any is judged, so that all see all. Returns how many were new."""
@@ -88,7 +110,7 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
         waiting = connection.execute(_WITHOUT_FINGERPRINT).fetchall()
         for start in range(0, len(waiting), _CHUNK):
             chunk = waiting[start : start + _CHUNK]
-            records = [_record(cipher, row.ciphertext) for row in chunk]
+            records = [stored_record(cipher, row.ciphertext) for row in chunk]
             found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
             copy_rows(
                 connection,
@@ -99,7 +121,7 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
                         row.need_id,
                         row.revision,
                         row.intake_id,
-                        one.quarter or row.quarter,
+                        one.quarter,
                         *(getattr(one, name) for name in _COMPARED),
                         list(one.reports),
                     )
@@ -131,18 +153,26 @@ def judge_department(
     now: datetime,
     policy: Policy,
     calendar: WorkingCalendar,
+    reports_dir: Path | None = None,
 ) -> GateSummary:
-    """Judge what this intake read for one department and queue the consequences; a dry run only counts."""
+    """Judge what this intake read for one department and queue the consequences.
+
+    A dry run only counts and, where a folder for reports is given, writes its validation page there.
+    """
     where = {"intake_id": intake_id, "department_code": department_code}
-    policy = policy.of_department(department_code)
+    policy_in_general, policy = policy, policy.of_department(department_code)
     respond_by = return_respond_by(now, policy, calendar)
+    with engine.connect() as connection:
+        lacks_fingerprints = connection.execute(_LACKS_FINGERPRINTS, where).scalar_one()
+    if lacks_fingerprints:
+        fingerprint_needs(engine, cipher, now=now, policy=policy_in_general)
     with engine.begin() as connection:
         connection.execute(
             sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
         )
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
         candidates = [
-            _Candidate(row.item_hash, row.need_id, row.revision, _record(cipher, row.ciphertext))
+            _Candidate(row.item_hash, row.need_id, row.revision, stored_record(cipher, row.ciphertext))
             for row in connection.execute(_CANDIDATES, where)
         ]
         surroundings = _surroundings(connection, cipher, candidates, header, now, policy)
@@ -150,12 +180,56 @@ def judge_department(
             [candidate.record for candidate in candidates], checked_at=now, policy=policy, surroundings=surroundings
         )
         judged = list(zip(candidates, verdicts, strict=True))
+        count = Counter(verdict.verdict for verdict in verdicts)
         queued = 0
+        stopped = header.dry_run and breaker.too_many_returned(
+            judged=len(judged), returned=count["returned"], policy=policy
+        )
+        version = ruleset_version(policy)
+        if header.dry_run and reports_dir is not None:
+            pages.preview(
+                connection,
+                quarter=header.quarter,
+                department_code=department_code,
+                judged=[(one.need_id, one.revision, verdict) for one, verdict in judged],
+                ruleset_version=version,
+                now=now,
+                reports_dir=reports_dir,
+            )
         if judged and not header.dry_run:
-            version = ruleset_version(policy)
             _store(connection, judged, header, department_code, version, surroundings.register.content_sha256, now)
+            stopped = breaker.check(
+                connection,
+                quarter=header.quarter,
+                department_code=department_code,
+                intake_id=intake_id,
+                now=now,
+                policy=policy,
+            )
             queued = _queue_consequences(connection, judged, header.quarter, department_code, version, respond_by, now)
-    count = Counter(verdict.verdict for verdict in verdicts)
+            open_holds(
+                connection,
+                quarter=header.quarter,
+                department_code=department_code,
+                now=now,
+                decide_by=hold_decide_by(now, policy, calendar),
+                policy=policy,
+            )
+            late_history.judge_again(
+                connection,
+                cipher,
+                surroundings.register,
+                [
+                    (one.need_id, one.revision)
+                    for one, _ in judged
+                    if one.need_id is not None and one.revision is not None
+                ],
+                intake_id=intake_id,
+                department_code=department_code,
+                now=now,
+                policy=policy_in_general,
+                calendar=calendar,
+            )
     return GateSummary(
         department_code=department_code,
         judged=len(judged),
@@ -163,6 +237,7 @@ def judge_department(
         held=count["held"],
         returned=count["returned"],
         queued=queued,
+        stopped=stopped,
     )
 
 
@@ -182,17 +257,6 @@ def _surroundings(
         ),
         keyed_hash=cipher.fingerprint,
     )
-
-
-def return_respond_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
-    """The day until which a return of today is to be answered (return_respond_working_days after it)."""
-    today = now.astimezone(SHANGHAI).date()
-    return calendar.add_working_days(today, policy.integer("return_respond_working_days")).day
-
-
-def _record(cipher: PersonalDataCipher, ciphertext: bytes) -> dict[str, Any]:
-    record: dict[str, Any] = storable(json.loads(cipher.decrypt(ciphertext), parse_float=Decimal))
-    return record
 
 
 def _store(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from include.intake import DepartmentAccount, accounts
 from include.reference import departments
+from include.store.outcomes import outcomes, stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,14 @@ _MAILS = sa.text(
 )
 
 _PASSED = sa.text(
-    """
+    f"""
     with newest as (
-        select need_id, max(revision) as revision from need_version where quarter = :quarter group by need_id
-    )
-    select distinct need_id, revision from judgement join newest using (need_id, revision)
-    where verdict = 'passed' and need_id not in (select need_id from withdrawal_notice)
+        select distinct on (need_id) need_id, revision, item_hash, quarter, department_code
+        from need_version where quarter = :quarter order by need_id, revision desc
+    ), outcome as ({outcomes()})
+    select need_id, revision from newest join outcome on outcome.payload_sha256 = newest.item_hash
+    where outcome.verdict = 'passed' and need_id not in (select need_id from withdrawal_notice)
+      and not {stopped("newest")}
     """
 )
 
@@ -150,7 +153,10 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
 
 
 def passed_needs(connection: sa.Connection, quarter: str) -> set[tuple[str, int]]:
-    """(need id, revision) of every need of the quarter that passed at its newest revision and was not withdrawn."""
+    """(need id, revision) of every need of the quarter that is to be pushed.
+
+    It passed or was released at its newest revision, was not withdrawn, and its department is not stopped.
+    """
     return {(row.need_id, row.revision) for row in connection.execute(_PASSED, {"quarter": quarter})}
 
 

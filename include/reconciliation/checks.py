@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.store.outcomes import stopped
+
 Suggestion = Callable[[Mapping[str, Any]], str]
 
 
@@ -136,9 +138,9 @@ CHECKS = (
     # --- judgement ↔ outbox ---
     Check(
         "push_not_queued",
-        """
+        f"""
         select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
-               null::text as explained
+               case when {stopped("our_need")} then 'stopped' end as explained
         from our_need
         where verdict = 'passed' and not withdrawn
           and not exists (
@@ -182,11 +184,14 @@ CHECKS = (
     ),
     Check(
         "superseded_unexplained",
-        """
+        f"""
         select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
                case
                    when our_need.withdrawn then 'withdrawn'
                    when our_need.revision > sent.revision then 'superseded'
+                   when sent.outcome = 'factory_removed' then 'factory_removed'
+                   when sent.outcome = 'late_history' and our_need.verdict <> 'passed' then our_need.verdict
+                   when sent.outcome = 'late_history' and {stopped("our_need")} then 'stopped'
                end as explained
         from delivery sent left join our_need using (need_id)
         where sent.quarter = :quarter and sent.action in ('push', 'return') and sent.state = 'superseded'
@@ -216,6 +221,10 @@ CHECKS = (
               select from judgement
               where judgement.need_id = push.need_id and judgement.revision = push.revision
                 and judgement.verdict = 'passed'
+          )
+          and not exists (
+              select from quarantine hold
+              where hold.need_id = push.need_id and hold.revision = push.revision and hold.state = 'released'
           )
         """,
         "{need_id} 第{revision}版有推送，但没有审核通过的结论。",

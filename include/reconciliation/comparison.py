@@ -27,6 +27,7 @@ from include.reconciliation.checks import CHECKS, Check
 from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
+from include.store.outcomes import outcomes, stopped
 
 # What an intake or a delivery run that is going on right now may not have finished yet.
 _UNDER_WAY = timedelta(hours=1)
@@ -80,7 +81,8 @@ def reconcile(
 def quarter_is_settled(connection: sa.Connection, quarter: str) -> bool:
     """Whether every passed need of `quarter` is pushed or its absence is explained, and no finding is open.
 
-    A push on its way is not settled; one that is held waits for a person and is explained.
+    A push on its way is not settled; one that is held waits for a person and is explained, and so is one of a department
+    whose pushes are stopped, or of a factory that is no longer on the register.
     """
     unsettled: bool = connection.execute(sa.text(_UNSETTLED), {"quarter": quarter}).scalar_one()
     return not unsettled
@@ -192,12 +194,11 @@ select distinct on (idempotency_key) *, max(revision) over (partition by need_id
 from incoming_entry order by idempotency_key
 """
 
-# The newest stored revision of each need of the quarter, or of each need that is listed for it, with its verdict.
-_OUR_NEED = """
+# The newest stored revision of each need of the quarter, or of each need that is listed for it, with its verdict as a person
+# may have decided it.
+_OUR_NEED = f"""
 create temporary table our_need as
-with verdict as (
-    select distinct on (payload_sha256) payload_sha256, verdict from judgement order by payload_sha256, judgement_id desc
-)
+with verdict as ({outcomes()})
 select distinct on (version.need_id)
        version.need_id, version.revision, version.item_hash, version.quarter, version.department_code, version.is_major,
        version.received_at, verdict.verdict,
@@ -299,15 +300,13 @@ select (select count(*) from platform_need where status = 'recommended') as list
        (select count(*) from ledger_entry) as ledger
 """
 
-_UNSETTLED = """
+_UNSETTLED = f"""
 with newest as (
-    select distinct on (need_id) need_id, revision, item_hash, quarter
+    select distinct on (need_id) need_id, revision, item_hash, quarter, department_code
     from need_version
     where need_id in (select need_id from need_version where quarter = :quarter)
     order by need_id, revision desc
-), verdict as (
-    select distinct on (payload_sha256) payload_sha256, verdict from judgement order by payload_sha256, judgement_id desc
-)
+), verdict as ({outcomes()})
 select exists (select from reconciliation_finding where quarter = :quarter and closed_at is null)
     or exists (
         select from newest
@@ -317,7 +316,8 @@ select exists (select from reconciliation_finding where quarter = :quarter and c
           and not exists (
               select from delivery push
               where push.action = 'push' and push.need_id = newest.need_id and push.revision = newest.revision
-                and push.state in ('delivered', 'held')
+                and (push.state in ('delivered', 'held') or push.outcome = 'factory_removed')
           )
+          and not {stopped("newest")}
     )
 """

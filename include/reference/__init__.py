@@ -1,19 +1,21 @@
 """The reference tables that the project carries (CSV, UTF-8), read once for each process.
 
 Every loader returns immutable rows in the order of the file. `policy.csv` holds each figure that the notice does not
-fix; code reads the key, never the number.
+fix; code reads the key, never the number. `policy_departments.csv` holds the values that differ for single departments.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+
+from include.errors import ConfigurationError
 
 REFERENCE_DIR = Path(__file__).parent
 
@@ -218,5 +220,30 @@ class Policy:
 
 @cache
 def policy() -> Policy:
-    """The policy in force."""
-    return Policy(MappingProxyType({r["key"]: r["value"] for r in rows("policy")}))
+    """The policy in force, departments' own values included. Raises ConfigurationError as `own_policy_values` does."""
+    values = {r["key"]: r["value"] for r in rows("policy")}
+    return Policy(MappingProxyType(values), own_policy_values(rows("policy_departments"), values))
+
+
+def own_policy_values(
+    table: Iterable[Mapping[str, str]], policy_values: Mapping[str, str]
+) -> Mapping[str, Mapping[str, str]]:
+    """Department → its own policy values, from rows as in policy_departments.csv.
+
+    Raises ConfigurationError for a department or key that does not exist, and for a key given twice.
+    """
+    own: dict[str, dict[str, str]] = {}
+    for row in table:
+        code, key = row["department_code"], row["key"]
+        if code not in departments():
+            raise _policy_error(f"主管部门代码“{code}”不存在", "请改为 departments.csv 中的代码。")
+        if key not in policy_values:
+            raise _policy_error(f"参数“{key}”不存在", "请改为 policy.csv 中的参数名。")
+        if key in own.setdefault(code, {}):
+            raise _policy_error(f"主管部门 {code} 的参数“{key}”重复", "请只保留一行。")
+        own[code][key] = row["value"]
+    return MappingProxyType({code: MappingProxyType(values) for code, values in own.items()})
+
+
+def _policy_error(what: str, next_step: str) -> ConfigurationError:
+    return ConfigurationError(f"分部门参数表 policy_departments.csv 有误：{what}。", next_step)

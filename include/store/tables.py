@@ -167,7 +167,7 @@ need_fingerprint = Table(
     Column("need_id", Text, primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
-    Column("quarter", Text, nullable=False),
+    Column("quarter", Text, comment="null unless usable"),
     Column("submitted", Text(collation="C"), comment="the moment in sortable form; null unless usable"),
     Column("uscc", Text, comment="this and what follows: null unless usable"),
     Column("project_code", Text),
@@ -333,6 +333,7 @@ quarantine = Table(
     CheckConstraint("origin in ('verdict', 'late_history')", name="origin"),
     CheckConstraint("state in ('open', 'released', 'returned', 'expired')", name="state"),
     Index("uq_quarantine_open", "need_id", "revision", unique=True, postgresql_where=text("state = 'open'")),
+    Index(None, "need_id", "revision"),
     Index(None, "quarter", "department_code"),
     comment="Held needs (隔离区): what waits for a person, and how it ended",
 )

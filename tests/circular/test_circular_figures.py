@@ -13,6 +13,7 @@ from tests.rows import (
     add_clock,
     add_delivery,
     add_event,
+    add_hold,
     add_judgement,
     add_manifest,
     add_need,
@@ -64,6 +65,20 @@ def test_the_newest_rule_set_decides_the_verdict(database: sa.Engine) -> None:
         add_need(connection, 1, verdict="held")
         add_judgement(connection, 1, "passed", ruleset_version="rules-2")
     assert _figures(database).needs.passed == 1
+
+
+def test_a_held_need_counts_as_it_was_decided_by_the_cut_off(database: sa.Engine) -> None:
+    late = moment("2026-10-22 18:01")
+    with database.begin() as connection:
+        for number, state in enumerate(("released", "returned", "expired", "open"), start=1):
+            add_need(connection, number, verdict="held")
+            add_hold(connection, number, state=state)
+        add_need(connection, 5, verdict="held")
+        add_hold(connection, 5, state="released", settled_at=late)
+        add_need(connection, 6, verdict="passed")
+        add_hold(connection, 6, opened_at=late)
+    found = _figures(database).needs
+    assert (found.passed, found.returned, found.held) == (2, 1, 3)
 
 
 def test_only_delivered_pushes_count_as_pushed(database: sa.Engine) -> None:

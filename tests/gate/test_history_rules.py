@@ -129,6 +129,7 @@ def test_a_benefit_may_rise_by_a_fifth_unless_a_new_report_backs_more() -> None:
     assert after("1300", **{"benefit.basis": "third_party"}) == risen
     assert after("1300", **{"benefit.basis": "third_party", "attachments": [report]}) == []
     assert after("1300", **{"benefit.basis": "feasibility_study", "attachments": [report]}) == risen
+    assert after("1300", **{"benefit.basis": ["third_party"]})[:1] == ["DQ05 benefit.basis"]
     before["attachments"] = [report]
     assert after("1300", **{"benefit.basis": "third_party", "attachments": [report]}) == risen
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 
 from include.domain.quarter import Quarter
 from include.local.airflow_api import FailedTask
+from include.local.figures import passed_needs
 from include.local.plan import SHANGHAI, Step, quarter_plan
 from include.local.play import Played
 from include.local.promises import each_need_once, no_mail_twice, runs_succeeded
 from include.local.sandbox_client import LedgerEntry
 from include.reference.calendar import china_calendar
+from tests.rows import add_hold, add_need, add_stop, add_withdrawal, need_id
 
 PASSED = {("FN1", 1), ("FN2", 2)}
 
@@ -38,6 +41,23 @@ def test_the_plan_follows_the_calendar_of_the_third_quarter() -> None:
 def test_time_never_goes_back() -> None:
     moments = [step.moment for step in quarter_plan(Quarter.parse("2026Q3"), china_calendar())]
     assert moments == sorted(moments)
+
+
+def test_what_must_be_in_the_ledger_passed_or_was_released_and_nothing_stands_in_its_way(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1)
+        add_need(connection, 2)
+        add_withdrawal(connection, 2)
+        for number, state in enumerate(("released", "returned", "open", "expired"), start=3):
+            add_need(connection, number, verdict="held")
+            add_hold(connection, number, state=state)
+        add_need(connection, 7, department_code="440300")
+        add_stop(connection, "440300")
+        add_need(connection, 8, department_code="320000")
+        add_stop(connection, "320000", state="continued")
+        add_need(connection, 9)
+        add_need(connection, 9, revision=2, verdict="returned")
+        assert passed_needs(connection, "2026Q3") == {(need_id(1), 1), (need_id(3), 1), (need_id(8), 1)}
 
 
 def test_each_need_once_is_kept_by_a_ledger_that_holds_them_so() -> None:

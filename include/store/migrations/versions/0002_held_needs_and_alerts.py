@@ -121,7 +121,7 @@ def upgrade() -> None:
         sa.Column("need_id", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("intake_id", sa.BigInteger(), nullable=False),
-        sa.Column("quarter", sa.Text(), nullable=False),
+        sa.Column("quarter", sa.Text(), nullable=True, comment="null unless usable"),
         sa.Column(
             "submitted",
             sa.Text(collation="C"),
@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("judgement_id", "origin", name=op.f("uq_quarantine_judgement_id_origin")),
         comment="Held needs (隔离区): what waits for a person, and how it ended",
     )
+    op.create_index(op.f("ix_quarantine_need_id_revision"), "quarantine", ["need_id", "revision"], unique=False)
     op.create_index(
         op.f("ix_quarantine_quarter_department_code"), "quarantine", ["quarter", "department_code"], unique=False
     )

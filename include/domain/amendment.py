@@ -1,0 +1,110 @@
+"""What a revision changed (修订对照): the difference of two items, field by field, without personal data.
+
+Only fields that the form knows and classes as general show their values. Of a contact field, of a key that the form does
+not know (a filer may write anything anywhere, even into the key) and of a value of the wrong shape it is said that it
+changed, never how. Left out is what every revision changes and nobody amends: see `NOISE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+
+from include.reference import rows
+
+NOISE = frozenset({"revision", "status", "submitted_at", "updated_at", "review.recommended_at"})
+"""Head fields and the moment of the recommendation: they follow from handing in again, whatever was amended."""
+
+OTHER = "(other)"
+"""Field of a change in what the form does not know at the top of an item."""
+
+_Kind = Literal["object", "list", "general", "personal"]
+
+_ABSENT = object()
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that changed. `before` and `after` are JSON texts; None: not there, or personal.
+
+    Of an object or a list only its being there is compared ("{}", "[]"): what it holds are changes of their own.
+    """
+
+    field: str
+    before: str | None
+    after: str | None
+    personal: bool
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FieldChange]:
+    """The changes from one item to a later one (numbers as Decimal), by field; list elements are compared by position."""
+    return sorted(_changes("", "", before, after), key=lambda change: change.field)
+
+
+def _changes(field: str, pattern: str, before: Any, after: Any) -> Iterator[FieldChange]:
+    if pattern in NOISE or _same(before, after):
+        return
+    kind = _form()[pattern]
+    hidden = kind == "personal" or not (_fits(kind, before) and _fits(kind, after))
+    if kind == "list":
+        earlier, later = (value if isinstance(value, list) else [] for value in (before, after))
+        for index in range(max(len(earlier), len(later))):
+            pair = (value[index] if index < len(value) else _ABSENT for value in (earlier, later))
+            yield from _changes(f"{field}[{index}]", f"{pattern}[]", *pair)
+    elif kind == "object":
+        was, is_now = (value if isinstance(value, Mapping) else {} for value in (before, after))
+        for name in {**was, **is_now}:
+            pair = (value.get(name, _ABSENT) for value in (was, is_now))
+            child = f"{pattern}.{name}" if pattern else name
+            if child in _form():
+                yield from _changes(f"{field}.{name}" if field else name, child, *pair)
+            else:
+                hidden = hidden or not _same(*pair)
+    if hidden:
+        yield FieldChange(field or OTHER, None, None, personal=True)
+    elif (texts := (_text(before), _text(after)))[0] != texts[1]:
+        yield FieldChange(field, *texts, personal=False)
+
+
+@cache
+def _form() -> Mapping[str, _Kind]:
+    """What the form has at each path, `[]` for the elements of a list; the item itself is the object at ""."""
+    found: dict[str, _Kind] = {"": "object"}
+    for row in rows("form_fields"):
+        path = row["path"]
+        for end in (index for index, character in enumerate(path) if character in ".["):
+            # What comes before a dot is an object, what comes before a bracket a list.
+            found.setdefault(path[:end], "object" if path[end] == "." else "list")
+        found[path] = "general" if row["classification"] == "general" else "personal"
+    return found
+
+
+def _fits(kind: _Kind, value: Any) -> bool:
+    """Whether a value has the shape that the form has there; what is null or not there always fits."""
+    if value is None or value is _ABSENT:
+        return True
+    shape = "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "general"
+    return shape == kind
+
+
+def _text(value: Any) -> str | None:
+    """JSON text of a value, without what an object or a list holds."""
+    if value is _ABSENT:
+        return None
+    if isinstance(value, Mapping):
+        return "{}"
+    return "[]" if isinstance(value, list) else _encode(value).decode()
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Equality of JSON values: true is not 1, and 4.0 is 4."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_same(first[name], second[name]) for name in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(_same, first, second))
+    return isinstance(first, bool) is isinstance(second, bool) and bool(first == second)

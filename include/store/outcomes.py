@@ -1,0 +1,52 @@
+"""What became of a judged payload, in SQL that all stages share: the gate's verdict, or what a person made of a held need.
+
+A held need (挂起) is decided by its newest quarantine row: released means passed, returned means returned; an open one is
+held, and so is one that expired without a decision.
+"""
+
+from __future__ import annotations
+
+_DECIDED = """
+    select judged.payload_sha256,
+           case hold.state
+               when 'released' then 'passed'
+               when 'returned' then 'returned'
+               when 'open' then 'held'
+               when 'expired' then 'held'
+               else judged.verdict
+           end as verdict,
+           coalesce(hold.settled_at, judged.judged_at) as decided_at
+    from (
+        select distinct on (payload_sha256) payload_sha256, verdict, judged_at from judgement
+        where judged_at <= {moment}
+        order by payload_sha256, judgement_id desc
+    ) judged
+    left join (
+        select distinct on (own.payload_sha256) own.payload_sha256,
+               case when settled_at <= {moment} then state else 'open' end as state,
+               case when settled_at <= {moment} then settled_at end as settled_at
+        from quarantine join judgement own using (judgement_id)
+        where opened_at <= {moment}
+        order by own.payload_sha256, quarantine_id desc
+    ) hold using (payload_sha256)
+"""
+
+
+def outcomes(moment: str = "'infinity'") -> str:
+    """A query of (payload_sha256, verdict, decided_at): the outcome of each judged payload as it stood at `moment`.
+
+    `moment` is an SQL expression, such as a bound parameter. Join it to need_version.item_hash: the outcome of a revision
+    is that of the content stored first, whatever was listed under the same number later (DQ43).
+    """
+    return _DECIDED.format(moment=moment)
+
+
+def stopped(need: str) -> str:
+    """Whether the pushes of a need's department wait for a person (B08); `need`: the alias of a need_version."""
+    return f"""
+        exists (
+            select from department_stop stop
+            where stop.quarter = {need}.quarter and stop.department_code = {need}.department_code
+              and stop.state <> 'continued'
+        )
+    """

@@ -1,0 +1,111 @@
+"""Needs taken in and judged as the stages do it, from a listing that is given here instead of read over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include import intake
+from include.domain.identifiers import normalise_id
+from include.gate import stage as gate
+from include.platforms.green_platform import GreenPlatformClient, NeedPage
+from include.privacy import PersonalDataCipher
+from include.reference import Policy, policy
+from include.reference.calendar import china_calendar
+from include.store.tables import register_factory, register_snapshot
+
+CIPHER = PersonalDataCipher(["taken in"])
+
+
+class Listing:
+    """The listing of one department."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self._items = [json.dumps(record, ensure_ascii=False).encode() for record in records]
+
+    def need_listing(self, **_: object) -> Iterator[NeedPage]:
+        yield NeedPage(items=self._items, total=len(self._items), cursor=None)
+
+
+def take_in(
+    database: sa.Engine,
+    run_id: str,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    now: datetime,
+    quarter: str = "2026Q3",
+    department_code: str = "330000",
+    dry_run: bool = False,
+) -> int:
+    """Begin the intake of `run_id`, or go on with it, and read a department that listed these records; its id."""
+    request = intake.IntakeRequest(
+        run_id=run_id, kind="quarterly", quarter=quarter, departments=(department_code,), dry_run=dry_run
+    )
+    intake_id = intake.begin(database, request, now)
+    client = cast(GreenPlatformClient, Listing(records))
+    intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=department_code, now=now)
+    list_factories(database, records, as_of=now.date())
+    return intake_id
+
+
+def list_factories(database: sa.Engine, records: Sequence[Mapping[str, Any]], *, as_of: date) -> None:
+    """Put the factories of these records into the register as of a day, beside those that are there already; in Zhejiang."""
+    with database.begin() as connection:
+        known = set(connection.execute(sa.select(register_factory.c.uscc)).scalars())
+        usccs = sorted({normalise_id(record["enterprise"]["uscc"]) for record in records} - known)
+        shared = {
+            "content_sha256": "all",
+            "name": "浙江青禾新材料有限公司",
+            "aliases": [],
+            "level": "national",
+            "batch": "2023年度",
+            "department_code": "330000",
+            "listed_on": date(2020, 1, 1),
+        }
+        for ordinal, uscc in enumerate(usccs, len(known)):
+            connection.execute(sa.insert(register_factory).values(ordinal=ordinal, uscc=uscc, **shared))
+        connection.execute(
+            insert(register_snapshot)
+            .values(as_of=as_of, content_sha256="all", row_count=1, taken_at=datetime(2026, 1, 1).astimezone())
+            .on_conflict_do_nothing()
+        )
+
+
+def judge(
+    database: sa.Engine,
+    intake_id: int,
+    *,
+    now: datetime,
+    department_code: str = "330000",
+    rules: Policy | None = None,
+) -> gate.GateSummary:
+    """Note the fingerprints and judge the department."""
+    gate.fingerprint_needs(database, CIPHER, now=now, policy=rules or policy())
+    return gate.judge_department(
+        database,
+        CIPHER,
+        intake_id=intake_id,
+        department_code=department_code,
+        now=now,
+        policy=rules or policy(),
+        calendar=china_calendar(),
+    )
+
+
+def findings(database: sa.Engine, need_id: str, intake_id: int | None = None) -> list[str]:
+    """The findings of a need, of all judgements or of those of one intake."""
+    with database.connect() as connection:
+        return list(
+            connection.execute(
+                sa.text(
+                    "select distinct rule_id || ' ' || field as found from finding join judgement using (judgement_id)"
+                    " where finding.need_id = :need_id and intake_id = coalesce(:intake_id, intake_id) order by found"
+                ),
+                {"need_id": need_id, "intake_id": intake_id},
+            ).scalars()
+        )

@@ -1,0 +1,323 @@
+"""Validation pages: what stands on them, what never does, and that an unchanged one is not published again."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from include import intake
+from include.domain.identifiers import make_uscc
+from include.gate import pages
+from include.gate import stage as gate
+from include.gate.field_names import field_name
+from include.reference import policy, rules
+from include.reference.calendar import china_calendar
+from include.store import tables
+from include.store.reports import page_in_force
+from tests.gate.clean_need import clean_need
+from tests.gate.taken_in import CIPHER, judge, take_in
+from tests.rows import moment, need_id
+
+NOW = moment("2026-09-30 18:00")
+DEPARTMENT, QUARTER = "330000", "2026Q3"
+KIND = f"validation/{DEPARTMENT}"
+
+
+def filed(number: int, **changes: Any) -> dict[str, Any]:
+    """A need of a factory and a project of its own."""
+    own = {
+        "need_id": need_id(number),
+        "enterprise__uscc": make_uscc("91330100", f"MA2TE{number:03d}"),
+        "enterprise__contact__mobile": f"1390000{number:04d}",
+        "project__project_code": f"2106-330100-04-02-{number:06d}",
+        "project__name": f"第{number}号窑炉余热利用项目",
+        "project__content": f"对第{number}条生产线的窑炉烟气余热进行回收，新建余热锅炉及配套汽轮发电机组一套。",
+        "benefit__energy_saving_tce": f"{3000 + number}.5",
+    }
+    return clean_need(**(own | changes))
+
+
+def publish(database: sa.Engine, intake_id: int, folder: Path | None = None) -> str:
+    pages.publish(database, intake_id=intake_id, department_code=DEPARTMENT, now=NOW, reports_dir=folder)
+    return in_force(database)
+
+
+def in_force(database: sa.Engine, kind: str = KIND) -> str:
+    with database.connect() as connection:
+        html = page_in_force(connection, kind, QUARTER)
+    assert html is not None
+    return html
+
+
+def judged(database: sa.Engine, *records: dict[str, Any], run_id: str = "run") -> int:
+    intake_id = take_in(database, run_id, records, now=NOW)
+    judge(database, intake_id, now=NOW)
+    return intake_id
+
+
+def figures(database: sa.Engine) -> dict[str, Any]:
+    with database.connect() as connection:
+        found: dict[str, Any] = connection.execute(
+            sa.select(tables.report.c.figures)
+            .where(tables.report.c.kind == KIND)
+            .order_by(tables.report.c.report_id.desc())
+        ).scalars().first()
+    return found
+
+
+def text_of(html: str) -> str:
+    """What a reader sees, in one line."""
+    seen: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            seen.append(data)
+
+    Reader().feed(html[html.index("<body>") :])
+    return re.sub(r"\s+", " ", " ".join(seen))
+
+
+def test_the_counts_are_those_of_the_account(database: sa.Engine) -> None:
+    intake_id = judged(
+        database,
+        filed(1),
+        filed(2, project__permits__land="missing"),
+        filed(3, enterprise__factory_level="municipal"),
+        filed(4),
+        filed(4, revision=2, benefit__basis="self_estimate"),
+        filed(5, need_id="no number"),
+    )
+    publish(database, intake_id)
+    account = next(one for one in intake.close(database, intake_id))
+    assert account.unaccounted == 0
+    assert figures(database)["counts"] == {
+        "listed": account.listed,
+        "passed": account.passed,
+        "returned": account.returned,
+        "held": account.held,
+        "superseded": account.superseded,
+        "unreadable": account.unreadable,
+        "unjudged": 0,
+    }
+    assert account.listed == 6 and min(account.passed, account.returned, account.held, account.superseded) > 0
+
+
+def test_a_record_listed_by_two_intakes_counts_once(database: sa.Engine) -> None:
+    judged(database, filed(1), filed(2))
+    publish(database, judged(database, filed(1), filed(3), run_id="again"))
+    assert figures(database)["counts"]["listed"] == 3
+
+
+def test_each_rule_is_counted_by_needs_and_findings_worst_first(database: sa.Engine) -> None:
+    publish(
+        database,
+        judged(
+            database,
+            filed(1, project__permits__land="missing", project__permits__safety="missing"),
+            filed(2, project__permits__land="missing", review__compliance_ok=False),
+            filed(3, enterprise__factory_level="provincial", benefit__basis="self_estimate"),
+        ),
+    )
+    counted = [(one["severity"], one["rule_id"], one["needs"], one["findings"]) for one in figures(database)["rules"]]
+    assert counted[:2] == [("block", "DQ35", 2, 3), ("block", "DQ19", 1, 1)]
+    severities = [severity for severity, *_ in counted]
+    assert severities == sorted(severities, key=["block", "hold", "warn"].index)
+    assert len(set(severities)) == 3
+
+
+def test_each_finding_is_told_with_its_place_its_message_and_how_to_mend_it(database: sa.Engine) -> None:
+    seen = text_of(publish(database, judged(database, filed(1), filed(2, **{"finance.methods[1].amount": "5万"}))))
+    rule = rules()["DQ06"]
+    assert f"DQ06 融资方式 第2项 金额 {rule.message} {rule.how_to_fix}" in seen
+    assert f"{need_id(2)} 修订 1 浙江青禾新材料有限公司 第2号窑炉余热利用项目 退回" in seen
+    assert need_id(1) not in seen
+
+
+def test_neither_the_contact_nor_a_value_is_ever_shown(database: sa.Engine) -> None:
+    """A value in each field that breaks a rule, with a mark of its own; names alone are shown."""
+    marks = {
+        "enterprise.contact.name": "绝密一",
+        "enterprise.contact.mobile": "13812345678999",
+        "enterprise.contact.email": "绝密二@",
+        "enterprise.uscc": "绝密三",
+        "enterprise.factory_batch": "绝密四",
+        "enterprise.size": "绝密五",
+        "project.catalogue_code": "绝密六",
+        "project.project_code": "绝密七",
+        "project.content": "绝密八",
+        "finance.use_of_funds": "绝密九",
+        "finance.total_investment": "987654321.99",
+        "finance.methods[0].amount": "绝密十",
+        "benefit.energy_saving_tce": "绝密百",
+        "review.opinion": "绝密千",
+    }
+    before = filed(7)
+    intake_id = judged(database, before)
+    html = publish(database, intake_id) + publish(
+        database, judged(database, filed(7, revision=2, **marks), filed(8, **marks), run_id="again")
+    )
+    assert "联系电话" in html and "与修订 1 相比" in html
+    stored = json.dumps(figures(database), ensure_ascii=False)
+    contact = before["enterprise"]["contact"].values()
+    assert [mark for mark in (*marks.values(), *contact) if mark in html or mark in stored] == []
+
+
+def test_a_telephone_number_within_a_name_is_masked(database: sa.Engine) -> None:
+    html = publish(
+        database,
+        judged(database, filed(1, project__name="余热利用项目 13912345678", project__permits__land="missing")),
+    )
+    assert "余热利用项目" in html and "13912345678" not in html
+
+
+def test_a_sole_proprietor_is_not_named(database: sa.Engine) -> None:
+    sole = make_uscc("92330100", "MA2TE5T0")
+    need = filed(
+        1, enterprise__uscc=sole, enterprise__name="张三丰铸造加工厂", project__name="张三丰铸造加工厂窑炉项目"
+    )
+    html = publish(database, judged(database, need | {"review": {**need["review"], "compliance_ok": False}}))
+    assert need_id(1) in html and "张三丰" not in html
+
+
+def test_what_is_written_in_names_cannot_run(database: sa.Engine) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>有限公司"
+    html = publish(
+        database,
+        judged(database, filed(1, enterprise__name=evil, project__name=f'"{evil}', project__permits__land="missing")),
+    )
+    assert "<script" not in html and "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_decision_changes_the_page_and_nothing_else_does(database: sa.Engine) -> None:
+    intake_id = judged(database, filed(1, enterprise__factory_level="provincial"))
+    first = publish(database, intake_id)
+    pages.publish(
+        database,
+        intake_id=intake_id,
+        department_code=DEPARTMENT,
+        now=NOW + timedelta(days=1),
+        reports_dir=None,
+    )
+    assert _stored(database) == 1 and figures(database)["counts"]["held"] == 1
+    with database.begin() as connection:
+        connection.execute(sa.update(tables.quarantine).values(state="released", settled_at=NOW))
+    second = publish(database, intake_id)
+    assert second != first and "核实后放行" in second
+    assert _stored(database) == 2 and figures(database)["counts"]["passed"] == 1
+
+
+def _stored(database: sa.Engine) -> int:
+    with database.connect() as connection:
+        return connection.execute(
+            sa.select(sa.func.count()).select_from(tables.report).where(tables.report.c.kind == KIND)
+        ).scalar_one()
+
+
+def test_a_new_revision_shows_what_was_amended(database: sa.Engine) -> None:
+    judged(database, filed(1, project__permits__land="missing"))
+    second = filed(
+        1,
+        revision=2,
+        project__permits__land="missing",
+        enterprise__contact__name="王晓",
+        **{"finance.methods[1].amount": "499.00", "attachments": [{"kind": "other", "sha256": "ab", "size": 1}]},
+    )
+    seen = text_of(publish(database, judged(database, second, run_id="again")))
+    assert "与修订 1 相比：附件 第1项（新增）、联系人（变更）、融资方式 第2项 金额（修改）" in seen
+
+
+def test_the_findings_of_the_batch_stand_above_all(database: sa.Engine) -> None:
+    intake_id = judged(database, filed(1))
+    with database.begin() as connection:
+        for code, rule_id in ((DEPARTMENT, "B05"), ("", "B09"), ("320000", "B07")):
+            connection.execute(
+                tables.batch_finding.insert().values(
+                    intake_id=intake_id,
+                    department_code=code,
+                    rule_id=rule_id,
+                    field="x",
+                    severity=rules()[rule_id].severity,
+                    found_at=NOW,
+                )
+            )
+    pages.publish_quarter(database, intake_id=intake_id, now=NOW, reports_dir=None)
+    seen = text_of(in_force(database))
+    assert seen.index(rules()["B05"].message) < seen.index("一、总体情况")
+    assert rules()["B07"].message not in seen and rules()["B09"].message not in seen
+    assert rules()["B09"].message in text_of(in_force(database, "validation"))
+
+
+def test_the_overview_has_all_departments_and_leads_to_those_that_were_read(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    intake_id = judged(database, filed(1), filed(2, project__permits__land="missing"))
+    pages.publish_quarter(database, intake_id=intake_id, now=NOW, reports_dir=tmp_path)
+    html = (tmp_path / "validation" / QUARTER / "index.html").read_text(encoding="utf-8")
+    assert html == in_force(database, "validation")
+    assert re.findall(r'href="([0-9]+\.html)"', html) == ["330000.html"]
+    assert (tmp_path / "validation" / QUARTER / "330000.html").is_file()
+    seen = text_of(html)
+    assert "浙江 2 1 1 0 0 0 50.0%" in seen and "合计 2 1 1 0 0 0 50.0%" in seen
+    assert seen.count(" — — — — — — — ") >= 1 and "兵团" in seen
+
+
+def test_a_page_needs_nothing_from_elsewhere(database: sa.Engine) -> None:
+    html = publish(database, judged(database, filed(1, project__permits__land="missing")))
+    assert re.findall(r"(?:src|href)=\"?(?!index\.html)[^\s>]+|url\(|@import|<script|<link", html) == []
+
+
+def test_a_dry_run_has_a_preview_of_its_own_and_publishes_nothing(database: sa.Engine, tmp_path: Path) -> None:
+    intake_id = take_in(
+        database, "dry", [filed(1), filed(2, project__permits__land="missing")], now=NOW, dry_run=True
+    )
+    gate.judge_department(
+        database,
+        CIPHER,
+        intake_id=intake_id,
+        department_code=DEPARTMENT,
+        now=NOW,
+        policy=policy(),
+        calendar=china_calendar(),
+        reports_dir=tmp_path,
+    )
+    path = pages.publish(database, intake_id=intake_id, department_code=DEPARTMENT, now=NOW, reports_dir=tmp_path)
+    pages.publish_quarter(database, intake_id=intake_id, now=NOW, reports_dir=tmp_path)
+    assert path == f"validation/{QUARTER}/dry_run/{DEPARTMENT}"
+    assert [file.relative_to(tmp_path) for file in tmp_path.rglob("*.html")] == [Path(f"{path}.html")]
+    assert _stored(database) == 0
+    seen = text_of((tmp_path / f"{path}.html").read_text(encoding="utf-8"))
+    assert "试运行 本页结论未保存" in seen
+    assert f"{need_id(2)} 修订 1" in seen and rules()["DQ35"].message in seen
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("finance.methods[1].amount", "融资方式 第2项 金额"),
+        ("finance.methods[0].method", "融资方式 第1项"),
+        ("finance.collateral[2]", "增信方式 第3项"),
+        ("finance.existing_financing[0].institution_code", "已获融资 第1项 机构"),
+        ("project.permits.land", "审批手续：用地"),
+        ("enterprise.contact", "联系人信息"),
+        ("enterprise.contact.mobile", "联系电话"),
+        ("revision", "修订号"),
+    ],
+)
+def test_a_field_has_the_name_that_the_form_gives_it(path: str, name: str) -> None:
+    assert field_name(path) == name
+
+
+def test_every_field_of_the_form_and_every_group_has_a_chinese_name() -> None:
+    from include.domain.amendment import _form
+
+    for path in _form():
+        if path:
+            assert not re.search("[a-z]{4}", field_name(path.replace("[]", "[0]"))), path
