@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down env lock clean venv venv-dev
+.PHONY: help demo test bench check up down env lock clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -18,6 +18,10 @@ demo: venv  ## Play quarter 2026Q3 end to end; stays up until Ctrl-C (ONCE=1: en
 
 test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2
+
+SIZES ?= 10000,100000
+bench: venv-dev  ## Measure the gate beside its peers (SIZES=10000,100000,1000000)
+	$(RUN) -m tests.bench gate --sizes $(SIZES)
 
 check: venv-dev  ## Lint, format, types, architecture, generated documents
 	$(RUN) -m ruff check .

@@ -1,12 +1,15 @@
 """
 ### 日常维护 housekeeping
 
-Purges contacts whose retention has ended, drops register snapshots that nobody needs any more, and verifies the audit chain.
+Purges contacts whose retention has ended, drops register snapshots that nobody needs any more, and verifies the audit chain. Reads the
+register of the day and looks for factories that were removed or renamed since their need went out (G08c, DQ41): a removed factory's
+need that no institution has approved is withdrawn; where money was approved, an alert (警示) waits for a person in the console.
 
 **When**: every day at 03:00. **By hand**: trigger with `{}`.
 
-**Triage**: red means that the audit chain does not hold: its message says from which entry on. Keep the database as it is and tell the
-auditors. Deliveries and audit entries are never deleted.
+**Triage**: `housekeep` red means that the audit chain does not hold: its message says from which entry on. Keep the database as it is
+and tell the auditors. Deliveries and audit entries are never deleted. `pull_register` or `watch_register` red: the platform was away, or
+no register in use is recent enough; nothing was withdrawn, run again once there is one.
 """
 
 from __future__ import annotations
@@ -28,6 +31,24 @@ def housekeep() -> dict[str, int]:
         return asdict(stage.housekeep(run.engine, run.now, run.policy))
 
 
+@task
+def pull_register() -> dict[str, object]:
+    """Read the register of green factories as of today; returns its rows and whether it was taken into use."""
+    from include import intake
+
+    with stage_run() as run, run.green_platform() as client:
+        return asdict(intake.pull_register(run.engine, client, run.now.date(), run.now, run.policy))
+
+
+@task
+def watch_register() -> dict[str, int]:
+    """Withdraw needs of removed factories, raise alerts and close those that are over; returns counts."""
+    from include import register_watch
+
+    with stage_run() as run:
+        return asdict(register_watch.watch(run.engine, now=run.now, policy=run.policy))
+
+
 @dag(
     schedule=CronTriggerTimetable("0 3 * * *", timezone=TIMEZONE),
     dag_display_name="日常维护 housekeeping",
@@ -36,6 +57,7 @@ def housekeep() -> dict[str, int]:
 )
 def housekeeping():
     housekeep()
+    pull_register() >> watch_register()
 
 
 housekeeping()

@@ -66,7 +66,15 @@ def test_each_odd_row_is_told_with_its_reason(rows: list[object], expected: list
 
 @pytest.mark.parametrize(
     ("active", "before", "shrunken"),
-    [(90, 100, False), (89, 100, True), (0, None, True), (1, None, False), (0, 100, True), (110, 100, False)],
+    [
+        (90, 100, False),
+        (89, 100, True),
+        (8995, 10_000, True),
+        (0, None, True),
+        (1, None, False),
+        (0, 100, True),
+        (110, 100, False),
+    ],
 )
 def test_a_snapshot_may_lose_a_tenth(active: int, before: int | None, shrunken: bool) -> None:
     assert bool(judge_snapshot(active, before, policy())) == shrunken

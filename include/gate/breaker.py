@@ -20,7 +20,7 @@ from include.gate.consequences import queue_pushes
 from include.reference import Policy, departments
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
-from include.store.tables import department_stop
+from include.store.tables import department_stop, intake
 
 Decision = Literal["continued", "kept"]
 RULE = "B08"
@@ -134,11 +134,12 @@ def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) ->
 
 
 def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, str]]:
-    """(quarter, department_code) of the stops that this intake opened and nobody has decided yet."""
+    """(quarter, department_code) of the stops in the quarter of this intake that nobody has decided yet."""
     return list(
         connection.execute(
             sa.select(department_stop.c.quarter, department_stop.c.department_code)
-            .where((department_stop.c.intake_id == intake_id) & (department_stop.c.state == "open"))
+            .join(intake, intake.c.quarter == department_stop.c.quarter)
+            .where((intake.c.intake_id == intake_id) & (department_stop.c.state == "open"))
             .order_by(department_stop.c.department_code)
         ).tuples()
     )

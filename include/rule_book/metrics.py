@@ -59,7 +59,7 @@ class FrameEngine(PandasExecutionEngine):
         return self._records[key]
 
     def _rows(self, condition: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-        stated = deserialize_row_condition(condition) if isinstance(condition, dict) else condition
+        stated: Any = deserialize_row_condition(condition) if isinstance(condition, dict) else condition
         text = (
             stated.pass_through_filter
             if isinstance(stated, PassThroughCondition)
@@ -115,7 +115,7 @@ class CompiledSuite:
             needed = stated.get_validation_dependencies(execution_engine=engine, runtime_configuration=_RUNTIME)
             metric = needed.metric_configurations[f"{stated.map_metric}.unexpected_index_list"]  # type: ignore[attr-defined]
             graph.build_metric_dependency_graph(metric_configuration=metric, runtime_configuration=_RUNTIME)
-            asked.append((configuration.meta["rule"], metric))  # type: ignore[index]
+            asked.append((configuration.meta["rule"], metric))
         return cls(graph.edges, asked)
 
     def run(self, frame: pd.DataFrame) -> list[RuleResult]:

@@ -14,6 +14,8 @@ ORDER = (
     "remind_departments",
     "quarterly_intake",
     "major_intake",
+    "decide_stopped_department",
+    "rejudge",
     "deliver",
     "rerun_deliveries",
     "bank_feedback",

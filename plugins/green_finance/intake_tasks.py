@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import TriggerRule, get_current_context, task
 
 from green_finance.assets import needs_judged
 from green_finance.run import chosen_departments, stage_run
+from green_finance.validation_link import PAGE, task_with_validation_page
 from include.reference import departments
 
 if TYPE_CHECKING:
@@ -38,13 +40,13 @@ def open_intake(kind: IntakeKind) -> int:
 
 
 @task
-def pull_reference() -> dict[str, int]:
+def pull_reference() -> dict[str, Any]:
     """Read the register of green factories and the coordinators as of today; returns how many of each."""
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
         return {
-            "register": intake.pull_register(run.engine, client, run.now.date(), run.now),
+            "register": asdict(intake.pull_register(run.engine, client, run.now.date(), run.now, run.policy)),
             "coordinators": intake.pull_coordinators(run.engine, client),
         }
 
@@ -58,7 +60,9 @@ def pull_quarter(intake_id: int) -> dict[str, int]:
         header = intake.header(run.engine, intake_id)
         found: dict[str, int] = {}
         if header.kind == "quarterly":
-            found["manifest"] = intake.pull_manifest(run.engine, client, intake_id, header.quarter)
+            found["manifest"] = intake.pull_manifest(
+                run.engine, client, intake_id, header.quarter, now=run.now, policy=run.policy
+            )
         if not header.dry_run:
             found["withdrawals"] = intake.pull_withdrawals(run.engine, client, header.quarter, run.now, intake_id)
         return found
@@ -95,9 +99,10 @@ def fingerprint_needs() -> int:
         return gate.fingerprint_needs(run.engine, run.cipher, now=run.now, policy=run.policy)
 
 
-@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
+@task_with_validation_page(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
 def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
-    """Judge what was read for one department and queue the consequences."""
+    """Judge what was read for one department, queue the consequences and publish its validation page."""
+    from include.gate import pages
     from include.gate import stage as gate
 
     _label(department_code)
@@ -110,8 +115,16 @@ def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
             now=run.now,
             policy=run.policy,
             calendar=run.calendar,
+            reports_dir=run.settings.reports_dir,
         )
-        return asdict(summary)
+        page = pages.publish(
+            run.engine,
+            intake_id=intake_id,
+            department_code=department_code,
+            now=run.now,
+            reports_dir=run.settings.reports_dir,
+        )
+        return {**asdict(summary), PAGE: page}
 
 
 def _label(department_code: str) -> None:
@@ -123,11 +136,16 @@ def _label(department_code: str) -> None:
 def close_intake(intake_id: int) -> dict[str, int]:
     """Check that every record is accounted for; the event that the quarter was judged follows only then."""
     from include import audit, intake
+    from include.gate import pages
 
     context = get_current_context()
     with stage_run() as run:
         header = intake.header(run.engine, intake_id)
-        accounts = intake.close(run.engine, intake_id)
+        try:
+            accounts = intake.close(run.engine, intake_id, now=run.now, policy=run.policy, calendar=run.calendar)
+        finally:
+            # Once more, with what the batch as a whole is found to lack: most of all where it cannot be closed.
+            pages.publish_quarter(run.engine, intake_id=intake_id, now=run.now, reports_dir=run.settings.reports_dir)
         totals = {
             name: sum(getattr(account, name) for account in accounts)
             for name in ("listed", "passed", "held", "returned", "superseded", "unreadable")
@@ -148,11 +166,38 @@ def close_intake(intake_id: int) -> dict[str, int]:
     return totals
 
 
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def stopped_departments(intake_id: int) -> list[dict[str, Any]]:
+    """The departments of the quarter that are stopped (B08) and not decided yet: one question to a person for each, once."""
+    from include.gate import breaker
+
+    given = {name: value for name, value in (get_current_context()["dag_run"].conf or {}).items() if name == "now"}
+    with stage_run() as run, run.engine.connect() as connection:
+        return [
+            {
+                "trigger_run_id": f"stopped__{quarter}__{department_code}",
+                "conf": {"quarter": quarter, "department": department_code, **given},
+            }
+            for quarter, department_code in breaker.undecided(connection, intake_id=intake_id)
+        ]
+
+
 def wire_intake(kind: IntakeKind, reference: Any) -> None:
-    """Open, read the quarter, read and judge each department, close; judging waits for `reference`, the run's own."""
+    """Open, read the quarter, read and judge each department, close; judging waits for `reference`, the run's own.
+
+    A department that was stopped is put to a person in a run of its own, once, for which nothing here waits.
+    """
     intake_id = open_intake(kind)
     codes = departments_of(intake_id)
     pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
     judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)
     pull_quarter(intake_id) >> pulled >> fingerprint_needs() >> judged >> close_intake(intake_id)
     reference >> pulled
+    stopped = stopped_departments(intake_id)
+    judged >> stopped
+    TriggerDagRunOperator.partial(
+        task_id="ask_a_person",
+        trigger_dag_id="decide_stopped_department",
+        logical_date=None,
+        skip_when_already_exists=True,
+    ).expand_kwargs(stopped)

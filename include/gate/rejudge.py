@@ -1,0 +1,219 @@
+"""Judging a past quarter again (重新审核): on the stored payloads, without sending anything or storing a verdict.
+
+Each verdict rests on inputs that are stored: the payload, the moment, the content of the register, the history as of its
+intake, the department's policy. Under the rule set that gave it, it must come out the same, finding by finding; under another
+one, what changed is listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from include.errors import UserFacingError
+from include.gate.history import load_history
+from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
+from include.gate.records import stored_record
+from include.gate.register import Register, RegisterUnusable, register_of
+from include.gate.results import NAMES, in_order, shown_enterprise, shown_project
+from include.privacy import PersonalDataCipher
+from include.reference import Policy
+
+KIND = "rejudgement"
+_NAMED = 20
+_CHUNK = 5_000
+
+
+class VerdictNotReproduced(UserFacingError):
+    """A verdict came out otherwise under the rule set that gave it: a defect of the program or of the stored data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedVerdict:
+    """A record on which the rule set in force says otherwise. `need_id`, `revision`: None where unusable (DQ01)."""
+
+    need_id: str | None
+    revision: int | None
+    department_code: str
+    enterprise: str
+    project: str
+    before: VerdictName
+    after: VerdictName
+    added: Sequence[Finding]
+    gone: Sequence[Finding]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejudgement:
+    """A quarter judged again. `reproduced`: records under an unchanged rule set; `emptied`: payloads purged meanwhile.
+
+    `verdicts`: (before, after) → records. `versions`: the rule sets that gave the verdicts, and those in force now.
+    """
+
+    quarter: str
+    departments: Sequence[str]
+    judged: int
+    reproduced: int
+    emptied: int
+    verdicts: Mapping[tuple[str, str], int]
+    versions: tuple[Sequence[str], Sequence[str]]
+    changed: Sequence[ChangedVerdict]
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    stored: sa.Row[Any]
+    before: Verdict
+    after: Verdict
+
+
+# The newest verdict on each content. What was judged together has one moment, one intake and one register.
+_JUDGED = sa.text(
+    """
+    select judged.*, intake.started_at, raw.ciphertext
+    from (
+        select distinct on (payload_sha256) * from judgement
+        where quarter = :quarter and department_code = any(:departments)
+        order by payload_sha256, judgement_id desc
+    ) judged
+    join intake using (intake_id)
+    join lateral (
+        select raw_sha256 from intake_item item where item.item_hash = judged.payload_sha256
+        order by item.intake_id, item.department_code, item.ordinal limit 1
+    ) item on true
+    join raw_payload raw using (raw_sha256)
+    order by judged.department_code, judged.intake_id, judged.judged_at, judged.register_sha256, judged.judgement_id
+    """
+)
+
+_FINDINGS = sa.text(
+    "select judgement_id, rule_id, field, severity from finding where judgement_id = any(:judgement_ids)"
+)
+
+
+def rejudge(
+    engine: sa.Engine, cipher: PersonalDataCipher, *, quarter: str, departments: Sequence[str], policy: Policy
+) -> Rejudgement:
+    """Judge again what is stored of a quarter for these departments, each with its own policy.
+
+    Raises VerdictNotReproduced, naming the needs, if a verdict or finding differs under an unchanged rule set;
+    RegisterUnusable if a register is no longer stored.
+    """
+    with engine.connect() as connection:
+        connection.execute(sa.text("set transaction isolation level repeatable read read only"))
+        rows = connection.execute(_JUDGED, {"quarter": quarter, "departments": list(departments)}).fetchall()
+        kept = [row for row in rows if row.ciphertext]
+        again = list(_judge_again(connection, cipher, kept, policy))
+        in_force = {code: ruleset_version(policy.of_department(code)) for code in departments}
+        unchanged = [one for one in again if one.stored.ruleset_version == in_force[one.stored.department_code]]
+        _refuse_differences([one for one in unchanged if one.before != one.after], quarter)
+        return Rejudgement(
+            quarter=quarter,
+            departments=tuple(departments),
+            judged=len(again),
+            reproduced=len(unchanged),
+            emptied=len(rows) - len(kept),
+            verdicts=Counter((one.before.verdict, one.after.verdict) for one in again),
+            versions=(
+                sorted({one.stored.ruleset_version for one in again}),
+                sorted({in_force[one.stored.department_code] for one in again}),
+            ),
+            changed=_changed(connection, [one for one in again if one.before != one.after]),
+        )
+
+
+def _judge_again(
+    connection: sa.Connection, cipher: PersonalDataCipher, rows: Sequence[sa.Row[Any]], policy: Policy
+) -> Iterator[_Again]:
+    registers: dict[str | None, Register] = {}
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        stored = _stored_verdicts(connection, chunk)
+        for (code, intake_id, judged_at, register_sha256), together in groupby(chunk, key=_inputs):
+            group = list(together)
+            if register_sha256 not in registers:
+                registers = {register_sha256: _register(connection, register_sha256)}
+            own_policy = policy.of_department(code)
+            needs = [(row.need_id, row.revision) for row in group if None not in (row.need_id, row.revision)]
+            history = load_history(
+                connection, needs, intake_id=intake_id, started_at=group[0].started_at, policy=own_policy
+            )
+            verdicts = judge(
+                [stored_record(cipher, row.ciphertext) for row in group],
+                checked_at=judged_at,
+                policy=own_policy,
+                surroundings=Surroundings(registers[register_sha256], history, cipher.fingerprint),
+            )
+            for row, verdict in zip(group, verdicts, strict=True):
+                yield _Again(row, stored[row.judgement_id], verdict)
+
+
+def _inputs(row: sa.Row[Any]) -> tuple[str, int, datetime, str | None]:
+    return row.department_code, row.intake_id, row.judged_at, row.register_sha256
+
+
+def _register(connection: sa.Connection, content_sha256: str | None) -> Register:
+    try:
+        return register_of(connection, content_sha256 or "")
+    except RegisterUnusable:
+        raise RegisterUnusable(
+            "审核当时所用的绿色工厂名单已不在库中，无法重新审核。",
+            "请改选较近的季度；历史名单按保存期限清理后不再保留。",
+        ) from None
+
+
+def _stored_verdicts(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[int, Verdict]:
+    found: dict[int, list[Finding]] = defaultdict(list)
+    for row in connection.execute(_FINDINGS, {"judgement_ids": [row.judgement_id for row in rows]}):
+        found[row.judgement_id].append(Finding(row.rule_id, row.field, cast(Severity, row.severity)))
+    return {row.judgement_id: Verdict(row.verdict, in_order(found[row.judgement_id])) for row in rows}
+
+
+def _refuse_differences(differing: Sequence[_Again], quarter: str) -> None:
+    if not differing:
+        return
+    named = [
+        f"{one.stored.need_id or '编号无法识别'}（修订 {one.stored.revision or '—'}，"
+        f"{'、'.join(sorted({finding.rule_id for finding in _apart(one)})) or '结论'}）"
+        for one in differing[:_NAMED]
+    ]
+    more = f"等共 {len(differing)} 项" if len(differing) > _NAMED else ""
+    raise VerdictNotReproduced(
+        f"{quarter} 有 {len(differing)} 项需求在规则集未变的情况下重新审核结果不一致：{'、'.join(named)}{more}。",
+        "请保留现场并联系开发人员：同一规则集、同一数据必须得出同一结论。",
+    )
+
+
+def _apart(one: _Again) -> set[Finding]:
+    return set(one.before.findings) ^ set(one.after.findings)
+
+
+def _changed(connection: sa.Connection, differing: Sequence[_Again]) -> list[ChangedVerdict]:
+    asked = {
+        "need_ids": [one.stored.need_id for one in differing],
+        "revisions": [one.stored.revision for one in differing],
+    }
+    names = {(row.need_id, row.revision): row for row in connection.execute(NAMES, asked)}
+    found = []
+    for one in differing:
+        name = names.get((one.stored.need_id, one.stored.revision))
+        found.append(
+            ChangedVerdict(
+                need_id=one.stored.need_id,
+                revision=one.stored.revision,
+                department_code=one.stored.department_code,
+                enterprise=shown_enterprise(name.enterprise_name, name.uscc) if name else "",
+                project=shown_project(name.project_name, name.uscc) if name else "",
+                before=one.before.verdict,
+                after=one.after.verdict,
+                added=[finding for finding in one.after.findings if finding not in one.before.findings],
+                gone=[finding for finding in one.before.findings if finding not in one.after.findings],
+            )
+        )
+    return found

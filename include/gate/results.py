@@ -1,0 +1,384 @@
+"""What the gate made of a quarter's needs, read from the database for people: counts, rules that fired, needs to look at.
+
+No value of a field is read but the names of enterprise and project, and those pass `public_name`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.identifiers import normalise_text
+from include.gate.judge import Finding, Verdict
+from include.mail import public_name
+from include.store.outcomes import outcomes
+
+OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
+_NAME_LIMIT = 80
+_ORDER = {"block": 0, "hold": 1, "warn": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """A field that a revision changed: 新增, 删除, 修改, or for what is not shown 变更."""
+
+    field: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewedNeed:
+    """A record that was judged. `verdict` is the gate's word, `outcome` what a person made of a hold included.
+
+    `need_id` and `revision` are None where they are unusable (DQ01); `position` is the record's place in the listing.
+    """
+
+    need_id: str | None
+    revision: int | None
+    position: int
+    enterprise: str
+    project: str
+    verdict: str
+    outcome: str
+    hold: str | None
+    findings: Sequence[Finding]
+    amended_since: int | None = None
+    amendments: Sequence[Amended] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How often a rule fired: on how many needs, and findings in all."""
+
+    rule_id: str
+    severity: str
+    needs: int
+    findings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepartmentResults:
+    """The results of a department's quarter. `counts`: outcome → records; `listed` is their sum.
+
+    `needs`: those that did not pass without any finding. `batch`: findings of the department's batch, worst first.
+    `judged_at` and `ruleset_version`: of the newest verdict, None where there is none.
+    """
+
+    quarter: str
+    department_code: str
+    counts: Mapping[str, int]
+    judged_at: datetime | None
+    ruleset_version: str | None
+    needs: Sequence[ReviewedNeed]
+    rules: Sequence[RuleCount]
+    batch: Sequence[Finding] = field(default=())
+
+    @property
+    def listed(self) -> int:
+        """All records."""
+        return sum(self.counts.values())
+
+    @property
+    def judged(self) -> int:
+        """Records with a verdict that counts."""
+        return sum(self.counts[name] for name in ("passed", "returned", "held"))
+
+
+# Every record listed for the quarter, once however often it was listed; dry runs do not count.
+_RECORDS = f"""
+    with listed as (
+        select intake_item.*,
+               case when readable then 1
+                    else row_number() over (partition by intake_id, department_code, raw_sha256) end as copy
+        from intake_item join intake using (intake_id)
+        where intake.quarter = :quarter and not intake.dry_run
+          and (:department_code = '' or intake_item.department_code = :department_code)
+    ), record as (
+        select distinct on (department_code, coalesce(item_hash, raw_sha256), copy) *
+        from listed order by department_code, coalesce(item_hash, raw_sha256), copy, intake_id desc, ordinal
+    ), newest as (
+        select need_id, max(revision) as revision from need_version
+        where need_id in (select need_id from record) group by need_id
+    ), outcome as (
+        select record.department_code, record.need_id, record.revision, record.item_hash, record.ordinal,
+               decided.decided_at,
+               case when not record.readable then 'unreadable'
+                    when record.revision < newest.revision then 'superseded'
+                    else coalesce(decided.verdict, 'unjudged') end as outcome
+        from record
+        left join newest using (need_id)
+        left join ({outcomes()}) decided on decided.payload_sha256 = record.item_hash
+    )
+"""
+
+_COUNTS = sa.text(
+    f"""
+    {_RECORDS}
+    select department_code, outcome, count(*) as records, max(decided_at) as decided_at
+    from outcome group by department_code, outcome
+    """
+)
+
+_JUDGED = sa.text(
+    f"""
+    {_RECORDS}, judged as (
+        select distinct on (payload_sha256) payload_sha256, judgement_id, verdict, judged_at, ruleset_version
+        from judgement where payload_sha256 in (select item_hash from outcome)
+        order by payload_sha256, judgement_id desc
+    ), hold as (
+        select distinct on (own.payload_sha256) own.payload_sha256, quarantine_id, state
+        from quarantine join judgement own using (judgement_id)
+        where own.payload_sha256 in (select item_hash from outcome)
+        order by own.payload_sha256, quarantine_id desc
+    )
+    select outcome.*, judged.judgement_id, judged.verdict, judged.judged_at, judged.ruleset_version,
+           hold.quarantine_id, hold.state as hold,
+           version.enterprise_name, version.project_name, version.uscc
+    from outcome
+    join judged on judged.payload_sha256 = outcome.item_hash
+    left join hold on hold.payload_sha256 = outcome.item_hash
+    left join need_version version using (need_id, revision)
+    where outcome.outcome in ('passed', 'returned', 'held')
+    order by outcome.need_id nulls last, outcome.revision, outcome.ordinal
+    """
+)
+
+# Read and found empty is something else than not read.
+_READ = sa.text(
+    """
+    select distinct department_code from listing join intake using (intake_id)
+    where intake.quarter = :quarter and not intake.dry_run
+    """
+)
+
+_FINDINGS = sa.text(
+    """
+    select judgement_id, rule_id, field, severity from finding where judgement_id = any(:judgement_ids)
+    """
+)
+
+# A hold that a later intake brought (late history) has findings that the verdict did not have.
+_HOLD_FINDINGS = sa.text(
+    """
+    select quarantine_id, rule_id, field from quarantine_finding where quarantine_id = any(:quarantine_ids)
+    """
+)
+
+_AMENDMENTS = sa.text(
+    """
+    select amendment.need_id, amendment.revision, previous_revision, field, personal,
+           case when personal then '变更' when before is null then '新增' when after is null then '删除' else '修改' end
+               as change
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+    join amendment using (need_id, revision)
+    order by amendment.need_id, amendment.revision, field
+    """
+)
+
+_BATCH = sa.text(
+    """
+    select department_code, rule_id, field, severity from batch_finding
+    where intake_id = (
+        select max(intake_id) from intake where quarter = :quarter and kind = 'quarterly' and not dry_run
+    )
+    """
+)
+
+NAMES = sa.text(
+    """
+    select need_id, revision, enterprise_name, project_name, uscc
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+    join need_version using (need_id, revision)
+    """
+)
+
+
+def department_results(connection: sa.Connection, quarter: str, department_code: str) -> DepartmentResults:
+    """The results of one department's quarter as they stand now."""
+    where = {"quarter": quarter, "department_code": department_code}
+    rows = connection.execute(_JUDGED, where).fetchall()
+    findings = _findings(connection, rows)
+    counts = _counts(connection, where).get(department_code, Counter())
+    amendments = _amendments(connection, rows)
+    needs = [
+        ReviewedNeed(
+            need_id=row.need_id,
+            revision=row.revision,
+            position=row.ordinal + 1,
+            enterprise=shown_enterprise(row.enterprise_name, row.uscc),
+            project=shown_project(row.project_name, row.uscc),
+            verdict=row.verdict,
+            outcome=row.outcome,
+            hold=row.hold,
+            findings=findings[row.judgement_id],
+            **amendments.get((row.need_id, row.revision), {}),
+        )
+        for row in rows
+    ]
+    newest = max(rows, key=lambda row: row.judgement_id, default=None)
+    return DepartmentResults(
+        **where,
+        counts=counts,
+        judged_at=newest.judged_at if newest else None,
+        ruleset_version=newest.ruleset_version if newest else None,
+        needs=_to_look_at(needs),
+        rules=rule_counts(needs),
+        batch=_batch(connection, quarter).get(department_code, []),
+    )
+
+
+def dry_run_results(
+    connection: sa.Connection,
+    *,
+    quarter: str,
+    department_code: str,
+    judged: Sequence[tuple[str | None, int | None, Verdict]],
+    ruleset_version: str,
+    now: datetime,
+) -> DepartmentResults:
+    """The results of a dry run: verdicts that are stored nowhere, with need_id and revision of each record."""
+    asked = {"need_ids": [need_id for need_id, _, _ in judged], "revisions": [revision for _, revision, _ in judged]}
+    names = {(row.need_id, row.revision): row for row in connection.execute(NAMES, asked)}
+    needs = []
+    for position, (need_id, revision, verdict) in enumerate(judged, start=1):
+        row = names.get((need_id, revision))
+        needs.append(
+            ReviewedNeed(
+                need_id=need_id,
+                revision=revision,
+                position=position,
+                enterprise=shown_enterprise(row.enterprise_name, row.uscc) if row else "",
+                project=shown_project(row.project_name, row.uscc) if row else "",
+                verdict=verdict.verdict,
+                outcome=verdict.verdict,
+                hold=None,
+                findings=verdict.findings,
+            )
+        )
+    return DepartmentResults(
+        quarter=quarter,
+        department_code=department_code,
+        counts=Counter(need.outcome for need in needs),
+        judged_at=now,
+        ruleset_version=ruleset_version,
+        needs=_to_look_at(needs),
+        rules=rule_counts(needs),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepartmentCounts:
+    """A line of the overview: outcome → records of a department, the newest outcome, findings of its batch."""
+
+    department_code: str
+    counts: Mapping[str, int]
+    decided_at: datetime | None
+    batch: Sequence[Finding]
+
+
+def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[DepartmentCounts], Sequence[Finding]]:
+    """The counts of each department that was listed in the quarter, and the findings of the batch as a whole."""
+    batch = _batch(connection, quarter)
+    rows = connection.execute(_COUNTS, {"quarter": quarter, "department_code": ""}).fetchall()
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    decided: dict[str, datetime] = {}
+    for row in rows:
+        counts[row.department_code][row.outcome] = row.records
+        if row.decided_at is not None:
+            decided[row.department_code] = max(row.decided_at, decided.get(row.department_code, row.decided_at))
+    read = connection.execute(_READ, {"quarter": quarter}).scalars().all()
+    found = [
+        DepartmentCounts(
+            department_code=code,
+            counts=counts.get(code, Counter()),
+            decided_at=decided.get(code),
+            batch=batch.get(code, []),
+        )
+        for code in sorted({*counts, *batch, *read} - {""})
+    ]
+    return found, batch.get("", [])
+
+
+def rule_counts(needs: Sequence[ReviewedNeed]) -> list[RuleCount]:
+    """How often each rule fired on these needs: by severity, then by number of needs, most first."""
+    needs_with: Counter[tuple[str, str]] = Counter()
+    findings: Counter[tuple[str, str]] = Counter()
+    for need in needs:
+        fired = [(finding.rule_id, finding.severity) for finding in need.findings]
+        needs_with.update(set(fired))
+        findings.update(fired)
+    found = [RuleCount(*key, needs=needs_with[key], findings=findings[key]) for key in findings]
+    return sorted(found, key=lambda one: (_ORDER[one.severity], -one.needs, one.rule_id))
+
+
+def _counts(connection: sa.Connection, where: Mapping[str, str]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in connection.execute(_COUNTS, where):
+        found[row.department_code][row.outcome] = row.records
+    return found
+
+
+def _findings(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Mapping[int, Sequence[Finding]]:
+    """Findings by judgement, those of its hold included; in the order of a verdict."""
+    found: dict[int, set[Finding]] = defaultdict(set)
+    for row in connection.execute(_FINDINGS, {"judgement_ids": [row.judgement_id for row in rows]}):
+        found[row.judgement_id].add(Finding(row.rule_id, row.field, row.severity))
+    holds = {row.quarantine_id: row.judgement_id for row in rows if row.quarantine_id is not None}
+    for row in connection.execute(_HOLD_FINDINGS, {"quarantine_ids": list(holds)}):
+        found[holds[row.quarantine_id]].add(Finding(row.rule_id, row.field, "hold"))
+    return defaultdict(tuple, {judgement_id: in_order(findings) for judgement_id, findings in found.items()})
+
+
+def _amendments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[tuple[str, int], dict[str, Any]]:
+    again = [row for row in rows if row.revision is not None and row.revision > 1]
+    asked = {"need_ids": [row.need_id for row in again], "revisions": [row.revision for row in again]}
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in connection.execute(_AMENDMENTS, asked):
+        of_need = found.setdefault(
+            (row.need_id, row.revision), {"amended_since": row.previous_revision, "amendments": []}
+        )
+        # What a new list element or object holds is new with it.
+        if not any(row.field.startswith((f"{one.field}.", f"{one.field}[")) for one in of_need["amendments"]):
+            of_need["amendments"].append(Amended(row.field, row.change))
+    return found
+
+
+def _batch(connection: sa.Connection, quarter: str) -> dict[str, Sequence[Finding]]:
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for row in connection.execute(_BATCH, {"quarter": quarter}):
+        found[row.department_code].append(Finding(row.rule_id, row.field, row.severity))
+    return {department_code: in_order(findings) for department_code, findings in found.items()}
+
+
+def _to_look_at(needs: Sequence[ReviewedNeed]) -> list[ReviewedNeed]:
+    order = {"returned": 0, "held": 1, "passed": 2}
+    shown = [need for need in needs if need.findings or need.outcome != "passed"]
+    return sorted(
+        shown, key=lambda need: (order[need.outcome], need.need_id is None, need.need_id or "", need.position)
+    )
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of a verdict: blocks, then holds, then warnings, each by rule and field."""
+    return tuple(sorted(findings, key=lambda one: (_ORDER[one.severity], one.rule_id, one.field)))
+
+
+def shown_enterprise(name: str | None, uscc: str | None) -> str:
+    """An enterprise's name as a page may show it, cut to one line."""
+    return _cut(public_name(name, uscc))
+
+
+def shown_project(name: str | None, uscc: str | None) -> str:
+    """A project's name as a page may show it, cut to one line; empty where there is none to show."""
+    # The project of a sole proprietor may well be named after its owner.
+    return "" if name is None or (uscc or "").startswith("92") else _cut(public_name(name, None))
+
+
+def _cut(text: str) -> str:
+    plain = normalise_text(text)
+    return plain if len(plain) <= _NAME_LIMIT else f"{plain[:_NAME_LIMIT]}…"

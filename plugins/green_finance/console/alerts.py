@@ -1,0 +1,47 @@
+"""Alerts (警示): what was found after the gate, and waits for a person to clear or confirm it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, done, engine, show
+from include import register_watch
+from include.mail import public_name
+
+router = APIRouter(prefix="/alerts")
+
+_WORDS = {"cleared": "已排除警示。", "confirmed": "已确认警示。"}
+
+
+@router.get("", response_class=HTMLResponse)
+def alerts(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """The open alerts, oldest first, each with the two ways to settle it."""
+    with engine().connect() as connection:
+        found = register_watch.open_alerts(connection)
+    return show(request, "alerts.html", alerts=found, may_operate=operator, public_name=public_name)
+
+
+@router.post("/{alert_id}")
+def settle(
+    alert_id: int,
+    operator: CurrentOperator,
+    decision: Annotated[Literal["cleared", "confirmed"], Form()],
+    reason: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Clear or confirm one alert."""
+    with engine().begin() as connection:
+        register_watch.settle_alert(
+            connection,
+            alert_id,
+            decision=decision,
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+        )
+    return done("../alerts", _WORDS[decision])

@@ -1,0 +1,173 @@
+"""Held needs (隔离区): the list, one of them with its history, and the two ways to decide it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import sqlalchemy as sa
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, done, engine, show
+from include.errors import InvalidRequest
+from include.reference import departments, policy
+from include.reference.calendar import china_calendar
+
+router = APIRouter(prefix="/holds")
+
+_AMENDMENTS = sa.text(
+    """
+    select change.field, change.previous_revision, change.before, change.after, change.personal, version.uscc
+    from amendment change join need_version version using (need_id, revision)
+    where change.need_id = :need_id and change.revision = :revision order by change.field
+    """
+)
+_EVENTS = {
+    "opened": "挂起",
+    "approved": "同意放行",
+    "confirmed": "确认问题",
+    "released": "放行",
+    "returned": "退回",
+    "expired": "关闭",
+}
+_STATES = {"open": "待处理", "released": "已放行", "returned": "已退回", "expired": "已关闭"}
+
+Chosen = Annotated[list[str], Form()]
+Reason = Annotated[str, Form()]
+
+
+@router.get("", response_class=HTMLResponse)
+def held_needs(
+    request: Request, user: GetUserDep, quarter: str = "", department: str = "", rule: str = ""
+) -> HTMLResponse:
+    """The needs that wait for a decision, the most urgent first."""
+    from include.gate.held_needs import open_list
+
+    with engine().connect() as connection:
+        everything = open_list(connection, policy())
+    shown = [
+        hold
+        for hold in everything
+        if quarter in ("", hold.quarter)
+        and department in ("", hold.department_code)
+        and (not rule or any(finding.rule_id == rule for finding in hold.findings))
+    ]
+    return show(
+        request,
+        "holds.html",
+        holds=shown,
+        today=business_now().date(),
+        chosen={"quarter": quarter, "department": department, "rule": rule},
+        quarters=sorted({hold.quarter for hold in everything}, reverse=True),
+        departments=sorted({hold.department_code for hold in everything}),
+        rules=sorted({finding.rule_id for hold in everything for finding in hold.findings}),
+    )
+
+
+@router.get("/{quarantine_id}", response_class=HTMLResponse)
+def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """One held need: what was found, what the revision changed, who has agreed, what happened, and the two decisions."""
+    from include.gate.field_names import field_name
+    from include.gate.held_needs import detail
+
+    with engine().connect() as connection:
+        hold, events = detail(connection, quarantine_id, policy())
+        changes = connection.execute(_AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision}).all()
+    amendments = [
+        {
+            "field": field_name(row.field),
+            "values": None
+            if row.personal
+            else [_public(row.field, value, row.uscc) for value in (row.before, row.after)],
+        }
+        for row in changes
+    ]
+    name = user.get_name()
+    return show(
+        request,
+        "hold.html",
+        hold=hold,
+        department=departments()[hold.department_code].name
+        if hold.department_code in departments()
+        else hold.department_code,
+        state=_STATES[hold.state],
+        events=events,
+        event_names=_EVENTS,
+        field_name=field_name,
+        amendments=amendments,
+        today=business_now().date(),
+        may_operate=operator,
+        user=name,
+        mine=[one for one in hold.findings if one.missing and not one.approved_already_by(name)],
+    )
+
+
+@router.post("/{quarantine_id}/release")
+def release(
+    quarantine_id: int,
+    operator: CurrentOperator,
+    reason: Reason = "",
+    finding: Chosen = [],  # noqa: B006
+) -> RedirectResponse:
+    """Agree to let the chosen findings pass."""
+    from include.gate import quarantine
+
+    with engine().begin() as connection:
+        decided = quarantine.release(
+            connection,
+            quarantine_id,
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+            policy=policy(),
+            findings=_chosen(finding),
+        )
+    return done(f"../{quarantine_id}", decided.note)
+
+
+@router.post("/{quarantine_id}/confirm")
+def confirm(
+    quarantine_id: int,
+    operator: CurrentOperator,
+    reason: Reason = "",
+    finding: Chosen = [],  # noqa: B006
+) -> RedirectResponse:
+    """Send the need back with the chosen findings."""
+    from include.gate import quarantine
+
+    with engine().begin() as connection:
+        decided = quarantine.confirm(
+            connection,
+            quarantine_id,
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+            policy=policy(),
+            calendar=china_calendar(),
+            findings=_chosen(finding),
+        )
+    return done(f"../{quarantine_id}", decided.note)
+
+
+def _chosen(values: list[str]) -> list[tuple[str, str]]:
+    """Findings as the form names them: rule, a blank, the field."""
+    if not values:
+        raise InvalidRequest("没有选择要处理的问题。", "请返回上一页，至少勾选一个问题后重新提交。")
+    return [(rule_id, field) for rule_id, _, field in (value.partition(" ") for value in values)]
+
+
+def _public(field: str, value: str | None, uscc: str | None) -> str:
+    """A value of the form (as JSON text) as it may be shown; names of sole proprietors are masked."""
+    from include.mail import public_name
+
+    if value is None:
+        return "（无）"
+    plain = json.loads(value)
+    if field == "enterprise.name" and isinstance(plain, str):
+        return public_name(plain, uscc)
+    return plain if isinstance(plain, str) else value

@@ -1,0 +1,86 @@
+"""Where each quarter stands, what waits in the outbox and for people, and the published pages."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from green_finance.console.pages import engine, show
+from include.store.tables import report
+
+router = APIRouter()
+
+_QUARTERS = sa.text(
+    """
+    select quarter,
+           count(*) filter (where verdict = 'passed') as passed,
+           count(*) filter (where verdict = 'held') as held,
+           count(*) filter (where verdict = 'returned') as returned
+    from judgement group by quarter order by quarter desc
+    """
+)
+
+_WAITING = sa.text(
+    """
+    select channel,
+           count(*) filter (where state in ('pending', 'unknown')) as open,
+           count(*) filter (where state = 'held') as held,
+           min(created_at) filter (where state in ('pending', 'unknown', 'held')) as oldest
+    from delivery group by channel order by channel
+    """
+)
+
+_FOR_PEOPLE = sa.text(
+    """
+    select (select count(*) from quarantine where state = 'open') as holds,
+           (select count(*) from department_stop where state <> 'continued') as stops,
+           (select count(*) from alert where state = 'open') as alerts
+    """
+)
+
+_PUBLISHED = sa.text(
+    """
+    select quarter, max(created_at) as created_at from report where kind = :kind group by quarter order by quarter desc
+    """
+)
+
+_CHANNELS = {"market": "信贷市场服务平台", "green_platform": "绿色平台", "mail": "邮件"}
+
+
+@router.get("/", response_class=HTMLResponse)
+def overview(request: Request, user: GetUserDep) -> HTMLResponse:
+    """The first page."""
+    with engine().connect() as connection:
+        return show(
+            request,
+            "overview.html",
+            user=user.get_name(),
+            quarters=connection.execute(_QUARTERS).all(),
+            waiting=connection.execute(_WAITING).all(),
+            channels=_CHANNELS,
+            for_people=connection.execute(_FOR_PEOPLE).one(),
+            validations=connection.execute(_PUBLISHED, {"kind": "validation"}).all(),
+            published=connection.execute(_PUBLISHED, {"kind": "circular"}).all(),
+        )
+
+
+@router.get("/circular/{quarter}", response_class=HTMLResponse)
+def circular(quarter: str, user: GetUserDep) -> HTMLResponse:
+    """The circular in force of a quarter."""
+    return _published("circular", quarter, f"{quarter} 的通报尚未发布。")
+
+
+def _published(kind: str, quarter: str, missing: str) -> HTMLResponse:
+    """The newest page of this kind, as it was published."""
+    with engine().connect() as connection:
+        html = connection.execute(
+            sa.select(report.c.html)
+            .where((report.c.kind == kind) & (report.c.quarter == quarter))
+            .order_by(report.c.report_id.desc())
+            .limit(1)
+        ).scalar()
+    if html is None:
+        raise HTTPException(404, missing)
+    return HTMLResponse(html)

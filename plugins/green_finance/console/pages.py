@@ -1,0 +1,74 @@
+"""How the console answers: its templates, its database, and a word about what was done, shown on the page that follows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from green_finance.connections import settings
+from include.business_time import BusinessClock
+from include.domain.calendar import SHANGHAI
+from include.reference import departments, rules
+from include.store.database import open_database
+
+_NOTE = "green_finance_note"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def engine() -> sa.Engine:
+    """The business database, at the newest schema."""
+    return open_database(settings())
+
+
+def business_now() -> datetime:
+    """Business time, as the tasks have it."""
+    return BusinessClock.starting_at(settings().business_start).now()
+
+
+def show(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:
+    """A page; with the note left by the act before it, once."""
+    note = unquote(request.cookies.get(_NOTE, ""))
+    page = HTMLResponse(
+        _templates().get_template(template).render(**values, note=note, root=_root(request)),
+        status_code=status_code,
+        headers=_HEADERS,
+    )
+    if note:
+        page.delete_cookie(_NOTE)
+    return page
+
+
+def done(address: str, note: str) -> RedirectResponse:
+    """After an act: on to the page at `address` (relative), which shows `note`. Reloading it repeats nothing."""
+    answer = RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
+    answer.set_cookie(_NOTE, quote(note), max_age=60, httponly=True, samesite="strict")
+    return answer
+
+
+def _root(request: Request) -> str:
+    """The way from a page up to the console's first one, wherever the console is mounted."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return "../" * (path.count("/") - 1) or "./"
+
+
+@cache
+def _templates() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    found.filters["moment"] = lambda at: at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
+    found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
+    found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
+    return found

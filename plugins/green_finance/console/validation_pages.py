@@ -1,0 +1,64 @@
+"""The pages that the gate publishes: results of a quarter and of its departments, dry runs, and what a new rule set would change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, HTTPException, Path
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.connections import settings
+from green_finance.console.pages import engine
+from include.gate.pages import DRY_RUN, KIND, preview_file
+from include.gate.rejudge import KIND as REJUDGEMENT
+from include.store.reports import page_in_force
+
+router = APIRouter()
+
+QuarterInPath = Annotated[str, Path(pattern="^20[0-9]{2}Q[1-4]$")]
+DepartmentInPath = Annotated[str, Path(pattern="^[1-9][0-9]{5}$")]
+
+
+@router.get(f"/{KIND}/{{quarter}}")
+def without_slash(quarter: QuarterInPath, user: GetUserDep) -> RedirectResponse:
+    """The links of the overview are relative to its folder, as in the files."""
+    return RedirectResponse(f"{quarter}/")
+
+
+@router.get(f"/{KIND}/{{quarter}}/", response_class=HTMLResponse)
+@router.get(f"/{KIND}/{{quarter}}/index.html", response_class=HTMLResponse)
+def overview(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
+    """The results of a quarter, department by department."""
+    return _published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
+
+
+@router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
+def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, user: GetUserDep) -> HTMLResponse:
+    """The results of a department's newest dry run, which are in a file alone."""
+    folder = settings().reports_dir
+    file = preview_file(folder, quarter, department_code) if folder else None
+    if file is None or not file.is_file():
+        raise HTTPException(404, f"{department_code} {quarter} 没有试运行结果，或报告目录不在本机。")
+    return HTMLResponse(file.read_text(encoding="utf-8"))
+
+
+@router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
+@router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
+def department(quarter: QuarterInPath, department_code: DepartmentInPath, user: GetUserDep) -> HTMLResponse:
+    """The results of a department's quarter."""
+    return _published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
+
+
+@router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse)
+def rejudgement(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
+    """What another rule set would make of a quarter."""
+    return _published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
+
+
+def _published(kind: str, quarter: str, missing: str) -> HTMLResponse:
+    with engine().connect() as connection:
+        html = page_in_force(connection, kind, quarter)
+    if html is None:
+        raise HTTPException(404, missing)
+    return HTMLResponse(html)

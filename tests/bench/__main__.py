@@ -1,0 +1,22 @@
+"""Runs one part of the benchmark: python -m tests.bench gate [--sizes 10000,100000]."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.bench import gate
+
+PARTS = {"gate": gate.report}
+
+
+def main() -> None:
+    """Measure a part at each size and print its table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("part", choices=sorted(PARTS))
+    parser.add_argument("--sizes", default="10000,100000", help="numbers of items, separated by commas")
+    arguments = parser.parse_args()
+    PARTS[arguments.part]([int(size) for size in arguments.sizes.split(",")])
+
+
+if __name__ == "__main__":
+    main()

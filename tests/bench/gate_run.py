@@ -1,0 +1,198 @@
+"""One measurement in this process: python -m tests.bench.gate_run <measurement> <needs>; prints seconds and peak memory.
+
+Needs are made before the clock runs; chunks bound the memory.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from include.gate import judge as gate
+from include.gate.enrichment import history_frame, register_frame
+from include.gate.fingerprints import read_fingerprints
+from include.gate.frames import case_frames, format_frames, needs_frame
+from include.gate.heads import read_heads
+from include.gate.history import History
+from include.gate.reading import read_filing
+from include.reference import policy
+from include.rule_book.suites import RuleBook, suites
+from tests.bench import peers
+from tests.bench.generated import CHECKED_AT, needs, register_of
+from tests.bench.stored import judge_stored
+from tests.gate.clean_need import keyed_hash
+
+CHUNK = 50_000
+_POLICY = policy()
+
+
+class Clock:
+    """Adds up the time in which it runs: this process's CPU, so that other processes do not count, or the wall's."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.seconds = 0.0
+        self._now = now
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time within."""
+        begun = self._now()
+        yield
+        self.seconds += self._now() - begun
+
+
+def chunks(size: int) -> Iterator[list[dict[str, Any]]]:
+    """The needs as parsed from JSON, chunk by chunk."""
+    made = needs(size)
+    while chunk := [_parsed(json.dumps(need, ensure_ascii=False).encode()) for need in islice(made, CHUNK)]:
+        yield chunk
+
+
+def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> dict[str, pd.DataFrame]:
+    """The frames of all suites that judge records."""
+    heads, filing, book = read_heads(records, CHECKED_AT, _POLICY), read_filing(records), RuleBook(_POLICY)
+    made = format_frames(filing, heads)
+    list(gate._case_findings(book, made, _POLICY))
+    made |= case_frames(filing, heads)
+    made |= register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
+    known = read_fingerprints(records, filing, heads, keyed_hash)
+    made |= history_frame(records, known, surroundings.history, _POLICY)
+    found = {name: cases.frame for name, cases in made.items()}
+    return found | {"needs": needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive"))}
+
+
+def from_columns(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+    """FieldValues → findings."""
+    for records in chunks(size):
+        heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
+        with clock.running():
+            book = RuleBook(_POLICY)
+            for made in (format_frames(filing, heads), case_frames(filing, heads)):
+                list(gate._case_findings(book, made, _POLICY))
+            registered = register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
+            list(gate._case_findings(book, registered, _POLICY))
+            known = read_fingerprints(records, filing, heads, keyed_hash)
+            compared = history_frame(records, known, surroundings.history, _POLICY)
+            list(gate._case_findings(book, compared, _POLICY))
+            book.breaches("needs", needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive")))
+
+
+def from_json(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+    """JSON bytes → verdicts."""
+    made = needs(size)
+    while raws := [json.dumps(need, ensure_ascii=False).encode() for need in islice(made, CHUNK)]:
+        with clock.running():
+            records = [_parsed(raw) for raw in raws]
+            gate.judge(records, checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
+
+
+def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Callable[[int, Clock, gate.Surroundings], None]:
+    """Measure `run(suite, frame)` on each frame of each chunk."""
+
+    def measured(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+        for records in chunks(size):
+            for name, frame in frames(records, surroundings).items():
+                if not frame.empty:
+                    with clock.running():
+                        run(name, frame)
+
+    return measured
+
+
+def on_plain_columns(run: Callable[[Any], object], as_polars: bool) -> Callable[[int, Clock, gate.Surroundings], None]:
+    """Measure `run` on the columns that the plain rules look at."""
+
+    def measured(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+        for records in chunks(size):
+            frame: Any = frames(records, surroundings)["needs"][peers.columns()]
+            if as_polars:
+                frame = peers.as_polars(frame)
+            run(frame.head(10))
+            with clock.running():
+                run(frame)
+
+    return measured
+
+
+def _ours(name: str, frame: pd.DataFrame) -> object:
+    return RuleBook(_POLICY).breaches(name, frame)
+
+
+def _ours_plain(frame: pd.DataFrame) -> object:
+    from include.rule_book.metrics import CompiledSuite
+    from include.rule_book.suites import _loaded, _parameters
+
+    if "plain" not in _COMPILED:
+        chosen = [one for one in _loaded("needs").expectations if one.meta["rule"] in peers.PLAIN_RULES]
+        _COMPILED["plain"] = CompiledSuite.of(chosen, _parameters(_POLICY))
+    return _COMPILED["plain"].run(frame)
+
+
+_COMPILED: dict[str, Any] = {}
+
+
+def _as_documented(whole: bool) -> Callable[[str, pd.DataFrame], object]:
+    """Great Expectations as its documentation uses it: a batch, and its expectations one by one or as a suite."""
+    import great_expectations as gx
+
+    import expectations.custom  # noqa: F401 - registers the classes
+    from include.rule_book.suites import _parameters
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    source = context.data_sources.add_pandas("documented")
+    made: dict[str, Any] = {}
+
+    def run(name: str, frame: pd.DataFrame) -> object:
+        if name not in made:
+            suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=suites()[name]["expectations"]))
+            made[name] = (suite, source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows"))
+        suite, rows = made[name]
+        batch = rows.get_batch({"dataframe": frame})
+        told: dict[str, Any] = {"result_format": "COMPLETE", "expectation_parameters": _parameters(_POLICY)}
+        if whole:
+            return batch.validate(suite, **told)
+        return [batch.validate(expectation, **told) for expectation in suite.expectations]
+
+    return run
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(raw, parse_float=Decimal)
+    return record
+
+
+def main(name: str, size: int) -> None:
+    """Run a measurement; the last line printed is JSON."""
+    measurements: dict[str, Callable[[], Callable[[int, Clock, gate.Surroundings], None]]] = {
+        "columns": lambda: from_columns,
+        "rules": lambda: on_frames(_ours),
+        "json": lambda: from_json,
+        "stored": lambda: judge_stored,
+        "one_by_one": lambda: on_frames(_as_documented(whole=False)),
+        "plain_suite": lambda: on_frames(_as_documented(whole=True)),
+        "ours_plain": lambda: on_plain_columns(_ours_plain, as_polars=False),
+        "pandera": lambda: on_plain_columns(peers.pandera, as_polars=False),
+        "pointblank": lambda: on_plain_columns(peers.pointblank, as_polars=True),
+        "polars": lambda: on_plain_columns(peers.polars, as_polars=True),
+    }
+    surroundings = gate.Surroundings(register_of(size), History(), keyed_hash)
+    gate.judge(next(chunks(10)), checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
+    # The database works in processes of its own.
+    clock = Clock(time.perf_counter if name == "stored" else time.process_time)
+    measurements[name]()(size, clock, surroundings)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": clock.seconds, "peak_mib": peak}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,337 @@
+"""The operator console: who may look, who may act, from where, and what an act leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from include.store.tables import (
+    alert,
+    amendment,
+    audit_entry,
+    delivery,
+    department_stop,
+    finding,
+    judgement,
+    need_version,
+    quarantine,
+    quarantine_event,
+    quarantine_finding,
+    report,
+)
+from tests import rows
+from tests.gate.test_breaker import needs
+
+HOSTILE = "<script>alert(1)</script>有限公司"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+REASON = "已向主管部门核实"
+FINDINGS = [("DQ37", "finance.total_investment"), ("G06b", "benefit.carbon_reduction_tco2")]
+
+
+class Console:
+    """The console as the users of Airflow's own simple auth manager see it."""
+
+    def __init__(self, app: Any) -> None:
+        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+        from airflow.api_fastapi.core_api.security import get_user
+
+        self._app, self._user, self._get_user = app, SimpleAuthManagerUser, get_user
+        self.browser = TestClient(app, base_url="http://airflow.example")
+
+    def log_in(self, name: str, role: str) -> TestClient:
+        self._app.dependency_overrides[self._get_user] = lambda: self._user(username=name, role=role)
+        return self.browser
+
+
+@pytest.fixture
+def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    from airflow.api_fastapi.app import create_auth_manager
+    from fastapi import FastAPI
+
+    from green_finance.console import pages
+    from green_finance.console.app import console as app
+
+    url = database.url
+    business = {
+        "conn_type": "postgres",
+        "host": url.host,
+        "port": url.port,
+        "login": url.username,
+        "password": url.password,
+        "schema": url.database,
+        "extra": {"personal_data_key": "console"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(business))
+    for name in ("GREEN_PLATFORM", "CREDIT_MARKET", "SMTP_DEFAULT"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "http", "host": "nowhere.example"}))
+    monkeypatch.setenv("GFF_SANDBOX", "1")
+    monkeypatch.setenv("GFF_NOW", "2026-10-20T10:00:00+08:00")
+    create_auth_manager()
+    pages.engine.cache_clear()
+    mounted = FastAPI()
+    mounted.mount("/green-finance", app)
+    found = Console(app)
+    found.browser = TestClient(mounted, base_url="http://airflow.example", follow_redirects=False)
+    yield found
+    app.dependency_overrides.clear()
+    pages.engine().dispose()
+    pages.engine.cache_clear()
+
+
+@pytest.fixture
+def hold(database: sa.Engine) -> int:
+    """A held need with a common and a greenwashing finding, of an enterprise with a hostile name; already overdue."""
+    with database.begin() as connection:
+        needs(connection, "held")
+        connection.execute(
+            sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013", project_name=HOSTILE)
+        )
+        judgement_id = connection.execute(sa.select(judgement.c.judgement_id)).scalar_one()
+        quarantine_id: int = connection.execute(
+            quarantine.insert()
+            .values(
+                judgement_id=judgement_id,
+                origin="verdict",
+                need_id=rows.need_id(1),
+                revision=1,
+                quarter=rows.QUARTER,
+                department_code="330000",
+                state="open",
+                opened_at=rows.TAKEN_IN,
+                decide_by=date(2026, 10, 13),
+            )
+            .returning(quarantine.c.quarantine_id)
+        ).scalar_one()
+        connection.execute(
+            quarantine_event.insert().values(
+                quarantine_id=quarantine_id,
+                kind="opened",
+                actor="gate",
+                role="system",
+                reason="审核结论为挂起",
+                at=rows.TAKEN_IN,
+            )
+        )
+        for rule_id, field in FINDINGS:
+            where = {"rule_id": rule_id, "field": field}
+            connection.execute(quarantine_finding.insert().values(quarantine_id=quarantine_id, **where))
+            connection.execute(finding.insert().values(judgement_id=judgement_id, severity="hold", **where))
+    return quarantine_id
+
+
+def _address(quarantine_id: int, act: str = "") -> str:
+    return f"/green-finance/holds/{quarantine_id}" + (f"/{act}" if act else "")
+
+
+def _form(*places: tuple[str, str], reason: str = REASON) -> dict[str, Any]:
+    return {"reason": reason, "finding": [f"{rule_id} {field}" for rule_id, field in places or FINDINGS]}
+
+
+def _state(database: sa.Engine) -> str:
+    with database.connect() as connection:
+        return str(connection.execute(sa.select(quarantine.c.state)).scalar_one())
+
+
+def _audit(database: sa.Engine) -> list[tuple[str, str, str, str]]:
+    entry = audit_entry.c
+    with database.connect() as connection:
+        chosen = sa.select(entry.actor, entry.role, entry.action, entry.reason).order_by(entry.entry_id)
+        return list(connection.execute(chosen).tuples())
+
+
+PAGES = ("", "holds", "holds/1", "stops", "alerts", "circular/2026Q3", "validation/2026Q3", "validation/2026Q3/330000")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> None:
+    assert console.browser.get(f"/green-finance/{page}").status_code == 401
+
+
+@pytest.mark.parametrize("act", ["holds/1/release", "holds/1/confirm", "alerts/1"])
+def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
+    assert console.browser.post(f"/green-finance/{act}", headers=SAME_ORIGIN).status_code == 401
+
+
+def test_every_route_of_the_console_is_among_these(console: Console) -> None:
+    from green_finance.console import alerts, holds, overview, stops
+
+    routes = {route.path for part in (overview, holds, stops, alerts) for route in part.router.routes}
+    assert len(routes) == len(PAGES) + len(["release", "confirm", "alerts/1"])
+
+
+def test_a_viewer_may_look_but_not_act(console: Console, hold: int, database: sa.Engine) -> None:
+    browser = console.log_in("guan", "viewer")
+    page = browser.get(_address(hold))
+    assert page.status_code == 200
+    assert "只能查看" in page.text and "<form" not in page.text
+    for act in ("release", "confirm"):
+        answer = browser.post(_address(hold, act), data=_form(), headers=SAME_ORIGIN)
+        assert answer.status_code == 403
+        assert "当前用户只能查看" in answer.text
+    assert _state(database) == "open"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_an_act_sent_by_another_site_is_refused(
+    console: Console, hold: int, database: sa.Engine, headers: dict[str, str]
+) -> None:
+    browser = console.log_in("li", "op")
+    answer = browser.post(_address(hold, "confirm"), data=_form(), headers=headers)
+    assert answer.status_code == 403
+    assert "不是从本页面提交" in answer.text
+    assert _state(database) == "open"
+
+
+@pytest.mark.parametrize(
+    "headers", [SAME_ORIGIN, {"Origin": "http://airflow.example"}, {"Authorization": "Bearer token"}]
+)
+def test_an_operator_s_own_act_is_accepted(
+    console: Console, hold: int, database: sa.Engine, headers: dict[str, str]
+) -> None:
+    answer = console.log_in("li", "op").post(_address(hold, "confirm"), data=_form(), headers=headers)
+    assert answer.status_code == 303
+    assert _state(database) == "returned"
+
+
+def test_a_greenwashing_finding_is_released_by_two_persons(console: Console, hold: int, database: sa.Engine) -> None:
+    first = console.log_in("li", "op")
+    answer = first.post(_address(hold, "release"), data=_form(), headers=SAME_ORIGIN)
+    assert answer.status_code == 303
+    followed = first.get(answer.headers["location"].replace("..", "/green-finance/holds"))
+    assert "还须由其他人员同意" in followed.text
+    assert "还需 1 人" in followed.text
+    assert 'role="status"' not in first.get(_address(hold)).text, "the note is shown once"
+    assert first.post(_address(hold, "release"), data=_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code == 400
+    assert _state(database) == "open"
+
+    second = console.log_in("wang", "op")
+    assert second.post(_address(hold, "release"), data=_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code == 303
+    assert _state(database) == "released"
+    with database.connect() as connection:
+        pushed = connection.execute(sa.select(delivery.c.idempotency_key)).scalars().all()
+    assert pushed == [f"push:{rows.need_id(1)}:1"]
+    assert _audit(database) == [
+        ("li", "operator", "approve_hold_release", REASON),
+        ("wang", "operator", "release_hold", REASON),
+    ]
+
+
+def test_only_the_chosen_findings_go_back(console: Console, hold: int, database: sa.Engine) -> None:
+    browser = console.log_in("li", "op")
+    browser.post(_address(hold, "confirm"), data=_form(FINDINGS[0]), headers=SAME_ORIGIN)
+    with database.connect() as connection:
+        body = json.loads(connection.execute(sa.select(delivery.c.body)).scalar_one())
+    assert [reason["rule_id"] for reason in body["reasons"]] == ["DQ37"]
+    assert _audit(database) == [("li", "operator", "confirm_hold", REASON)]
+    assert "已退回" in browser.get(_address(hold)).text
+
+
+@pytest.mark.parametrize(("form", "says"), [(_form(reason=" "), "理由"), ({"reason": REASON}, "没有选择")])
+def test_a_decision_that_is_incomplete_changes_nothing(
+    console: Console, hold: int, database: sa.Engine, form: dict[str, Any], says: str
+) -> None:
+    for act in ("release", "confirm"):
+        answer = console.log_in("li", "op").post(_address(hold, act), data=form, headers=SAME_ORIGIN)
+        assert answer.status_code == 400
+        assert says in answer.text
+    assert (_state(database), _audit(database)) == ("open", [])
+
+
+def test_what_outsiders_wrote_is_shown_as_text(console: Console, hold: int, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            amendment.insert(),
+            [
+                {
+                    "need_id": rows.need_id(1),
+                    "revision": 1,
+                    "field": field,
+                    "previous_revision": 0,
+                    "before": None if personal else json.dumps(HOSTILE),
+                    "after": None if personal else json.dumps(HOSTILE + "新"),
+                    "personal": personal,
+                }
+                for field, personal in (("project.name", False), ("enterprise.contact.mobile", True))
+            ],
+        )
+    browser = console.log_in("li", "op")
+    for page in (browser.get("/green-finance/holds"), browser.get(_address(hold))):
+        assert "<script" not in page.text
+        assert "&lt;script&gt;" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "个人信息，不显示" in browser.get(_address(hold)).text
+
+
+def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: int) -> None:
+    browser = console.log_in("guan", "viewer")
+    page = browser.get("/green-finance/holds").text
+    assert rows.need_id(1) in page and "逾期" in page
+    for shown, query in (
+        (True, f"quarter={rows.QUARTER}&department=330000&rule=G06b"),
+        (False, "quarter=2026Q1"),
+        (False, "department=110000"),
+        (False, "rule=DQ14"),
+    ):
+        assert (rows.need_id(1) in browser.get(f"/green-finance/holds?{query}").text) is shown, query
+
+
+def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold: int, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        stop = {"quarter": rows.QUARTER, "department_code": "330000", "intake_id": rows.add_intake(connection)}
+        connection.execute(
+            department_stop.insert().values(**stop, judged=10, returned=4, opened_at=rows.TAKEN_IN, state="open")
+        )
+        connection.execute(
+            report.insert().values(
+                kind="validation", quarter=rows.QUARTER, html="<p>审核</p>", figures={}, created_at=rows.TAKEN_IN
+            )
+        )
+    browser = console.log_in("guan", "viewer")
+    page = browser.get("/green-finance/").text
+    assert '<a href="holds">隔离区（挂起待核的需求）</a></td><td>1</td>' in page
+    assert '<a href="stops">暂停推送的地区</a></td><td>1</td>' in page
+    assert f'href="validation/{rows.QUARTER}"' in page
+    assert browser.get(f"/green-finance/validation/{rows.QUARTER}").text == "<p>审核</p>"
+    assert browser.get("/green-finance/validation/2026Q1").status_code == 404
+    assert "40.0%" in browser.get("/green-finance/stops").text
+
+
+def test_an_alert_is_settled_by_an_operator_with_a_reason(console: Console, hold: int, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            alert.insert().values(
+                rule_id="DQ41", need_id=rows.need_id(1), severity="hold", state="open", opened_at=rows.TAKEN_IN
+            )
+        )
+        alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
+    address, form = f"/green-finance/alerts/{alert_id}", {"decision": "cleared", "reason": REASON}
+    viewer = console.log_in("guan", "viewer")
+    page = viewer.get("/green-finance/alerts").text
+    assert "DQ41" in page and "<form" not in page and "<script" not in page
+    assert viewer.post(address, data=form, headers=SAME_ORIGIN).status_code == 403
+    operator = console.log_in("li", "op")
+    assert operator.post(address, data={**form, "reason": ""}, headers=SAME_ORIGIN).status_code == 400
+    assert operator.post(address, data=form, headers=SAME_ORIGIN).status_code == 303
+    assert "没有待处理的警示" in operator.get("/green-finance/alerts").text
+    assert _audit(database) == [("li", "operator", "alert_cleared", REASON)]
+
+
+def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
+    answer = console.log_in("li", "op").get(_address(77))
+    assert answer.status_code == 400
+    assert "没有编号为77" in answer.text
