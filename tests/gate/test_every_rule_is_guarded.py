@@ -40,6 +40,10 @@ EQUIVALENT = {
     ("DQ23", "columns swapped"): "equality has no direction",
     ("G01", "max_value moved to -1"): "where no other enterprise has the code the column is empty, never 0",
     ("G13", "first two columns swapped"): "what enterprises share counts alike, whichever of the three it is",
+    (
+        "T05",
+        "from_rows moved to 0",
+    ): "where no row was in use a snapshot has lost none, and an empty one is counted as one lost",
 }
 """Mutants that state the same rule in other words."""
 

@@ -158,11 +158,25 @@ def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
     assert console.browser.post(f"/green-finance/{act}", headers=SAME_ORIGIN).status_code == 401
 
 
-def test_every_route_of_the_console_is_among_these(console: Console) -> None:
-    from green_finance.console import alerts, holds, overview, stops
+def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Console) -> None:
+    from airflow.api_fastapi.core_api.security import get_user
 
-    routes = {route.path for part in (overview, holds, stops, alerts) for route in part.router.routes}
-    assert len(routes) == len(PAGES) + len(["release", "confirm", "alerts/1"])
+    from green_finance.console import alerts, holds, overview, stops, validation_pages
+    from green_finance.console.access import current_operator
+
+    routes = [route for part in (overview, validation_pages, holds, stops, alerts) for route in part.router.routes]
+    assert len(routes) >= 11
+    for route in routes:
+        asked = [dependency.call for dependency in _all_of(route.dependant)]
+        assert get_user in asked, route.path
+        assert "POST" not in route.methods or current_operator in asked, route.path
+
+
+def _all_of(dependant: Any) -> list[Any]:
+    found = [dependant]
+    for one in dependant.dependencies:
+        found += _all_of(one)
+    return found
 
 
 def test_a_viewer_may_look_but_not_act(console: Console, hold: int, database: sa.Engine) -> None:
@@ -306,8 +320,8 @@ def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold
     assert '<a href="holds">隔离区（挂起待核的需求）</a></td><td>1</td>' in page
     assert '<a href="stops">暂停推送的地区</a></td><td>1</td>' in page
     assert f'href="validation/{rows.QUARTER}"' in page
-    assert browser.get(f"/green-finance/validation/{rows.QUARTER}").text == "<p>审核</p>"
-    assert browser.get("/green-finance/validation/2026Q1").status_code == 404
+    assert browser.get(f"/green-finance/validation/{rows.QUARTER}/").text == "<p>审核</p>"
+    assert browser.get("/green-finance/validation/2026Q1/").status_code == 404
     assert "40.0%" in browser.get("/green-finance/stops").text
 
 

@@ -11,7 +11,8 @@ from statistics import median
 import pytest
 
 from include.domain.identifiers import loc_status, normalise_id, normalise_mobile, skeleton, uscc_is_valid
-from include.reference import departments, rules
+from include.intake.register_rules import judge_rows, read_entry
+from include.reference import departments, policy, rules
 from include.reference.calendar import china_calendar
 from include.sandbox.defects import BLOCK, HOLD, WARN, several
 from include.sandbox.planning import TooFewNeeds
@@ -99,6 +100,10 @@ def test_every_factory_of_the_register_has_a_valid_code_and_no_row_twice(whole: 
     assert all(row["removed_on"] is None or row["listed_on"] < row["removed_on"] for row in whole.factories)
     assert {row["department_code"] for row in whole.factories} == set(departments())
     assert Counter(row["removed_on"] for row in whole.factories)["2026-03-11"] > 100
+
+
+def test_the_register_itself_is_in_order(whole: Scenario) -> None:
+    assert judge_rows([read_entry(row) for row in whole.factories], policy()) == []
 
 
 def test_sound_needs_are_of_factories_listed_on_the_day_and_of_places_that_exist(whole: Scenario) -> None:
