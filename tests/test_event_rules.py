@@ -54,7 +54,7 @@ APPROVED = report(2, "credit_approved", amount="500")
         ([report(0, "received")], []),
         ([report(1, "received") | {"occurred_at": (NOW + timedelta(seconds=300)).isoformat()}], []),
         (
-            [report(1, "received") | {"occurred_at": (NOW + timedelta(seconds=301)).isoformat()}],
+            [report(1, "received") | {"occurred_at": (NOW + timedelta(seconds=300, milliseconds=1)).isoformat()}],
             ["warn E09 occurred_at"],
         ),
         (

@@ -102,7 +102,7 @@ def _in_use(database: sa.Engine) -> list[tuple[date, bool]]:
 
 
 def test_odd_rows_are_kept_and_not_used(database: sa.Engine) -> None:
-    pulled = _pull(database, [row(), row(uscc="x", listed_on=5, name="甲\0"), None])
+    pulled = _pull(database, [row(aliases=["乙\0"]), row(uscc=[], listed_on=5, name="甲\0"), None])
     assert (pulled.rows, pulled.unusable, pulled.in_use) == (3, 2, True)
     with database.connect() as connection:
         used = connection.execute(sa.text("select usable from register_factory order by ordinal")).scalars().all()

@@ -204,9 +204,9 @@ _RELATED = sa.text(
                  and quarantine.state = 'returned' and quarantine.settled_at <= :started_at
            ) as returned,
            exists (
-               select from matching_case
-               where matching_case.need_id = fp.need_id
-                 and furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')
+               select from feedback_event event
+               where event.need_id = fp.need_id and event.received_at <= :started_at
+                 and event.type in ('credit_approved', 'contracted', 'drawn', 'post_loan')
            ) as approved
     from newest fp
     """

@@ -128,8 +128,8 @@ _LISTED_NEEDS = sa.text(
 
 _MANIFEST = sa.text("select * from manifest_entry where intake_id = :intake_id")
 _TOTALS = sa.text("select department_code, stated_total, read_items from listing where intake_id = :intake_id")
-_CLOSED_BEFORE = sa.text(
-    "select max(intake_id) from intake where quarter = :quarter and kind = 'quarterly' and not dry_run"
+_INTAKES_BEFORE = sa.text(
+    "select intake_id from intake where quarter = :quarter and kind = 'quarterly' and not dry_run order by intake_id"
 )
 
 
@@ -150,7 +150,7 @@ def _measured(
     accounted = {account.department_code: account for account in accounts(connection, intake_id)}
     before = _needs_before(connection, parsed)
     rows: dict[str, dict[str, int | None]] = {}
-    for code in departments():
+    for code in {**departments(), **dict.fromkeys(totals)}:
         row: dict[str, int | None] = {"needs_before": before.get(code)}
         if now.astimezone(SHANGHAI) >= deadline:
             row["manifest_rows"] = int(code in manifest)
@@ -192,11 +192,10 @@ def _of_account(
 
 
 def _needs_before(connection: sa.Connection, quarter: Quarter) -> dict[str, int]:
-    """Needs of each department in the quarter before, as its newest intake counted them."""
-    newest = connection.execute(_CLOSED_BEFORE, {"quarter": str(quarter.previous())}).scalar()
-    if newest is None:
-        return {}
+    """Needs of each department in the quarter before, as the newest intake that read the department counted them."""
+    intakes = connection.execute(_INTAKES_BEFORE, {"quarter": str(quarter.previous())}).scalars().all()
     return {
         account.department_code: account.listed - account.superseded - account.unreadable
-        for account in accounts(connection, newest)
+        for intake_id in intakes
+        for account in accounts(connection, intake_id)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from include.intake.register_rules import (
     read_entry,
 )
 from include.platforms.green_platform import GreenPlatformClient
-from include.reference import Policy
+from include.reference import Policy, rules
 from include.store.database import copy_rows
 from include.store.tables import (
     coordinator,
@@ -32,6 +33,7 @@ from include.store.tables import (
     register_snapshot,
 )
 
+log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -96,6 +98,10 @@ def pull_register(
             .values(as_of=as_of, content_sha256=content, row_count=len(rows), taken_at=now, in_use=in_use)
             .on_conflict_do_nothing()
         )
+    if not in_use:
+        log.error("绿色工厂名单（%s）%s", as_of, f"{rules()['T05'].message}{rules()['T05'].how_to_fix}")
+    if unusable:
+        log.warning("绿色工厂名单（%s）有 %d 行有误，未使用（T01、T02）。", as_of, len(unusable))
     return RegisterPull(len(rows), len(unusable), in_use)
 
 

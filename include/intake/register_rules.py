@@ -72,7 +72,7 @@ def read_entry(row: object) -> RegisterEntry:
     return RegisterEntry(
         uscc=normalise_id(_text(given.get("uscc"))),
         name=_text(given.get("name")),
-        aliases=[alias for alias in aliases if isinstance(alias, str)] if isinstance(aliases, list) else [],
+        aliases=[_text(alias) for alias in aliases if isinstance(alias, str)] if isinstance(aliases, list) else [],
         level=_text(given.get("level")),
         batch=_text(given.get("batch")),
         department_code=_text(given.get("department_code")),

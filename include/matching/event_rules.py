@@ -108,7 +108,7 @@ def _findings(
     import pandas as pd
 
     book = RuleBook(policy)
-    latest = _seconds(now + timedelta(seconds=policy.integer("clock_skew_seconds")))
+    latest = _microseconds(now + timedelta(seconds=policy.integer("clock_skew_seconds")))
     known_reasons = reason_codes()
     events = pd.DataFrame(
         {
@@ -119,8 +119,8 @@ def _findings(
             "reason_known": [row.type not in _REASONED or row.reason_code in known_reasons for row in rows],
             "obstruction_given": [row.type not in _OBSTRUCTIONS or row.obstruction_id is not None for row in rows],
             "applied": [not row.refused for row in rows],
-            "occurred": _whole([_seconds(row.occurred_at) for row in rows]),
-            "first_push": _whole([_seconds(row.first_push) if row.first_push else 0 for row in rows]),
+            "occurred": _whole([_microseconds(row.occurred_at) for row in rows]),
+            "first_push": _whole([_microseconds(row.first_push) if row.first_push else 0 for row in rows]),
             "latest": _whole([latest] * len(rows)),
             "amount": _whole([_scaled(row.amount) if row.type in _MONEY else None for row in rows]),
             "total": _whole([_scaled(row.total_investment) for row in rows]),
@@ -166,5 +166,5 @@ def _scaled(value: Decimal | None) -> int | None:
     return None if value is None else int(value * _SCALE)
 
 
-def _seconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(seconds=1)
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -169,17 +169,17 @@ class GreenPlatformClient:
                 continue
             return
 
-    def green_factories(self, as_of: date) -> Iterator[list[dict[str, Any]]]:
+    def green_factories(self, as_of: date) -> Iterator[list[Any]]:
         """The register of green factories (绿色工厂名单) as it stood on `as_of`, removed ones included, page by page."""
         read_at: Counter[str] = Counter()
-        pages_seen: set[str | None] = set()
+        pages_seen: set[bytes] = set()
         cursor: str | None = None
         while True:
             target = "/v1/green-factories?" + _query({"as_of": as_of.isoformat(), "limit": 1000, "cursor": cursor})
             page = self._session.read(target, json_of(_FactoryPage), self._token)
-            first = page.items[0].get("uscc") if page.items else None
-            if page.items and first not in pages_seen:
-                pages_seen.add(first)
+            content = hashlib.sha256(msgspec.json.encode(page.items)).digest()
+            if page.items and content not in pages_seen:
+                pages_seen.add(content)
                 yield page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -283,12 +283,12 @@ class _NeedEnvelope(msgspec.Struct):
 
 
 class _FactoryPage(msgspec.Struct):
-    items: list[dict[str, Any]]
+    items: list[Any]
     next_cursor: str | None
 
 
 class _Coordinators(msgspec.Struct):
-    items: list[dict[str, Any]]
+    items: list[Any]
 
 
 _decode_envelope = msgspec.json.Decoder(_NeedEnvelope).decode

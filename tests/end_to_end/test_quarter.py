@@ -215,7 +215,8 @@ def test_a_returned_need_that_comes_back_corrected_is_taken_in(played: list[dict
     corrected = _rows(
         stack,
         "select judgement.verdict, array_agg(rule_id) as rules from judgement join finding using (judgement_id)"
-        " where judgement.revision > 1 group by judgement_id, judgement.verdict",
+        " where judgement.need_id in (select need_id from judgement where verdict = 'returned') and judgement.revision > 1"
+        " group by judgement_id, judgement.verdict",
     )
     assert corrected
     # It was recommended after the cut-off: a person decides in which quarter it counts.

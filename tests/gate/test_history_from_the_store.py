@@ -16,7 +16,7 @@ from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, findings, judge, take_in
-from tests.rows import add_case, moment, need_id
+from tests.rows import add_event, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 THEN = moment("2026-06-30 18:00")
@@ -153,7 +153,7 @@ def test_a_pushed_need_is_open_until_it_expires(
             {"need_id": OTHER, "then": THEN},
         )
         if approved:
-            add_case(connection, 202602000001, state="credit_approved")
+            add_event(connection, 202602000001, "credit_approved", sequence=1, occurred_at=THEN)
     assert found_now(database, filed(OWN)) == expected
 
 

@@ -18,12 +18,13 @@ from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.gate.test_validation_pages import filed, text_of
-from tests.rows import moment, need_id
+from tests.rows import add_event, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=200)
 QUARTER, DEPARTMENT = "2026Q3", "330000"
-SHORTER = Policy({**policy().values, "max_project_years": "1", "supported_form_versions": "2025.1"})
+USCC_OF_9 = filed(9)["enterprise"]["uscc"]
+SHORTER = Policy({**policy().values, "max_project_years": "1"})
 """Under which the clean need's nineteen months are too long (DQ50)."""
 
 
@@ -83,6 +84,16 @@ def test_a_verdict_is_judged_as_of_its_moment_its_register_and_its_intake(databa
     judged(database, twin, run_id="later", days=1)
     result = again(database)
     assert (result.judged, result.reproduced) == (3, 3)
+
+
+def test_an_approval_that_came_later_keeps_no_old_need_open(database: sa.Engine) -> None:
+    """The same project of a year before had expired when this need was judged; only then a bank approved it."""
+    year_before = {"quarter": "2025Q2", "submitted_at": "2025-06-01T09:30:00+08:00"}
+    take_in(database, "then", [filed(9, **year_before)], now=moment("2025-06-30 18:00"), quarter="2025Q2")
+    judged(database, filed(1, project__project_code=filed(9)["project"]["project_code"], enterprise__uscc=USCC_OF_9))
+    with database.begin() as connection:
+        add_event(connection, 9, "credit_approved", sequence=1, occurred_at=LATER)
+    assert again(database).reproduced == 1
 
 
 def test_a_verdict_that_cannot_be_reproduced_is_an_error_that_names_the_need(database: sa.Engine) -> None:
