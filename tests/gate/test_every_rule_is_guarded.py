@@ -27,7 +27,7 @@ from include.rule_book.suites import Breach, RuleBook, RuleBookError, suites
 from include.sandbox.scenario import make_scenario
 from include.store.database import connect, migrate
 from include.store.tables import metadata
-from tests import test_batch_rules, test_event_rules, test_register_rules
+from tests import test_batch_rules, test_event_rules, test_register_snapshots
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge
 from tests.gate.test_rules import CASES
 from tests.sandbox.scenario_surroundings import records_of, surroundings_of
@@ -172,8 +172,8 @@ def judged(postgres: PostgresServer) -> Judged:
         judge([clean_need(spoilt) for _, spoilt, _ in CASES], checked_at=CHECKED_AT, policy=policy())
         _judge_scenario()
         _play(test_batch_rules.test_each_batch_rule_fires_on_its_numbers_and_not_on_the_nearest_ones)
-        _play(test_register_rules.test_each_odd_row_is_told_with_its_reason)
-        _play(test_register_rules.test_a_snapshot_may_lose_a_tenth)
+        _play(test_register_snapshots.test_each_odd_row_is_told_with_its_reason)
+        _play(test_register_snapshots.test_a_snapshot_may_lose_a_tenth)
         _play_events(postgres)
     return seen
 
