@@ -20,7 +20,8 @@ from include.domain.identifiers import name_key
 from include.errors import InvalidRequest, UserFacingError
 from include.reference import Policy
 from include.store.alerts import close_alerts, raise_alerts
-from include.store.tables import alert, alert_event, delivery, register_snapshot
+from include.store.register import snapshot_in_use
+from include.store.tables import alert, alert_event, delivery
 from include.store.withdrawals import Withdrawal, withdraw
 
 REMOVED = "G08c"
@@ -163,18 +164,13 @@ class _Names:
 
 
 def _register_in_use(connection: sa.Connection, today: date, policy: Policy) -> str:
-    newest = connection.execute(
-        sa.select(register_snapshot.c.as_of, register_snapshot.c.content_sha256)
-        .where(register_snapshot.c.in_use & (register_snapshot.c.as_of <= today))
-        .order_by(register_snapshot.c.as_of.desc(), register_snapshot.c.snapshot_id.desc())
-        .limit(1)
-    ).one_or_none()
+    newest = snapshot_in_use(connection, today)
     if newest is None or (today - newest.as_of).days > policy.integer("register_max_age_days"):
         raise RegisterTooOld(
             "没有可用的当期绿色工厂名单，无法核对已推送企业是否仍在名单内。",
             "请确认名单读取任务成功；名单因数量骤减（T05）未启用的，由运维人员核实后确认启用，再重新运行本任务。",
         )
-    content: str = newest.content_sha256
+    content = newest.content_sha256
     usable = connection.execute(
         sa.text("select exists (select from register_factory where content_sha256 = :content and usable)"),
         {"content": content},

@@ -17,9 +17,10 @@ from sqlalchemy.dialects.postgresql import insert
 from include import audit
 from include.errors import InvalidRequest
 from include.gate.consequences import queue_pushes
-from include.reference import Policy, departments
+from include.reference import Policy, department_short_name
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
+from include.store.outcomes import effective
 from include.store.tables import department_stop, intake
 
 Decision = Literal["continued", "kept"]
@@ -27,7 +28,7 @@ RULE = "B08"
 
 # N(q,d) by effective outcome: of each need not withdrawn its newest revision that was judged, in the content that counts for it.
 # A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
-_OUTCOMES = """
+_OUTCOMES = f"""
     with newest as (
         select distinct on (coalesce(judged.need_id, judged.payload_sha256))
                judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
@@ -40,11 +41,7 @@ _OUTCOMES = """
                  stored.item_hash is null, judged.judgement_id desc
     ), outcome as (
         select newest.need_id, newest.revision,
-               case hold.state
-                   when 'released' then 'passed' when 'returned' then 'returned'
-                   when 'open' then 'held' when 'expired' then 'held'
-                   else newest.verdict
-               end as outcome
+               {effective("hold.state", "newest.verdict")} as outcome
         from newest
         left join lateral (
             select quarantine.state
@@ -177,7 +174,7 @@ def decide(
         return 0
     if stop.state == "continued":
         raise InvalidRequest(
-            f"{_name(department_code)} {quarter} 已由 {stop.decided_by} 决定继续推送，不能再改。",
+            f"{department_short_name(department_code)} {quarter} 已由 {stop.decided_by} 决定继续推送，不能再改。",
             "如需收回已推送的需求，请逐条办理撤回。",
         )
     connection.execute(
@@ -208,10 +205,6 @@ def _is(quarter: str, department_code: str) -> sa.ColumnElement[bool]:
 
 def _never_stopped(quarter: str, department_code: str) -> InvalidRequest:
     return InvalidRequest(
-        f"{_name(department_code)} {quarter} 没有被暂停推送。", "请核对季度和主管部门代码；未暂停的地区无需决定。"
+        f"{department_short_name(department_code)} {quarter} 没有被暂停推送。",
+        "请核对季度和主管部门代码；未暂停的地区无需决定。",
     )
-
-
-def _name(department_code: str) -> str:
-    known = departments().get(department_code)
-    return known.short_name if known else department_code

@@ -50,7 +50,7 @@ def read_fingerprints(
     fields = filing.fields
     sound = {head.path: (head.codes == 1).tolist() for head in heads.faults}
     saving, carbon, baseline = (
-        usable_values(fields[f"benefit.{name}"], _above_zero)
+        _usable_values(fields[f"benefit.{name}"], _above_zero)
         for name in ("energy_saving_tce", "carbon_reduction_tco2", "baseline_energy_tce")
     )
     columns = zip(
@@ -58,15 +58,15 @@ def read_fingerprints(
         (record.get("revision") if good else None for record, good in zip(records, sound["revision"], strict=True)),
         heads.quarter,
         map(_sortable, heads.submitted),
-        usable_values(fields["enterprise.uscc"]),
-        usable_values(fields["project.project_code"]),
-        usable_values(fields["project.name"], skeleton_of_normal),
-        usable_values(fields["project.content"], _content_hash),
+        _usable_values(fields["enterprise.uscc"]),
+        _usable_values(fields["project.project_code"]),
+        _usable_values(fields["project.name"], skeleton_of_normal),
+        _usable_values(fields["project.content"], _content_hash),
         (
             f"{first}/{second}/{third}" if first and second and third else None
             for first, second, third in zip(saving, carbon, baseline, strict=True)
         ),
-        usable_values(fields["enterprise.contact.mobile"], lambda mobile: keyed_hash(normalise_mobile(mobile))),
+        _usable_values(fields["enterprise.contact.mobile"], lambda mobile: keyed_hash(normalise_mobile(mobile))),
         saving,
         carbon,
         map(_reports, records),
@@ -106,7 +106,7 @@ def read_fingerprints(
     ]
 
 
-def usable_values(field: FieldValues, function: Callable[[Any], Any] | None = None) -> list[Any]:
+def _usable_values(field: FieldValues, function: Callable[[Any], Any] | None = None) -> list[Any]:
     """`function` of the field of each need (of one value a need), None where it is not usable."""
     table = np.empty(len(field.distinct) + 1, dtype=object)
     for at, (value, faulty) in enumerate(zip(field.distinct, field.malformed.tolist(), strict=True)):

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from include.errors import InvalidRequest
 from include.gate.field_names import field_name
 from include.mail import public_name
-from include.reference import Policy, departments, rules
+from include.reference import Policy, department_short_name, rules
 
 Place = tuple[str, str]
 """rule_id and field: what a release binds to, with need_id and revision."""
@@ -183,7 +183,6 @@ def _different(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> HeldNeed:
-    department = departments().get(row["department_code"])
     return HeldNeed(
         quarantine_id=row["quarantine_id"],
         origin=row["origin"],
@@ -192,7 +191,7 @@ def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> Hel
         revision=row["revision"],
         quarter=row["quarter"],
         department_code=row["department_code"],
-        department=department.short_name if department else row["department_code"],
+        department=department_short_name(row["department_code"]),
         enterprise=public_name(row["enterprise_name"], row["uscc"]),
         is_major=bool(row["is_major"]),
         financing_need=row["financing_need"],

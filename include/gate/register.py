@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from include.errors import UserFacingError
 from include.reference import Policy
-from include.store.tables import register_factory, register_snapshot
+from include.store.register import snapshot_in_use
+from include.store.tables import register_factory
 
 
 class RegisterUnusable(UserFacingError):
@@ -29,10 +30,6 @@ class RegisterRow:
     department_code: str
     listed_on: date
     removed_on: date | None
-
-    def active_on(self, day: date) -> bool:
-        """Whether the factory is on the list on `day` (handbook, section 4)."""
-        return self.listed_on <= day and (self.removed_on is None or day < self.removed_on)
 
 
 class Register:
@@ -57,12 +54,7 @@ class Register:
 
 def load_register(connection: sa.Connection, *, today: date, policy: Policy) -> Register:
     """The newest snapshot in use as of `today`. Raises RegisterUnusable if it is missing or too old."""
-    newest = connection.execute(
-        sa.select(register_snapshot.c.as_of, register_snapshot.c.content_sha256)
-        .where(register_snapshot.c.in_use & (register_snapshot.c.as_of <= today))
-        .order_by(register_snapshot.c.as_of.desc(), register_snapshot.c.snapshot_id.desc())
-        .limit(1)
-    ).one_or_none()
+    newest = snapshot_in_use(connection, today)
     if newest is None:
         raise RegisterUnusable(
             "没有可用的绿色工厂名单，无法审核。", "请先运行读取名单的任务 pull_reference，名单接收后再审核。"

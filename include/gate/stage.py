@@ -219,11 +219,7 @@ def judge_department(
                 connection,
                 cipher,
                 surroundings.register,
-                [
-                    (one.need_id, one.revision)
-                    for one, _ in judged
-                    if one.need_id is not None and one.revision is not None
-                ],
+                _addressed(candidates),
                 intake_id=intake_id,
                 department_code=department_code,
                 now=now,
@@ -241,6 +237,11 @@ def judge_department(
     )
 
 
+def _addressed(candidates: Sequence[_Candidate]) -> list[Revision]:
+    """The candidates that can be addressed."""
+    return [(one.need_id, one.revision) for one in candidates if one.need_id is not None and one.revision is not None]
+
+
 def _surroundings(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
@@ -249,11 +250,10 @@ def _surroundings(
     now: datetime,
     policy: Policy,
 ) -> Surroundings:
-    needs = [(one.need_id, one.revision) for one in candidates if one.need_id is not None and one.revision is not None]
     return Surroundings(
         register=load_register(connection, today=now.astimezone(SHANGHAI).date(), policy=policy),
         history=load_history(
-            connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy
+            connection, _addressed(candidates), intake_id=header.intake_id, started_at=header.started_at, policy=policy
         ),
         keyed_hash=cipher.fingerprint,
     )

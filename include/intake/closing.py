@@ -11,7 +11,7 @@ from include.domain.calendar import WorkingCalendar
 from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
-from include.reference import Policy, departments, rules
+from include.reference import Policy, department_short_name, rules
 from include.store.tables import intake, listing
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ def close(
         if not header.dry_run:
             told = judge_batch(connection, intake_id, now=now, policy=policy, calendar=calendar)
             for one in told:
-                log.warning("%s %s：%s", one.rule_id, _short(one.department_code), rules()[one.rule_id].message)
+                log.warning(
+                    "%s %s：%s", one.rule_id, department_short_name(one.department_code), rules()[one.rule_id].message
+                )
         totals = dict(
             connection.execute(
                 sa.select(listing.c.department_code, listing.c.stated_total).where(listing.c.intake_id == intake_id)
@@ -39,7 +41,7 @@ def close(
             .tuples()
             .all()
         )
-    problems = [f"{_short(code)}：未读取" for code in header.departments if code not in totals]
+    problems = [f"{department_short_name(code)}：未读取" for code in header.departments if code not in totals]
     for account in found:
         problems += _problems(account, totals[account.department_code], dry_run=header.dry_run)
     if problems:
@@ -51,7 +53,7 @@ def close(
 
 
 def _problems(account: DepartmentAccount, stated_total: int, *, dry_run: bool) -> list[str]:
-    name = _short(account.department_code)
+    name = department_short_name(account.department_code)
     problems = []
     if account.listed < stated_total:
         problems.append(f"{name}：平台称 {stated_total} 条，只读到 {account.listed} 条（B06）")
@@ -61,8 +63,3 @@ def _problems(account: DepartmentAccount, stated_total: int, *, dry_run: bool) -
     if account.unaccounted and not dry_run:
         problems.append(f"{name}：{account.unaccounted} 条没有结论（B10）")
     return problems
-
-
-def _short(department_code: str) -> str:
-    department = departments().get(department_code)
-    return department.short_name if department else department_code

@@ -25,6 +25,7 @@ from include.intake.register_rules import (
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import Policy, rules
 from include.store.database import copy_rows
+from include.store.register import snapshot_in_use
 from include.store.tables import (
     coordinator,
     manifest_entry,
@@ -105,23 +106,21 @@ def pull_register(
     return RegisterPull(len(rows), len(unusable), in_use)
 
 
-_ACTIVE_IN_USE = sa.text(
+_ACTIVE = sa.text(
     """
-    with newest as (
-        select content_sha256 from register_snapshot where in_use and as_of <= :as_of
-        order by as_of desc, snapshot_id desc limit 1
-    )
-    select count(factory.ordinal) filter (
-        where factory.usable and factory.listed_on <= :as_of and (factory.removed_on is null or :as_of < factory.removed_on)
-    )
-    from newest join register_factory factory using (content_sha256) having count(*) > 0
+    select count(*) from register_factory
+    where content_sha256 = :content and usable and listed_on <= :as_of and (removed_on is null or :as_of < removed_on)
     """
 )
 
 
 def _active_in_use(connection: sa.Connection, as_of: date) -> int | None:
     """How many rows of the snapshot in use count on `as_of`; None without one."""
-    return connection.execute(_ACTIVE_IN_USE, {"as_of": as_of}).scalar()
+    snapshot = snapshot_in_use(connection, as_of)
+    if snapshot is None:
+        return None
+    active: int = connection.execute(_ACTIVE, {"as_of": as_of, "content": snapshot.content_sha256}).scalar_one()
+    return active
 
 
 def _store_register(

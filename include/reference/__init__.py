@@ -103,6 +103,12 @@ def departments() -> Mapping[str, Department]:
     )
 
 
+def department_short_name(code: str) -> str:
+    """The short name of a department; the code itself where it is unknown."""
+    department = departments().get(code)
+    return department.short_name if department else code
+
+
 @cache
 def branches() -> Mapping[str, Branch]:
     """Branches by code."""

@@ -8,13 +8,7 @@ from __future__ import annotations
 
 _DECIDED = """
     select judged.payload_sha256,
-           case hold.state
-               when 'released' then 'passed'
-               when 'returned' then 'returned'
-               when 'open' then 'held'
-               when 'expired' then 'held'
-               else judged.verdict
-           end as verdict,
+           {verdict} as verdict,
            coalesce(hold.settled_at, judged.judged_at) as decided_at
     from (
         select distinct on (payload_sha256) payload_sha256, verdict, judged_at from judgement
@@ -32,13 +26,26 @@ _DECIDED = """
 """
 
 
+def effective(hold_state: str, verdict: str) -> str:
+    """The effective outcome: what the state of the newest hold says, else the gate's verdict; both are SQL expressions."""
+    return f"""
+        case {hold_state}
+            when 'released' then 'passed'
+            when 'returned' then 'returned'
+            when 'open' then 'held'
+            when 'expired' then 'held'
+            else {verdict}
+        end
+    """
+
+
 def outcomes(moment: str = "'infinity'") -> str:
     """A query of (payload_sha256, verdict, decided_at): the outcome of each judged payload as it stood at `moment`.
 
     `moment` is an SQL expression, such as a bound parameter. Join it to need_version.item_hash: the outcome of a revision
     is that of the content stored first, whatever was listed under the same number later (DQ43).
     """
-    return _DECIDED.format(moment=moment)
+    return _DECIDED.format(moment=moment, verdict=effective("hold.state", "judged.verdict"))
 
 
 def stopped(need: str) -> str:

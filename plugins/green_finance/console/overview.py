@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from green_finance.console.pages import engine, show
-from include.store.tables import report
+from green_finance.console.pages import engine, published, show
 
 router = APIRouter()
 
@@ -69,18 +68,4 @@ def overview(request: Request, user: GetUserDep) -> HTMLResponse:
 @router.get("/circular/{quarter}", response_class=HTMLResponse)
 def circular(quarter: str, user: GetUserDep) -> HTMLResponse:
     """The circular in force of a quarter."""
-    return _published("circular", quarter, f"{quarter} 的通报尚未发布。")
-
-
-def _published(kind: str, quarter: str, missing: str) -> HTMLResponse:
-    """The newest page of this kind, as it was published."""
-    with engine().connect() as connection:
-        html = connection.execute(
-            sa.select(report.c.html)
-            .where((report.c.kind == kind) & (report.c.quarter == quarter))
-            .order_by(report.c.report_id.desc())
-            .limit(1)
-        ).scalar()
-    if html is None:
-        raise HTTPException(404, missing)
-    return HTMLResponse(html)
+    return published("circular", quarter, f"{quarter} 的通报尚未发布。")

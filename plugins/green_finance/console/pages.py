@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -17,6 +17,7 @@ from include.business_time import BusinessClock
 from include.domain.calendar import SHANGHAI
 from include.reference import departments, rules
 from include.store.database import open_database
+from include.store.reports import page_in_force
 
 _NOTE = "green_finance_note"
 _HEADERS = {
@@ -72,3 +73,12 @@ def _templates() -> Environment:
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
     found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
     return found
+
+
+def published(kind: str, quarter: str, missing: str) -> HTMLResponse:
+    """The page in force of this kind, as it was published; 404 with the sentence `missing` if there is none."""
+    with engine().connect() as connection:
+        html = page_in_force(connection, kind, quarter)
+    if html is None:
+        raise HTTPException(404, missing)
+    return HTMLResponse(html)

@@ -9,10 +9,9 @@ from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
-from green_finance.console.pages import engine
+from green_finance.console.pages import published
 from include.gate.pages import DRY_RUN, KIND, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
-from include.store.reports import page_in_force
 
 router = APIRouter()
 
@@ -30,7 +29,7 @@ def without_slash(quarter: QuarterInPath, user: GetUserDep) -> RedirectResponse:
 @router.get(f"/{KIND}/{{quarter}}/index.html", response_class=HTMLResponse)
 def overview(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
     """The results of a quarter, department by department."""
-    return _published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
+    return published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
@@ -47,18 +46,10 @@ def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, user: Get
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
 def department(quarter: QuarterInPath, department_code: DepartmentInPath, user: GetUserDep) -> HTMLResponse:
     """The results of a department's quarter."""
-    return _published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
+    return published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse)
 def rejudgement(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
     """What another rule set would make of a quarter."""
-    return _published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
-
-
-def _published(kind: str, quarter: str, missing: str) -> HTMLResponse:
-    with engine().connect() as connection:
-        html = page_in_force(connection, kind, quarter)
-    if html is None:
-        raise HTTPException(404, missing)
-    return HTMLResponse(html)
+    return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")

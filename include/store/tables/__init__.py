@@ -1,0 +1,85 @@
+"""The business database, as SQLAlchemy Core tables.
+
+Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
+finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
+feedback_cursor, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and rebuilt from them at any
+time: matching_case, case_clock. `delivery`, `quarantine` and `alert` carry the state that their attempts and events add up to.
+`contact` alone holds personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
+
+Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
+"""
+
+from include.store.tables.alerts import alert, alert_event
+from include.store.tables.base import metadata
+from include.store.tables.cases import (
+    case_clock,
+    event_finding,
+    feedback_cursor,
+    feedback_event,
+    matching_case,
+    unreadable_feedback,
+)
+from include.store.tables.escalation import escalation_step
+from include.store.tables.gate import (
+    batch_finding,
+    department_stop,
+    finding,
+    judgement,
+    quarantine,
+    quarantine_event,
+    quarantine_finding,
+)
+from include.store.tables.intake import (
+    amendment,
+    contact,
+    intake,
+    intake_item,
+    listing,
+    manifest_entry,
+    need_fingerprint,
+    need_version,
+    raw_payload,
+    withdrawal_notice,
+)
+from include.store.tables.outbox import delivery, delivery_attempt
+from include.store.tables.records import audit_entry, reconciliation_finding, report
+from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
+
+__all__ = [
+    "alert",
+    "alert_event",
+    "amendment",
+    "audit_entry",
+    "batch_finding",
+    "case_clock",
+    "contact",
+    "coordinator",
+    "delivery",
+    "delivery_attempt",
+    "department_stop",
+    "escalation_step",
+    "event_finding",
+    "feedback_cursor",
+    "feedback_event",
+    "finding",
+    "intake",
+    "intake_item",
+    "judgement",
+    "listing",
+    "manifest_entry",
+    "matching_case",
+    "metadata",
+    "need_fingerprint",
+    "need_version",
+    "quarantine",
+    "quarantine_event",
+    "quarantine_finding",
+    "raw_payload",
+    "reconciliation_finding",
+    "register_factory",
+    "register_finding",
+    "register_snapshot",
+    "report",
+    "unreadable_feedback",
+    "withdrawal_notice",
+]

@@ -1,0 +1,40 @@
+"""Alerts (警示): holds outside the gate."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, Table, Text, UniqueConstraint
+
+from include.store.tables.base import metadata, moment
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("rule_id", Text, nullable=False),
+    Column("need_id", Text, nullable=False),
+    Column("institution_code", Text, nullable=False, server_default="", comment="empty: the need as a whole"),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    moment("opened_at"),
+    moment("settled_at", nullable=True),
+    UniqueConstraint("rule_id", "need_id", "institution_code"),
+    CheckConstraint("severity in ('hold', 'warn')", name="severity"),
+    CheckConstraint("state in ('open', 'cleared', 'confirmed', 'closed')", name="state"),
+    Index(None, "need_id"),
+    comment="A hold outside the gate (警示): a named person clears or confirms it; closed: no longer true",
+)
+
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("alert_id", ForeignKey("alert.alert_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    moment("at"),
+    CheckConstraint("kind in ('opened', 'repeated', 'cleared', 'confirmed', 'closed')", name="kind"),
+    Index(None, "alert_id"),
+    comment="The history of an alert",
+)

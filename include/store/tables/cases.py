@@ -1,0 +1,117 @@
+"""Feedback (对接反馈) and the cases (对接案件) folded from it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from include.store.tables.base import metadata, moment
+
+feedback_event = Table(
+    "feedback_event",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("need_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("institution_code", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    moment("occurred_at"),
+    Column("sequence", BigInteger, nullable=False),
+    Column("amount", Numeric(14, 2)),
+    Column("rate", Numeric(8, 4)),
+    Column("term_months", Integer),
+    Column("green_label", Boolean),
+    Column("catalogue_code", Text),
+    Column("use_of_funds", Text),
+    Column("reason_code", Text),
+    Column("obstruction_id", Text),
+    Column("document", Text, nullable=False, comment="the event as received, JSON text"),
+    moment("received_at"),
+    Index(None, "need_id", "institution_code"),
+    comment="What institutions report; first stored wins (E03)",
+)
+
+event_finding = Table(
+    "event_finding",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    moment("found_at"),
+    comment="Defects of what institutions report (E01-E11)",
+)
+
+unreadable_feedback = Table(
+    "unreadable_feedback",
+    metadata,
+    Column("raw_sha256", Text, primary_key=True),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("problem", Text, nullable=False),
+    moment("received_at"),
+    comment="Events that break the contract, kept whole",
+)
+
+feedback_cursor = Table(
+    "feedback_cursor",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    moment("read_at"),
+    comment="How far the feed has been read; the newest row counts",
+)
+
+matching_case = Table(
+    "matching_case",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("institution_code", Text, primary_key=True),
+    Column("intended", Boolean, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_since", Date, nullable=False),
+    Column("furthest_state", Text, nullable=False),
+    Column("entered", JSONB, nullable=False, comment="state → first local date since the start or the re-open"),
+    Column("answered", Boolean, nullable=False),
+    moment("last_event_at", nullable=True),
+    Column("approved", Numeric(14, 2), nullable=False),
+    Column("contracted", Numeric(14, 2), nullable=False),
+    Column("drawn", Numeric(14, 2), nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("open_obstructions", JSONB, nullable=False, comment="[{obstruction_id, opened_on, reason_code}]"),
+    Column("reason_code", Text, comment="of the last declined or closed"),
+    Column("anomalies", JSONB, nullable=False, comment="[{event_id, reason}]"),
+    Column("reopened", Integer, nullable=False),
+    moment("folded_at"),
+    Index(None, "state"),
+    comment="A need at an institution (对接案件): the fold of its events",
+)
+
+case_clock = Table(
+    "case_clock",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("institution_code", Text, primary_key=True),
+    Column("from_type", Text, primary_key=True),
+    Column("to_type", Text, primary_key=True),
+    Column("day0", Date, primary_key=True),
+    Column("due_on", Date, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("stopped_on", Date),
+    Column("paused", Boolean, nullable=False),
+    Index("ix_case_clock_due", "due_on", postgresql_where=text("stopped_on is null and not paused")),
+    comment="A limit of the case path that runs or ran, with its stored due day",
+)

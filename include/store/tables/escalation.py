@@ -1,0 +1,41 @@
+"""Escalation (升级): each rung of the ladder that was taken."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Identity,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from include.store.tables.base import metadata, moment
+
+escalation_step = Table(
+    "escalation_step",
+    metadata,
+    Column("step_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("need_id", Text, nullable=False),
+    Column(
+        "institution_code", Text, nullable=False, server_default="", comment="empty where the need as a whole stalls"
+    ),
+    Column("rule_id", Text, nullable=False, comment="S01 … S08, or OBSTRUCTION"),
+    Column("breach", Text, nullable=False, comment="which limit and when it began, e.g. received-contacted@2026-10-08"),
+    Column("step", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("overdue_working_days", Integer, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("coordinator_id", Text, nullable=False, server_default="", comment="who was told; empty if superseded"),
+    Column("idempotency_key", Text, comment="of the mail that told it"),
+    moment("raised_at"),
+    UniqueConstraint("need_id", "institution_code", "rule_id", "breach", "step", "coordinator_id"),
+    CheckConstraint("state in ('mailed', 'superseded')", name="state"),
+    comment="Each rung of the ladder, once for ever",
+)

@@ -1,0 +1,133 @@
+"""Gate: verdicts, held needs (隔离区), stopped departments."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from include.store.tables.base import metadata, moment
+
+judgement = Table(
+    "judgement",
+    metadata,
+    Column("judgement_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("need_id", Text, comment="null where DQ01 makes it unusable"),
+    Column("revision", Integer, comment="null where DQ01 makes it unusable"),
+    Column("quarter", Text, nullable=False),
+    Column("department_code", Text, nullable=False, comment="whose listing it came in"),
+    Column("verdict", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False),
+    Column("payload_sha256", Text, nullable=False, comment="the item_hash that was judged"),
+    Column("register_sha256", Text, comment="content of the register that the verdict rests on"),
+    moment("judged_at"),
+    UniqueConstraint("payload_sha256", "ruleset_version"),
+    CheckConstraint("verdict in ('passed', 'held', 'returned')", name="verdict"),
+    Index(None, "need_id", "revision"),
+    Index(None, "quarter", "department_code"),
+    comment="A verdict on one revision of one need under one rule set",
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("judgement_id", ForeignKey("judgement.judgement_id"), primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("need_id", Text),
+    Column("revision", Integer),
+    Column("severity", Text, nullable=False),
+    CheckConstraint("severity in ('block', 'hold', 'warn')", name="severity"),
+    Index(None, "need_id", "revision"),
+    comment="One defect of one field; the texts are in the rule book",
+)
+
+batch_finding = Table(
+    "batch_finding",
+    metadata,
+    Column("intake_id", ForeignKey("intake.intake_id"), primary_key=True),
+    Column("department_code", Text, primary_key=True, comment="empty: the batch as a whole"),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    moment("found_at"),
+    comment="What the batch rules say of a department's quarter (B01-B10, G15)",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("judgement_id", ForeignKey("judgement.judgement_id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("need_id", Text, comment="null where DQ01 makes it unusable"),
+    Column("revision", Integer, comment="null where DQ01 makes it unusable"),
+    Column("quarter", Text, nullable=False),
+    Column("department_code", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    moment("opened_at"),
+    Column("decide_by", Date, nullable=False, comment="hold_decision_working_days after the opening (S08)"),
+    moment("settled_at", nullable=True),
+    UniqueConstraint("judgement_id", "origin"),
+    CheckConstraint("origin in ('verdict', 'late_history')", name="origin"),
+    CheckConstraint("state in ('open', 'released', 'returned', 'expired')", name="state"),
+    Index("uq_quarantine_open", "need_id", "revision", unique=True, postgresql_where=text("state = 'open'")),
+    Index(None, "need_id", "revision"),
+    Index(None, "quarter", "department_code"),
+    comment="Held needs (隔离区): what waits for a person, and how it ended",
+)
+
+quarantine_finding = Table(
+    "quarantine_finding",
+    metadata,
+    Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    comment="The hold findings that a person must decide",
+)
+
+quarantine_event = Table(
+    "quarantine_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rule_id", Text, nullable=False, server_default="", comment="empty: all findings"),
+    Column("field", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    moment("at"),
+    CheckConstraint("kind in ('opened', 'approved', 'confirmed', 'released', 'returned', 'expired')", name="kind"),
+    Index(None, "quarantine_id"),
+    comment="Who did what to a held need, when, why; approved: one person agreed to release a finding",
+)
+
+department_stop = Table(
+    "department_stop",
+    metadata,
+    Column("quarter", Text, primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("judged", Integer, nullable=False, comment="count(N(q,d)) when it was stopped"),
+    Column("returned", Integer, nullable=False),
+    moment("opened_at"),
+    Column("state", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("reason", Text),
+    moment("decided_at", nullable=True),
+    CheckConstraint("state in ('open', 'kept', 'continued')", name="state"),
+    comment="Departments whose pushes wait because too much was returned (B08)",
+)

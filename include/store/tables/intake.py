@@ -1,0 +1,170 @@
+"""Intake: what the green platform listed."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from include.store.tables.base import metadata, moment
+
+intake = Table(
+    "intake",
+    metadata,
+    Column("intake_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", Text, nullable=False, comment="the run that read it; a retry of its tasks finds the same intake"),
+    Column("kind", Text, nullable=False),
+    Column("quarter", Text, nullable=False),
+    Column("departments", ARRAY(Text), nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    moment("started_at"),
+    UniqueConstraint("run_id"),
+    CheckConstraint("kind in ('quarterly', 'major', 'corrections')", name="kind"),
+    comment="One reading of the platform's listing for a quarter",
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("intake_id", ForeignKey("intake.intake_id"), primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("stated_total", Integer, nullable=False, comment="total on the first page (B06)"),
+    Column("read_items", Integer, nullable=False, comment="distinct items read"),
+    moment("read_at"),
+    comment="One department's listing, read whole",
+)
+
+raw_payload = Table(
+    "raw_payload",
+    metadata,
+    Column("raw_sha256", Text, primary_key=True, comment="of the item's bytes as received"),
+    Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted"),
+    Column("size_bytes", Integer, nullable=False),
+    moment("received_at"),
+)
+
+intake_item = Table(
+    "intake_item",
+    metadata,
+    Column("intake_id", ForeignKey("intake.intake_id"), primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("raw_sha256", ForeignKey("raw_payload.raw_sha256"), nullable=False),
+    Column("readable", Boolean, nullable=False, comment="false: not a JSON object"),
+    Column("need_id", Text, comment="null unless usable (DQ01)"),
+    Column("revision", Integer, comment="null unless usable (DQ01)"),
+    Column("item_hash", Text, comment="SHA-256 of the item without updated_at as canonical JSON (RFC 8785)"),
+    Index(None, "need_id", "revision"),
+    Index(None, "item_hash"),
+    comment="What was listed, item by item, repeats of a page dropped",
+)
+
+manifest_entry = Table(
+    "manifest_entry",
+    metadata,
+    Column("intake_id", ForeignKey("intake.intake_id"), primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("recommended", Integer, nullable=False),
+    Column("financing_need", Numeric(14, 2), nullable=False),
+    Column("zero_return", Boolean, nullable=False),
+    moment("reported_at"),
+    comment="What each department says it recommended",
+)
+
+need_version = Table(
+    "need_version",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("item_hash", Text, nullable=False),
+    Column("raw_sha256", ForeignKey("raw_payload.raw_sha256"), nullable=False),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("quarter", Text, nullable=False),
+    Column("department_code", Text, nullable=False),
+    Column("branch_code", Text, comment="of the department; null where the department is unknown"),
+    Column("is_major", Boolean, nullable=False),
+    Column("uscc", Text, comment="normalised; null unless a string"),
+    Column("enterprise_name", Text),
+    Column("city_code", Text),
+    Column("project_name", Text),
+    Column("intended_institutions", ARRAY(Text), nullable=False),
+    Column("financing_need", Numeric(14, 2), comment="null unless usable"),
+    Column("total_investment", Numeric(14, 2), comment="null unless usable"),
+    Column("own_capital", Numeric(14, 2), comment="null unless usable"),
+    Column("document", Text, nullable=False, comment="the item as JSON text without the contact"),
+    moment("received_at"),
+    Index(None, "quarter", "department_code"),
+    comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("ciphertext", LargeBinary, nullable=False, comment='{"name", "mobile", "email"} as JSON, encrypted'),
+    comment="Personal information (个人信息), apart from everything else",
+)
+
+amendment = Table(
+    "amendment",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("field", Text, primary_key=True, comment="concrete path, e.g. finance.methods[0].amount"),
+    Column("previous_revision", Integer, nullable=False),
+    Column("before", Text, comment="JSON text; null: not there, or personal"),
+    Column("after", Text, comment="JSON text; null: not there, or personal"),
+    Column("personal", Boolean, nullable=False, comment="a contact field: that it changed is said, never its values"),
+    comment="What a revision changed, field by field (修订对照)",
+)
+
+need_fingerprint = Table(
+    "need_fingerprint",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    Column("quarter", Text, comment="null unless usable"),
+    Column("submitted", Text(collation="C"), comment="the moment in sortable form; null unless usable"),
+    Column("uscc", Text, comment="this and what follows: null unless usable"),
+    Column("project_code", Text),
+    Column("project_name", Text, comment="its skeleton"),
+    Column("content", Text, comment="SHA-256 of its skeleton"),
+    Column("benefit", Text, comment="saving, carbon and baseline, all above zero"),
+    Column("mobile", Text, comment="keyed hash: cannot be turned back or guessed without the key"),
+    Column("saving", BigInteger, comment="ten-thousandths of a tce"),
+    Column("carbon", BigInteger, comment="ten-thousandths of a tCO2"),
+    Column("reports", ARRAY(Text), nullable=False, comment="SHA-256 of the third-party reports attached"),
+    Index(None, "uscc"),
+    Index(None, "project_code"),
+    Index(None, "content"),
+    Index(None, "benefit"),
+    Index(None, "mobile"),
+    Index(None, "quarter"),
+    comment="What other needs are compared with (DQ42, G01, G12, G13), so that no pairs need be compared",
+)
+
+withdrawal_notice = Table(
+    "withdrawal_notice",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    moment("noticed_at"),
+    Column("intake_id", ForeignKey("intake.intake_id"), comment="which noticed it; null: withdrawn by decision"),
+    comment="Needs withdrawn on the green platform or by decision",
+)

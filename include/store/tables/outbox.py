@@ -1,0 +1,86 @@
+"""The outbox (发件箱) and its attempts."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+from include.store.tables.base import metadata, moment
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False, comment="never expires"),
+    Column("order_key", Text, comment="deliveries of one order_key do not overtake each other; null: free"),
+    Column("need_id", Text),
+    Column("revision", Integer),
+    Column("quarter", Text),
+    Column("department_code", Text),
+    Column("body", Text, nullable=False, comment="JSON as sent, frozen, without personal data"),
+    Column("body_sha256", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text, comment="the receiver's word: accepted, duplicate, stale …"),
+    Column("error_class", Text, comment="why it is not delivered"),
+    Column("receipt_no", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    moment("created_at"),
+    moment("next_attempt_at"),
+    moment("settled_at", nullable=True),
+    Column("lease_owner", Text),
+    Column(
+        "lease_until",
+        DateTime(timezone=True),
+        comment="real clock: leased until; without an owner: until when it waits",
+    ),
+    UniqueConstraint("idempotency_key"),
+    CheckConstraint("channel in ('market', 'green_platform', 'mail')", name="channel"),
+    CheckConstraint(
+        "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')", name="action"
+    ),
+    CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held')", name="state"),
+    Index("ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")),
+    Index(
+        "ix_delivery_unsettled_order",
+        "order_key",
+        "delivery_id",
+        postgresql_where=text("state in ('pending', 'unknown')"),
+    ),
+    Index("ix_delivery_held", "error_class", postgresql_where=text("state = 'held'")),
+    Index(None, "need_id", "action"),
+    comment="The outbox (发件箱): pending and unknown are open; held waits for a person",
+)
+
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("attempt_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("delivery_id", ForeignKey("delivery.delivery_id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    moment("attempted_at"),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now(), comment="real clock"),
+    Column("outcome", Text, nullable=False),
+    Column("error_class", Text),
+    Column("http_status", Integer),
+    Column("detail", Text, comment="what the receiver said, without values of the payload"),
+    Column("receipt_no", Text),
+    CheckConstraint("kind in ('send', 'look_up')", name="kind"),
+    Index(None, "delivery_id"),
+    comment="Every try, never changed",
+)

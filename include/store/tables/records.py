@@ -1,0 +1,61 @@
+"""Published pages, findings of reconciliation, the audit trail."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from include.store.tables.base import metadata, moment
+
+report = Table(
+    "report",
+    metadata,
+    Column("report_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("quarter", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("figures", JSONB, nullable=False),
+    moment("created_at"),
+    Index(None, "kind", "quarter", "report_id"),
+    comment="Published pages; the newest of a kind and quarter is in force",
+)
+
+reconciliation_finding = Table(
+    "reconciliation_finding",
+    metadata,
+    Column("finding_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("quarter", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("need_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("suggestion", Text, nullable=False),
+    moment("found_at"),
+    moment("closed_at", nullable=True),
+    Index(
+        "uq_reconciliation_finding_open",
+        "quarter",
+        "kind",
+        "need_id",
+        "revision",
+        unique=True,
+        postgresql_where=text("closed_at is null"),
+    ),
+    comment="A difference between two ledgers that is not explained",
+)
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    moment("at"),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("details", Text, nullable=False, comment="canonical JSON"),
+    Column("previous_hash", Text, nullable=False),
+    Column("entry_hash", Text, nullable=False),
+    comment="Who did what, when, why; each entry seals the one before",
+)
