@@ -14,9 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.errors import InvalidRequest
 from include.store.tables import audit_entry
 
 GENESIS = "0" * 64
+LEAST_REASON = 4
+"""Characters: a shorter reason for a manual act says nothing."""
 _CHAIN_LOCK = 4902026
 
 
@@ -51,6 +54,21 @@ def record(
         "previous_hash": last.entry_hash if last else GENESIS,
     }
     connection.execute(audit_entry.insert().values(**entry, entry_hash=_seal(entry)))
+
+
+def signed(actor: str, reason: str) -> tuple[str, str]:
+    """Who acts and why, on one line each, as events and entries keep them.
+
+    Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON: a manual act has both.
+    """
+    actor, reason = " ".join(actor.split()), " ".join(reason.split())
+    if not actor:
+        raise InvalidRequest("没有写明由谁处理。", "请登录后以本人名义重新提交。")
+    if len(reason) < LEAST_REASON:
+        raise InvalidRequest(
+            f"理由不足{LEAST_REASON}个字。", "请写明核实情况后重新提交，理由将记入审计；请勿填写联系人信息。"
+        )
+    return actor, reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,8 +280,7 @@ def settle_alert(
     Confirming a removal (G08c) withdraws the need; clearing it lets a stopped push go. Raises InvalidRequest if there is no
     such alert, it is settled already, or no reason is given.
     """
-    if not reason.strip():
-        raise InvalidRequest("没有填写处理理由。", "请写明理由后重新提交，理由将记入审计。")
+    actor, reason = audit.signed(actor, reason)
     found = connection.execute(sa.select(alert).where(alert.c.alert_id == alert_id).with_for_update()).one_or_none()
     if found is None:
         raise InvalidRequest(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")

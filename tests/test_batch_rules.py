@@ -142,6 +142,20 @@ def test_a_manifest_that_does_not_agree_is_found(
     assert _found(database, intake_id) == expected
 
 
+def test_a_need_listed_twice_does_not_hide_one_that_is_missing(database: sa.Engine) -> None:
+    intake_id = _intake(database, "2026Q3", 3, run_id="a")
+    _manifest(database, intake_id, 3, "300.00")
+    with database.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into intake_item select intake_id, department_code, 9, raw_sha256, true, need_id, 2, 'again'"
+                " from intake_item where ordinal = 0"
+            )
+        )
+        connection.execute(sa.text("update listing set stated_total = 4, read_items = 4"))
+    assert "B06" in _found(database, intake_id)
+
+
 def test_silence_a_drop_and_round_figures_are_noted(database: sa.Engine) -> None:
     _intake(database, "2026Q2", 25, run_id="before")
     intake_id = _intake(database, "2026Q3", 12, run_id="now", saving=20_000_000)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from include import intake
 from include.audit import verify
 from include.errors import IntakeIncomplete, InvalidRequest
-from include.intake.register_rules import accept_snapshot, judge_rows, judge_snapshot, read_entry
+from include.intake.register_acceptance import accept_snapshot
+from include.intake.register_rules import judge_rows, judge_snapshot, read_entry
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy
 
@@ -118,7 +119,7 @@ def test_a_shrunken_snapshot_waits_until_an_operator_accepts_it(database: sa.Eng
         held = connection.execute(sa.text("select snapshot_id from register_snapshot where not in_use")).scalar_one()
         accept_snapshot(connection, held, actor="王敏", role="operator", reason="年度调整，已核实", now=NOW)
         with pytest.raises(InvalidRequest, match="已启用"):
-            accept_snapshot(connection, held, actor="王敏", role="operator", reason="再次", now=NOW)
+            accept_snapshot(connection, held, actor="王敏", role="operator", reason="再次启用", now=NOW)
         assert verify(connection) is None
         assert connection.execute(sa.text("select action from audit_entry")).scalars().all() == ["register_accepted"]
     assert all(in_use for _, in_use in _in_use(database))

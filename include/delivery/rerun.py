@@ -22,7 +22,6 @@ from include.reference import departments
 from include.store.tables import delivery
 
 _SHOWN = 50
-_SHORTEST_REASON = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +89,7 @@ def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason
     One audit entry in the caller's transaction. Raises InvalidRequest if the reason is missing or the selection is empty
     or unknown.
     """
-    if len(reason.strip()) < _SHORTEST_REASON:
-        raise InvalidRequest("重新发送需要填写原因。", f"请在参数 reason 中写明原因（至少 {_SHORTEST_REASON} 个字）。")
+    actor, reason = audit.signed(actor, reason)
     items = _items(connection, _selected(selection).with_for_update())
     chosen = [item.delivery_id for item in items if not item.hindrance]
     if not chosen:
@@ -113,7 +111,7 @@ def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason
         role="operator",
         action="rerun_deliveries",
         object_="delivery",
-        reason=reason.strip(),
+        reason=reason,
         details={"selection": _described(selection), "delivery_ids": chosen},
         now=now,
     )

@@ -159,8 +159,7 @@ def decide(
     later decision. The same decision recorded twice has one effect. Raises InvalidRequest if the department was never stopped,
     is continued already, or no reason is given.
     """
-    if not reason.strip():
-        raise InvalidRequest("没有填写决定的理由。", "请写明理由后重新提交，理由将记入审计。")
+    actor, reason = audit.signed(actor, reason)
     # The gate's own lock: a need that passes while this is decided is queued by one of the two.
     connection.execute(
         sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}

@@ -56,17 +56,10 @@ def publish(engine: sa.Engine, *, intake_id: int, department_code: str, now: dat
 
     Returns its path below the console's root. A dry run has its `preview`, and publishes nothing.
     """
-    with engine.begin() as connection:
-        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
-        if header.dry_run:
-            return f"{KIND}/{header.quarter}/{DRY_RUN}/{department_code}"
-        kind = f"{KIND}/{department_code}"
-        lock_page(connection, kind, header.quarter)
-        results = department_results(connection, header.quarter, department_code)
-        html = render(results)
-        publish_page(connection, kind=kind, quarter=header.quarter, html=html, figures=_figures(results), now=now)
-    if reports_dir is not None:
-        write_page(html, _folder(reports_dir, header.quarter) / f"{department_code}.html")
+    header = _header(engine, intake_id)
+    if header.dry_run:
+        return f"{KIND}/{header.quarter}/{DRY_RUN}/{department_code}"
+    _publish_department(engine, header.quarter, department_code, now, reports_dir)
     return f"{KIND}/{header.quarter}/{department_code}"
 
 
@@ -75,23 +68,50 @@ def publish_quarter(engine: sa.Engine, *, intake_id: int, now: datetime, reports
 
     A dry run changes none of them.
     """
-    with engine.connect() as connection:
-        header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+    header = _header(engine, intake_id)
     if header.dry_run:
         return
     for department_code in header.departments:
-        publish(engine, intake_id=intake_id, department_code=department_code, now=now, reports_dir=reports_dir)
+        _publish_department(engine, header.quarter, department_code, now, reports_dir)
+    _publish_overview(engine, header.quarter, now, reports_dir)
+
+
+def refresh(engine: sa.Engine, *, quarter: str, department_code: str, now: datetime, reports_dir: Path | None) -> None:
+    """Publish a department's page and the overview anew after a person has decided something outside an intake."""
+    _publish_department(engine, quarter, department_code, now, reports_dir)
+    _publish_overview(engine, quarter, now, reports_dir)
+
+
+def _header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
+    with engine.connect() as connection:
+        return connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+
+
+def _publish_department(
+    engine: sa.Engine, quarter: str, department_code: str, now: datetime, reports_dir: Path | None
+) -> None:
     with engine.begin() as connection:
-        lock_page(connection, KIND, header.quarter)
-        counts, batch = quarter_results(connection, header.quarter)
-        html = _render_overview(header.quarter, counts, batch)
+        kind = f"{KIND}/{department_code}"
+        lock_page(connection, kind, quarter)
+        results = department_results(connection, quarter, department_code)
+        html = render(results)
+        publish_page(connection, kind=kind, quarter=quarter, html=html, figures=_figures(results), now=now)
+    if reports_dir is not None:
+        write_page(html, _folder(reports_dir, quarter) / f"{department_code}.html")
+
+
+def _publish_overview(engine: sa.Engine, quarter: str, now: datetime, reports_dir: Path | None) -> None:
+    with engine.begin() as connection:
+        lock_page(connection, KIND, quarter)
+        counts, batch = quarter_results(connection, quarter)
+        html = _render_overview(quarter, counts, batch)
         figures = {
             "departments": {one.department_code: _whole_counts(one.counts) for one in counts},
             "batch": [asdict(finding) for finding in batch],
         }
-        publish_page(connection, kind=KIND, quarter=header.quarter, html=html, figures=figures, now=now)
+        publish_page(connection, kind=KIND, quarter=quarter, html=html, figures=figures, now=now)
     if reports_dir is not None:
-        write_page(html, _folder(reports_dir, header.quarter) / "index.html")
+        write_page(html, _folder(reports_dir, quarter) / "index.html")
 
 
 def preview(

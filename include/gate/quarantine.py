@@ -25,8 +25,6 @@ from include.store.tables import quarantine, quarantine_event
 
 __all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release"]
 
-_LEAST_REASON = 4
-
 
 class DecisionRefused(UserFacingError):
     """A held need cannot be decided in this way, or not any more."""
@@ -59,7 +57,7 @@ def release(
     Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has agreed
     before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
     """
-    actor, reason = _signed(actor, reason)
+    actor, reason = audit.signed(actor, reason)
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
     found = _findings(connection, hold, policy)
@@ -98,7 +96,7 @@ def confirm(
     What cannot be addressed is only closed, and settled with the platform by hand. Part of the caller's transaction; raises
     as `release` does.
     """
-    actor, reason = _signed(actor, reason)
+    actor, reason = audit.signed(actor, reason)
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
     policy = policy.of_department(hold.department_code)
@@ -149,17 +147,6 @@ def locked(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
 
 def _findings(connection: sa.Connection, hold: sa.Row[Any], policy: Policy) -> Sequence[HoldFinding]:
     return hold_findings(connection, {hold.quarantine_id: hold.department_code}, policy)[hold.quarantine_id]
-
-
-def _signed(actor: str, reason: str) -> tuple[str, str]:
-    actor, reason = " ".join(actor.split()), " ".join(reason.split())
-    if not actor:
-        raise InvalidRequest("没有写明由谁决定。", "请登录后以本人名义重新提交。")
-    if len(reason) < _LEAST_REASON:
-        raise InvalidRequest(
-            f"决定的理由不足{_LEAST_REASON}个字。", "请写明核实情况后重新提交，理由将记入审计；请勿填写联系人信息。"
-        )
-    return actor, reason
 
 
 _STATES = {"released": "放行", "returned": "确认退回", "expired": "关闭"}

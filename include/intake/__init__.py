@@ -8,21 +8,25 @@ from include.intake.closing import close
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
 from include.intake.needs import PullSummary, pull_department
 from include.intake.reference import RegisterPull, pull_coordinators, pull_manifest, pull_register
+from include.intake.register_acceptance import HeldSnapshot, accept_snapshot, held_snapshots
 from include.intake.run import IntakeKind, IntakeRequest, begin, departments_with_returns, header
 from include.intake.withdrawals import pull_withdrawals
 
 __all__ = [
     "DepartmentAccount",
+    "HeldSnapshot",
     "IntakeKind",
     "IntakeRequest",
     "PullSummary",
     "RegisterPull",
+    "accept_snapshot",
     "accounts",
     "agrees_with_manifest",
     "begin",
     "close",
     "departments_with_returns",
     "header",
+    "held_snapshots",
     "pull_coordinators",
     "pull_department",
     "pull_manifest",

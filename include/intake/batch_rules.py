@@ -127,7 +127,16 @@ _LISTED_NEEDS = sa.text(
 )
 
 _MANIFEST = sa.text("select * from manifest_entry where intake_id = :intake_id")
-_TOTALS = sa.text("select department_code, stated_total, read_items from listing where intake_id = :intake_id")
+# Needs read, a double listing once; what cannot be addressed counts one by one.
+_TOTALS = sa.text(
+    """
+    select listing.department_code, listing.stated_total,
+           count(distinct item.need_id) + count(item.ordinal) filter (where item.need_id is null) as needs_read
+    from listing left join intake_item item using (intake_id, department_code)
+    where listing.intake_id = :intake_id
+    group by listing.department_code, listing.stated_total
+    """
+)
 _INTAKES_BEFORE = sa.text(
     "select intake_id from intake where quarter = :quarter and kind = 'quarterly' and not dry_run order by intake_id"
 )
@@ -155,7 +164,7 @@ def _measured(
         if now.astimezone(SHANGHAI) >= deadline:
             row["manifest_rows"] = int(code in manifest)
         if code in totals:
-            row["unread"] = totals[code].stated_total - totals[code].read_items
+            row["unread"] = totals[code].stated_total - totals[code].needs_read
         if code in accounted:
             row |= _of_account(accounted[code], manifest.get(code), listed.get(code))
         if code in manifest:

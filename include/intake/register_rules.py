@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-import sqlalchemy as sa
-
-from include import audit
 from include.domain.identifiers import name_key, normalise_id
-from include.errors import InvalidRequest
 from include.reference import Policy, departments, enum_labels
 from include.rule_book.suites import RuleBook
-from include.store.tables import register_snapshot
 
 SNAPSHOT = -1
 """Instead of a row's ordinal: the snapshot as a whole."""
@@ -127,29 +122,6 @@ def judge_snapshot(active: int, active_before: int | None, policy: Policy) -> li
         RegisterFinding(SNAPSHOT, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
         for breach in RuleBook(policy).breaches("register_snapshot", frame)
     ]
-
-
-def accept_snapshot(
-    connection: sa.Connection, snapshot_id: int, *, actor: str, role: str, reason: str, now: datetime
-) -> None:
-    """Take a snapshot into use that T05 held back, with an audit entry. Raises InvalidRequest if there is none such."""
-    accepted = connection.execute(
-        sa.update(register_snapshot)
-        .where((register_snapshot.c.snapshot_id == snapshot_id) & ~register_snapshot.c.in_use)
-        .values(in_use=True)
-        .returning(register_snapshot.c.as_of)
-    ).scalar()
-    if accepted is None:
-        raise InvalidRequest(f"名单快照 {snapshot_id} 不存在或已启用。", "请核对快照编号。")
-    audit.record(
-        connection,
-        actor=actor,
-        role=role,
-        action="register_accepted",
-        object_=f"register/{accepted}",
-        reason=reason,
-        now=now,
-    )
 
 
 def _overlapping(entries: Sequence[RegisterEntry]) -> Counter[int]:

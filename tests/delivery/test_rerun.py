@@ -167,7 +167,7 @@ def test_a_rerun_is_audited_with_its_reason(database: sa.Engine) -> None:
 
 def test_a_rerun_without_a_reason_or_a_selection_is_refused(database: sa.Engine) -> None:
     queue_pushes(database, [1])
-    with pytest.raises(InvalidRequest, match="原因"):
+    with pytest.raises(InvalidRequest, match="理由"):
         again(database, Selection(quarter="2026Q3"), reason="  ")
     with pytest.raises(InvalidRequest, match="没有选择"):
         again(database, Selection())

@@ -151,6 +151,7 @@ def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str,
         _step("reconcile", _at(day, 9) + offset, **quarter),
         _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
         _step("housekeeping", _at(day, 10) + offset),
+        _step("rejudge", _at(day, 11) + offset, **quarter),
     ]
     return stack.run(steps)
 
@@ -206,6 +207,7 @@ def test_every_stage_left_its_trace(played: list[dict[str, Any]], stack: Stack) 
         "select count(*) from escalation_step where state = 'mailed'",
         "select count(*) from audit_entry where action = 'close_intake'",
         "select count(*) from report where kind = 'circular'",
+        "select count(*) from report where kind = 'rejudgement'",
     ):
         assert _rows(stack, query)[0][0] > 0, query
     assert (stack.folder / "reports" / "circular-2026Q3.html").exists()

@@ -23,6 +23,8 @@ from include.store.tables import (
     quarantine,
     quarantine_event,
     quarantine_finding,
+    register_factory,
+    register_snapshot,
     report,
 )
 from tests import rows
@@ -145,7 +147,17 @@ def _audit(database: sa.Engine) -> list[tuple[str, str, str, str]]:
         return list(connection.execute(chosen).tuples())
 
 
-PAGES = ("", "holds", "holds/1", "stops", "alerts", "circular/2026Q3", "validation/2026Q3", "validation/2026Q3/330000")
+PAGES = (
+    "",
+    "holds",
+    "holds/1",
+    "stops",
+    "alerts",
+    "register",
+    "circular/2026Q3",
+    "validation/2026Q3",
+    "validation/2026Q3/330000",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -153,7 +165,7 @@ def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> N
     assert console.browser.get(f"/green-finance/{page}").status_code == 401
 
 
-@pytest.mark.parametrize("act", ["holds/1/release", "holds/1/confirm", "alerts/1"])
+@pytest.mark.parametrize("act", ["holds/1/release", "holds/1/confirm", "alerts/1", "register/1"])
 def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
     assert console.browser.post(f"/green-finance/{act}", headers=SAME_ORIGIN).status_code == 401
 
@@ -161,11 +173,12 @@ def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
 def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Console) -> None:
     from airflow.api_fastapi.core_api.security import get_user
 
-    from green_finance.console import alerts, holds, overview, stops, validation_pages
+    from green_finance.console import alerts, holds, overview, register, stops, validation_pages
     from green_finance.console.access import current_operator
 
-    routes = [route for part in (overview, validation_pages, holds, stops, alerts) for route in part.router.routes]
-    assert len(routes) >= 11
+    parts = (overview, validation_pages, holds, stops, alerts, register)
+    routes = [route for part in parts for route in part.router.routes]
+    assert len(routes) >= 13
     for route in routes:
         asked = [dependency.call for dependency in _all_of(route.dependant)]
         assert get_user in asked, route.path
@@ -349,3 +362,64 @@ def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
     answer = console.log_in("li", "op").get(_address(77))
     assert answer.status_code == 400
     assert "没有编号为77" in answer.text
+
+
+def test_a_decision_shows_on_the_validation_pages_at_once(console: Console, hold: int, database: sa.Engine) -> None:
+    browser = console.log_in("li", "op")
+    assert browser.post(_address(hold, "confirm"), data=_form(), headers=SAME_ORIGIN).status_code == 303
+    with database.connect() as connection:
+        published = dict(connection.execute(sa.select(report.c.kind, report.c.figures)).tuples().all())
+    assert published["validation/330000"]["counts"]["returned"] == 1
+    assert published["validation"]["departments"]["330000"]["returned"] == 1
+
+
+def _snapshot(connection: sa.Connection, day: date, names: list[str], *, in_use: bool) -> int:
+    content = f"{day}"
+    connection.execute(
+        register_factory.insert(),
+        [
+            {
+                "content_sha256": content,
+                "ordinal": ordinal,
+                "uscc": f"USCC{name}",
+                "name": name,
+                "aliases": [],
+                "level": "national",
+                "batch": "2023年度",
+                "department_code": "330000",
+                "listed_on": date(2024, 1, 1),
+            }
+            for ordinal, name in enumerate(names)
+        ],
+    )
+    taken: int = connection.execute(
+        register_snapshot.insert()
+        .values(as_of=day, content_sha256=content, row_count=len(names), taken_at=rows.TAKEN_IN, in_use=in_use)
+        .returning(register_snapshot.c.snapshot_id)
+    ).scalar_one()
+    return taken
+
+
+def test_a_shrunken_register_is_shown_beside_the_one_in_use_and_accepted_with_a_reason(
+    console: Console, database: sa.Engine
+) -> None:
+    with database.begin() as connection:
+        _snapshot(connection, date(2026, 10, 18), ["甲厂", "乙厂", "<b>丙厂</b>"], in_use=True)
+        held = _snapshot(connection, date(2026, 10, 19), ["甲厂"], in_use=False)
+    page = console.log_in("guan", "viewer").get("/green-finance/register").text
+    assert "<form" not in page
+    assert "乙厂" in page and "&lt;b&gt;丙厂" in page and "甲厂" not in page
+
+    browser = console.log_in("li", "op")
+    address = f"/green-finance/register/{held}"
+    assert browser.post(address, data={"reason": "好"}, headers=SAME_ORIGIN).status_code == 400
+    assert browser.post(address, data={"reason": REASON}, headers=SAME_ORIGIN).status_code == 303
+    assert "没有待确认的名单" in browser.get("/green-finance/register").text
+    assert _audit(database) == [("li", "operator", "register_accepted", REASON)]
+
+
+def test_a_held_register_that_a_newer_one_overtook_waits_for_nobody(console: Console, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        _snapshot(connection, date(2026, 10, 18), ["甲厂"], in_use=False)
+        _snapshot(connection, date(2026, 10, 19), ["甲厂", "乙厂"], in_use=True)
+    assert "没有待确认的名单" in console.log_in("guan", "viewer").get("/green-finance/register").text

@@ -9,14 +9,19 @@ from include.rule_book import documents
 from include.rule_book.suites import SCOPES
 
 
-def test_the_document_has_a_row_for_each_rule() -> None:
-    table = [line for line in documents.render().splitlines() if line.startswith("| ")]
-    assert [line.split(" | ")[0].removeprefix("| ") for line in table[2:]] == sorted(
-        rule.rule_id for rule in rules().values() if rule.scope in SCOPES
-    )
-    for line in table[2:]:
-        rule = rules()[line.split(" | ")[0].removeprefix("| ")]
-        assert rule.message in line and rule.how_to_fix in line and rule.provenance in line
+def test_the_document_has_a_row_for_each_rule_under_its_part_of_the_loop() -> None:
+    found: dict[str, str] = {}
+    for part in documents.render().split("\n## ")[1:]:
+        title, *lines = part.splitlines()
+        table = [line for line in lines if line.startswith("| ")]
+        ids = [line.split(" | ")[0].removeprefix("| ") for line in table[2:]]
+        assert ids == sorted(ids), title
+        for rule_id, line in zip(ids, table[2:], strict=True):
+            rule = rules()[rule_id]
+            assert rule.message in line and rule.how_to_fix in line and rule.provenance in line
+            found[rule_id] = title
+    assert sorted(found) == sorted(rule.rule_id for rule in rules().values() if rule.scope in SCOPES)
+    assert "Needs" in found["DQ02"] and "Feedback" in found["E03"] and "register" in found["T05"]
 
 
 def test_a_stale_document_is_noticed(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from green_finance.connections import settings
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from include.errors import InvalidRequest
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
+from include.store.tables import quarantine
+
+if TYPE_CHECKING:
+    from include.gate.quarantine import Decided
 
 router = APIRouter(prefix="/holds")
 
@@ -113,10 +118,10 @@ def release(
     finding: Chosen = [],  # noqa: B006
 ) -> RedirectResponse:
     """Agree to let the chosen findings pass."""
-    from include.gate import quarantine
+    from include.gate import quarantine as held
 
     with engine().begin() as connection:
-        decided = quarantine.release(
+        decided = held.release(
             connection,
             quarantine_id,
             actor=operator.actor,
@@ -126,7 +131,7 @@ def release(
             policy=policy(),
             findings=_chosen(finding),
         )
-    return done(f"../{quarantine_id}", decided.note)
+    return _shown(quarantine_id, decided)
 
 
 @router.post("/{quarantine_id}/confirm")
@@ -137,10 +142,10 @@ def confirm(
     finding: Chosen = [],  # noqa: B006
 ) -> RedirectResponse:
     """Send the need back with the chosen findings."""
-    from include.gate import quarantine
+    from include.gate import quarantine as held
 
     with engine().begin() as connection:
-        decided = quarantine.confirm(
+        decided = held.confirm(
             connection,
             quarantine_id,
             actor=operator.actor,
@@ -150,6 +155,27 @@ def confirm(
             policy=policy(),
             calendar=china_calendar(),
             findings=_chosen(finding),
+        )
+    return _shown(quarantine_id, decided)
+
+
+def _shown(quarantine_id: int, decided: Decided) -> RedirectResponse:
+    """Back to the hold; the validation pages of its department follow what was decided."""
+    if decided.state != "open":
+        from include.gate import pages
+
+        with engine().connect() as connection:
+            place = connection.execute(
+                sa.select(quarantine.c.quarter, quarantine.c.department_code).where(
+                    quarantine.c.quarantine_id == quarantine_id
+                )
+            ).one()
+        pages.refresh(
+            engine(),
+            quarter=place.quarter,
+            department_code=place.department_code,
+            now=business_now(),
+            reports_dir=settings().reports_dir,
         )
     return done(f"../{quarantine_id}", decided.note)
 

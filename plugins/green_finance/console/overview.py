@@ -35,7 +35,12 @@ _FOR_PEOPLE = sa.text(
     """
     select (select count(*) from quarantine where state = 'open') as holds,
            (select count(*) from department_stop where state <> 'continued') as stops,
-           (select count(*) from alert where state = 'open') as alerts
+           (select count(*) from alert where state = 'open') as alerts,
+           (select count(*) from register_snapshot held
+            where not in_use and not exists (
+                select from register_snapshot newer
+                where newer.in_use and (newer.as_of, newer.snapshot_id) > (held.as_of, held.snapshot_id)
+            )) as registers
     """
 )
 

@@ -1,0 +1,34 @@
+"""The register of green factories (绿色工厂名单): snapshots that shrank too much (T05) wait here to be taken into use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, done, engine, show
+from include import intake
+from include.mail import public_name
+
+router = APIRouter(prefix="/register")
+
+
+@router.get("", response_class=HTMLResponse)
+def register(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """What waits, beside what is in use."""
+    with engine().connect() as connection:
+        held = intake.held_snapshots(connection)
+    return show(request, "register.html", held=held, may_operate=operator, public_name=public_name)
+
+
+@router.post("/{snapshot_id}")
+def accept(snapshot_id: int, operator: CurrentOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
+    """Take a snapshot into use."""
+    with engine().begin() as connection:
+        as_of = intake.accept_snapshot(
+            connection, snapshot_id, actor=operator.actor, role=operator.role, reason=reason, now=business_now()
+        )
+    return done("../register", f"{as_of} 的名单已启用。")
