@@ -46,11 +46,12 @@ class DepartmentRow:
 
 
 _COUNTERS = sa.text(
-    """
+    f"""
+    with decided as materialized ({outcomes()})
     select (select count(*) from intake_item where intake_id = (select max(intake_id) from intake)) as listed,
-           (select count(*) from judgement where verdict = 'passed') as passed,
-           (select count(*) from judgement where verdict = 'held') as held,
-           (select count(*) from judgement where verdict = 'returned') as returned,
+           (select count(*) from decided where verdict = 'passed') as passed,
+           (select count(*) from decided where verdict = 'held') as held,
+           (select count(*) from decided where verdict = 'returned') as returned,
            (select count(*) from delivery where action = 'push' and state = 'delivered') as pushed,
            (select count(*) from delivery where state in ('pending', 'unknown')) as waiting,
            (select count(*) from matching_case) as cases,

@@ -8,16 +8,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from green_finance.console.pages import engine, published, show
+from include.store.outcomes import outcomes
 
 router = APIRouter()
 
 _QUARTERS = sa.text(
-    """
+    f"""
     select quarter,
            count(*) filter (where verdict = 'passed') as passed,
            count(*) filter (where verdict = 'held') as held,
            count(*) filter (where verdict = 'returned') as returned
-    from judgement group by quarter order by quarter desc
+    from (select distinct on (need_id) quarter, item_hash from need_version order by need_id, revision desc) newest
+    join ({outcomes()}) decided on decided.payload_sha256 = newest.item_hash
+    group by quarter order by quarter desc
     """
 )
 

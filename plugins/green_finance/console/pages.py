@@ -20,6 +20,7 @@ from include.store.database import open_database
 from include.store.reports import page_in_force
 
 _NOTE = "green_finance_note"
+_ROLES = {"operator": "运维人员"}
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'",
@@ -72,7 +73,13 @@ def _templates() -> Environment:
     found.filters["moment"] = lambda at: at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
     found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
+    found.filters["by_whom"] = by_whom
     return found
+
+
+def by_whom(actor: str, role: str) -> str:
+    """Who acted, in words: the system itself, or a person with the role."""
+    return "系统" if role == "system" else f"{actor}（{_ROLES.get(role, role)}）"
 
 
 def published(kind: str, quarter: str, missing: str) -> HTMLResponse:
