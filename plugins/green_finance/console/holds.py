@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import sqlalchemy as sa
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -110,18 +111,20 @@ def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: 
     )
 
 
-@router.post("/{quarantine_id}/release")
-def release(
+@router.post("/{quarantine_id}/{decision}")
+def decide(
     quarantine_id: int,
+    decision: Literal["release", "confirm"],
     operator: CurrentOperator,
     reason: Reason = "",
     finding: Chosen = [],  # noqa: B006
 ) -> RedirectResponse:
-    """Agree to let the chosen findings pass."""
+    """Agree to let the chosen findings pass, or send the need back with them."""
     from include.gate import quarantine as held
 
+    act = held.release if decision == "release" else partial(held.confirm, calendar=china_calendar())
     with engine().begin() as connection:
-        decided = held.release(
+        decided = act(
             connection,
             quarantine_id,
             actor=operator.actor,
@@ -129,31 +132,6 @@ def release(
             reason=reason,
             now=business_now(),
             policy=policy(),
-            findings=_chosen(finding),
-        )
-    return _shown(quarantine_id, decided)
-
-
-@router.post("/{quarantine_id}/confirm")
-def confirm(
-    quarantine_id: int,
-    operator: CurrentOperator,
-    reason: Reason = "",
-    finding: Chosen = [],  # noqa: B006
-) -> RedirectResponse:
-    """Send the need back with the chosen findings."""
-    from include.gate import quarantine as held
-
-    with engine().begin() as connection:
-        decided = held.confirm(
-            connection,
-            quarantine_id,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
-            policy=policy(),
-            calendar=china_calendar(),
             findings=_chosen(finding),
         )
     return _shown(quarantine_id, decided)
