@@ -79,6 +79,21 @@ def test_each_defect_of_an_event_is_found(
     assert found(database, *events) == expected
 
 
+def test_a_push_counts_from_when_it_arrived_though_its_answer_was_lost(database: sa.Engine) -> None:
+    push(database)
+    with database.begin() as connection:
+        settled_at = connection.execute(sa.text("select settled_at from delivery")).scalar_one()
+        connection.execute(sa.text("update delivery set settled_at = settled_at + interval '3 days'"))
+        connection.execute(
+            sa.text(
+                "insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome)"
+                " select delivery_id, 'send', 'w', :at, 'lost_answer' from delivery"
+            ),
+            {"at": settled_at},
+        )
+    assert found(database, report(1, "received")) == []
+
+
 def test_events_that_come_again_add_nothing(database: sa.Engine) -> None:
     push(database)
     events = [report(1, "declined"), report(2, "noted")]

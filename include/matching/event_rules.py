@@ -62,7 +62,14 @@ _EVENTS = sa.text(
     from unnest(cast(:event_ids as text[])) wanted (event_id)
     join feedback_event event using (event_id)
     left join lateral (
-        select min(coalesce(settled_at, created_at)) as first_push, max(revision) as newest from delivery
+        select min(coalesce(tried.arrived_at, settled_at, created_at)) as first_push, max(revision) as newest
+        from delivery
+        left join lateral (
+            -- Of a lost answer it became known later that it had arrived.
+            select min(attempted_at) as arrived_at from delivery_attempt attempt
+            where attempt.delivery_id = delivery.delivery_id and kind = 'send'
+              and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
+        ) tried on true
         where need_id = event.need_id and action = 'push' and state = 'delivered'
     ) push on true
     left join need_version version on version.need_id = event.need_id and version.revision = push.newest
