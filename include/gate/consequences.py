@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -121,7 +120,7 @@ def queue_returns(
 
 
 def _push(row: sa.Row[Any]) -> NewDelivery:
-    record = json.loads(row.document, parse_float=Decimal)
+    record = json.loads(row.document)
     return NewDelivery(
         channel="market",
         action="push",
@@ -151,22 +150,11 @@ def push_payload(record: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(project.get("project_code"), str):
         project["project_code"] = normalise_id(project["project_code"])
     return {
-        "enterprise": _plain(enterprise),
-        "project": _plain(project),
-        "finance": _plain(record["finance"]),
-        "benefit": _plain(record["benefit"]),
+        "enterprise": enterprise,
+        "project": project,
+        "finance": record["finance"],
+        "benefit": record["benefit"],
     }
-
-
-def _plain(value: Any) -> Any:
-    """JSON numbers with a fraction are ratios and rates here: the body says them as the platform did."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {name: _plain(child) for name, child in value.items()}
-    if isinstance(value, list):
-        return [_plain(child) for child in value]
-    return value
 
 
 def _return(one: Return, version: str, respond_by: date) -> NewDelivery:

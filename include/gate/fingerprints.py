@@ -17,6 +17,20 @@ from include.gate.columns import FieldValues
 from include.gate.heads import Heads, Moment
 from include.gate.reading import Filing
 
+COMPARED_FIELDS = frozenset(
+    {
+        "enterprise.uscc",
+        "enterprise.contact.mobile",
+        "project.project_code",
+        "project.name",
+        "project.content",
+        "benefit.energy_saving_tce",
+        "benefit.carbon_reduction_tco2",
+        "benefit.baseline_energy_tce",
+    }
+)
+"""The fields of the form that a fingerprint is made of."""
+
 KeyedHash = Callable[[str], str]
 """Hash of personal data, as PersonalDataCipher.fingerprint."""
 

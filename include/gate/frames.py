@@ -10,7 +10,7 @@ Rules of scope register and history will join what the register and other needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -40,13 +40,18 @@ _TERM_BOUND = 10**9
 
 
 def format_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
-    """The frames of the first pass."""
+    """The frames of the first pass, for the fields that were read."""
     fields = filing.fields
-    texts = [fields[path] for path in TEXTS]
+
+    def read(paths: Iterable[str]) -> list[FieldValues]:
+        return [fields[path] for path in paths if path in fields]
+
+    texts = read(TEXTS)
     wordings = {field.path: [_wording(text) for text in field.distinct] for field in texts}
     types = [
         fields[path].recoded(_day_or_type if expected == "date" else _type)
         for path, expected in expected_json_types().items()
+        if path in fields
     ]
     return {
         "head": case_frame(heads.faults, {"sound": column("bool", bool)}),
@@ -62,25 +67,23 @@ def format_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
             },
         ),
         "choices": case_frame(
-            [fields[path] for path in fields_of_kind("enum")],
+            read(fields_of_kind("enum")),
             {"field": field_column(), "choice": column("str", lambda value: text_or_none(value) or "")},
         ),
         "amounts": case_frame(
-            [fields[path] for path in fields_of_kind("amount", "decimal")],
+            read(fields_of_kind("amount", "decimal")),
             {"field": field_column(), "amount": ("int64", lambda field: field.distinct)},
         ),
         "numbers": case_frame(
-            [fields[_DEBT], fields[_RATE]],
+            read((_DEBT, _RATE)),
             {
                 "debt_ratio": column("object", _number_or_none, _DEBT),
                 "expected_rate_max": column("object", _number_or_none, _RATE),
             },
         ),
-        "regions": case_frame(
-            [fields[path] for path in REGIONS], {"field": field_column(), "code": column("str", text_or_none)}
-        ),
+        "regions": case_frame(read(REGIONS), {"field": field_column(), "code": column("str", text_or_none)}),
         "identifiers": case_frame(
-            [fields[path] for path in (_USCC, _PROJECT_CODE, _INDUSTRY, _CATALOGUE)],
+            read((_USCC, _PROJECT_CODE, _INDUSTRY, _CATALOGUE)),
             {
                 "uscc": column("str", text_or_none, _USCC),
                 "project_code": column("str", text_or_none, _PROJECT_CODE),

@@ -84,14 +84,14 @@ def fingerprints(
     items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy, keyed_hash: KeyedHash
 ) -> list[Fingerprint]:
     """What each item is compared by with other needs; only usable values count, as `judge` would find them."""
-    from include.gate.fingerprints import read_fingerprints
+    from include.gate.fingerprints import COMPARED_FIELDS, read_fingerprints
     from include.gate.frames import format_frames
     from include.gate.heads import read_heads
     from include.gate.reading import read_filing
 
     if not items:
         return []
-    heads, filing = read_heads(items, checked_at, policy), read_filing(items)
+    heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
     for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
         pass
     return read_fingerprints(items, filing, heads, keyed_hash)

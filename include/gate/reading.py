@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,8 +46,8 @@ class Filing:
     intended: FieldValues
 
 
-def read_filing(records: Sequence[Mapping[str, Any]]) -> Filing:
-    """Read the form below the head of each record, in the order given."""
+def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | None = None) -> Filing:
+    """Read the form below the head of each record, in the order given; of its single fields only those in `wanted`, if given."""
     fields: dict[str, FieldValues] = {}
     presence: list[FieldValues] = []
     contacts: list[FieldValues] = []
@@ -62,7 +62,7 @@ def read_filing(records: Sequence[Mapping[str, Any]]) -> Filing:
         presence.append(flag_values(path, there, held))
 
     for path in (*form_fields(), *LISTS):
-        if "[]" in path:
+        if "[]" in path or (wanted is not None and path not in wanted):
             continue
         holder, name = _split(path)
         objects, held = parents[holder]
@@ -79,7 +79,7 @@ def read_filing(records: Sequence[Mapping[str, Any]]) -> Filing:
             contacts.append(fields[path].recoded(partial(_contact_is_valid, name)))
 
     finance, _ = parents["finance"]
-    intended = [_intended(parent.get("intended_institutions")) for parent in finance]
+    intended = [_intended(parent.get("intended_institutions")) for parent in finance if wanted is None]
     return Filing(
         size=len(records),
         fields=fields,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
+from include.domain.identifiers import normalise_id
 from include.errors import UserFacingError
 from include.reference import Policy
 from include.store.register import snapshot_in_use
@@ -52,8 +54,18 @@ class Register:
         return self._rows.get(uscc, ())
 
 
-def load_register(connection: sa.Connection, *, today: date, policy: Policy) -> Register:
-    """The newest snapshot in use as of `today`. Raises RegisterUnusable if it is missing or too old."""
+def codes_of(records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The credit codes that these records name, normalised, sound or not."""
+    enterprises = (record.get("enterprise") for record in records)
+    given = (enterprise.get("uscc") for enterprise in enterprises if isinstance(enterprise, dict))
+    return {normalise_id(code) for code in given if isinstance(code, str)}
+
+
+def load_register(connection: sa.Connection, codes: Collection[str], *, today: date, policy: Policy) -> Register:
+    """What the newest snapshot in use as of `today` holds of these credit codes.
+
+    Raises RegisterUnusable if the snapshot is missing, empty or too old.
+    """
     newest = snapshot_in_use(connection, today)
     if newest is None:
         raise RegisterUnusable(
@@ -65,11 +77,19 @@ def load_register(connection: sa.Connection, *, today: date, policy: Policy) -> 
             f"绿色工厂名单停留在 {newest.as_of}，已过 {age} 天，无法据此审核。",
             "请重新运行读取名单的任务 pull_reference；如名单因数量骤减（T05）未启用，请由运维人员核实后确认启用。",
         )
-    return register_of(connection, newest.content_sha256)
+    return register_of(connection, newest.content_sha256, codes)
 
 
-def register_of(connection: sa.Connection, content_sha256: str) -> Register:
-    """The register with this content. Raises RegisterUnusable if none of its rows can be used."""
+def register_of(connection: sa.Connection, content_sha256: str, codes: Collection[str]) -> Register:
+    """What the register with this content holds of these credit codes.
+
+    Raises RegisterUnusable if none of its rows, whatever their code, can be used.
+    """
+    usable = (register_factory.c.content_sha256 == content_sha256) & register_factory.c.usable
+    if not connection.execute(sa.select(sa.exists().where(usable))).scalar_one():
+        raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
+    # What PostgreSQL cannot hold is in no register.
+    wanted = [code for code in codes if "\0" not in code and code.encode("utf-8", "ignore").decode() == code]
     rows = connection.execute(
         sa.select(
             register_factory.c.uscc,
@@ -80,9 +100,6 @@ def register_of(connection: sa.Connection, content_sha256: str) -> Register:
             register_factory.c.department_code,
             register_factory.c.listed_on,
             register_factory.c.removed_on,
-        ).where((register_factory.c.content_sha256 == content_sha256) & register_factory.c.usable)
+        ).where(usable & (register_factory.c.uscc == sa.any_(sa.literal(wanted, sa.ARRAY(sa.Text)))))
     ).mappings()
-    found = [RegisterRow(**row) for row in rows]
-    if not found:
-        raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
-    return Register.of(found, content_sha256)
+    return Register.of((RegisterRow(**row) for row in rows), content_sha256)

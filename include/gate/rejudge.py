@@ -20,7 +20,7 @@ from include.errors import UserFacingError
 from include.gate.history import load_history
 from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import stored_record
-from include.gate.register import Register, RegisterUnusable, register_of
+from include.gate.register import Register, RegisterUnusable, codes_of, register_of
 from include.gate.results import NAMES, in_order, shown_enterprise, shown_project
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
@@ -131,24 +131,22 @@ def rejudge(
 def _judge_again(
     connection: sa.Connection, cipher: PersonalDataCipher, rows: Sequence[sa.Row[Any]], policy: Policy
 ) -> Iterator[_Again]:
-    registers: dict[str | None, Register] = {}
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         stored = _stored_verdicts(connection, chunk)
         for (code, intake_id, judged_at, register_sha256), together in groupby(chunk, key=_inputs):
             group = list(together)
-            if register_sha256 not in registers:
-                registers = {register_sha256: _register(connection, register_sha256)}
+            records = [stored_record(cipher, row.ciphertext) for row in group]
             own_policy = policy.of_department(code)
             needs = [(row.need_id, row.revision) for row in group if None not in (row.need_id, row.revision)]
             history = load_history(
                 connection, needs, intake_id=intake_id, started_at=group[0].started_at, policy=own_policy
             )
             verdicts = judge(
-                [stored_record(cipher, row.ciphertext) for row in group],
+                records,
                 checked_at=judged_at,
                 policy=own_policy,
-                surroundings=Surroundings(registers[register_sha256], history, cipher.fingerprint),
+                surroundings=Surroundings(_register(connection, register_sha256, records), history, cipher.fingerprint),
             )
             for row, verdict in zip(group, verdicts, strict=True):
                 yield _Again(row, stored[row.judgement_id], verdict)
@@ -158,9 +156,9 @@ def _inputs(row: sa.Row[Any]) -> tuple[str, int, datetime, str | None]:
     return row.department_code, row.intake_id, row.judged_at, row.register_sha256
 
 
-def _register(connection: sa.Connection, content_sha256: str | None) -> Register:
+def _register(connection: sa.Connection, content_sha256: str | None, records: Sequence[Mapping[str, Any]]) -> Register:
     try:
-        return register_of(connection, content_sha256 or "")
+        return register_of(connection, content_sha256 or "", codes_of(records))
     except RegisterUnusable:
         raise RegisterUnusable(
             "审核当时所用的绿色工厂名单已不在库中，无法重新审核。",

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.gate import breaker, late_history, pages
@@ -30,11 +29,11 @@ from include.gate.history import load_history
 from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
 from include.gate.opening import open_holds
 from include.gate.records import stored_record
-from include.gate.register import load_register
+from include.gate.register import codes_of, load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
 from include.store.database import copy_rows
-from include.store.tables import intake, judgement
+from include.store.tables import intake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +250,12 @@ def _surroundings(
     policy: Policy,
 ) -> Surroundings:
     return Surroundings(
-        register=load_register(connection, today=now.astimezone(SHANGHAI).date(), policy=policy),
+        register=load_register(
+            connection,
+            codes_of(candidate.record for candidate in candidates),
+            today=now.astimezone(SHANGHAI).date(),
+            policy=policy,
+        ),
         history=load_history(
             connection, _addressed(candidates), intake_id=header.intake_id, started_at=header.started_at, policy=policy
         ),
@@ -268,23 +272,22 @@ def _store(
     register_sha256: str,
     now: datetime,
 ) -> None:
-    rows = [
-        {
-            "intake_id": header.intake_id,
-            "need_id": candidate.need_id,
-            "revision": candidate.revision,
-            "quarter": header.quarter,
-            "department_code": department_code,
-            "verdict": verdict.verdict,
-            "ruleset_version": version,
-            "payload_sha256": candidate.item_hash,
-            "register_sha256": register_sha256,
-            "judged_at": now,
-        }
-        for candidate, verdict in judged
-    ]
     ids: dict[str, int] = dict(
-        connection.execute(insert(judgement).returning(judgement.c.payload_sha256, judgement.c.judgement_id), rows)
+        connection.execute(
+            _STORE_VERDICTS,
+            {
+                "intake_id": header.intake_id,
+                "need_ids": [candidate.need_id for candidate, _ in judged],
+                "revisions": [candidate.revision for candidate, _ in judged],
+                "quarter": header.quarter,
+                "department_code": department_code,
+                "verdicts": [verdict.verdict for _, verdict in judged],
+                "version": version,
+                "payloads": [candidate.item_hash for candidate, _ in judged],
+                "register": register_sha256,
+                "now": now,
+            },
+        )
         .tuples()
         .all()
     )
@@ -305,6 +308,20 @@ def _store(
             for finding in verdict.findings
         ),
     )
+
+
+_STORE_VERDICTS = sa.text(
+    """
+    insert into judgement (intake_id, need_id, revision, quarter, department_code, verdict, ruleset_version,
+                           payload_sha256, register_sha256, judged_at)
+    select :intake_id, need_id, revision, :quarter, :department_code, verdict, :version, payload, :register, :now
+    from unnest(
+        cast(:need_ids as text[]), cast(:revisions as integer[]), cast(:verdicts as text[]), cast(:payloads as text[])
+    ) with ordinality as judged (need_id, revision, verdict, payload, place)
+    order by place
+    returning payload_sha256, judgement_id
+    """
+)
 
 
 def _queue_consequences(

@@ -22,10 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
-
-from include.store.tables import delivery
+from sqlalchemy import Connection, text
 
 Channel = Literal["market", "green_platform", "mail"]
 Action = Literal["push", "withdrawal", "return", "progress", "obstruction_update", "mail"]
@@ -58,28 +55,48 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
     """
     if not deliveries:
         return 0
-    rows = [_row(new, now) for new in deliveries]
-    inserted = connection.execute(
-        insert(delivery).on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(delivery.c.delivery_id),
-        rows,
-    )
-    return len(inserted.fetchall())
+    columns = zip(*(_row(new) for new in deliveries), strict=True)
+    given: dict[str, Any] = dict(zip(_COLUMNS, map(list, columns), strict=True))
+    return connection.execute(_ENQUEUE, {**given, "now": now}).rowcount
 
 
-def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
+def _row(new: NewDelivery) -> tuple[Any, ...]:
     body = json.dumps(new.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return {
-        "channel": new.channel,
-        "action": new.action,
-        "idempotency_key": new.idempotency_key,
-        "body": body,
-        "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
-        "need_id": new.need_id,
-        "revision": new.revision,
-        "quarter": new.quarter,
-        "department_code": new.department_code,
-        "order_key": f"{new.channel}:{new.order_key}" if new.order_key else None,
-        "state": "pending",
-        "created_at": now,
-        "next_attempt_at": now,
-    }
+    return (
+        new.channel,
+        new.action,
+        new.idempotency_key,
+        body,
+        hashlib.sha256(body.encode()).hexdigest(),
+        new.need_id,
+        new.revision,
+        new.quarter,
+        new.department_code,
+        f"{new.channel}:{new.order_key}" if new.order_key else None,
+    )
+
+
+_COLUMNS = (
+    "channel",
+    "action",
+    "idempotency_key",
+    "body",
+    "body_sha256",
+    "need_id",
+    "revision",
+    "quarter",
+    "department_code",
+    "order_key",
+)
+_LISTS = ", ".join(f"cast(:{name} as {'integer' if name == 'revision' else 'text'}[])" for name in _COLUMNS)
+
+# In the order given: deliveries of one order_key leave in the order of their ids.
+_ENQUEUE = text(
+    f"""
+    insert into delivery ({", ".join(_COLUMNS)}, state, created_at, next_attempt_at)
+    select {", ".join(_COLUMNS)}, 'pending', :now, :now
+    from unnest({_LISTS}) with ordinality as new ({", ".join(_COLUMNS)}, place)
+    order by place
+    on conflict (idempotency_key) do nothing
+    """
+)

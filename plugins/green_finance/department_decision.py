@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
+from include.audit import LEAST_REASON
 from include.reference import departments, policy
 
 ALL_AT_ONCE = len(departments())
@@ -48,8 +49,8 @@ class DepartmentDecision(HITLOperator):
         """The answer; nobody's where the time ran out."""
         if event.get("timedout"):
             event = {**event, "params_input": {}}
-        elif not str((event.get("params_input") or {}).get("reason") or "").strip():
-            raise ValueError("没有填写理由，需重新作答。")
+        elif len(str((event.get("params_input") or {}).get("reason") or "").strip()) < LEAST_REASON:
+            raise ValueError(f"理由不足{LEAST_REASON}个字，需重新作答。")
         return super().execute_complete(context, event)
 
 

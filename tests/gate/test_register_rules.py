@@ -123,15 +123,15 @@ def test_the_newest_snapshot_in_use_is_taken(database: sa.Engine) -> None:
     _snapshot(database, TODAY - timedelta(days=1))
     _snapshot(database, TODAY, in_use=False)
     with database.connect() as connection:
-        assert load_register(connection, today=TODAY, policy=policy()).content_sha256 == "2026-09-30"
+        assert load_register(connection, [], today=TODAY, policy=policy()).content_sha256 == "2026-09-30"
 
 
 def test_the_gate_refuses_a_missing_an_old_and_an_empty_register(database: sa.Engine) -> None:
     with database.connect() as connection, pytest.raises(RegisterUnusable, match="没有可用"):
-        load_register(connection, today=TODAY, policy=policy())
+        load_register(connection, [], today=TODAY, policy=policy())
     _snapshot(database, TODAY - timedelta(days=2))
     with database.connect() as connection, pytest.raises(RegisterUnusable, match="停留在 2026-09-29"):
-        load_register(connection, today=TODAY, policy=policy())
+        load_register(connection, [], today=TODAY, policy=policy())
     _snapshot(database, TODAY, usable=False)
     with database.connect() as connection, pytest.raises(RegisterUnusable, match="为空"):
-        load_register(connection, today=TODAY, policy=policy())
+        load_register(connection, [], today=TODAY, policy=policy())
