@@ -55,47 +55,38 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
     """
     if not deliveries:
         return 0
-    columns = zip(*(_row(new) for new in deliveries), strict=True)
-    given: dict[str, Any] = dict(zip(_COLUMNS, map(list, columns), strict=True))
-    return connection.execute(_ENQUEUE, {**given, "now": now}).rowcount
+    rows = json.dumps([_row(new) for new in deliveries], ensure_ascii=False)
+    return connection.execute(_ENQUEUE, {"rows": rows, "now": now}).rowcount
 
 
-def _row(new: NewDelivery) -> tuple[Any, ...]:
+def _row(new: NewDelivery) -> dict[str, Any]:
     body = json.dumps(new.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return (
-        new.channel,
-        new.action,
-        new.idempotency_key,
-        body,
-        hashlib.sha256(body.encode()).hexdigest(),
-        new.need_id,
-        new.revision,
-        new.quarter,
-        new.department_code,
-        f"{new.channel}:{new.order_key}" if new.order_key else None,
-    )
+    return {
+        "channel": new.channel,
+        "action": new.action,
+        "idempotency_key": new.idempotency_key,
+        "body": body,
+        "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
+        "need_id": new.need_id,
+        "revision": new.revision,
+        "quarter": new.quarter,
+        "department_code": new.department_code,
+        "order_key": f"{new.channel}:{new.order_key}" if new.order_key else None,
+    }
 
-
-_COLUMNS = (
-    "channel",
-    "action",
-    "idempotency_key",
-    "body",
-    "body_sha256",
-    "need_id",
-    "revision",
-    "quarter",
-    "department_code",
-    "order_key",
-)
-_LISTS = ", ".join(f"cast(:{name} as {'integer' if name == 'revision' else 'text'}[])" for name in _COLUMNS)
 
 # In the order given: deliveries of one order_key leave in the order of their ids.
 _ENQUEUE = text(
-    f"""
-    insert into delivery ({", ".join(_COLUMNS)}, state, created_at, next_attempt_at)
-    select {", ".join(_COLUMNS)}, 'pending', :now, :now
-    from unnest({_LISTS}) with ordinality as new ({", ".join(_COLUMNS)}, place)
+    """
+    insert into delivery (channel, action, idempotency_key, body, body_sha256, need_id, revision, quarter, department_code,
+                          order_key, state, created_at, next_attempt_at)
+    select channel, action, idempotency_key, body, body_sha256, need_id, revision, quarter, department_code,
+           order_key, 'pending', :now, :now
+    from rows from (json_to_recordset(cast(:rows as json)) as (
+        channel text, action text, idempotency_key text, body text, body_sha256 text, need_id text, revision integer,
+        quarter text, department_code text, order_key text
+    )) with ordinality as new (channel, action, idempotency_key, body, body_sha256, need_id, revision, quarter,
+                               department_code, order_key, place)
     order by place
     on conflict (idempotency_key) do nothing
     """
