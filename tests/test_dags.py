@@ -61,6 +61,14 @@ def test_every_task_has_an_owner_a_time_limit_and_its_own_words(dag_bag) -> None
                 assert task.python_callable.__doc__, name
 
 
+def test_every_dag_tells_operators_of_a_failed_run_and_no_task_does_so_by_itself(dag_bag) -> None:
+    from green_finance.failure_mails import RunFailureNotifier
+
+    for dag in dag_bag.dags.values():
+        assert isinstance(dag.on_failure_callback, RunFailureNotifier), dag.dag_id
+        assert not any(task.on_failure_callback for task in dag.tasks), dag.dag_id
+
+
 def test_a_rerun_is_a_preview_unless_asked_otherwise_and_needs_a_reason(dag_bag) -> None:
     params = dag_bag.dags["rerun_deliveries"].params
     assert params["dry_run"] is True

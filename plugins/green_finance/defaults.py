@@ -8,6 +8,8 @@ from typing import Any
 import pendulum
 from airflow.sdk import Param
 
+from green_finance.failure_mails import RunFailureNotifier
+
 TIMEZONE = "Asia/Shanghai"
 START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
 
@@ -27,6 +29,7 @@ def dag_defaults(*tags: str) -> dict[str, Any]:
         "catchup": False,
         "max_active_runs": 1,
         "default_args": DEFAULT_ARGS,
+        "on_failure_callback": RunFailureNotifier(),
         "tags": ["绿厂融通", *tags],
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import os
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -248,6 +251,25 @@ def test_an_operator_previews_and_then_sends_again_what_was_given_up_on(
     assert tuple(_rows(stack, given_up)[0]) == (before.delivery_id, "delivered", before.receipt_no)
     entries = _rows(stack, "select reason from audit_entry where reason = '平台已恢复，重新发送'")
     assert len(entries) == 1
+
+
+def test_a_failed_run_is_told_to_the_operator_in_one_mail(played: list[dict[str, Any]], stack: Stack) -> None:
+    told = len(_failure_mails(stack))
+    step = _step("rejudge", _at(date(2026, 11, 18), 10), quarter="2026Q3", departments=["999999"])
+    assert stack.run([step])[0]["state"] == "failed"
+    mails = _failure_mails(stack)[told:]
+    assert [mail.get_all("to") for mail in mails] == [["pipeline@green-finance.example"]]
+    assert mails[0]["list-id"] == "<operator.green-factory-financing>"
+    page = mails[0].get_body(("html",)).get_content()
+    assert "重新审核 rejudge" in page and "请这样处理" in page
+    assert "/dags/rejudge/runs/" in page
+    assert "Traceback" not in page and "999999" not in page
+
+
+def _failure_mails(stack: Stack) -> list[EmailMessage]:
+    files = sorted((stack.folder / "mail").glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)
+    mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+    return [mail for mail in mails if "运行失败" in str(mail["subject"])]
 
 
 def test_nobody_gets_a_mail_twice(played: list[dict[str, Any]], stack: Stack) -> None:
