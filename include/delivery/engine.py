@@ -7,13 +7,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
 from include.business_time import BusinessClock
+from include.delivery.channel import SharedChannel
 from include.delivery.claim import claim, hold_back, next_due, present_worker, release, supersede, take_over
 from include.delivery.green_platform import GreenPlatformSender
 from include.delivery.mail import MailSender
@@ -36,6 +39,8 @@ LONGEST_PAUSE = timedelta(seconds=5)
 """A longer wait is left to the next run."""
 ALL_PAUSES = timedelta(seconds=30)
 _FRUITLESS_SETS = 3
+_WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
+"""So many due deliveries keep one worker busy; fewer are not worth another connection."""
 _SHORTEST_PAUSE = timedelta(milliseconds=50)
 _UNSAID_WAIT = timedelta(seconds=1)
 
@@ -70,12 +75,27 @@ def deliver(
 ) -> DeliverySummary:
     """Send everything that is due on `channel`, until nothing is or the receiver is away.
 
-    Safe to run twice, at once, and after a crash. A receiver that is away is no failure of the run: what waits is tried
-    again by later ones. Raises CredentialsRefused or ConfigurationError: nothing can be sent before a person acts.
+    Safe to run twice, at once, and after a crash. Several workers share what is much (policy delivery_workers_<channel>). A
+    receiver that is away is no failure of the run: what waits is tried again by later ones. Raises CredentialsRefused or
+    ConfigurationError: nothing can be sent before a person acts.
     """
-    with present_worker(engine) as worker, _open_sender(engine, channel, settings, worker, clock, sleep) as sender:
-        run = _Run(engine, channel, worker, sender, clock, sleep)
-        counts = run.go()
+    shared = SharedChannel(engine, channel, policy().integer("breaker_failures"))
+
+    def work() -> tuple[Counter[str], PlatformUnavailable | None]:
+        with (
+            present_worker(engine) as worker,
+            _open_sender(shared, settings, worker, clock, sleep) as sender,
+        ):
+            run = _Run(engine, channel, worker, sender, clock, sleep, shared)
+            return run.go(), run.away
+
+    workers = _workers(engine, channel, clock.now())
+    if workers == 1:
+        outcomes = [work()]
+    else:
+        with ThreadPoolExecutor(workers, thread_name_prefix=f"deliver-{channel}") as pool:
+            outcomes = [future.result() for future in [pool.submit(work) for _ in range(workers)]]
+    counts = sum((counted for counted, _ in outcomes), Counter[str]())
     with engine.connect() as connection:
         left: dict[str, int] = dict(connection.execute(_LEFT, {"channel": channel}).tuples().all())
     summary = DeliverySummary(
@@ -85,21 +105,43 @@ def deliver(
         superseded=counts["superseded"],
         unknown=left.get("unknown", 0),
         waiting=left.get("pending", 0),
-        away=run.away,
+        away=next((away for _, away in outcomes if away is not None), None),
     )
     log.info("%s: %s", channel, summary.counts())
     return summary
 
 
+_DUE = sa.text(
+    """
+    select count(*) from (
+        select from delivery
+        where channel = :channel and state in ('pending', 'unknown') and next_attempt_at <= :now limit :enough
+    ) due
+    """
+)
+
+
+def _workers(engine: sa.Engine, channel: Channel, now: datetime) -> int:
+    """As many as the policy allows, and no more than there are sets to send."""
+    allowed = policy().integer(f"delivery_workers_{channel}")
+    with engine.connect() as connection:
+        asked = {"channel": channel, "now": now, "enough": allowed * _WORTH_A_WORKER[channel]}
+        due: int = connection.execute(_DUE, asked).scalar_one()
+    return max(1, min(allowed, due // _WORTH_A_WORKER[channel]))
+
+
 @contextmanager
 def _open_sender(
-    engine: sa.Engine, channel: Channel, settings: Settings, worker: str, clock: BusinessClock, sleep: Sleep
+    shared: SharedChannel, settings: Settings, worker: str, clock: BusinessClock, sleep: Sleep
 ) -> Iterator[Sender]:
-    if channel == "market":
+    engine = shared.engine
+    if shared.channel == "market":
         cipher = PersonalDataCipher(settings.personal_data_keys)
-        with CreditMarketClient(settings.credit_market, sleep=sleep) as market:
+        rate = settings.credit_market.rate_per_s
+        pace = partial(shared.keep_rate, timedelta(seconds=1 / rate), sleep) if rate else None
+        with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
             yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"))
-    elif channel == "green_platform":
+    elif shared.channel == "green_platform":
         with GreenPlatformClient(settings.green_platform, sleep=sleep) as green_platform:
             yield GreenPlatformSender(green_platform)
     else:
@@ -115,6 +157,7 @@ class _Run:
     sender: Sender
     clock: BusinessClock
     sleep: Sleep
+    shared: SharedChannel
     jitter: Callable[[], float] = random.random
     away: PlatformUnavailable | None = None
 
@@ -125,19 +168,31 @@ class _Run:
         fruitless = 0
         self._tidy(counts)
         while fruitless < _FRUITLESS_SETS:
-            claims = claim(self.engine, self.channel, self.worker, self.clock.now(), self.sender.at_once)
+            admission = self.shared.admit(self.clock.now())
+            if admission == "refused":
+                self.away = self.shared.paused()
+                break
+            at_once = 1 if admission == "probe" else self.sender.at_once
+            claims = claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
                 try:
-                    fruitless = 0 if self._send(claims, counts) else fruitless + 1
+                    useful = self._send(claims, counts)
+                    self._tell_breaker(None if useful else "回答丢失或被推迟")
+                    fruitless = 0 if useful else fruitless + 1
                 except PlatformBusy as busy:
                     log.warning("%s", busy)
+                    if admission == "probe":
+                        self._tell_breaker(busy.what)
                     fruitless += 1
                     wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
                     hold_back(self.engine, self.channel, self.clock.now(), wait)
                 except PlatformUnavailable as away:
+                    self._tell_breaker(away.what)
                     self.away = away
                     break
                 continue
+            if admission == "probe":
+                self.shared.unasked(self.clock.now())
             due = next_due(self.engine, self.channel, self.clock.now())
             if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
                 break
@@ -164,6 +219,12 @@ class _Run:
         if reopened:
             self._tidy(counts)
         return useful
+
+    def _tell_breaker(self, failure: str | None) -> None:
+        if failure is None:
+            self.shared.succeeded(self.clock.now())
+        else:
+            self.shared.failed(failure, self.clock.now())
 
     def _tidy(self, counts: Counter[str]) -> None:
         take_over(self.engine, self.channel, self.worker, self.clock.now())

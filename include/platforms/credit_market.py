@@ -18,7 +18,15 @@ import msgspec
 import requests
 
 from include.errors import ConfigurationError, PlatformUnavailable
-from include.platforms.http import FieldError, OutcomeUnknown, PlatformSession, ProblemResponse, Sleep, json_of
+from include.platforms.http import (
+    FieldError,
+    OutcomeUnknown,
+    PlatformSession,
+    ProblemResponse,
+    Sleep,
+    json_of,
+    own_pace,
+)
 from include.platforms.signing import SigningAuthentication
 from include.settings import CreditMarket, SigningKey
 
@@ -87,7 +95,7 @@ class CreditMarketClient:
     """Pushes needs, looks them up, and reads what institutions report. Use as a context manager.
 
     Reads raise PlatformUnavailable or CredentialsRefused where a person may have to act; writes raise as
-    `PlatformSession.write` says.
+    `PlatformSession.write` says. `pace` shares a rate with others; by default the client keeps that of the settings by itself.
     """
 
     def __init__(
@@ -95,12 +103,17 @@ class CreditMarketClient:
         settings: CreditMarket,
         *,
         sleep: Sleep = time.sleep,
+        pace: Callable[[], None] | None = None,
         signing_clock: Callable[[], float] = time.time,
     ) -> None:
         key = SigningKey(key_id=settings.key_id, secret=settings.secret, algorithm=settings.algorithm)
         keys = (key, settings.next_key) if settings.next_key else (key,)
         self._session = PlatformSession(
-            PLATFORM, settings.base_url, ca=settings.ca, sleep=sleep, rate_per_s=settings.rate_per_s
+            PLATFORM,
+            settings.base_url,
+            ca=settings.ca,
+            sleep=sleep,
+            pace=pace or own_pace(settings.rate_per_s, sleep),
         )
         self._signing = SigningAuthentication(settings.app_id, keys, clock=signing_clock)
 

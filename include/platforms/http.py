@@ -126,7 +126,7 @@ class _Fault:
 
 
 class PlatformSession:
-    """One platform's HTTP session. Use as a context manager; not shared between threads."""
+    """One platform's HTTP session; `pace` waits before each request. A context manager; not shared between threads."""
 
     def __init__(
         self,
@@ -135,13 +135,12 @@ class PlatformSession:
         *,
         ca: str | None,
         sleep: Sleep = time.sleep,
-        rate_per_s: float | None = None,
+        pace: Callable[[], None] = lambda: None,
     ) -> None:
         self.platform = platform
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep
-        self._gap_s = 1 / rate_per_s if rate_per_s else 0.0
-        self._free_at = 0.0
+        self._pace = pace
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = ca or True
@@ -232,7 +231,7 @@ class PlatformSession:
         renewals = authentication.renewals if authentication else 0
         while True:
             auth = authentication.authorise() if authentication else None
-            self._keep_rate()
+            self._pace()
             try:
                 response = self._session.request(
                     method,
@@ -285,14 +284,6 @@ class PlatformSession:
         except ValueError:  # covers msgspec.DecodeError, json.JSONDecodeError and UnicodeDecodeError
             return _Fault("回答不完整或不符合接口约定", status)
 
-    def _keep_rate(self) -> None:
-        if not self._gap_s:
-            return
-        now = time.monotonic()
-        if self._free_at > now:
-            self._sleep(self._free_at - now)
-        self._free_at = max(self._free_at, now) + self._gap_s
-
     def _unavailable(self, fault: _Fault) -> PlatformUnavailable:
         what = f"{self.platform}（{self.address}）暂时不可用：{fault.reason}。"
         if fault.busy and fault.status is not None:
@@ -315,6 +306,20 @@ class PlatformSession:
         return CredentialsRefused(
             f"{self.platform}（{self.address}）拒绝了身份凭据（HTTP {response.status_code}）。", next_step
         )
+
+
+def own_pace(rate_per_s: float | None, sleep: Sleep) -> Callable[[], None]:
+    """Waits so that one session sends no more than `rate_per_s` requests a second; None: as fast as it can."""
+    gap, free_at = 1 / rate_per_s if rate_per_s else 0.0, 0.0
+
+    def wait() -> None:
+        nonlocal free_at
+        now = time.monotonic()
+        if free_at > now:
+            sleep(free_at - now)
+        free_at = max(free_at, now) + gap
+
+    return wait
 
 
 def json_of(response_type: type[T]) -> Callable[[requests.Response], T]:

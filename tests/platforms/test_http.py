@@ -21,6 +21,7 @@ from include.platforms.http import (
     PlatformSession,
     ProblemResponse,
     json_of,
+    own_pace,
     scrubbed,
 )
 from tests.platforms.scripted import Answer, scripted
@@ -198,7 +199,8 @@ def test_a_certificate_that_nobody_vouches_for_ends_the_connection(tmp_path: Pat
 
 def test_requests_keep_the_agreed_rate() -> None:
     sleeps: list[float] = []
-    with scripted(GOOD, GOOD, GOOD) as server, session(server.url, sleeps, rate_per_s=2.0) as opened:
+    pace = own_pace(2.0, sleeps.append)
+    with scripted(GOOD, GOOD, GOOD) as server, session(server.url, pace=pace) as opened:
         for _ in range(3):
             opened.read("/x", decode, None)
     assert len(sleeps) == 2

@@ -1,4 +1,4 @@
-"""The outbox (发件箱) and its attempts."""
+"""The outbox (发件箱), its attempts, and the channels they go through."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ delivery = Table(
     CheckConstraint(
         "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')", name="action"
     ),
-    CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held')", name="state"),
+    CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held', 'closed')", name="state"),
     Index("ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")),
     Index(
         "ix_delivery_unsettled_order",
@@ -63,7 +63,7 @@ delivery = Table(
     ),
     Index("ix_delivery_held", "error_class", postgresql_where=text("state = 'held'")),
     Index(None, "need_id", "action"),
-    comment="The outbox (发件箱): pending and unknown are open; held waits for a person",
+    comment="The outbox (发件箱): pending and unknown are open; held waits for a person; closed: a person gave it up",
 )
 
 delivery_attempt = Table(
@@ -83,4 +83,25 @@ delivery_attempt = Table(
     CheckConstraint("kind in ('send', 'look_up')", name="kind"),
     Index(None, "delivery_id"),
     comment="Every try, never changed",
+)
+
+channel_state = Table(
+    "channel_state",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("breaker", Text, nullable=False),
+    Column("failures", Integer, nullable=False, comment="straight ones"),
+    Column("openings", Integer, nullable=False, comment="of the breaker, without a success between them"),
+    moment("opened_at", nullable=True),
+    Column("probe_at", DateTime(timezone=True), nullable=False, comment="business time from which one request may ask"),
+    Column(
+        "probe_after", DateTime(timezone=True), nullable=False, comment="the same by the real clock; the first counts"
+    ),
+    Column(
+        "next_request_at", DateTime(timezone=True), nullable=False, comment="real clock: the rate's next free moment"
+    ),
+    Column("last_failure", Text, comment="in words, without values of a payload"),
+    moment("changed_at"),
+    CheckConstraint("breaker in ('closed', 'open', 'half_open')", name="breaker"),
+    comment="A receiver as all workers share it: its circuit breaker (熔断) and its rate",
 )

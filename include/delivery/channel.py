@@ -1,0 +1,164 @@
+"""A channel as all its workers share it: its circuit breaker and its rate.
+
+Both are kept in `channel_state`, so that several workers, runs and machines act as one towards a receiver. A breaker may be
+asked again when business time or real time has passed, whichever is first: in a demo the one may stand still or jump.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+
+from include.domain import breaker as circuit
+from include.domain.breaker import Breaker
+from include.errors import PlatformUnavailable
+from include.platforms.http import Sleep
+from include.store.outbox import Channel
+
+log = logging.getLogger(__name__)
+
+Admission = Literal["free", "probe", "refused"]
+
+CHANNEL_NAMES: dict[Channel, str] = {
+    "market": "信贷市场服务平台",
+    "green_platform": "绿色平台",
+    "mail": "邮件服务器",
+}
+
+
+class ChannelPaused(PlatformUnavailable):
+    """The breaker is open: the receiver failed again and again, and is left alone for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedChannel:
+    """The channel's row in the database; `threshold`: straight failures after which its breaker opens."""
+
+    engine: sa.Engine
+    channel: Channel
+    threshold: int
+
+    def admit(self, now: datetime) -> Admission:
+        """Whether a worker may send: freely, one item to ask whether the receiver is back, or not now."""
+        with self.engine.begin() as connection:
+            found = connection.execute(_LOOK, {"channel": self.channel, "now": now}).one_or_none()
+            if found is None or found.breaker == "closed":
+                return "free"
+            if not found.may_ask:
+                return "refused"
+            # Locked and read again: of several workers one asks.
+            locked = connection.execute(_LOCK, {"channel": self.channel, "now": now}).one()
+            if locked.breaker == "closed":
+                return "free"
+            if not locked.may_ask:
+                return "refused"
+            self._write(connection, circuit.asking(_breaker(locked)), now, None)
+            return "probe"
+
+    def succeeded(self, now: datetime) -> None:
+        """A request came to something."""
+        with self.engine.begin() as connection:
+            before = connection.execute(_TROUBLED, {"channel": self.channel}).scalar()
+            if before is not None:
+                self._write(connection, circuit.succeeded(), now, None)
+                if before != "closed":
+                    log.info("%s 已恢复，继续发送", CHANNEL_NAMES[self.channel])
+
+    def failed(self, reason: str, now: datetime) -> None:
+        """A request came to nothing; `reason` in words, without values of a payload."""
+        with self.engine.begin() as connection:
+            connection.execute(_ENSURE, {"channel": self.channel, "now": now})
+            before = _breaker(connection.execute(_LOCK, {"channel": self.channel, "now": now}).one())
+            after = circuit.failed(before, self.threshold)
+            self._write(connection, after, now, reason)
+        if after.state == "open" and before.state != "open":
+            log.warning(
+                "%s 连续 %d 次失败，暂停发送 %s", CHANNEL_NAMES[self.channel], after.failures, circuit.wait(after)
+            )
+
+    def unasked(self, now: datetime) -> None:
+        """There was nothing to ask with: whoever comes next may ask."""
+        with self.engine.begin() as connection:
+            connection.execute(_UNASKED, {"channel": self.channel, "now": now})
+
+    def paused(self) -> ChannelPaused:
+        """Why nothing is sent, in words."""
+        with self.engine.connect() as connection:
+            row = connection.execute(_SHOW, {"channel": self.channel}).one()
+        return ChannelPaused(
+            f"{CHANNEL_NAMES[self.channel]}连续 {row.failures} 次失败（{row.last_failure or '原因不详'}），暂停发送。",
+            "系统会自动试探，恢复后继续发送，无需重跑；长时间不恢复的，请联系对方运维。",
+        )
+
+    def keep_rate(self, gap: timedelta, sleep: Sleep) -> None:
+        """Wait for the next free moment of the channel: one request per `gap`, however many workers there are."""
+        with self.engine.begin() as connection:
+            connection.execute(_ENSURE, {"channel": self.channel, "now": datetime.now().astimezone()})
+            wait: timedelta = connection.execute(_RESERVE, {"channel": self.channel, "gap": gap}).scalar_one()
+        if wait > timedelta():
+            sleep(wait.total_seconds())
+
+    def _write(self, connection: sa.Connection, after: Breaker, now: datetime, reason: str | None) -> None:
+        connection.execute(
+            _WRITE,
+            {
+                "channel": self.channel,
+                "breaker": after.state,
+                "failures": after.failures,
+                "openings": after.openings,
+                "reason": reason,
+                "wait": circuit.wait(after) if after.state != "closed" else timedelta(),
+                "now": now,
+            },
+        )
+
+
+def _breaker(row: sa.Row[tuple[object, ...]]) -> Breaker:
+    return Breaker(row.breaker, row.failures, row.openings)
+
+
+_MAY_ASK = "(probe_at <= :now or probe_after <= clock_timestamp()) as may_ask"
+_LOOK = sa.text(f"select breaker, {_MAY_ASK} from channel_state where channel = :channel")
+_LOCK = sa.text(
+    f"select breaker, failures, openings, {_MAY_ASK} from channel_state where channel = :channel for update"
+)
+_SHOW = sa.text("select failures, last_failure from channel_state where channel = :channel")
+_TROUBLED = sa.text(
+    "select breaker from channel_state where channel = :channel and (breaker <> 'closed' or failures > 0) for update"
+)
+_ENSURE = sa.text(
+    """
+    insert into channel_state (channel, breaker, failures, openings, probe_at, probe_after, next_request_at, changed_at)
+    values (:channel, 'closed', 0, 0, :now, clock_timestamp(), clock_timestamp(), :now)
+    on conflict (channel) do nothing
+    """
+)
+_WRITE = sa.text(
+    """
+    update channel_state
+    set failures = :failures, openings = :openings, last_failure = coalesce(:reason, last_failure),
+        opened_at = case when cast(:breaker as text) = 'closed' then null else coalesce(opened_at, :now) end,
+        changed_at = case when breaker = :breaker then changed_at else :now end, breaker = :breaker,
+        -- A failure that arrives late moves no wait that runs already.
+        probe_at = case when breaker = 'open' and cast(:breaker as text) = 'open' then probe_at else :now + :wait end,
+        probe_after = case when breaker = 'open' and cast(:breaker as text) = 'open' then probe_after
+                           else clock_timestamp() + :wait end
+    where channel = :channel
+    """
+)
+_UNASKED = sa.text(
+    """
+    update channel_state set breaker = 'open', probe_at = :now, probe_after = clock_timestamp()
+    where channel = :channel and breaker = 'half_open'
+    """
+)
+_RESERVE = sa.text(
+    """
+    update channel_state set next_request_at = greatest(next_request_at, clock_timestamp()) + :gap
+    where channel = :channel returning next_request_at - :gap - clock_timestamp()
+    """
+)

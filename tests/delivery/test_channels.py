@@ -1,0 +1,122 @@
+"""A channel as its workers share it: the breaker over runs and workers, the rate, several workers at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from include.delivery.channel import SharedChannel
+from include.delivery.engine import deliver
+from include.sandbox.server import Sandbox
+from include.settings import Settings
+from include.store.tables import channel_state, delivery_attempt
+from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes
+
+
+def _run(engine: sa.Engine, settings: Settings, clock: Clock):
+    return deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)
+
+
+def _state(engine: sa.Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(sa.select(channel_state.c.breaker)).scalar())
+
+
+def _attempts(engine: sa.Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(delivery_attempt)).scalar_one())
+
+
+def test_a_receiver_that_fails_again_and_again_is_left_alone_then_asked_by_one_item(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, range(30))
+    sandbox.fault("/v1/", "500", count=1_000)
+    clock = Clock()
+    for _ in range(40):
+        if _state(database) == "open":
+            break
+        _run(database, settings, clock)
+        clock.sleep(3600)
+    assert _state(database) == "open"
+
+    # As if no time had passed since it opened: nothing is asked.
+    with database.begin() as connection:
+        connection.execute(
+            sa.update(channel_state).values(
+                probe_at=clock.now() + timedelta(minutes=1), probe_after=sa.func.now() + timedelta(hours=1)
+            )
+        )
+    before = _attempts(database)
+    paused = _run(database, settings, clock)
+    assert paused.away is not None and "暂停发送" in paused.away.what
+    assert _attempts(database) == before
+
+    sandbox.clear_faults()
+    clock.sleep(3600)
+    summary = _run(database, settings, clock)
+    assert _state(database) == "closed"
+    assert summary.away is None
+    assert {one.state for one in deliveries(database)} == {"delivered"}
+
+
+def test_only_one_of_several_workers_asks(database: sa.Engine) -> None:
+    shared = SharedChannel(database, "market", threshold=1)
+    shared.failed("无法连接", NOW)
+    later = NOW + timedelta(hours=1)
+    barrier, answers = threading.Barrier(8), []
+
+    def ask() -> None:
+        barrier.wait()
+        answers.append(shared.admit(later))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(answers) == {"probe": 1, "refused": 7}
+
+
+def test_an_asking_worker_that_died_blocks_nobody_for_long(database: sa.Engine) -> None:
+    shared = SharedChannel(database, "market", threshold=1)
+    shared.failed("无法连接", NOW)
+    assert shared.admit(NOW + timedelta(minutes=1)) == "probe"
+    assert shared.admit(NOW + timedelta(minutes=2)) == "refused"
+    assert shared.admit(NOW + timedelta(minutes=4)) == "probe"
+
+
+def test_a_success_forgets_the_failures_before_it(database: sa.Engine) -> None:
+    shared = SharedChannel(database, "market", threshold=3)
+    for _ in range(2):
+        shared.failed("无法连接", NOW)
+    shared.succeeded(NOW)
+    for _ in range(2):
+        shared.failed("无法连接", NOW)
+    assert shared.admit(NOW) == "free"
+
+
+def test_workers_share_one_rate(database: sa.Engine) -> None:
+    shared, waits = SharedChannel(database, "market", threshold=5), []
+    for _ in range(4):
+        shared.keep_rate(timedelta(seconds=10), waits.append)
+    assert [round(wait) for wait in waits] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("revisions", [1, 2])
+def test_several_workers_send_each_need_once_and_in_order(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox, revisions: int
+) -> None:
+    for revision in range(1, revisions + 1):
+        queue_pushes(database, range(900), revision=revision)
+    summary = _run(database, settings, Clock())
+    held = Counter((entry["need_id"], entry["revision"]) for entry in sandbox.ledger() if entry["state"] == "held")
+    assert held == Counter((need_id(number), revisions) for number in range(900))
+    assert summary.waiting == summary.unknown == 0
+    with database.connect() as connection:
+        workers = connection.execute(sa.text("select count(distinct worker) from delivery_attempt")).scalar_one()
+    assert workers == 4
