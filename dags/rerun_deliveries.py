@@ -14,6 +14,8 @@ platform's operators.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from airflow.sdk import Param, dag, get_current_context, task
 
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
@@ -30,6 +32,7 @@ def _selection():
         departments=tuple(params["departments"] or ()),
         error_class=params["error_class"],
         delivery_ids=tuple(params["delivery_ids"] or ()),
+        failed_since=datetime.fromisoformat(params["failed_since"]) if params["failed_since"] else None,
     )
 
 
@@ -57,13 +60,14 @@ def requeue() -> int:
 
     context = get_current_context()
     with stage_run() as run, run.engine.begin() as connection:
-        return rerun.rerun(
+        started = rerun.rerun(
             connection,
             _selection(),
             actor=context["dag_run"].triggering_user_name or run.run_id,
             reason=context["params"]["reason"],
             now=run.now,
         )
+        return started.number if started else 0
 
 
 @dag(
@@ -85,6 +89,13 @@ def requeue() -> int:
             items={"type": "integer"},
             title="发送编号",
             description="只重发这些编号；不填为按以上条件。",
+        ),
+        "failed_since": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="此时之后失败过的",
+            description="例如 2026-10-09T09:00:00+08:00；不填则不限。",
         ),
         "reason": Param(type="string", minLength=4, title="重发原因", description="必填，记入审计。"),
         "dry_run": Param(True, type="boolean", title="仅预览", description="默认只预览；关闭后才真正重发。"),

@@ -20,14 +20,14 @@ from include.domain.identifiers import name_key
 from include.errors import InvalidRequest, UserFacingError
 from include.reference import Policy
 from include.store.alerts import close_alerts, raise_alerts
-from include.store.register import snapshot_in_use
+from include.store.register import FACTORY_REMOVED, REMOVED_RULE, snapshot_in_use
 from include.store.tables import alert, alert_event, delivery
 from include.store.withdrawals import Withdrawal, withdraw
 
-REMOVED = "G08c"
+REMOVED = REMOVED_RULE
 RENAMED = "DQ41"
 _ACTOR = "register_watch"
-_NOT_SENT = "factory_removed"
+_NOT_SENT = FACTORY_REMOVED
 
 
 class RegisterTooOld(UserFacingError):
@@ -57,7 +57,7 @@ _WATCHED = sa.text(
                    state in ('delivered', 'unknown') or state = 'pending' and (attempts > 0 or lease_owner is not null)
                ) as sent
         from delivery
-        where action = 'push' and (state <> 'superseded' or outcome = :not_sent)
+        where action = 'push' and state <> 'closed' and (state <> 'superseded' or outcome = :not_sent)
         group by need_id
     )
     select pushed.need_id, pushed.revision, pushed.sent, version.uscc, version.enterprise_name,

@@ -140,7 +140,7 @@ def _open_sender(
         rate = settings.credit_market.rate_per_s
         pace = partial(shared.keep_rate, timedelta(seconds=1 / rate), sleep) if rate else None
         with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
-            yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"))
+            yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"), clock.now)
     elif shared.channel == "green_platform":
         with GreenPlatformClient(settings.green_platform, sleep=sleep) as green_platform:
             yield GreenPlatformSender(green_platform)

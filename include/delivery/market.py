@@ -6,7 +6,8 @@ The contact's name and mobile join a push here, at the moment of sending, and ar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +23,7 @@ from include.delivery.outcomes import (
     refused,
     unavailable,
 )
+from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import one_by_one
 from include.domain.canonical import canonical_sha256
 from include.errors import PlatformUnavailable
@@ -40,19 +42,25 @@ class MarketSender:
     """Sends to the credit-market platform; implements `Sender`."""
 
     def __init__(
-        self, engine: sa.Engine, client: CreditMarketClient, cipher: PersonalDataCipher, batch_size: int
+        self,
+        engine: sa.Engine,
+        client: CreditMarketClient,
+        cipher: PersonalDataCipher,
+        batch_size: int,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._client = client
         self._cipher = cipher
         self._batch_size = batch_size
+        self._clock = clock
 
     @property
     def at_once(self) -> int:
         return self._batch_size
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
-        """Look up what is unknown, push what is pending in batches, then withdrawals and answers one by one."""
+        """Look up what is unknown, push in batches what may still be pushed, then withdrawals and answers one by one."""
         pushes = [claim for claim in claims if claim.action == "push"]
         people = self._contacts(pushes)
         unknown = [claim for claim in pushes if claim.state == "unknown"]
@@ -60,6 +68,10 @@ class MarketSender:
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
         pending = [claim for claim in pushes if claim.state == "pending"]
+        put_aside = not_to_be_pushed(self._engine, pending, self._clock())
+        yield put_aside
+        gone = {result.claim.delivery_id for result in put_aside}
+        pending = [claim for claim in pending if claim.delivery_id not in gone]
         yield [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
         for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
             yield from self._push(batch, people)

@@ -7,7 +7,7 @@ same key. What may have arrived is looked up before it is sent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from include.delivery.claim import obstacles
 from include.delivery.outcomes import CONFLICT, LOST
 from include.errors import InvalidRequest
 from include.reference import departments
-from include.store.tables import delivery
+from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
 
 _SHOWN = 50
 
@@ -32,6 +32,8 @@ class Selection:
     departments: tuple[str, ...] = ()
     error_class: str | None = None
     delivery_ids: tuple[int, ...] = ()
+    failed_since: datetime | None = None
+    """Aware: what had a failed try at or after this moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +80,23 @@ class RerunPreview:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class StartedRerun:
+    """A re-run that was started, and how many deliveries it made due."""
+
+    job_id: int
+    number: int
+
+
 def preview(connection: sa.Connection, selection: Selection) -> RerunPreview:
     """What `rerun` would do with this selection; changes nothing. Raises InvalidRequest."""
     return RerunPreview(_items(connection, _selected(selection)))
 
 
-def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason: str, now: datetime) -> int:
-    """Make the selected deliveries due at `now`, under their original keys; returns how many.
+def rerun(
+    connection: sa.Connection, selection: Selection, *, actor: str, reason: str, now: datetime
+) -> StartedRerun | None:
+    """Make the selected deliveries due at `now`, under their original keys, as a job; None if there is nothing to send.
 
     One audit entry in the caller's transaction. Raises InvalidRequest if the reason is missing or the selection is empty
     or unknown.
@@ -93,7 +105,8 @@ def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason
     items = _items(connection, _selected(selection).with_for_update())
     chosen = [item.delivery_id for item in items if not item.hindrance]
     if not chosen:
-        return 0
+        return None
+    job_id = _open_job(connection, selection, chosen, actor=actor, reason=reason, now=now)
     connection.execute(
         sa.update(delivery)
         .where(delivery.c.delivery_id.in_(chosen))
@@ -112,16 +125,36 @@ def rerun(connection: sa.Connection, selection: Selection, *, actor: str, reason
         action="rerun_deliveries",
         object_="delivery",
         reason=reason,
-        details={"selection": _described(selection), "delivery_ids": chosen},
+        details={"job_id": job_id, "selection": _described(selection), "delivery_ids": chosen},
         now=now,
     )
-    return len(chosen)
+    return StartedRerun(job_id, len(chosen))
+
+
+def _open_job(
+    connection: sa.Connection, selection: Selection, chosen: Sequence[int], *, actor: str, reason: str, now: datetime
+) -> int:
+    job_id: int = connection.execute(
+        sa.insert(rerun_job)
+        .values(actor=actor, reason=reason, selection=_described(selection), started_at=now)
+        .returning(rerun_job.c.job_id)
+    ).scalar_one()
+    before = sa.select(
+        sa.literal(job_id),
+        delivery.c.delivery_id,
+        delivery.c.state,
+        delivery.c.error_class,
+        delivery.c.settled_at,
+        delivery.c.attempts,
+    ).where(delivery.c.delivery_id.in_(chosen))
+    connection.execute(rerun_item.insert().from_select([column.name for column in rerun_item.columns], before))
+    return job_id
 
 
 def _selected(selection: Selection) -> sa.Select[Any]:
     if selection == Selection():
         raise InvalidRequest(
-            "没有选择要重新发送的内容。", "请至少填写 quarter、departments、error_class、delivery_ids 中的一项。"
+            "没有选择要重新发送的内容。", "请至少填写季度、主管部门、错误类别、发送编号、失败起始时间中的一项。"
         )
     unknown = sorted(set(selection.departments) - set(departments()))
     if unknown:
@@ -135,6 +168,11 @@ def _selected(selection: Selection) -> sa.Select[Any]:
         query = query.where(delivery.c.department_code.in_(selection.departments))
     if selection.error_class:
         query = query.where(delivery.c.error_class == selection.error_class)
+    if selection.failed_since:
+        failed = (delivery_attempt.c.delivery_id == delivery.c.delivery_id) & (
+            delivery_attempt.c.error_class.is_not(None) & (delivery_attempt.c.attempted_at >= selection.failed_since)
+        )
+        query = query.where(sa.exists().where(failed))
     if selection.delivery_ids:
         query = query.where(delivery.c.delivery_id.in_(selection.delivery_ids))
     return query
@@ -177,4 +215,5 @@ def _described(selection: Selection) -> dict[str, Any]:
         "departments": list(selection.departments),
         "error_class": selection.error_class,
         "delivery_ids": list(selection.delivery_ids),
+        "failed_since": selection.failed_since.isoformat() if selection.failed_since else None,
     }

@@ -106,6 +106,11 @@ _PASSED = sa.text(
     select need_id, revision from newest join outcome on outcome.payload_sha256 = newest.item_hash
     where outcome.verdict = 'passed' and need_id not in (select need_id from withdrawal_notice)
       and not {stopped("newest")}
+      and not exists (
+          select from delivery given_up
+          where given_up.action = 'push' and given_up.need_id = newest.need_id and given_up.revision = newest.revision
+            and given_up.state = 'closed'
+      )
     """
 )
 
@@ -156,7 +161,7 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
 def passed_needs(connection: sa.Connection, quarter: str) -> set[tuple[str, int]]:
     """(need id, revision) of every need of the quarter that is to be pushed.
 
-    It passed or was released at its newest revision, was not withdrawn, and its department is not stopped.
+    It passed or was released at its newest revision, was not withdrawn, its department is not stopped, and nobody gave it up.
     """
     return {(row.need_id, row.revision) for row in connection.execute(_PASSED, {"quarter": quarter})}
 

@@ -289,8 +289,8 @@ CHECKS = (
         "ledger_state_differs",
         """
         select entry.need_id, entry.revision, push.department_code, push.delivery_id,
-               case when taken_back.state in ('pending', 'unknown', 'held') and entry.state <> 'withdrawn'
-                   then case taken_back.state when 'held' then 'held' else 'in_flight' end
+               case when taken_back.state in ('pending', 'unknown', 'held', 'closed') and entry.state <> 'withdrawn'
+                   then case when taken_back.state in ('held', 'closed') then taken_back.state else 'in_flight' end
                end as explained
         from ledger_entry entry
         join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key

@@ -316,7 +316,7 @@ select exists (select from reconciliation_finding where quarter = :quarter and c
           and not exists (
               select from delivery push
               where push.action = 'push' and push.need_id = newest.need_id and push.revision = newest.revision
-                and (push.state in ('delivered', 'held') or push.outcome = 'factory_removed')
+                and (push.state in ('delivered', 'held', 'closed') or push.outcome = 'factory_removed')
           )
           and not {stopped("newest")}
     )

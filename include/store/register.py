@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
-from include.store.tables import register_snapshot
+from include.store.tables import register_factory, register_snapshot
+
+FACTORY_REMOVED = "factory_removed"
+"""Reason of a withdrawal, and mark of a push that waits because its factory is off the list."""
+REMOVED_RULE = "G08c"
+"""The rule under which a person decides on a need whose factory is off the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +33,18 @@ def snapshot_in_use(connection: sa.Connection, day: date) -> SnapshotInUse | Non
         .limit(1)
     ).one_or_none()
     return None if newest is None else SnapshotInUse(newest.as_of, newest.content_sha256)
+
+
+def in_force(connection: sa.Connection, register: SnapshotInUse, day: date, usccs: Collection[str]) -> set[str]:
+    """Which of these credit codes have a row in force on `day`."""
+    factory = register_factory.c
+    rows = connection.execute(
+        sa.select(factory.uscc).where(
+            (factory.content_sha256 == register.content_sha256)
+            & factory.usable
+            & (factory.uscc == sa.any_(sa.literal(list(usccs), sa.ARRAY(sa.Text))))
+            & (factory.listed_on <= day)
+            & (factory.removed_on.is_(None) | (factory.removed_on > day))
+        )
+    )
+    return set(rows.scalars())

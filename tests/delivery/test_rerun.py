@@ -46,7 +46,8 @@ def hold(engine: sa.Engine, number: int, error_class: str, outcome: str = "rejec
 
 def again(engine: sa.Engine, selection: Selection, reason: str = "平台已修复校验规则") -> int:
     with engine.begin() as connection:
-        return rerun.rerun(connection, selection, actor="王五", reason=reason, now=NOW)
+        started = rerun.rerun(connection, selection, actor="王五", reason=reason, now=NOW)
+    return started.number if started else 0
 
 
 def test_what_was_held_is_sent_under_its_first_key(database: sa.Engine, sandbox: Sandbox, settings: Settings) -> None:

@@ -165,7 +165,10 @@ def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> N
     assert console.browser.get(f"/green-finance/{page}").status_code == 401
 
 
-@pytest.mark.parametrize("act", ["holds/1/release", "holds/1/confirm", "alerts/1", "register/1"])
+@pytest.mark.parametrize(
+    "act",
+    ["holds/1/release", "holds/1/confirm", "alerts/1", "register/1", "deliveries/close", "reruns", "reruns/1/cancel"],
+)
 def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
     assert console.browser.post(f"/green-finance/{act}", headers=SAME_ORIGIN).status_code == 401
 
@@ -173,12 +176,12 @@ def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
 def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Console) -> None:
     from airflow.api_fastapi.core_api.security import get_user
 
-    from green_finance.console import alerts, holds, overview, register, stops, validation_pages
+    from green_finance.console import alerts, deliveries, holds, overview, register, reruns, stops, validation_pages
     from green_finance.console.access import current_operator
 
-    parts = (overview, validation_pages, holds, stops, alerts, register)
+    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns)
     routes = [route for part in parts for route in part.router.routes]
-    assert len(routes) >= 13
+    assert len(routes) >= 21
     for route in routes:
         asked = [dependency.call for dependency in _all_of(route.dependant)]
         assert get_user in asked, route.path
@@ -423,3 +426,101 @@ def test_a_held_register_that_a_newer_one_overtook_waits_for_nobody(console: Con
         _snapshot(connection, date(2026, 10, 18), ["甲厂"], in_use=False)
         _snapshot(connection, date(2026, 10, 19), ["甲厂", "乙厂"], in_use=True)
     assert "没有待确认的名单" in console.log_in("guan", "viewer").get("/green-finance/register").text
+
+
+@pytest.fixture
+def given_up(database: sa.Engine) -> int:
+    """A push that the receiver rejected, in words that are not to be trusted."""
+    from include.store.tables import delivery_attempt
+
+    with database.begin() as connection:
+        needs(connection, "passed")
+        number: int = connection.execute(
+            delivery.insert()
+            .values(
+                channel="market",
+                action="push",
+                idempotency_key="push:1",
+                need_id=rows.need_id(1),
+                revision=1,
+                quarter=rows.QUARTER,
+                department_code="330000",
+                body="{}",
+                body_sha256="",
+                state="held",
+                error_class="rejected",
+                attempts=1,
+                created_at=rows.TAKEN_IN,
+                next_attempt_at=rows.TAKEN_IN,
+                settled_at=rows.TAKEN_IN,
+            )
+            .returning(delivery.c.delivery_id)
+        ).scalar_one()
+        connection.execute(
+            delivery_attempt.insert().values(
+                delivery_id=number,
+                kind="send",
+                worker="w",
+                attempted_at=rows.TAKEN_IN,
+                outcome="rejected",
+                error_class="rejected",
+                http_status=422,
+                detail="<script>期限不符",
+            )
+        )
+    return number
+
+
+def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
+    console: Console, given_up: int, database: sa.Engine
+) -> None:
+    viewer = console.log_in("guan", "viewer")
+    for page in ("deliveries", f"deliveries/{given_up}", "deliveries?error_class=rejected"):
+        text = viewer.get(f"/green-finance/{page}").text
+        assert "接收方退回了内容" in text and "&lt;script&gt;期限不符" in text and "<script" not in text
+        assert "checkbox" not in text
+    form = {"delivery_id": given_up, "reason": REASON}
+    assert viewer.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 403
+
+    browser = console.log_in("li", "op")
+    assert browser.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 303
+    assert "没有放弃的发送" in browser.get("/green-finance/deliveries").text
+    assert _audit(database) == [("li", "operator", "close_deliveries", REASON)]
+
+
+def test_a_rerun_is_previewed_started_watched_and_cancelled(
+    console: Console, given_up: int, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from green_finance.console import reruns
+
+    triggered: list[str] = []
+    monkeypatch.setattr(reruns, "trigger_dag", lambda dag_id, **_: triggered.append(dag_id))
+    browser = console.log_in("li", "op")
+    preview = browser.get("/green-finance/reruns/preview", params={"delivery_ids": str(given_up)})
+    assert "将重新发送 <b>1</b> 条" in preview.text
+    assert triggered == [] and _audit(database) == []
+
+    form = {"delivery_ids": str(given_up), "reason": REASON}
+    started = browser.post("/green-finance/reruns", data=form, headers=SAME_ORIGIN)
+    assert (started.status_code, triggered) == (303, ["deliver"])
+    job = f"/green-finance/{started.headers['location']}"
+    assert "进行中" in browser.get(job).text and "http-equiv" in browser.get(job).text
+    assert "只能查看" in console.log_in("guan", "viewer").get("/green-finance/reruns/preview?quarter=2026Q3").text
+
+    browser = console.log_in("wang", "op")
+    assert browser.post(f"{job}/cancel", data={"reason": REASON}, headers=SAME_ORIGIN).status_code == 303
+    assert "已取消" in browser.get(job).text
+    assert [one[2] for one in _audit(database)] == ["rerun_deliveries", "cancel_rerun"]
+    with database.connect() as connection:
+        assert connection.execute(sa.select(delivery.c.state)).scalar_one() == "held"
+
+
+def test_a_rerun_of_nothing_or_of_nonsense_is_refused_in_words(console: Console) -> None:
+    browser = console.log_in("li", "op")
+    for asked, says in (
+        ({}, "没有选择"),
+        ({"delivery_ids": "1;drop"}, "只能是数字"),
+        ({"failed_since": "昨天"}, "无法识别"),
+    ):
+        answer = browser.get("/green-finance/reruns/preview", params=asked)
+        assert (answer.status_code, says in answer.text) == (400, True)

@@ -45,6 +45,7 @@ from include.store.tables.intake import (
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
 from include.store.tables.records import audit_entry, reconciliation_finding, report
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
+from include.store.tables.reruns import rerun_item, rerun_job
 
 __all__ = [
     "alert",
@@ -82,6 +83,8 @@ __all__ = [
     "register_finding",
     "register_snapshot",
     "report",
+    "rerun_item",
+    "rerun_job",
     "unreadable_feedback",
     "withdrawal_notice",
 ]

@@ -1,0 +1,49 @@
+"""Closing what was given up on (放弃发送): a held delivery stays in sight until a person closes it with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include import audit
+from include.errors import InvalidRequest
+from include.store.tables import delivery
+
+
+def close(
+    connection: sa.Connection, delivery_ids: Collection[int], *, actor: str, role: str, reason: str, now: datetime
+) -> int:
+    """Close held deliveries for good, with one audit entry; returns how many.
+
+    Raises InvalidRequest, and changes nothing, if the act is not signed or one of them is not held (any more).
+    """
+    actor, reason = audit.signed(actor, reason)
+    wanted = sorted(set(delivery_ids))
+    if not wanted:
+        raise InvalidRequest("没有选择要关闭的内容。", "请至少勾选一条后重新提交。")
+    held = connection.execute(
+        sa.select(delivery.c.delivery_id)
+        .where(delivery.c.delivery_id.in_(wanted) & (delivery.c.state == "held"))
+        .with_for_update()
+    ).scalars()
+    missing = sorted(set(wanted) - set(held))
+    if missing:
+        raise InvalidRequest(
+            f"编号 {'、'.join(map(str, missing))} 已不在待处理之列。", "请刷新列表，核对最新状态后重新提交。"
+        )
+    connection.execute(
+        sa.update(delivery).where(delivery.c.delivery_id.in_(wanted)).values(state="closed", settled_at=now)
+    )
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action="close_deliveries",
+        object_="delivery",
+        reason=reason,
+        now=now,
+        details={"delivery_ids": wanted},
+    )
+    return len(wanted)

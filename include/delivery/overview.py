@@ -1,0 +1,129 @@
+"""The outbox in figures and words (发件箱概况): what waits, since when, why, and what became of each try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.store.outbox import Channel
+
+CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
+
+ERROR_CLASSES: Mapping[str, tuple[str, str]] = {
+    "rejected": ("接收方退回了内容", "查看接收方的说明；内容有误的请主管部门修订，接收方已修复的可重新发送"),
+    "conflict": ("接收方在同一编号下持有不同内容", "与接收方核对，不得重发；核对后关闭"),
+    "client_error": ("接收方拒绝了请求", "按接收方的说明处理后重新发送"),
+    "contact_missing": ("联系人信息已清除或缺失", "请企业更新联系人后由主管部门重新推荐，原条关闭"),
+    "exhausted": ("连续多日未能送达", "确认接收方已恢复后重新发送"),
+    "factory_removed": ("企业已不在绿色工厂名单内（G08a）", "核实后关闭；恢复在册的可重新发送"),
+    "lost_answer": ("没有收到回答，可能已到达", "系统会先查询再决定是否重发"),
+    "throttled": ("接收方繁忙", "系统按接收方要求的时间再试"),
+    "unavailable": ("接收方无法连接", "系统自动再试，恢复后送出"),
+    "deferred": ("接收方要求稍后再送", "系统按接收方要求的时间再试"),
+}
+"""Class → what happened, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFigures:
+    """A channel now. `by_class`: open and held deliveries by error class; `oldest`: since when the oldest open one waits."""
+
+    channel: Channel
+    pending: int
+    unknown: int
+    held: int
+    oldest: datetime | None
+    by_class: Mapping[str, int]
+    breaker: str
+    last_failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDelivery:
+    """A delivery that waits for a person; `detail` are the receiver's words, without values of the payload."""
+
+    delivery_id: int
+    channel: Channel
+    action: str
+    need_id: str | None
+    revision: int | None
+    quarter: str | None
+    department_code: str | None
+    error_class: str | None
+    attempts: int
+    created_at: datetime
+    settled_at: datetime | None
+    detail: str | None
+
+
+def channel_figures(connection: sa.Connection) -> list[ChannelFigures]:
+    """Every channel, those without any delivery too."""
+    classes: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
+    for row in connection.execute(_BY_CLASS):
+        classes[row.channel][row.error_class] = row.number
+    found = {row.channel: row for row in connection.execute(_FIGURES)}
+    states = {row.channel: row for row in connection.execute(_BREAKERS)}
+    return [_figures(channel, found.get(channel), classes[channel], states.get(channel)) for channel in CHANNELS]
+
+
+def held_deliveries(
+    connection: sa.Connection, *, channel: str = "", quarter: str = "", department: str = "", error_class: str = ""
+) -> Sequence[HeldDelivery]:
+    """What waits for a person, the longest first; an empty argument does not limit."""
+    asked = {"channel": channel, "quarter": quarter, "department": department, "error_class": error_class}
+    return [HeldDelivery(**row) for row in connection.execute(_HELD, asked).mappings()]
+
+
+def attempts(connection: sa.Connection, delivery_id: int) -> Sequence[sa.Row[Any]]:
+    """Every try of a delivery, in order."""
+    return connection.execute(_ATTEMPTS, {"delivery_id": delivery_id}).all()
+
+
+def _figures(channel: Channel, row: Any, by_class: Mapping[str, int], state: Any) -> ChannelFigures:
+    return ChannelFigures(
+        channel=channel,
+        pending=row.pending if row else 0,
+        unknown=row.unknown if row else 0,
+        held=row.held if row else 0,
+        oldest=row.oldest if row else None,
+        by_class=by_class,
+        breaker=state.breaker if state else "closed",
+        last_failure=state.last_failure if state else None,
+    )
+
+
+_FIGURES = sa.text(
+    """
+    select channel, count(*) filter (where state = 'pending') as pending,
+           count(*) filter (where state = 'unknown') as unknown, count(*) filter (where state = 'held') as held,
+           min(created_at) filter (where state in ('pending', 'unknown')) as oldest
+    from delivery where state in ('pending', 'unknown', 'held') group by channel
+    """
+)
+_BY_CLASS = sa.text(
+    """
+    select channel, error_class, count(*) as number from delivery
+    where state in ('pending', 'unknown', 'held') and error_class is not null
+    group by channel, error_class order by channel, number desc, error_class
+    """
+)
+_BREAKERS = sa.text("select channel, breaker, last_failure from channel_state")
+_HELD = sa.text(
+    """
+    select delivery_id, channel, action, need_id, revision, quarter, department_code, error_class, attempts, created_at,
+           settled_at, last.detail
+    from delivery
+    left join lateral (
+        select detail from delivery_attempt attempt
+        where attempt.delivery_id = delivery.delivery_id order by attempt_id desc limit 1
+    ) last on true
+    where state = 'held' and (:channel = '' or channel = :channel) and (:quarter = '' or quarter = :quarter)
+      and (:department = '' or department_code = :department) and (:error_class = '' or error_class = :error_class)
+    order by settled_at nulls first, delivery_id
+    """
+)
+_ATTEMPTS = sa.text("select * from delivery_attempt where delivery_id = :delivery_id order by attempt_id")

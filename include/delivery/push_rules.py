@@ -1,0 +1,58 @@
+"""What is asked again at the moment of a push (G08a): is the factory still on the list?
+
+A push that must not go waits with the same mark and the same alert (G08c) that the daily register watch would set, so that a
+person decides once, and a factory that comes back is pushed without anybody's doing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include.delivery.outcomes import Claim, Result
+from include.domain.calendar import SHANGHAI
+from include.reference import rules
+from include.store.alerts import raise_alerts
+from include.store.register import FACTORY_REMOVED, REMOVED_RULE, in_force, snapshot_in_use
+
+_ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id = any(:need_ids) and state = 'cleared'")
+
+
+def not_to_be_pushed(engine: sa.Engine, pushes: Sequence[Claim], now: datetime) -> list[Result]:
+    """The pushes whose factory is in no row of the register in force today, put aside, with an alert each.
+
+    Not those of which a person said that they may go all the same. Without any register in use nothing is put aside: the gate
+    refused to judge then, and the register watch says so.
+    """
+    if not pushes:
+        return []
+    today = now.astimezone(SHANGHAI).date()
+    with engine.begin() as connection:
+        register = snapshot_in_use(connection, today)
+        if register is None:
+            return []
+        usccs = {push.delivery_id: json.loads(push.body)["payload"]["enterprise"]["uscc"] for push in pushes}
+        present = in_force(connection, register, today, set(usccs.values()))
+        gone = [push for push in pushes if usccs[push.delivery_id] not in present]
+        if not gone:
+            return []
+        need_ids = sorted({push.need_id for push in gone if push.need_id is not None})
+        asked = {"rule": REMOVED_RULE, "need_ids": need_ids}
+        allowed = set(connection.execute(_ALLOWED, asked).scalars())
+        gone = [push for push in gone if push.need_id not in allowed]
+        raise_alerts(
+            connection,
+            REMOVED_RULE,
+            sorted(set(need_ids) - allowed),
+            severity="hold",
+            actor="deliver",
+            reason=f"{today} 推送时名单中已没有该企业（G08a）",
+            now=now,
+        )
+    return [
+        Result(claim=push, kind="send", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)
+        for push in gone
+    ]

@@ -1,0 +1,33 @@
+"""Re-runs (重新发送): what a person had sent again, and what became of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from include.store.tables.base import metadata, moment
+
+rerun_job = Table(
+    "rerun_job",
+    metadata,
+    Column("job_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("selection", JSONB, nullable=False, comment="what was asked for"),
+    moment("started_at"),
+    moment("cancelled_at", nullable=True),
+    Column("cancelled_by", Text),
+    comment="A re-run of deliveries; how far it is follows from its items",
+)
+
+rerun_item = Table(
+    "rerun_item",
+    metadata,
+    Column("job_id", ForeignKey("rerun_job.job_id"), primary_key=True),
+    Column("delivery_id", ForeignKey("delivery.delivery_id"), primary_key=True),
+    Column("state_before", Text, nullable=False),
+    Column("error_class_before", Text),
+    moment("settled_before", nullable=True),
+    Column("attempts_before", Integer, nullable=False, comment="more now: it was tried"),
+    comment="A delivery that a re-run made due, as it was before",
+)

@@ -1,0 +1,159 @@
+"""Sending again (重新发送): choose, look at what would happen, start, watch, and take back what was not sent yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.utils.types import DagRunTriggeredByType
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.deliveries import ACTIONS, STATES
+from green_finance.console.pages import business_now, done, engine, show
+from include.delivery import rerun, rerun_jobs
+from include.delivery.overview import ERROR_CLASSES
+from include.delivery.rerun import Selection
+from include.domain.calendar import SHANGHAI
+from include.errors import InvalidRequest
+from include.reference import departments
+
+router = APIRouter(prefix="/reruns")
+
+_SENDING_DAG = "deliver"
+_STATES = {"running": "进行中", "done": "已完成", "cancelled": "已取消"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The form's fields as they were filled in."""
+
+    quarter: str = ""
+    department: str = ""
+    error_class: str = ""
+    delivery_ids: str = ""
+    failed_since: str = ""
+
+    def selection(self) -> Selection:
+        """What they mean. Raises InvalidRequest."""
+        return Selection(
+            quarter=self.quarter or None,
+            departments=(self.department,) if self.department else (),
+            error_class=self.error_class or None,
+            delivery_ids=_numbers(self.delivery_ids),
+            failed_since=_moment(self.failed_since),
+        )
+
+
+def _as_form(
+    quarter: Annotated[str, Form()] = "",
+    department: Annotated[str, Form()] = "",
+    error_class: Annotated[str, Form()] = "",
+    delivery_ids: Annotated[str, Form()] = "",
+    failed_since: Annotated[str, Form()] = "",
+) -> Asked:
+    return Asked(quarter, department, error_class, delivery_ids, failed_since)
+
+
+def _as_query(
+    quarter: str = "", department: str = "", error_class: str = "", delivery_ids: str = "", failed_since: str = ""
+) -> Asked:
+    return Asked(quarter, department, error_class, delivery_ids, failed_since)
+
+
+@router.get("", response_class=HTMLResponse)
+def reruns(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """The form, and the re-runs so far."""
+    with engine().connect() as connection:
+        jobs = rerun_jobs.recent(connection)
+    return show(
+        request,
+        "reruns.html",
+        jobs=jobs,
+        states=_STATES,
+        may_operate=operator,
+        departments=departments(),
+        error_classes=ERROR_CLASSES,
+    )
+
+
+@router.get("/preview", response_class=HTMLResponse)
+def preview(
+    request: Request, user: GetUserDep, operator: MayOperate, asked: Annotated[Asked, Depends(_as_query)]
+) -> HTMLResponse:
+    """What would be sent, what not and why; changes nothing."""
+    with engine().connect() as connection:
+        found = rerun.preview(connection, asked.selection())
+    return show(
+        request,
+        "rerun_preview.html",
+        asked=asked,
+        found=found,
+        counts=found.counts(),
+        may_operate=operator,
+        actions=ACTIONS,
+        states=STATES,
+        error_classes=ERROR_CLASSES,
+    )
+
+
+@router.post("")
+def start(
+    operator: CurrentOperator, asked: Annotated[Asked, Depends(_as_form)], reason: Annotated[str, Form()] = ""
+) -> RedirectResponse:
+    """Make the selected deliveries due, and have them sent."""
+    with engine().begin() as connection:
+        started = rerun.rerun(connection, asked.selection(), actor=operator.actor, reason=reason, now=business_now())
+    if started is None:
+        raise InvalidRequest("所选内容中没有可以重新发送的。", "请返回预览，查看每条不能发送的原因。")
+    trigger_dag(_SENDING_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=operator.actor, conf={})
+    return done(f"reruns/{started.job_id}", f"已将 {started.number} 条重新列入发送。")
+
+
+@router.get("/{job_id}", response_class=HTMLResponse)
+def one_rerun(request: Request, job_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """How far a re-run is; the page refreshes itself while it runs."""
+    with engine().connect() as connection:
+        job, items = rerun_jobs.progress(connection, job_id), rerun_jobs.items(connection, job_id)
+    return show(
+        request,
+        "rerun.html",
+        job=job,
+        items=items,
+        state=_STATES[job.state],
+        may_operate=operator,
+        actions=ACTIONS,
+        states=STATES,
+        error_classes=ERROR_CLASSES,
+    )
+
+
+@router.post("/{job_id}/cancel")
+def cancel(job_id: int, operator: CurrentOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
+    """Take back what was not sent yet."""
+    with engine().begin() as connection:
+        taken_back = rerun_jobs.cancel(
+            connection, job_id, actor=operator.actor, role=operator.role, reason=reason, now=business_now()
+        )
+    return done(f"../{job_id}", f"已取消：{taken_back} 条尚未发送的已恢复原状。")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = text.replace("，", ",").replace("、", ",").replace(" ", ",").split(",")
+    if not all(part.isascii() and part.isdigit() for part in parts if part):
+        raise InvalidRequest("发送编号只能是数字。", "请填写编号，多个编号之间用逗号分隔。")
+    return tuple(int(part) for part in parts if part)
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest("失败起始时间无法识别。", "请写成 2026-10-09 09:00 的形式。") from None
+    return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)

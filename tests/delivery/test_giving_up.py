@@ -1,0 +1,129 @@
+"""What was given up on stays in sight until a person closes it; a re-run can be watched and taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from include import audit
+from include.delivery import closing, rerun, rerun_jobs
+from include.delivery.overview import channel_figures, held_deliveries
+from include.delivery.rerun import Selection
+from include.errors import InvalidRequest
+from include.sandbox.server import Sandbox
+from include.settings import Settings
+from include.store.tables import audit_entry, delivery, delivery_attempt
+from tests.delivery.outbox import NOW, deliveries, queue_pushes
+from tests.delivery.test_rerun import hold, run
+
+SIGNED = {"actor": "li", "role": "operator", "reason": "已与平台核对，不再发送", "now": NOW}
+
+
+def _ids(engine: sa.Engine) -> list[int]:
+    return [row.delivery_id for row in deliveries(engine)]
+
+
+def _states(engine: sa.Engine) -> list[str]:
+    return [row.state for row in deliveries(engine)]
+
+
+def test_a_closed_delivery_is_never_sent_and_leaves_an_audit_entry(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, [1, 2])
+    hold(database, 1, "conflict")
+    hold(database, 2, "rejected")
+    with database.begin() as connection:
+        assert closing.close(connection, _ids(database)[:1], **SIGNED) == 1
+    with database.begin() as connection:
+        rerun.rerun(connection, Selection(quarter="2026Q3"), actor="li", reason="平台已恢复", now=NOW)
+    run(database, settings)
+    assert _states(database) == ["closed", "delivered"]
+    with database.connect() as connection:
+        actions = connection.execute(sa.select(audit_entry.c.action).order_by(audit_entry.c.entry_id)).scalars().all()
+        assert audit.verify(connection) is None
+    assert actions == ["close_deliveries", "rerun_deliveries"]
+
+
+def test_only_what_is_held_can_be_closed_and_then_all_or_nothing(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2])
+    hold(database, 1, "conflict")
+    for chosen, reason in ((_ids(database), SIGNED["reason"]), (_ids(database)[:1], "好"), ([], SIGNED["reason"])):
+        with database.begin() as connection, pytest.raises(InvalidRequest):
+            closing.close(connection, chosen, **{**SIGNED, "reason": reason})
+    assert _states(database) == ["held", "pending"]
+
+
+def test_what_failed_since_a_moment_is_selected(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2])
+    with database.begin() as connection:
+        for delivery_id, at in zip(_ids(database), (NOW - timedelta(hours=2), NOW), strict=True):
+            connection.execute(
+                delivery_attempt.insert().values(
+                    delivery_id=delivery_id,
+                    kind="send",
+                    worker="w",
+                    attempted_at=at,
+                    outcome="unavailable",
+                    error_class="unavailable",
+                )
+            )
+        found = rerun.preview(connection, Selection(failed_since=NOW - timedelta(hours=1)))
+    assert [item.delivery_id for item in found.items] == _ids(database)[1:]
+
+
+def test_a_rerun_tells_how_far_it_is(database: sa.Engine, settings: Settings, sandbox: Sandbox) -> None:
+    queue_pushes(database, [1, 2])
+    hold(database, 1, "exhausted", outcome="unavailable")
+    with database.begin() as connection:
+        started = rerun.rerun(connection, Selection(error_class="exhausted"), actor="li", reason="平台已恢复", now=NOW)
+        assert started is not None
+        assert rerun_jobs.progress(connection, started.job_id).state == "running"
+    run(database, settings)
+    with database.connect() as connection:
+        after = rerun_jobs.progress(connection, started.job_id)
+        assert [job.job_id for job in rerun_jobs.recent(connection)] == [started.job_id]
+    assert (after.state, after.number, after.delivered) == ("done", 1, 1)
+
+
+def test_a_cancel_takes_back_what_was_not_tried_and_nothing_else(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2, 3])
+    for number in (1, 2, 3):
+        hold(database, number, "rejected")
+    before = [(row.error_class, row.settled_at) for row in deliveries(database)]
+    with database.begin() as connection:
+        started = rerun.rerun(connection, Selection(error_class="rejected"), actor="li", reason="平台已恢复", now=NOW)
+        assert started is not None
+        first, second, third = _ids(database)
+        connection.execute(sa.update(delivery).where(delivery.c.delivery_id == first).values(attempts=2))
+        connection.execute(sa.update(delivery).where(delivery.c.delivery_id == second).values(lease_owner="w"))
+        assert rerun_jobs.cancel(connection, started.job_id, **SIGNED) == 1
+        with pytest.raises(InvalidRequest, match="已经结束"):
+            rerun_jobs.cancel(connection, started.job_id, **SIGNED)
+        job = rerun_jobs.progress(connection, started.job_id)
+    assert _states(database) == ["pending", "pending", "held"]
+    assert (deliveries(database)[2].error_class, deliveries(database)[2].settled_at) == before[2]
+    assert (job.state, job.taken_back, job.open) == ("cancelled", 1, 2)
+    assert third == _ids(database)[2]
+
+
+def test_the_outbox_in_figures(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2])
+    hold(database, 1, "conflict")
+    with database.connect() as connection:
+        market, *others = channel_figures(connection)
+        held = held_deliveries(connection, error_class="conflict")
+        assert held_deliveries(connection, error_class="rejected") == []
+    assert (market.pending, market.held, market.by_class, market.breaker) == (1, 1, {"conflict": 1}, "closed")
+    assert market.oldest == NOW
+    assert all(one.pending == one.held == 0 for one in others)
+    assert [(one.action, one.error_class) for one in held] == [("push", "conflict")]
+
+
+def test_of_several_classes_every_one_has_words_for_the_operator() -> None:
+    from include.delivery import outcomes
+    from include.delivery.overview import ERROR_CLASSES
+
+    assert {*outcomes.HOLDING_CLASSES, *outcomes.FRUITLESS_CLASSES, "deferred"} <= set(ERROR_CLASSES)
