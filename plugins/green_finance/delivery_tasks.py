@@ -5,15 +5,19 @@ A receiver that is away makes its task red with one clear sentence. Nothing is l
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow.sdk import task
+from airflow.sdk.observability import stats
 
 from green_finance.run import StageRun, stage_run
 
 if TYPE_CHECKING:
     from include.delivery.engine import DeliverySummary
     from include.store.outbox import Channel
+
+log = logging.getLogger(__name__)
 
 
 @task
@@ -50,7 +54,30 @@ def wire_delivery() -> list[object]:
 def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
     from include.delivery.engine import deliver
 
-    return deliver(run.engine, channel, settings=run.settings, clock=run.clock)
+    try:
+        return deliver(run.engine, channel, settings=run.settings, clock=run.clock)
+    finally:
+        _tell_figures(run, channel)
+
+
+def _tell_figures(run: StageRun, channel: Channel) -> None:
+    """What waits on the channel, in the log and as gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics."""
+    from include.delivery.overview import channel_figures
+
+    with run.engine.connect() as connection:
+        figures = next(one for one in channel_figures(connection) if one.channel == channel)
+    waits_s = (run.now - figures.oldest).total_seconds() if figures.oldest else 0.0
+    told = {
+        "pending": figures.pending,
+        "unknown": figures.unknown,
+        "held": figures.held,
+        "oldest_s": max(0.0, waits_s),
+        "breaker_open": int(figures.breaker != "closed"),
+        **{f"class.{name}": number for name, number in figures.by_class.items()},
+    }
+    for name, value in told.items():
+        stats.gauge(f"green_finance.delivery.{channel}.{name}", value)
+    log.info("%s: %s", channel, told)
 
 
 def _unless_away(summary: DeliverySummary) -> dict[str, int]:
