@@ -1,7 +1,8 @@
 """A channel as all its workers share it: its circuit breaker and its rate.
 
-Both are kept in `channel_state`, so that several workers, runs and machines act as one towards a receiver. A breaker may be
-asked again when business time or real time has passed, whichever is first: in a demo the one may stand still or jump.
+Both are kept in `channel_state`, as is the wait that a receiver asked for, so that several workers, runs and machines act as
+one towards a receiver. A wait ends when business time or real time has passed, whichever is first: in a demo the one may stand
+still or jump.
 """
 
 from __future__ import annotations
@@ -102,6 +103,18 @@ class SharedChannel:
         if wait > timedelta():
             sleep(wait.total_seconds())
 
+    def hold_back(self, now: datetime, wait: timedelta) -> None:
+        """The receiver asked to be left alone for `wait`: no worker sends before."""
+        with self.engine.begin() as connection:
+            connection.execute(_ENSURE, {"channel": self.channel, "now": now})
+            connection.execute(_HOLD_BACK, {"channel": self.channel, "until": now + wait, "wait": wait})
+
+    def held_back(self, now: datetime) -> timedelta:
+        """How long the receiver still asked to be left alone; zero if it did not."""
+        with self.engine.connect() as connection:
+            left: timedelta | None = connection.execute(_HELD_BACK, {"channel": self.channel, "now": now}).scalar()
+        return max(left or timedelta(), timedelta())
+
     def _write(self, connection: sa.Connection, after: Breaker, now: datetime, reason: str | None) -> None:
         connection.execute(
             _WRITE,
@@ -161,4 +174,14 @@ _RESERVE = sa.text(
     update channel_state set next_request_at = greatest(next_request_at, clock_timestamp()) + :gap
     where channel = :channel returning next_request_at - :gap - clock_timestamp()
     """
+)
+_HOLD_BACK = sa.text(
+    """
+    update channel_state
+    set resume_at = greatest(resume_at, :until), resume_after = greatest(resume_after, clock_timestamp() + :wait)
+    where channel = :channel
+    """
+)
+_HELD_BACK = sa.text(
+    "select least(resume_at - :now, resume_after - clock_timestamp()) from channel_state where channel = :channel"
 )

@@ -80,7 +80,7 @@ def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -
 
 
 def supersede(engine: sa.Engine, now: datetime) -> int:
-    """Drop pushes that must not be sent any more: a higher revision is there, or the need is withdrawn."""
+    """Drop waiting pushes that keep a higher revision or a withdrawal of their need from being sent."""
     with engine.begin() as connection:
         return connection.execute(_SUPERSEDE, {"now": now}).rowcount
 
@@ -88,12 +88,6 @@ def supersede(engine: sa.Engine, now: datetime) -> int:
 def obstacles(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int, str]:
     """Which of these pushes must not be sent (any more): newer_revision or withdrawn, by delivery_id."""
     return dict(connection.execute(_OBSTACLES, {"ids": list(delivery_ids)}).tuples().all())
-
-
-def hold_back(engine: sa.Engine, channel: Channel, now: datetime, wait: timedelta) -> None:
-    """The receiver asked to be left alone for `wait`: nothing of the channel is due before."""
-    with engine.begin() as connection:
-        connection.execute(_HOLD_BACK, {"channel": channel, "until": now + wait, "wait": wait})
 
 
 def next_due(engine: sa.Engine, channel: Channel, now: datetime) -> timedelta | None:
@@ -120,16 +114,26 @@ _OPEN_AND_FREE = """
           and earlier.state in ('pending', 'unknown')
     )
 """
+_WAITS_UNTIL = "coalesce(lease_until, '-infinity')"
 
+# One reading of an index for each clock: neither passes over what is not due yet, however much that is.
 _CLAIM = sa.text(
     f"""
-    with due as (
+    with by_business_time as (
         select delivery_id from delivery
-        where {_OPEN_AND_FREE}
-          and (next_attempt_at <= :now or lease_until is null or lease_until <= clock_timestamp())
+        where {_OPEN_AND_FREE} and next_attempt_at <= :now
         order by next_attempt_at
         limit :limit
         for update skip locked
+    ), by_real_time as (
+        select delivery_id from delivery
+        where {_OPEN_AND_FREE} and {_WAITS_UNTIL} <= statement_timestamp()
+          and delivery_id not in (select delivery_id from by_business_time)
+        order by {_WAITS_UNTIL}
+        limit :limit - (select count(*) from by_business_time)
+        for update skip locked
+    ), due as (
+        select delivery_id from by_business_time union all select delivery_id from by_real_time
     )
     update delivery set lease_owner = :worker, lease_until = clock_timestamp() + :lease
     from due where delivery.delivery_id = due.delivery_id
@@ -140,8 +144,11 @@ _CLAIM = sa.text(
 
 _NEXT_DUE = sa.text(
     f"""
-    select min(least(next_attempt_at - :now, coalesce(lease_until - clock_timestamp(), interval '0')))
-    from delivery where {_OPEN_AND_FREE}
+    select least(
+        (select next_attempt_at - :now from delivery where {_OPEN_AND_FREE} order by next_attempt_at limit 1),
+        (select coalesce(lease_until - clock_timestamp(), interval '0') from delivery
+         where {_OPEN_AND_FREE} order by {_WAITS_UNTIL} limit 1)
+    )
     """
 )
 
@@ -221,21 +228,21 @@ _OBSTACLES = sa.text(
     f"select * from ({_OBSOLETE} and candidate.delivery_id = any(:ids)) judged where obstacle is not null"
 )
 
+# Only needs of which something later waits are looked at: rarely many, however much waits. What another worker is at is left to it.
 _SUPERSEDE = sa.text(
     f"""
-    update delivery push
-    set state = 'superseded', settled_at = :now, lease_until = null, error_class = null, outcome = judged.obstacle
-    from ({_OBSOLETE} and candidate.channel = 'market' and candidate.state = 'pending') judged
-    where push.delivery_id = judged.delivery_id and judged.obstacle is not null
-      and push.state = 'pending' and push.lease_owner is null
-    """
-)
-
-_HOLD_BACK = sa.text(
-    """
+    with judged as materialized (
+        {_OBSOLETE} and candidate.channel = 'market' and candidate.state = 'pending' and candidate.lease_owner is null
+        and candidate.need_id = any(array(
+            select later.need_id from delivery later
+            where later.channel = 'market' and later.state in ('pending', 'unknown')
+              and (later.action = 'withdrawal' or later.revision > 1)
+        ))
+        for update of candidate skip locked
+    )
     update delivery
-    set next_attempt_at = greatest(next_attempt_at, :until),
-        lease_until = greatest(lease_until, clock_timestamp() + :wait)
-    where channel = :channel and state in ('pending', 'unknown') and lease_owner is null
+    set state = 'superseded', settled_at = :now, lease_until = null, error_class = null, outcome = judged.obstacle
+    from judged
+    where delivery.delivery_id = judged.delivery_id and judged.obstacle is not null
     """
 )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from include.business_time import BusinessClock
 from include.delivery.channel import SharedChannel
-from include.delivery.claim import claim, hold_back, next_due, present_worker, release, supersede, take_over
+from include.delivery.claim import claim, next_due, present_worker, release, supersede, take_over
 from include.delivery.green_platform import GreenPlatformSender
 from include.delivery.mail import MailSender
 from include.delivery.market import MarketSender
@@ -51,7 +51,7 @@ class DeliverySummary:
 
     `delivered`, `held`, `superseded`: settled now. `deferred`: tries put off now, by the receiver or because it was away.
     `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer. `away`: why the run ended
-    early, if the receiver could not be reached; what waits is tried again by later runs.
+    early, if no worker could reach the receiver; what waits is tried again by later runs.
     """
 
     delivered: int
@@ -105,7 +105,7 @@ def deliver(
         superseded=counts["superseded"],
         unknown=left.get("unknown", 0),
         waiting=left.get("pending", 0),
-        away=next((away for _, away in outcomes if away is not None), None),
+        away=None if any(away is None for _, away in outcomes) else outcomes[0][1],
     )
     log.info("%s: %s", channel, summary.counts())
     return summary
@@ -173,7 +173,8 @@ class _Run:
                 self.away = self.shared.paused()
                 break
             at_once = 1 if admission == "probe" else self.sender.at_once
-            claims = claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
+            held_back = self.shared.held_back(self.clock.now())
+            claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
                 try:
                     useful = self._send(claims, counts)
@@ -185,7 +186,7 @@ class _Run:
                         self._tell_breaker(busy.what)
                     fruitless += 1
                     wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
-                    hold_back(self.engine, self.channel, self.clock.now(), wait)
+                    self.shared.hold_back(self.clock.now(), wait)
                 except PlatformUnavailable as away:
                     self._tell_breaker(away.what)
                     self.away = away
@@ -194,6 +195,7 @@ class _Run:
             if admission == "probe":
                 self.shared.unasked(self.clock.now())
             due = next_due(self.engine, self.channel, self.clock.now())
+            due = None if due is None else max(due, held_back)
             if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
                 break
             pause = max(due, _SHORTEST_PAUSE)

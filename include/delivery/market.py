@@ -5,27 +5,30 @@ The contact's name and mobile join a push here, at the moment of sending, and ar
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
+from include.delivery.claim import obstacles
 from include.delivery.outcomes import (
     Claim,
     Result,
     contact_missing,
     lost,
+    obsolete,
     of_item,
     of_look_up,
     refused,
     unavailable,
 )
 from include.delivery.push_rules import not_to_be_pushed
-from include.delivery.sending import one_by_one
-from include.domain.canonical import canonical_sha256
+from include.delivery.sending import RECORDED_TOGETHER, one_by_one
+from include.domain.canonical import canonical_json
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, ProblemResponse
@@ -57,7 +60,7 @@ class MarketSender:
 
     @property
     def at_once(self) -> int:
-        return self._batch_size
+        return max(self._batch_size, RECORDED_TOGETHER)
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Look up what is unknown, push in batches what may still be pushed, then withdrawals and answers one by one."""
@@ -68,6 +71,9 @@ class MarketSender:
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
         pending = [claim for claim in pushes if claim.state == "pending"]
+        outdated = self._outdated(pending)
+        yield [obsolete(claim, outdated[claim.delivery_id]) for claim in pending if claim.delivery_id in outdated]
+        pending = [claim for claim in pending if claim.delivery_id not in outdated]
         put_aside = not_to_be_pushed(self._engine, pending, self._clock())
         yield put_aside
         gone = {result.claim.delivery_id for result in put_aside}
@@ -76,6 +82,10 @@ class MarketSender:
         for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
             yield from self._push(batch, people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
+
+    def _outdated(self, pushes: Sequence[Claim]) -> dict[int, str]:
+        with self._engine.connect() as connection:
+            return obstacles(connection, [claim.delivery_id for claim in pushes])
 
     def _contacts(self, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
         """Name and mobile by delivery_id; left out where there is no contact (any more)."""
@@ -88,7 +98,7 @@ class MarketSender:
         for claim in pushes:
             ciphertext = sealed.get((claim.need_id, claim.revision))
             if ciphertext is not None:
-                person = json.loads(self._cipher.decrypt(ciphertext))
+                person = msgspec.json.decode(self._cipher.decrypt(ciphertext))
                 people[claim.delivery_id] = {"name": person.get("name"), "mobile": person.get("mobile")}
         return people
 
@@ -123,7 +133,7 @@ class MarketSender:
             entry = self._client.look_up(claim.need_id, claim.revision)
         except ProblemResponse as problem:
             return refused(claim, problem, kind="look_up")
-        sent = canonical_sha256(_payload(claim, person)) if person else None
+        sent = _sha256(_payload(msgspec.json.decode(claim.body), person)) if person else None
         return of_look_up(claim, entry, sent)
 
     def _send_one(self, claim: Claim) -> Result:
@@ -135,23 +145,27 @@ class MarketSender:
             return lost(claim, error)
 
     def _request(self, claim: Claim) -> ItemResult:
-        body = {"idempotency_key": claim.idempotency_key} | json.loads(claim.body)
+        body = {"idempotency_key": claim.idempotency_key} | msgspec.json.decode(claim.body)
         if claim.action == "withdrawal":
             return self._client.withdraw(body)
         return self._client.obstruction_update(body.pop("obstruction_id"), body)
 
 
 def _need_item(claim: Claim, person: dict[str, Any]) -> dict[str, Any]:
-    """The contract's NeedItem."""
-    payload = _payload(claim, person)
-    return {
-        **json.loads(claim.body),
+    """The contract's NeedItem; its payload is sent as it was hashed."""
+    body: dict[str, Any] = msgspec.json.decode(claim.body)
+    payload = _payload(body, person)
+    return body | {
         "idempotency_key": claim.idempotency_key,
-        "payload": payload,
-        "payload_sha256": canonical_sha256(payload),
+        "payload": msgspec.Raw(payload),
+        "payload_sha256": _sha256(payload),
     }
 
 
-def _payload(claim: Claim, person: dict[str, Any]) -> dict[str, Any]:
-    payload: dict[str, Any] = json.loads(claim.body)["payload"]
-    return payload | {"enterprise": payload["enterprise"] | {"contact": person}}
+def _payload(body: dict[str, Any], person: dict[str, Any]) -> bytes:
+    payload = body["payload"]
+    return canonical_json(payload | {"enterprise": payload["enterprise"] | {"contact": person}})
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

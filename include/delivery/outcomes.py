@@ -156,6 +156,11 @@ def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send"
     )
 
 
+def obsolete(claim: Claim, obstacle: str) -> Result:
+    """A push that must not be sent any more: `newer_revision` or `withdrawn`."""
+    return Result(claim=claim, kind="send", outcome=obstacle, state="superseded")
+
+
 def contact_missing(claim: Claim) -> Result:
     """A push without a contact is of no use to a bank."""
     return Result(

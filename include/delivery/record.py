@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from include.delivery.outcomes import EXHAUSTED, LOST, Result
 from include.domain.retry import next_try
-from include.store.database import copy_rows
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +27,9 @@ def record(
     it; only the attempt is noted.
     """
     marks = [_scheduled(result, now, jitter()) for result in results]
+    tries = msgspec.json.encode([_try(result, due, now) for result, due in marks]).decode()
     with engine.begin() as connection:
-        copy_rows(connection, "delivery_attempt", _ATTEMPT, (_attempt(result, worker, now) for result, _ in marks))
-        marked = connection.execute(
-            _MARK,
-            {
-                "worker": worker,
-                "ids": [result.claim.delivery_id for result, _ in marks],
-                "states": [result.state for result, _ in marks],
-                "outcomes": [LOST if result.doubtful else result.outcome for result, _ in marks],
-                "error_classes": [result.error_class for result, _ in marks],
-                "receipts": [result.receipt_no for result, _ in marks],
-                "sends": [int(result.kind == "send") for result, _ in marks],
-                "dues": [due for _, due in marks],
-                "waits": [max(due - now, timedelta()) for _, due in marks],
-                "settled": [now if result.state in _SETTLED else None for result, _ in marks],
-            },
-        ).rowcount
+        marked: int = connection.execute(_RECORD, {"worker": worker, "now": now, "tries": tries}).scalar_one()
     if marked < len(marks):
         log.warning("%d leases were lost before their results were recorded", len(marks) - marked)
     return [result for result, _ in marks]
@@ -59,45 +45,45 @@ def _scheduled(result: Result, now: datetime, jitter: float) -> tuple[Result, da
     return result, due
 
 
-_ATTEMPT = (
-    "delivery_id",
-    "kind",
-    "worker",
-    "attempted_at",
-    "outcome",
-    "error_class",
-    "http_status",
-    "detail",
-    "receipt_no",
-)
+def _try(result: Result, due: datetime, now: datetime) -> dict[str, object]:
+    return {
+        "delivery_id": result.claim.delivery_id,
+        "kind": result.kind,
+        "outcome": result.outcome,
+        "error_class": result.error_class,
+        "http_status": result.http_status,
+        "detail": result.detail,
+        "receipt_no": result.receipt_no,
+        "state": result.state,
+        "kept": LOST if result.doubtful else result.outcome,
+        "wait_s": max((due - now).total_seconds(), 0.0),
+    }
 
 
-def _attempt(result: Result, worker: str, now: datetime) -> tuple[object, ...]:
-    return (
-        result.claim.delivery_id,
-        result.kind,
-        worker,
-        now,
-        result.outcome,
-        result.error_class,
-        result.http_status,
-        result.detail,
-        result.receipt_no,
-    )
-
-
-_MARK = sa.text(
+# In one statement: a second one would cost as much again. `kept` is the outcome that the delivery is left with.
+_RECORD = sa.text(
     """
-    update delivery
-    set state = mark.state, outcome = mark.outcome, error_class = mark.error_class,
-        receipt_no = coalesce(mark.receipt_no, delivery.receipt_no), attempts = attempts + mark.sends,
-        next_attempt_at = mark.due, settled_at = mark.settled,
-        lease_owner = null, lease_until = clock_timestamp() + mark.wait
-    from unnest(
-        cast(:ids as bigint[]), cast(:states as text[]), cast(:outcomes as text[]), cast(:error_classes as text[]),
-        cast(:receipts as text[]), cast(:sends as integer[]), cast(:dues as timestamptz[]),
-        cast(:waits as interval[]), cast(:settled as timestamptz[])
-    ) as mark (delivery_id, state, outcome, error_class, receipt_no, sends, due, wait, settled)
-    where delivery.delivery_id = mark.delivery_id and delivery.lease_owner = :worker
+    with tries as materialized (
+        select * from json_to_recordset(cast(:tries as json)) as tries (
+            delivery_id bigint, kind text, outcome text, error_class text, http_status integer, detail text,
+            receipt_no text, state text, kept text, wait_s double precision
+        )
+    ), noted as (
+        insert into delivery_attempt
+            (delivery_id, kind, worker, attempted_at, outcome, error_class, http_status, detail, receipt_no)
+        select delivery_id, kind, :worker, :now, outcome, error_class, http_status, detail, receipt_no from tries
+    ), marked as (
+        update delivery
+        set state = tries.state, outcome = tries.kept, error_class = tries.error_class,
+            receipt_no = coalesce(tries.receipt_no, delivery.receipt_no),
+            attempts = attempts + cast(tries.kind = 'send' as integer),
+            next_attempt_at = :now + make_interval(secs => tries.wait_s),
+            settled_at = case when tries.state in ('delivered', 'superseded', 'held') then :now end,
+            lease_owner = null, lease_until = clock_timestamp() + make_interval(secs => tries.wait_s)
+        from tries
+        where delivery.delivery_id = tries.delivery_id and delivery.lease_owner = :worker
+        returning delivery.delivery_id
+    )
+    select count(*) from marked
     """
 )

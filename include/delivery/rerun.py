@@ -118,6 +118,7 @@ def rerun(
             lease_until=None,
         )
     )
+    connection.execute(_RESUME, {"ids": chosen})
     audit.record(
         connection,
         actor=actor,
@@ -149,6 +150,15 @@ def _open_job(
     ).where(delivery.c.delivery_id.in_(chosen))
     connection.execute(rerun_item.insert().from_select([column.name for column in rerun_item.columns], before))
     return job_id
+
+
+# A person's word counts more than the wait that a receiver has asked for.
+_RESUME = sa.text(
+    """
+    update channel_state set resume_at = null, resume_after = null
+    where channel in (select channel from delivery where delivery_id = any(:ids))
+    """
+)
 
 
 def _selected(selection: Selection) -> sa.Select[Any]:

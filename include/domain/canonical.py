@@ -21,14 +21,40 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _LARGEST_EXACT_INTEGER = 2**53 - 1
 _DEEPEST = 64
 
+_SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_NUL = rb"\u0000"
+# Beyond U+FFFF the order of code points is not that of UTF-16.
+_SORTS_DIFFERENTLY = re.compile(rb"[\xf0-\xf7]")
+# Integers that a double may not hold, exponents, whole numbers with a fraction, minus zero, and what is no JSON.
+_WRITES_DIFFERENTLY = re.compile(rb"[:,\[](?:-?\d{16,}|-?\d+(?:\.\d+)?e|-?\d+\.0[,}\]]|-0|NaN|-?Infinity)")
+
 
 def canonical_sha256(value: Any) -> str:
-    """Lower-case hex SHA-256 of `value` as canonical JSON (RFC 8785).
+    """Lower-case hex SHA-256 of `value` as canonical JSON."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """`value` as canonical JSON (RFC 8785).
 
     A Decimal counts as the JSON number it came from. What canonical JSON cannot say (U+0000 and lone surrogates are
-    replaced; numbers beyond a double become text) still gets a stable hash, so that no record is beyond identification.
+    replaced; numbers beyond a double become text) still gets a stable form, so that no record is beyond identification.
     """
-    return hashlib.sha256(rfc8785.dumps(_canonical(storable(value)))).hexdigest()
+    return _written_alike(value) or rfc8785.dumps(_canonical(storable(value)))
+
+
+def _written_alike(value: Any) -> bytes | None:
+    """What Python's encoder writes of `value`, three times as fast, if that certainly is canonical; else None."""
+    if not isinstance(value, dict | list):
+        return None
+    try:
+        written = _SORTED.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+    deep = written.count(b"{") + written.count(b"[") > _DEEPEST
+    if deep or _NUL in written or _SORTS_DIFFERENTLY.search(written) or _WRITES_DIFFERENTLY.search(written):
+        return None
+    return written
 
 
 def storable(value: Any) -> Any:

@@ -142,20 +142,6 @@ class Case:
         return bool(self.open_obstructions)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of an event in the fold, and the money of the case behind it (万元, before a refusal or closure voids it).
-
-    `refusal`: E08 or G03c where it changed nothing because it contradicts what came before.
-    """
-
-    event: FeedbackEvent
-    refusal: str | None
-    approved: Decimal
-    contracted: Decimal
-    drawn: Decimal
-
-
 def fold(
     opened_on: date | None,
     events: Iterable[FeedbackEvent],
@@ -169,59 +155,35 @@ def fold(
     event. `events` come as stored (of two with one event_id the first counts), in any order. ValueError where there is
     neither a push nor an event.
     """
-    folding = Folding(opened_on, transitions=transitions, reopen_max=reopen_max)
-    for event in in_order(events):
-        folding.take(event)
-    return folding.case()
-
-
-def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """The events as they are folded: repeats of an event_id dropped, ordered by sequence, time and id."""
     stored: dict[str, FeedbackEvent] = {}
     for event in events:
         stored.setdefault(event.event_id, event)
-    return sorted(stored.values(), key=_order)
+    ordered = sorted(stored.values(), key=lambda event: (event.sequence, event.occurred_at, event.event_id))
+    if opened_on is None and not ordered:
+        raise ValueError("a case opens with a push or with an event")
+    folding = _Folding(opened_on, ordered, transitions, reopen_max)
+    for event in ordered:
+        folding.take(event)
+    return folding.case(ordered)
 
 
-class Folding:
-    """A case while its events are applied one after another, in the order of `in_order`.
+class _Folding:
+    """The state of a case while its events are applied one after another."""
 
-    Where it stands can be kept and taken up again (standing.py): a case to which later events are added ends as if all its
-    events had been folded at once.
-    """
-
-    __slots__ = (
-        "anomalies",
-        "approved",
-        "contract_reported",
-        "contracted",
-        "draw_applied",
-        "drawn",
-        "first_event_on",
-        "furthest_state",
-        "last",
-        "last_event_at",
-        "obstructions",
-        "opened_on",
-        "pauses",
-        "reason_code",
-        "reopen_max",
-        "reopened",
-        "rounds",
-        "state",
-        "state_since",
-        "steps",
-        "transitions",
-    )
-
-    def __init__(self, opened_on: date | None, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> None:
+    def __init__(
+        self,
+        opened_on: date | None,
+        ordered: list[FeedbackEvent],
+        transitions: Collection[tuple[str, str]],
+        reopen_max: int,
+    ) -> None:
         self.transitions = transitions
         self.reopen_max = reopen_max
-        self.opened_on = opened_on
+        self.opened_on = ordered[0].local_date if opened_on is None else opened_on
         self.state = PATH[0]
-        self.state_since = opened_on
+        self.state_since = self.opened_on
         self.steps = [] if opened_on is None else [Step(PATH[0], opened_on)]
-        self.first_event_on: date | None = None
+        self.first_event_on = ordered[0].local_date if ordered else None
         self.rounds: list[Round] = []
         self.furthest_state = PATH[0]
         self.approved = self.contracted = self.drawn = _ZERO
@@ -231,19 +193,11 @@ class Folding:
         self.reason_code: str | None = None
         self.anomalies: list[Anomaly] = []
         self.reopened = 0
-        self.last: tuple[int, datetime, str] | None = None
-        self.last_event_at: datetime | None = None
 
-    def follows(self, event: FeedbackEvent) -> bool:
-        """Whether `event` comes after all that were taken, so that it can be taken now."""
-        return self.last is None or _order(event) > self.last
-
-    def take(self, event: FeedbackEvent) -> Taken:
+    def take(self, event: FeedbackEvent) -> None:
         """Apply one event, or note it as an anomaly."""
-        self._open(event)
-        refusal = None
         if event.type == "obstructed":
-            refusal = self._obstruct(event)
+            self._obstruct(event)
         elif event.type == "obstruction_cleared":
             self._clear(event)
         elif event.type == self.state:
@@ -252,19 +206,8 @@ class Folding:
         elif self._allowed(event.type):
             self._move(event)
         else:
-            refusal = self._refuse(event)
+            self._refuse(event)
         self.contract_reported |= event.type == "contracted"
-        return Taken(event, refusal, self.approved, self.contracted, self.drawn)
-
-    def _open(self, event: FeedbackEvent) -> None:
-        self.last = _order(event)
-        if self.last_event_at is None:
-            self.first_event_on = event.local_date
-            if self.opened_on is None:
-                self.opened_on = self.state_since = event.local_date
-            self.last_event_at = event.occurred_at
-        else:
-            self.last_event_at = max(self.last_event_at, event.occurred_at)
 
     def _allowed(self, type_: str) -> bool:
         if self.state == "declined" and self.reopened >= self.reopen_max:
@@ -295,29 +238,24 @@ class Folding:
         elif event.type == "drawn":
             self.drawn += event.amount
 
-    def _refuse(self, event: FeedbackEvent) -> str:
+    def _refuse(self, event: FeedbackEvent) -> None:
         without_contract = event.type == "drawn" and self.state not in TERMINAL and not self.contract_reported
-        reason = "G03c" if without_contract else "E08"
-        self.anomalies.append(Anomaly(event.event_id, reason))
-        return reason
+        self.anomalies.append(Anomaly(event.event_id, "G03c" if without_contract else "E08"))
 
-    def _obstruct(self, event: FeedbackEvent) -> str | None:
+    def _obstruct(self, event: FeedbackEvent) -> None:
         if self.state == "closed":
             self.anomalies.append(Anomaly(event.event_id, "E08"))
-            return "E08"
+            return
         name = _obstruction_id(event)
         self.obstructions.setdefault(name, OpenObstruction(name, event.local_date, event.reason_code or OTHER_REASON))
-        return None
 
     def _clear(self, event: FeedbackEvent) -> None:
         cleared = self.obstructions.pop(_obstruction_id(event), None)
         if cleared is not None:
             self.pauses.append(Pause(cleared.opened_on, event.local_date))
 
-    def case(self) -> Case:
-        """The outcome so far. ValueError where there was neither a push nor an event."""
-        if self.opened_on is None or self.state_since is None:
-            raise ValueError("a case opens with a push or with an event")
+    def case(self, ordered: list[FeedbackEvent]) -> Case:
+        """The outcome."""
         rounds = (*self.rounds, Round(self.first_event_on, tuple(self.steps)))
         void = self.state in TERMINAL and not self.draw_applied
         return Case(
@@ -326,8 +264,8 @@ class Folding:
             state_since=self.state_since,
             entered=rounds[-1].entered,
             furthest_state=self.furthest_state,
-            answered=self.last is not None,
-            last_event_at=self.last_event_at,
+            answered=bool(ordered),
+            last_event_at=max((event.occurred_at for event in ordered), default=None),
             approved=_ZERO if void else self.approved,
             contracted=_ZERO if void else self.contracted,
             drawn=self.drawn,
@@ -338,10 +276,6 @@ class Folding:
             reopened=self.reopened,
             rounds=rounds,
         )
-
-
-def _order(event: FeedbackEvent) -> tuple[int, datetime, str]:
-    return (event.sequence, event.occurred_at, event.event_id)
 
 
 def _obstruction_id(event: FeedbackEvent) -> str:

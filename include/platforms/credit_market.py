@@ -216,4 +216,4 @@ def _feedback_page(response: requests.Response) -> FeedbackPage:
 
 
 def _encode(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -49,7 +48,6 @@ delivery = Table(
         DateTime(timezone=True),
         comment="real clock: leased until; without an owner: until when it waits",
     ),
-    Column("matched", Boolean, nullable=False, server_default="false", comment="a push: its cases are open"),
     UniqueConstraint("idempotency_key"),
     CheckConstraint("channel in ('market', 'green_platform', 'mail')", name="channel"),
     CheckConstraint(
@@ -64,9 +62,23 @@ delivery = Table(
         postgresql_where=text("state in ('pending', 'unknown')"),
     ),
     Index(
-        "ix_delivery_unmatched",
+        "ix_delivery_waits_until",
+        "channel",
+        text("coalesce(lease_until, '-infinity'::timestamptz)"),
+        postgresql_where=text("state in ('pending', 'unknown') and lease_owner is null"),
+    ),
+    Index(
+        "ix_delivery_leased",
+        "channel",
+        "lease_owner",
+        postgresql_where=text("state in ('pending', 'unknown') and lease_owner is not null"),
+    ),
+    Index(
+        "ix_delivery_later",
         "need_id",
-        postgresql_where=text("action = 'push' and state = 'delivered' and not matched"),
+        postgresql_where=text(
+            "channel = 'market' and state in ('pending', 'unknown') and (action = 'withdrawal' or revision > 1)"
+        ),
     ),
     Index("ix_delivery_held", "error_class", postgresql_where=text("state = 'held'")),
     Index(None, "need_id", "action"),
@@ -106,6 +118,10 @@ channel_state = Table(
     ),
     Column(
         "next_request_at", DateTime(timezone=True), nullable=False, comment="real clock: the rate's next free moment"
+    ),
+    moment("resume_at", nullable=True),
+    Column(
+        "resume_after", DateTime(timezone=True), comment="real clock; the receiver asked to be left alone until either"
     ),
     Column("last_failure", Text, comment="in words, without values of a payload"),
     moment("changed_at"),
