@@ -65,9 +65,33 @@ _EVENTS = sa.text(
 )
 
 
+# An alert on the need as a whole keeps all its cases out. As of the moment: a person's later decision counts later.
+_KEPT_OUT = [
+    sa.text(
+        """
+        create temporary table circular_kept_out as
+        select distinct matched.need_id, matched.institution_code, matched.contracted, matched.drawn
+        from circular_case matched
+        join alert on alert.need_id = matched.need_id and alert.institution_code in ('', matched.institution_code)
+        where severity = 'hold' and opened_at <= :moment
+          and (alert.state in ('open', 'confirmed') or settled_at > :moment)
+        """
+    ),
+    sa.text(
+        """
+        delete from circular_case matched using circular_kept_out kept
+        where kept.need_id = matched.need_id and kept.institution_code = matched.institution_code
+        """
+    ),
+]
+
+
 @contextmanager
 def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Iterator[None]:
-    """For the length of the block: circular_case and circular_event for the needs of `quarter` up to `moment`."""
+    """For the length of the block: circular_case and circular_event for the needs of `quarter` up to `moment`.
+
+    Cases with an alert (警示) that is open or confirmed are not among them, but in circular_kept_out.
+    """
     where = {"quarter": quarter, "moment": moment, "today": moment.astimezone(SHANGHAI).date()}
     connection.execute(_CASES, {**where, "path": list(PATH)})
     copy_rows(
@@ -87,10 +111,12 @@ def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Ite
         ),
         _folded_again(connection, where),
     )
+    for statement in _KEPT_OUT:
+        connection.execute(statement, {"moment": moment})
     connection.execute(sa.text("analyze circular_case"))
     connection.execute(_EVENTS, {"moment": moment})
     yield
-    connection.execute(sa.text("drop table circular_event, circular_case"))
+    connection.execute(sa.text("drop table circular_event, circular_case, circular_kept_out"))
 
 
 def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from include.circular.cases import case_as_of
+from include.circular.soundness import Soundness
 from include.domain.calendar import SHANGHAI
 from include.domain.case import RANK
 from include.domain.quarter import Quarter
@@ -152,6 +153,7 @@ class CircularFigures:
     loan_rate: LoanRate
     stalled_cases: int
     escalated_needs: int
+    soundness: Soundness
 
 
 def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime) -> CircularFigures:
@@ -171,6 +173,7 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
         refusals = tuple(ReasonFigures(**row) for row in _all(connection, _REFUSALS, named))
         obstructions = ObstructionFigures(**_all(connection, _OBSTRUCTIONS, {})[0])
         loan_rate = LoanRate(**_all(connection, _LOAN_RATE, {})[0])
+        soundness = Soundness.of(connection, cut_off_moment)
         connection.execute(sa.text("drop table circular_need, circular_newest"))
     needs = {row["department_code"]: _numbers(NeedFigures, row) for row in by_need}
     cases = {row["institution_code"]: _numbers(CaseFigures, row) for row in by_case}
@@ -195,6 +198,7 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
         loan_rate=loan_rate,
         stalled_cases=stalled["cases"],
         escalated_needs=stalled["escalated"],
+        soundness=soundness,
     )
 
 
@@ -242,7 +246,8 @@ _NEWEST = sa.text(
     create temporary table circular_newest as
     select *
     from (
-        select distinct on (need_id) need_id, item_hash, quarter, department_code, financing_need
+        select distinct on (need_id) need_id, revision, item_hash, quarter, department_code, financing_need,
+               total_investment
         from need_version
         where received_at <= :moment and need_id in (select need_id from need_version where quarter = :quarter)
         order by need_id, revision desc

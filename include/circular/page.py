@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from include.circular.figures import CaseFigures, CircularFigures, NeedFigures
 from include.circular.suppression import hidden_cells
 from include.domain.calendar import SHANGHAI
-from include.reference import departments, institutions, policy, reason_codes
+from include.reference import departments, institutions, policy, reason_codes, rules
 
 HIDDEN = "—"
 _WAN_PER_YI = Decimal(10_000)
@@ -90,8 +90,41 @@ def render(figures: CircularFigures) -> str:
         loan_rate=percent_of(figures.loan_rate.weighted, figures.loan_rate.amount)
         if figures.loan_rate.needs >= minimum
         else HIDDEN,
+        kept_out=_kept_out(figures, minimum),
+        effect=_effect(figures, minimum),
+        alerts=_alerts(figures, minimum),
         yi=yi,
     )
+
+
+def _kept_out(figures: CircularFigures, minimum: int) -> dict[str, str]:
+    kept = figures.soundness.kept_out
+    shown = kept.needs >= minimum
+    return {
+        "needs": f"{kept.needs:,}" if shown else HIDDEN,
+        "drawn": yi(kept.drawn_amount) if shown else HIDDEN,
+    }
+
+
+def _effect(figures: CircularFigures, minimum: int) -> dict[str, str]:
+    effect = figures.soundness.effect
+    shown = effect.needs >= minimum
+    return {
+        "saving": f"{_half_up(effect.energy_saving_tce, '1'):,}" if shown else HIDDEN,
+        "carbon": f"{_half_up(effect.carbon_reduction_tco2, '1'):,}" if shown else HIDDEN,
+    }
+
+
+def _alerts(figures: CircularFigures, minimum: int) -> list[dict[str, str]]:
+    """By rule; a rule that fired on few needs is shown without numbers."""
+    return [
+        {"rule": rules()[row.rule_id].message if row.rule_id in rules() else row.rule_id}
+        | {
+            name: f"{getattr(row, name):,}" if row.needs >= minimum else HIDDEN
+            for name in ("opened", "cleared", "confirmed", "closed")
+        }
+        for row in figures.soundness.alerts
+    ]
 
 
 def yi(amount: Decimal) -> str:

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.circular.figures import CircularFigures, ManifestFigures, NeedFigures, figures
+from include.store.tables import alert, need_fingerprint
 from tests.rows import (
     QUARTER,
     add_case,
@@ -244,3 +245,67 @@ def test_need_ids_do_not_reach_the_figures(database: sa.Engine) -> None:
     found = repr(_figures(database))
     assert need_id(1) not in found
     assert "青禾" not in found
+
+
+def _alert(database: sa.Engine, state: str, institution_code: str, *, severity: str = "hold", at: str) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.delete(alert))
+        connection.execute(
+            alert.insert().values(
+                rule_id="G03a",
+                need_id=need_id(1),
+                institution_code=institution_code,
+                severity=severity,
+                state=state,
+                opened_at=moment("2026-10-20 09:00"),
+                settled_at=None if state == "open" else moment(at),
+            )
+        )
+
+
+def _two_banks(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1)
+        connection.execute(sa.text("update need_version set total_investment = 1000"))
+        add_delivery(connection, 1)
+        intake_id = connection.execute(sa.text("select intake_id from need_version")).scalar_one()
+        connection.execute(
+            need_fingerprint.insert().values(
+                need_id=need_id(1), revision=1, intake_id=intake_id, saving=400_0000, carbon=1000_5000, reports=[]
+            )
+        )
+        for code, drawn in (("ICBC", "300"), ("ABC", "200")):
+            add_case(connection, 1, code, state="drawn", approved="400", contracted="400", drawn=drawn)
+
+
+def test_the_expected_effect_counts_a_need_once_by_the_share_that_loans_have(database: sa.Engine) -> None:
+    _two_banks(database)
+    effect = _figures(database).soundness.effect
+    assert (effect.needs, effect.energy_saving_tce, effect.carbon_reduction_tco2) == (1, 200, Decimal("500.25"))
+    with database.begin() as connection:
+        connection.execute(sa.text("update matching_case set drawn = 900"))
+    assert _figures(database).soundness.effect.carbon_reduction_tco2 == Decimal("1000.5"), "never more than was filed"
+
+
+@pytest.mark.parametrize(
+    ("state", "institution", "severity", "at", "cases", "drawn"),
+    [
+        ("open", "ICBC", "hold", "", 1, 200),
+        ("open", "", "hold", "", 0, 0),
+        ("confirmed", "ICBC", "hold", "2026-10-21 09:00", 1, 200),
+        ("cleared", "ICBC", "hold", "2026-10-21 09:00", 2, 500),
+        ("closed", "ICBC", "hold", "2026-10-21 09:00", 2, 500),
+        ("cleared", "ICBC", "hold", "2026-10-23 09:00", 1, 200),
+        ("open", "ICBC", "warn", "", 2, 500),
+    ],
+)
+def test_an_alert_that_stands_keeps_its_case_out_and_is_counted_apart(
+    database: sa.Engine, state: str, institution: str, severity: str, at: str, cases: int, drawn: int
+) -> None:
+    _two_banks(database)
+    _alert(database, state, institution, severity=severity, at=at)
+    found = _figures(database)
+    assert (found.cases.cases, found.needs.drawn_amount) == (cases, drawn)
+    assert (found.soundness.kept_out.cases, found.soundness.kept_out.drawn_amount) == (2 - cases, 500 - drawn)
+    assert found.soundness.effect.carbon_reduction_tco2 == Decimal("1000.5") * drawn / 1000
+    assert len(found.soundness.alerts) == (severity == "hold")
