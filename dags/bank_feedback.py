@@ -29,6 +29,15 @@ def collect_feedback() -> dict[str, int]:
         return asdict(matching.collect_feedback(run.engine, client, run.now, cipher=run.cipher))
 
 
+@task
+def follow_obstructions() -> dict[str, int]:
+    """Open, reopen and end the tickets of obstructions that institutions report; returns counts."""
+    from include import obstructions
+
+    with stage_run() as run:
+        return asdict(obstructions.advance(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
+
+
 @dag(
     schedule=CronTriggerTimetable("*/15 * * * *", timezone=TIMEZONE),
     dag_display_name="对接反馈 bank_feedback",
@@ -36,7 +45,7 @@ def collect_feedback() -> dict[str, int]:
     **dag_defaults("对接"),
 )
 def bank_feedback():
-    collect_feedback()
+    collect_feedback() >> follow_obstructions()
 
 
 bank_feedback()

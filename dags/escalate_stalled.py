@@ -1,8 +1,9 @@
 """
 ### 停滞升级 escalate_stalled
 
-Finds cases and needs that stand still, raises each breach one rung of the ladder at a time, and queues one digest for each
-coordinator and working day. Operators get a notice of pushes without a result, holds without a decision, and vacant posts.
+Moves tickets for obstructions (融资梗阻) up whose clocks are over. Finds cases and needs that stand still, raises each breach one
+rung of the ladder at a time, and queues one digest for each coordinator and working day. Operators get a notice of pushes
+without a result, holds without a decision, and vacant posts.
 
 **When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once.
 
@@ -30,6 +31,15 @@ def pull_coordinators() -> int:
 
     with stage_run() as run, run.green_platform() as client:
         return intake.pull_coordinators(run.engine, client)
+
+
+@task
+def advance_obstructions() -> dict[str, int]:
+    """Follow what institutions report of obstructions, and move up what is over its clocks; returns counts."""
+    from include import obstructions
+
+    with stage_run() as run:
+        return asdict(obstructions.advance(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
 
 
 @task
@@ -64,7 +74,7 @@ def notify_operator() -> bool:
     **dag_defaults("协调"),
 )
 def escalate_stalled():
-    pull_coordinators() >> escalate() >> notify_operator()
+    pull_coordinators() >> advance_obstructions() >> escalate() >> notify_operator()
 
 
 escalate_stalled()

@@ -128,6 +128,8 @@ _ASKED: Mapping[str, str] = {
 
 def why(rule_id: str, breach: str, reason_code: str | None = None) -> str:
     """A stall in words a coordinator understands."""
+    if rule_id == "OBSTRUCTION" and waits_for_confirmation(breach):
+        return f"融资梗阻已办结，机构尚未确认：{_reason(reason_code).name}"
     if rule_id == "OBSTRUCTION":
         return f"机构报告融资梗阻：{_reason(reason_code).name}"
     if rule_id == "S01":
@@ -135,10 +137,15 @@ def why(rule_id: str, breach: str, reason_code: str | None = None) -> str:
     return _STALLS[rule_id]
 
 
+def waits_for_confirmation(breach: str) -> bool:
+    """Whether an obstruction is told of because its institution does not confirm what was resolved."""
+    return "@confirm@" in breach
+
+
 def due_label(rule_id: str) -> str:
     """What the due day of a stall is called: for S03 and S05 the day on which it came true, else the end of a limit."""
     if rule_id == "OBSTRUCTION":
-        return "接单时限"
+        return "办理时限"
     return TRIGGERED if rule_id in ("S03", "S05") else "约定时限"
 
 

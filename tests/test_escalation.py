@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include import escalation
+from include import escalation, obstructions
 from include.escalation import EscalationSummary
 from include.reference import policy
 from include.reference.calendar import china_calendar
@@ -458,30 +458,66 @@ def test_several_reasons_of_one_case_stand_together(database: sa.Engine) -> None
     assert body["text"].count("事由：") == 2
 
 
-def test_an_obstruction_is_told_once_to_both_authorities_when_it_opens(database: sa.Engine) -> None:
-    obstruction = {"obstruction_id": "OB1", "opened_on": "2026-10-09", "reason_code": "R04"}
+def obstructed_need(connection: sa.Connection, *, is_major: bool = False) -> None:
+    """A need whose bank reported an obstruction on the day of the first run."""
+    pushed_need(connection, 1, is_major=is_major)
+    add_event(connection, 1, "obstructed", sequence=1, reason_code="R04", obstruction_id="OB1")
+    standing = {"obstruction_id": "OB1", "opened_on": "2026-10-09", "reason_code": "R04"}
+    add_case(connection, 1, state="contacted", open_obstructions=[standing])
+
+
+def run_with_tickets(engine: sa.Engine, when: str) -> EscalationSummary:
+    """A day as the DAG plays it: tickets first."""
+    obstructions.advance(engine, now=moment(when), calendar=china_calendar(), policy=policy())
+    return run(engine, when)
+
+
+def test_an_obstruction_is_told_once_to_both_authorities_at_each_level(database: sa.Engine) -> None:
     with database.begin() as connection:
         staff(connection)
-        pushed_need(connection, 1)
-        add_event(connection, 1, "obstructed", sequence=1, reason_code="R04", obstruction_id="OB1")
-        add_case(connection, 1, state="contacted", open_obstructions=[obstruction])
-    assert run(database, "2026-10-09 11:00").digests == 2
+        obstructed_need(connection)
+    assert run_with_tickets(database, "2026-10-09 11:00").digests == 2
     assert steps(database) == [("OBSTRUCTION", 1, "mailed", "MIIT-city"), ("OBSTRUCTION", 1, "mailed", "PBOC-city")]
-    assert run(database, "2026-10-12 08:30").steps_raised == 0
     text = bodies(database)[0]["text"]
     assert "机构报告融资梗阻：担保或抵质押不足" in text
     assert "工信部门牵头" in text
+    # Until the end of 10-12 it may be acknowledged (10-10 is a worked Saturday): then it is the province's.
+    assert run_with_tickets(database, "2026-10-12 08:30").steps_raised == 0
+    assert run_with_tickets(database, "2026-10-13 08:30").steps_raised == 1
+    assert run_with_tickets(database, "2026-10-14 08:30").steps_raised == 0
+    assert {recipient for *_, recipient in steps(database)} >= {"MIIT-province", "PBOC-province"}
 
 
 def test_an_obstruction_of_a_major_need_goes_to_the_province_at_once(database: sa.Engine) -> None:
-    obstruction = {"obstruction_id": "OB1", "opened_on": "2026-10-09", "reason_code": None}
     with database.begin() as connection:
         staff(connection)
-        pushed_need(connection, 1, is_major=True)
-        add_event(connection, 1, "obstructed", sequence=1, obstruction_id="OB1")
-        add_case(connection, 1, state="contacted", open_obstructions=[obstruction])
-    assert run(database, "2026-10-09 11:00").urgent_mails == 2
+        obstructed_need(connection, is_major=True)
+    assert run_with_tickets(database, "2026-10-09 11:00").urgent_mails == 2
     assert [recipient for *_, recipient in steps(database)] == ["MIIT-province", "PBOC-province"]
+
+
+def test_the_branch_is_reminded_of_what_its_bank_does_not_confirm(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        obstructed_need(connection)
+    run_with_tickets(database, "2026-10-09 11:00")
+    with database.begin() as connection:
+        obstructions.act(
+            connection,
+            connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
+            "resolved",
+            actor="li",
+            role="operator",
+            note="已落实担保",
+            now=moment("2026-10-10 10:00"),
+            calendar=china_calendar(),
+            policy=policy(),
+        )
+    before = len(steps(database))
+    assert run_with_tickets(database, "2026-10-16 08:30").steps_raised == 0
+    assert run_with_tickets(database, "2026-10-19 08:30").steps_raised == 1
+    assert steps(database)[before:] == [("OBSTRUCTION", 1, "mailed", "PBOC-province")]
+    assert "机构尚未确认" in bodies(database, "digest:PBOC-province")[-1]["text"]
 
 
 def returned_need(connection: sa.Connection, respond_by: str) -> None:

@@ -258,19 +258,19 @@ def expired(quarter: Quarter, today: date, policy: Policy) -> bool:
 # --- Obstructions ----------------------------------------------------------------------------------------------------
 
 
-def obstruction_opened(
-    need_id: str, institution_code: str, obstruction_id: str, opened_on: date, calendar: WorkingCalendar, policy: Policy
+def obstruction(
+    need_id: str, institution_code: str, *, told: str, since: date, due_on: date, provisional: bool
 ) -> Breach:
-    """An open obstruction (融资梗阻): told at once, to be acknowledged within obstruction_ack_working_days."""
-    due = calendar.add_working_days(opened_on, policy.integer("obstruction_ack_working_days"))
+    """An obstruction (融资梗阻) to be told of. `told` says which ticket and why now: its arrival at a level, or a confirmation
+    that does not come; each is told once."""
     return Breach(
         need_id=need_id,
         institution_code=institution_code,
         rule_id="OBSTRUCTION",
-        breach=f"{obstruction_id}@{opened_on}",
-        since=opened_on,
-        due_on=due.day,
-        provisional=due.provisional,
+        breach=told,
+        since=since,
+        due_on=due_on,
+        provisional=provisional,
     )
 
 

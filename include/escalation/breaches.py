@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +17,7 @@ from include.domain import escalation as stalls
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
-from include.domain.routing import Place
+from include.domain.routing import Level, Place
 from include.mail import public_name
 from include.reference import Policy, branches, departments
 
@@ -45,6 +44,8 @@ class OpenItem:
     state: str
     overdue: int
     reason_code: str | None
+    level: Level | None = None
+    """Of an obstruction: whose turn it is; None for what climbs the ladder."""
 
     @property
     def key(self) -> BreachKey:
@@ -115,9 +116,11 @@ _UNCLAIMED = sa.text(
 _OBSTRUCTIONS = sa.text(
     _NEEDS
     + """
-    select live.*, m.institution_code, m.state, m.open_obstructions
-    from matching_case m join live using (need_id)
-    where m.open_obstructions <> '[]'::jsonb and m.state <> 'closed'
+    select live.*, ticket.institution_code, m.state, ticket.obstruction_id, ticket.reason_code, ticket.level,
+           ticket.level_since, ticket.opened_on, ticket.confirm_by, ticket.provisional,
+           coalesce(ticket.acknowledge_by, ticket.resolve_by) as answer_by
+    from obstruction_ticket ticket join matching_case m using (need_id, institution_code) join live using (need_id)
+    where ticket.state in ('open', 'acknowledged', 'in_progress') or ticket.confirm_by < :today
     """
 )
 
@@ -147,6 +150,7 @@ def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar
             state=row["state"] if breach.institution_code else "",
             overdue=calendar.working_days_after(breach.due_on, today),
             reason_code=reason_code,
+            level=row["level"] if breach.rule_id == "OBSTRUCTION" else None,
         )
         for breach, row, reason_code in _found(connection, today, calendar, policy)
         if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), today, policy)
@@ -171,9 +175,8 @@ def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, po
         respond_by = date.fromisoformat(json.loads(row["body"])["respond_by"])
         returned_on = _local_day(row["created_at"])
         yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, respond_by), row, None
-    for row in connection.execute(_OBSTRUCTIONS).mappings():
-        for obstruction in row["open_obstructions"]:
-            yield _obstruction(row, obstruction, calendar, policy), row, obstruction["reason_code"]
+    for row in connection.execute(_OBSTRUCTIONS, {"today": today}).mappings():
+        yield _obstruction(row), row, row["reason_code"]
 
 
 def _limit_overdue(row: sa.RowMapping) -> Breach:
@@ -201,16 +204,16 @@ def _stalled_cases(
             yield breach, rows[0], None
 
 
-def _obstruction(
-    row: sa.RowMapping, obstruction: Mapping[str, Any], calendar: WorkingCalendar, policy: Policy
-) -> Breach:
-    return stalls.obstruction_opened(
+def _obstruction(row: sa.RowMapping) -> Breach:
+    waits_for_bank = row["confirm_by"] is not None
+    when = f"confirm@{row['confirm_by']}" if waits_for_bank else f"{row['level']}@{row['level_since']}"
+    return stalls.obstruction(
         row["need_id"],
         row["institution_code"],
-        obstruction["obstruction_id"],
-        date.fromisoformat(obstruction["opened_on"]),
-        calendar,
-        policy,
+        told=f"{row['obstruction_id']}@{when}",
+        since=row["opened_on"],
+        due_on=row["confirm_by"] if waits_for_bank else row["answer_by"],
+        provisional=row["provisional"],
     )
 
 

@@ -152,8 +152,10 @@ def _due_for(item: OpenItem, taken: Mapping[int, set[str]], coordinators: Networ
     if item.breach.rule_id == "OBSTRUCTION":
         if taken:
             return []
-        level = stalls.start_level(coordinators, place, is_major=major, policy=policy)
+        level = item.level or "province"
         told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
+        if mail.waits_for_confirmation(item.breach.breach):
+            level, told = "province", (coordinators.accountable("PBOC", "province", place),)
         return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
     if item.breach.rule_id == "S07":
         if taken or item.overdue == 0:

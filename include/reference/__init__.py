@@ -81,6 +81,15 @@ class ReasonCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Playbook:
+    """What to do first about an obstruction, and what the bank needs to see before it goes on. The project's own."""
+
+    reason_code: str
+    first_step: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseLimit:
     """A time limit between two states of a case; `unit` is working_days, calendar_days or calendar_quarters."""
 
@@ -153,6 +162,12 @@ def reason_codes() -> Mapping[str, ReasonCode]:
             for r in rows("reason_codes")
         }
     )
+
+
+@cache
+def playbooks() -> Mapping[str, Playbook]:
+    """How an obstruction is worked on, by reason code."""
+    return MappingProxyType({r["reason_code"]: Playbook(**r) for r in rows("playbooks")})
 
 
 @cache

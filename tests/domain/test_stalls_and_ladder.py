@@ -251,10 +251,3 @@ def test_an_obstruction_starts_in_the_city_if_somebody_coordinates_there() -> No
 def test_an_obstruction_of_a_major_need_always_starts_in_the_province() -> None:
     staffed = Network([person("PBOC", "city", "330100")])
     assert escalation.start_level(staffed, HANGZHOU, is_major=True, policy=POLICY) == "province"
-
-
-def test_an_obstruction_told_again_after_it_was_cleared_is_a_new_breach() -> None:
-    opened = escalation.obstruction_opened("FN000000000001", "ICBC", "OB1", date(2026, 9, 30), CALENDAR, POLICY)
-    again = escalation.obstruction_opened("FN000000000001", "ICBC", "OB1", date(2026, 11, 2), CALENDAR, POLICY)
-    assert opened.breach != again.breach
-    assert opened.due_on == date(2026, 10, 9)

@@ -154,6 +154,13 @@ PAGES = (
     "stops",
     "alerts",
     "register",
+    "obstructions",
+    "obstructions/1",
+    "deliveries",
+    "deliveries/1",
+    "reruns",
+    "reruns/preview",
+    "reruns/1",
     "circular/2026Q3",
     "validation/2026Q3",
     "validation/2026Q3/330000",
@@ -167,7 +174,16 @@ def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> N
 
 @pytest.mark.parametrize(
     "act",
-    ["holds/1/release", "holds/1/confirm", "alerts/1", "register/1", "deliveries/close", "reruns", "reruns/1/cancel"],
+    [
+        "holds/1/release",
+        "holds/1/confirm",
+        "alerts/1",
+        "register/1",
+        "obstructions/1",
+        "deliveries/close",
+        "reruns",
+        "reruns/1/cancel",
+    ],
 )
 def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
     assert console.browser.post(f"/green-finance/{act}", headers=SAME_ORIGIN).status_code == 401
@@ -176,12 +192,22 @@ def test_nobody_acts_without_logging_in(console: Console, act: str) -> None:
 def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Console) -> None:
     from airflow.api_fastapi.core_api.security import get_user
 
-    from green_finance.console import alerts, deliveries, holds, overview, register, reruns, stops, validation_pages
+    from green_finance.console import (
+        alerts,
+        deliveries,
+        holds,
+        overview,
+        register,
+        reruns,
+        stops,
+        tickets,
+        validation_pages,
+    )
     from green_finance.console.access import current_operator
 
-    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns)
+    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns, tickets)
     routes = [route for part in parts for route in part.router.routes]
-    assert len(routes) >= 21
+    assert len(routes) >= 24
     for route in routes:
         asked = [dependency.call for dependency in _all_of(route.dependant)]
         assert get_user in asked, route.path
@@ -524,3 +550,26 @@ def test_a_rerun_of_nothing_or_of_nonsense_is_refused_in_words(console: Console)
     ):
         answer = browser.get("/green-finance/reruns/preview", params=asked)
         assert (answer.status_code, says in answer.text) == (400, True)
+
+
+def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, database: sa.Engine) -> None:
+    from tests.test_obstructions import advance, answers, obstructed
+
+    with database.begin() as connection:
+        obstructed(connection)
+        connection.execute(sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013"))
+    advance(database)
+    viewer = console.log_in("guan", "viewer")
+    for page in ("obstructions", "obstructions/1"):
+        text = viewer.get(f"/green-finance/{page}").text
+        assert "担保或抵质押不足" in text and "&lt;script&gt;" in text and "<script" not in text
+        assert "<button" not in text
+    form = {"what": "acknowledged", "note": "已联系担保公司"}
+    assert viewer.post("/green-finance/obstructions/1", data=form, headers=SAME_ORIGIN).status_code == 403
+
+    browser = console.log_in("li", "op")
+    assert "无法解决</button>" not in browser.get("/green-finance/obstructions/1").text, "not at city level"
+    assert browser.post("/green-finance/obstructions/1", data=form, headers=SAME_ORIGIN).status_code == 303
+    assert "已接单" in browser.get("/green-finance/obstructions/1").text
+    assert [one["note"] for one in answers(database)] == ["已联系担保公司"]
+    assert _audit(database) == [("li", "operator", "obstruction_acknowledged", "已联系担保公司")]

@@ -2,10 +2,10 @@
 
 Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
 finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
-feedback_cursor, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and rebuilt from them at any
-time: matching_case, case_clock. `delivery`, `quarantine`, `alert` and `channel_state` carry the
-state that their attempts and events add up to.
-`contact` alone holds personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
+feedback_cursor, obstruction_event, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and
+rebuilt from them at any time: matching_case, case_clock. `delivery`, `quarantine`, `alert`, `obstruction_ticket` and
+`channel_state` carry the state that their attempts and events add up to. `contact` alone holds personal data, encrypted;
+`raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
@@ -42,6 +42,7 @@ from include.store.tables.intake import (
     raw_payload,
     withdrawal_notice,
 )
+from include.store.tables.obstructions import obstruction_event, obstruction_ticket
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
 from include.store.tables.records import audit_entry, reconciliation_finding, report
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
@@ -74,6 +75,8 @@ __all__ = [
     "metadata",
     "need_fingerprint",
     "need_version",
+    "obstruction_event",
+    "obstruction_ticket",
     "quarantine",
     "quarantine_event",
     "quarantine_finding",

@@ -5,13 +5,23 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from green_finance.console import alerts, deliveries, holds, overview, register, reruns, stops, validation_pages
+from green_finance.console import (
+    alerts,
+    deliveries,
+    holds,
+    overview,
+    register,
+    reruns,
+    stops,
+    tickets,
+    validation_pages,
+)
 from green_finance.console.access import NotPermitted
 from green_finance.console.pages import show
 from include.errors import ConfigurationError, UserFacingError
 
 console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None)
-for part in (overview, holds, stops, alerts, register, deliveries, reruns, validation_pages):
+for part in (overview, holds, stops, alerts, tickets, register, deliveries, reruns, validation_pages):
     console.include_router(part.router)
 
 _STATUS = {NotPermitted: 403, ConfigurationError: 503}

@@ -39,6 +39,7 @@ _FOR_PEOPLE = sa.text(
     select (select count(*) from quarantine where state = 'open') as holds,
            (select count(*) from department_stop where state <> 'continued') as stops,
            (select count(*) from alert where state = 'open') as alerts,
+           (select count(*) from obstruction_ticket where state in ('open', 'acknowledged', 'in_progress')) as obstructions,
            (select count(*) from register_snapshot held
             where not in_use and not exists (
                 select from register_snapshot newer

@@ -1,0 +1,95 @@
+"""Tickets for obstructions (融资梗阻工单): the list, one of them with its playbook and letter, and what coordinators did."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, done, engine, show
+from include import obstructions
+from include.domain.obstruction import Act, Ticket, may
+from include.mail import public_name
+from include.reference import enum_labels, institutions, playbooks, policy, reason_codes
+from include.reference.calendar import china_calendar
+
+router = APIRouter(prefix="/obstructions")
+
+_ACTS: dict[Act, str] = {
+    "acknowledged": "接单",
+    "in_progress": "开始办理",
+    "resolved": "已办结",
+    "unresolvable": "无法解决",
+}
+_EVENTS = {
+    "opened": "机构报告",
+    "climbed": "升级",
+    "overdue": "国家级逾期",
+    "verified": "结束",
+    "reopened": "重新打开",
+    **_ACTS,
+}
+_AUTHORITIES = {"MIIT": "工信部门", "PBOC": "人民银行"}
+
+
+@router.get("", response_class=HTMLResponse)
+def tickets(request: Request, user: GetUserDep, settled: bool = False) -> HTMLResponse:
+    """What is being worked on, the most urgent first; with `settled` also what came to an end."""
+    with engine().connect() as connection:
+        found = obstructions.tickets(connection, unsettled=not settled)
+    return show(request, "tickets.html", tickets=found, settled=settled, today=business_now().date(), **_words())
+
+
+@router.get("/{ticket_id}", response_class=HTMLResponse)
+def one_ticket(request: Request, ticket_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """A ticket: what to do, a letter to copy, its history, and the acts that are possible now."""
+    with engine().connect() as connection:
+        found, history, others = obstructions.ticket(connection, ticket_id)
+    ticket = Ticket(**{name: getattr(found, name) for name in Ticket.__dataclass_fields__})
+    return show(
+        request,
+        "ticket.html",
+        ticket=found,
+        history=history,
+        others=others,
+        playbook=playbooks()[found.reason_code],
+        acts={act: _ACTS[act] for act in get_args(Act) if may(ticket, act)},
+        events=_EVENTS,
+        today=business_now().date(),
+        may_operate=operator,
+        **_words(),
+    )
+
+
+@router.post("/{ticket_id}")
+def act(
+    ticket_id: int, operator: CurrentOperator, what: Annotated[Act, Form()], note: Annotated[str, Form()] = ""
+) -> RedirectResponse:
+    """Record what the coordinators did; the institution is answered."""
+    with engine().begin() as connection:
+        number = obstructions.act(
+            connection,
+            ticket_id,
+            what,
+            actor=operator.actor,
+            role=operator.role,
+            note=note,
+            now=business_now(),
+            calendar=china_calendar(),
+            policy=policy(),
+        )
+    return done(f"../obstructions/{ticket_id}", f"已记录：{_ACTS[what]}（同一原因的 {number} 张工单），并答复机构。")
+
+
+def _words() -> dict[str, object]:
+    return {
+        "states": obstructions.STATES,
+        "levels": enum_labels("coordinator.level"),
+        "reasons": reason_codes(),
+        "institutions": institutions(),
+        "authorities": _AUTHORITIES,
+        "public_name": public_name,
+    }

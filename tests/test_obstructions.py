@@ -1,0 +1,215 @@
+"""Tickets on a real database: they follow what institutions report, and every change is answered once."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from include import audit, obstructions
+from include.domain.obstruction import Act
+from include.errors import InvalidRequest
+from include.reference import policy
+from include.reference.calendar import china_calendar
+from include.store import tables
+from tests.rows import add_case, add_event, add_withdrawal, moment
+from tests.test_escalation import pushed_need, staff
+
+NOW = moment("2026-10-09 11:00")
+CLOCKS: dict[str, Any] = {"calendar": china_calendar(), "policy": policy()}
+
+
+def obstructed(
+    connection: sa.Connection, institution: str = "ICBC", *, reason: str = "R04", number: str = "OB1"
+) -> None:
+    if not connection.execute(sa.select(tables.need_version.c.need_id)).first():
+        staff(connection)
+        pushed_need(connection, 1)
+    add_event(
+        connection, 1, "obstructed", institution_code=institution, sequence=1, reason_code=reason, obstruction_id=number
+    )
+    standing = {"obstruction_id": number, "opened_on": "2026-10-09", "reason_code": reason}
+    add_case(connection, 1, institution, state="contacted", open_obstructions=[standing])
+
+
+def advance(engine: sa.Engine, now: datetime = NOW) -> dict[str, int]:
+    found = obstructions.advance(engine, now=now, **CLOCKS)
+    return {name: number for name in found.__dataclass_fields__ if (number := getattr(found, name))}
+
+
+def act(
+    engine: sa.Engine, what: Act, *, note: str = "已联系银行和企业", ticket_id: int = 1, now: datetime = NOW
+) -> int:
+    with engine.begin() as connection:
+        return obstructions.act(connection, ticket_id, what, actor="li", role="operator", note=note, now=now, **CLOCKS)
+
+
+def states(engine: sa.Engine) -> list[tuple[str, str]]:
+    with engine.connect() as connection:
+        ticket = tables.obstruction_ticket.c
+        return list(connection.execute(sa.select(ticket.state, ticket.level).order_by(ticket.ticket_id)).tuples())
+
+
+def answers(engine: sa.Engine) -> list[dict[str, Any]]:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(tables.delivery.c.body)
+            .where(tables.delivery.c.action == "obstruction_update")
+            .order_by(tables.delivery.c.delivery_id)
+        )
+        return [json.loads(row.body) for row in rows]
+
+
+def clear(engine: sa.Engine, institution: str = "ICBC") -> None:
+    with engine.begin() as connection:
+        case = tables.matching_case
+        connection.execute(
+            sa.update(case).where(case.c.institution_code == institution).values(open_obstructions=[], paused=False)
+        )
+
+
+def test_an_obstruction_opens_one_ticket_however_often_it_is_looked_at(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    assert advance(database) == {"opened": 1}
+    assert advance(database) == {}
+    assert states(database) == [("open", "city")]
+    assert answers(database) == []
+
+
+def test_each_act_is_answered_to_the_bank_once_with_authority_and_level(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    for what in ("acknowledged", "in_progress", "resolved"):
+        assert act(database, what) == 1
+    assert [(one["status"], one["authority"], one["level"]) for one in answers(database)] == [
+        ("acknowledged", "MIIT", "city"),
+        ("in_progress", "MIIT", "city"),
+        ("resolved", "MIIT", "city"),
+    ]
+    with database.connect() as connection:
+        assert audit.verify(connection) is None
+        actions = connection.execute(sa.select(tables.audit_entry.c.action)).scalars().all()
+    assert actions == ["obstruction_acknowledged", "obstruction_in_progress", "obstruction_resolved"]
+
+
+def test_tickets_of_one_cause_are_worked_as_one_and_answered_each_under_its_own_id(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+        obstructed(connection, "CCB", number="OB2")
+        obstructed(connection, "ABC", number="OB3", reason="R06")
+    advance(database)
+    assert act(database, "acknowledged", ticket_id=_ticket_of(database, "OB1")) == 2
+    assert sorted(one["obstruction_id"] for one in answers(database)) == ["OB1", "OB2"]
+    assert sorted(state for state, _ in states(database)) == ["acknowledged", "acknowledged", "open"]
+
+
+def _ticket_of(engine: sa.Engine, obstruction_id: str) -> int:
+    ticket = tables.obstruction_ticket.c
+    with engine.connect() as connection:
+        chosen = sa.select(ticket.ticket_id).where(ticket.obstruction_id == obstruction_id)
+        return int(connection.execute(chosen).scalar_one())
+
+
+def test_what_is_not_dealt_with_climbs_to_the_nation_and_stays_there_overdue(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    seen = []
+    for day in ("2026-10-13", "2026-10-16", "2026-10-21", "2026-10-22"):
+        seen.append((advance(database, moment(f"{day} 08:30")), states(database)[0][1]))
+    assert seen == [
+        ({"climbed": 1}, "province"),
+        ({"climbed": 1}, "nation"),
+        ({"overdue": 1}, "nation"),
+        ({}, "nation"),
+    ]
+    assert [one["level"] for one in answers(database)] == ["province", "nation"]
+
+
+def test_the_bank_ends_a_ticket_and_may_report_it_again(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "resolved")
+    clear(database)
+    assert advance(database) == {"verified": 1}
+    assert advance(database) == {}
+    with database.begin() as connection:
+        standing = [{"obstruction_id": "OB1", "opened_on": "2026-11-02", "reason_code": "R04"}]
+        connection.execute(sa.update(tables.matching_case).values(open_obstructions=standing))
+    assert advance(database, moment("2026-11-02 09:00")) == {"reopened": 1}
+    assert states(database) == [("open", "city")]
+
+
+def test_what_was_resolved_and_is_reported_once_more_stands_again(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "resolved")
+    assert advance(database) == {}
+    with database.begin() as connection:
+        add_event(connection, 1, "obstructed", sequence=2, reason_code="R04", obstruction_id="OB1")
+        event = tables.feedback_event
+        later = moment("2026-10-12 09:00")
+        connection.execute(sa.update(event).where(event.c.sequence == 2).values(received_at=later))
+    assert advance(database, moment("2026-10-12 09:15")) == {"reopened": 1}
+
+
+def test_a_withdrawn_need_needs_no_coordination_any_more(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    with database.begin() as connection:
+        add_withdrawal(connection, 1)
+    assert advance(database) == {"verified": 1}
+
+
+def test_an_obstruction_that_the_case_path_refused_opens_no_ticket(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+        event_id = connection.execute(sa.select(tables.feedback_event.c.event_id)).scalar_one()
+        connection.execute(
+            sa.update(tables.matching_case).values(
+                state="closed", open_obstructions=[], anomalies=[{"event_id": event_id, "reason": "E08"}]
+            )
+        )
+    assert advance(database) == {}
+
+
+def test_an_obstruction_without_an_id_is_worked_on_but_cannot_be_answered(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+        connection.execute(sa.update(tables.feedback_event).values(obstruction_id=None))
+        need_id = connection.execute(sa.select(tables.feedback_event.c.need_id)).scalar_one()
+        standing = [{"obstruction_id": f"{need_id}/ICBC", "opened_on": "2026-10-09", "reason_code": "R04"}]
+        connection.execute(sa.update(tables.matching_case).values(open_obstructions=standing))
+    assert advance(database) == {"opened": 1}
+    act(database, "acknowledged")
+    assert answers(database) == []
+
+
+def test_an_act_that_is_not_possible_or_not_signed_changes_nothing(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    for what, note, ticket_id in (
+        ("unresolvable", "无法解决此问题", 1),
+        ("resolved", "好", 1),
+        ("resolved", "已落实担保", 99),
+    ):
+        with pytest.raises(InvalidRequest):
+            act(database, what, note=note, ticket_id=ticket_id)
+    assert states(database) == [("open", "city")]
+
+
+def test_telephone_numbers_in_a_note_do_not_leave(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "acknowledged", note="请联系王工13912345678")
+    assert "139" not in answers(database)[0]["note"]
