@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, fold
-from include.domain.clocks import clocks
 from include.domain.progress import progress
+from include.matching.deadlines import store_clocks
 from include.matching.reports import NeedProgress, queue_progress
-from include.reference import case_limits, case_transitions, institutions, policy, reason_codes
+from include.reference import case_transitions, institutions, policy, reason_codes
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.database import copy_rows
@@ -28,7 +28,6 @@ _FOLDED_COLUMNS = tuple(
     column.name for column in tables.feedback_event.columns if column.name not in ("document", "received_at")
 )
 _CASE_COLUMNS = tuple(column.name for column in tables.matching_case.columns)
-_CLOCK_COLUMNS = tuple(column.name for column in tables.case_clock.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,11 @@ def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) 
             continue
         cases = _folded(needs, _events(connection, list(needs)))
         outcome = _store_cases(connection, needs, cases, now)
-        _store_clocks(connection, cases, now)
+        store_clocks(
+            connection,
+            {(need_id, code): case for need_id, of_need in cases.items() for code, case in of_need.items()},
+            now,
+        )
         queue_progress(connection, [_progress(need, cases[need_id]) for need_id, need in needs.items()], now)
         opened += outcome.opened
         changed += outcome.changed
@@ -176,7 +179,8 @@ def _store_cases(connection: sa.Connection, needs: Mapping[str, _PushedNeed], ca
             for institution_code, case in of_need.items()
         ),
     )
-    connection.execute(_DROP_CASES, {"need_ids": list(cases)})
+    for statement in _DROP:
+        connection.execute(statement, {"need_ids": list(cases)})
     stored = connection.execute(_STORE_CASES).scalars().all()
     connection.execute(sa.text("drop table folded_case"))
     return Refolded(opened=sum(stored), changed=len(stored))
@@ -207,34 +211,6 @@ def _progress(need: _PushedNeed, cases: Mapping[str, Case]) -> NeedProgress:
         quarter=need.quarter,
         department_code=need.department_code,
         reached=progress(cases.values(), need.financing_need, need.withdrawn),
-    )
-
-
-def _store_clocks(connection: sa.Connection, cases: _Cases, now: datetime) -> None:
-    calendar, limits = china_calendar(), case_limits()
-    today = now.astimezone(SHANGHAI).date()
-    roll_forward = policy().flag("calendar_days_roll_forward")
-    connection.execute(tables.case_clock.delete().where(tables.case_clock.c.need_id.in_(list(cases))))
-    copy_rows(
-        connection,
-        "case_clock",
-        _CLOCK_COLUMNS,
-        (
-            (
-                need_id,
-                institution_code,
-                clock.from_type,
-                clock.to_type,
-                clock.day0,
-                clock.due.day,
-                clock.due.provisional,
-                clock.stopped_on,
-                clock.paused,
-            )
-            for need_id, of_need in cases.items()
-            for institution_code, case in of_need.items()
-            for clock in clocks(case, limits, calendar, today, roll_forward=roll_forward)
-        ),
     )
 
 
@@ -280,16 +256,19 @@ _COUNT_ORPHANS = sa.text(
 
 _FOLDED = sa.text("create temporary table folded_case (like matching_case) on commit drop")
 
-_DROP_CASES = sa.text(
-    """
-    delete from matching_case stored
-    where stored.need_id = any(:need_ids)
-      and not exists (
-          select from folded_case folded
-          where folded.need_id = stored.need_id and folded.institution_code = stored.institution_code
-      )
-    """
-)
+_DROP = [
+    sa.text(
+        f"""
+        delete from {table} stored
+        where stored.need_id = any(:need_ids)
+          and not exists (
+              select from folded_case folded
+              where folded.need_id = stored.need_id and folded.institution_code = stored.institution_code
+          )
+        """
+    )
+    for table in ("case_clock", "matching_case")
+]
 
 # Returns a row for each case that changed: true where it is new.
 _STORE_CASES = sa.text(
