@@ -8,13 +8,13 @@ trigger again with `dry_run` off. A reason is required; it goes into the audit t
 
     {"quarter": "2026Q3", "departments": ["330000"], "error_class": "rejected", "reason": "平台已修复校验规则", "dry_run": false}
 
+The console's pages 发件箱 and 重新发送 do the same, show how far a re-run is, and can cancel it.
+
 **Triage**: a `conflict` (the receiver holds another body under the same key) is never sent again; look at the need with the
 platform's operators.
 """
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from airflow.sdk import Param, dag, get_current_context, task
 
@@ -24,7 +24,7 @@ from green_finance.run import stage_run
 
 
 def _selection():
-    from include.delivery.rerun import Selection
+    from include.delivery.rerun import Selection, since
 
     params = get_current_context()["params"]
     return Selection(
@@ -32,7 +32,7 @@ def _selection():
         departments=tuple(params["departments"] or ()),
         error_class=params["error_class"],
         delivery_ids=tuple(params["delivery_ids"] or ()),
-        failed_since=datetime.fromisoformat(params["failed_since"]) if params["failed_since"] else None,
+        failed_since=since(params["failed_since"]),
     )
 
 
@@ -55,7 +55,7 @@ def wanted() -> bool:
 
 @task
 def requeue() -> int:
-    """Put the chosen deliveries back into the queue, with an audit entry; returns how many."""
+    """Put the chosen deliveries back into the queue, as one job with one audit entry however often it is tried; returns how many."""
     from include.delivery import rerun
 
     context = get_current_context()
@@ -66,6 +66,7 @@ def requeue() -> int:
             actor=context["dag_run"].triggering_user_name or run.run_id,
             reason=context["params"]["reason"],
             now=run.now,
+            request_key=run.run_id,
         )
         return started.number if started else 0
 

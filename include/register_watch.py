@@ -20,7 +20,7 @@ from include.domain.identifiers import name_key
 from include.errors import InvalidRequest, UserFacingError
 from include.reference import Policy
 from include.store.alerts import close_alerts, raise_alerts
-from include.store.register import FACTORY_REMOVED, REMOVED_RULE, snapshot_in_use
+from include.store.register import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
 from include.store.tables import alert, alert_event, delivery
 from include.store.withdrawals import Withdrawal, withdraw
 
@@ -170,14 +170,9 @@ def _register_in_use(connection: sa.Connection, today: date, policy: Policy) -> 
             "没有可用的当期绿色工厂名单，无法核对已推送企业是否仍在名单内。",
             "请确认名单读取任务成功；名单因数量骤减（T05）未启用的，由运维人员核实后确认启用，再重新运行本任务。",
         )
-    content = newest.content_sha256
-    usable = connection.execute(
-        sa.text("select exists (select from register_factory where content_sha256 = :content and usable)"),
-        {"content": content},
-    ).scalar_one()
-    if not usable:
+    if not has_rows(connection, newest):
         raise RegisterTooOld("绿色工厂名单为空，不能据此撤回需求。", "请联系平台核实名单接口，恢复后重新读取名单。")
-    return content
+    return newest.content_sha256
 
 
 def _active_names(connection: sa.Connection, content: str, today: date, usccs: Collection[str]) -> dict[str, _Names]:

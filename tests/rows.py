@@ -183,6 +183,8 @@ def add_delivery(
     created_at: datetime = TAKEN_IN,
     receipt_no: str | None = None,
     idempotency_key: str | None = None,
+    outcome: str | None = None,
+    error_class: str | None = None,
 ) -> int:
     """An outbox row; returns its delivery_id."""
     identity = need_id(number)
@@ -202,6 +204,8 @@ def add_delivery(
             body_sha256=digest("{}"),
             state=state,
             receipt_no=receipt_no,
+            outcome=outcome,
+            error_class=error_class,
             created_at=created_at,
             next_attempt_at=created_at,
             settled_at=created_at if state in ("delivered", "superseded") else None,

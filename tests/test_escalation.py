@@ -540,6 +540,14 @@ def test_a_return_not_answered_in_time_is_told_once_to_the_department(database: 
     assert steps(database) == [("S07", 1, "mailed", "MIIT-province")]
 
 
+def test_a_return_that_never_arrived_is_not_told(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        returned_need(connection, "2026-10-21")
+        connection.execute(tables.delivery.update().values(state="closed"))
+    assert run(database, "2026-10-22 08:30").steps_raised == 0
+
+
 def test_a_return_answered_by_a_new_revision_is_not_told(database: sa.Engine) -> None:
     with database.begin() as connection:
         staff(connection)

@@ -401,6 +401,20 @@ def test_what_the_market_holds_and_we_did_not_deliver_is_found_unless_it_is_on_i
     assert summary.explained == {"in_flight": 2}
 
 
+@pytest.mark.parametrize(("error_class", "explained"), [("conflict", True), ("exhausted", False)])
+def test_what_a_person_closed_is_explained_by_a_conflict_with_the_ledger_alone(
+    database: sa.Engine, platforms: Platforms, error_class: str, explained: bool
+) -> None:
+    platforms.hold(1)
+    with database.begin() as connection:
+        add_need(connection, 1, item_hash=platforms.recommend(1))
+        add_delivery(connection, 1, state="closed", error_class=error_class)
+    summary = _reconcile(database, platforms)
+    assert (summary.explained, set(_open(database))) == (
+        ({"closed": 1}, set()) if explained else ({}, {"unknown_in_ledger 1.1"})
+    )
+
+
 def test_another_receipt_or_another_state_in_the_ledger_is_found(database: sa.Engine, platforms: Platforms) -> None:
     for number in (1, 2, 3):
         _pushed(database, platforms, number)

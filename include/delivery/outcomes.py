@@ -18,7 +18,8 @@ from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, Proble
 
 OpenState = Literal["pending", "unknown"]
 State = Literal["pending", "unknown", "delivered", "superseded", "held"]
-Kind = Literal["send", "look_up"]
+Kind = Literal["send", "look_up", "check"]
+"""`check`: decided before anything was sent, so that the receiver cannot hold it."""
 
 LOST = "lost_answer"
 NOT_FOUND = "not_found"
@@ -165,7 +166,7 @@ def contact_missing(claim: Claim) -> Result:
     """A push without a contact is of no use to a bank."""
     return Result(
         claim=claim,
-        kind="send",
+        kind="check",
         outcome="not_sent",
         state="held",
         error_class="contact_missing",

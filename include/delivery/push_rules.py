@@ -7,6 +7,7 @@ person decides once, and a factory that comes back is pushed without anybody's d
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +17,9 @@ from include.delivery.outcomes import Claim, Result
 from include.domain.calendar import SHANGHAI
 from include.reference import rules
 from include.store.alerts import raise_alerts
-from include.store.register import FACTORY_REMOVED, REMOVED_RULE, in_force, snapshot_in_use
+from include.store.register import FACTORY_REMOVED, REMOVED_RULE, has_rows, in_force, snapshot_in_use
+
+log = logging.getLogger(__name__)
 
 _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id = any(:need_ids) and state = 'cleared'")
 
@@ -24,15 +27,17 @@ _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id 
 def not_to_be_pushed(engine: sa.Engine, pushes: Sequence[Claim], now: datetime) -> list[Result]:
     """The pushes whose factory is in no row of the register in force today, put aside, with an alert each.
 
-    Not those of which a person said that they may go all the same. Without any register in use nothing is put aside: the gate
-    refused to judge then, and the register watch says so.
+    Not those of which a person said that they may go all the same. A register older than a day still serves: who was off the
+    list then is not pushed. Without a register in use, or with one that has no usable row, nothing can be concluded about
+    anybody: the pushes go, and a warning is logged; the gate refuses to judge then, and the register watch fails.
     """
     if not pushes:
         return []
     today = now.astimezone(SHANGHAI).date()
     with engine.begin() as connection:
         register = snapshot_in_use(connection, today)
-        if register is None:
+        if register is None or not has_rows(connection, register):
+            log.warning("no register in use: %d pushes go without G08a", len(pushes))
             return []
         usccs = {push.delivery_id: json.loads(push.body)["payload"]["enterprise"]["uscc"] for push in pushes}
         present = in_force(connection, register, today, set(usccs.values()))
@@ -53,6 +58,6 @@ def not_to_be_pushed(engine: sa.Engine, pushes: Sequence[Claim], now: datetime) 
             now=now,
         )
     return [
-        Result(claim=push, kind="send", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)
+        Result(claim=push, kind="check", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)
         for push in gone
     ]

@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from include import audit
 from include.delivery.claim import obstacles
 from include.delivery.outcomes import CONFLICT, LOST
+from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
 from include.reference import departments
+from include.store.outbox import Channel
 from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
 
 _SHOWN = 50
@@ -28,12 +30,24 @@ _SHOWN = 50
 class Selection:
     """Which deliveries are meant; what is left out does not limit."""
 
+    channel: Channel | None = None
     quarter: str | None = None
     departments: tuple[str, ...] = ()
     error_class: str | None = None
     delivery_ids: tuple[int, ...] = ()
     failed_since: datetime | None = None
     """Aware: what had a failed try at or after this moment."""
+
+
+def since(text: str | None) -> datetime | None:
+    """The moment that a form names, Shanghai's where it has no offset; None if empty. Raises InvalidRequest."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest("失败起始时间无法识别。", "请写成 2026-10-09 09:00 的形式。") from None
+    return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +108,29 @@ def preview(connection: sa.Connection, selection: Selection) -> RerunPreview:
 
 
 def rerun(
-    connection: sa.Connection, selection: Selection, *, actor: str, reason: str, now: datetime
+    connection: sa.Connection,
+    selection: Selection,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    request_key: str | None = None,
 ) -> StartedRerun | None:
     """Make the selected deliveries due at `now`, under their original keys, as a job; None if there is nothing to send.
 
-    One audit entry in the caller's transaction. Raises InvalidRequest if the reason is missing or the selection is empty
+    One audit entry in the caller's transaction. `request_key` names the request: made again (a task tried again, a button
+    pressed twice), it gives the job that it has started. Raises InvalidRequest if the reason is missing or the selection is empty
     or unknown.
     """
     actor, reason = audit.signed(actor, reason)
-    items = _items(connection, _selected(selection).with_for_update())
+    if request_key is not None and (started := _started(connection, request_key)):
+        return started
+    # What is leased belongs to its worker until it is recorded: to wait for it here could be to wait for each other.
+    items = _items(connection, _selected(selection).where(delivery.c.lease_owner.is_(None)).with_for_update())
     chosen = [item.delivery_id for item in items if not item.hindrance]
     if not chosen:
         return None
-    job_id = _open_job(connection, selection, chosen, actor=actor, reason=reason, now=now)
+    job_id = _open_job(connection, selection, chosen, actor=actor, reason=reason, now=now, request_key=request_key)
     connection.execute(
         sa.update(delivery)
         .where(delivery.c.delivery_id.in_(chosen))
@@ -132,12 +156,25 @@ def rerun(
     return StartedRerun(job_id, len(chosen))
 
 
+def _started(connection: sa.Connection, request_key: str) -> StartedRerun | None:
+    connection.execute(_ONE_AT_A_TIME, {"request_key": request_key})
+    found = connection.execute(_STARTED, {"request_key": request_key}).one_or_none()
+    return None if found is None else StartedRerun(found.job_id, found.number)
+
+
 def _open_job(
-    connection: sa.Connection, selection: Selection, chosen: Sequence[int], *, actor: str, reason: str, now: datetime
+    connection: sa.Connection,
+    selection: Selection,
+    chosen: Sequence[int],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    request_key: str | None,
 ) -> int:
     job_id: int = connection.execute(
         sa.insert(rerun_job)
-        .values(actor=actor, reason=reason, selection=_described(selection), started_at=now)
+        .values(actor=actor, reason=reason, selection=_described(selection), started_at=now, request_key=request_key)
         .returning(rerun_job.c.job_id)
     ).scalar_one()
     before = sa.select(
@@ -146,6 +183,8 @@ def _open_job(
         delivery.c.state,
         delivery.c.error_class,
         delivery.c.settled_at,
+        delivery.c.next_attempt_at,
+        delivery.c.lease_until,
         delivery.c.attempts,
     ).where(delivery.c.delivery_id.in_(chosen))
     connection.execute(rerun_item.insert().from_select([column.name for column in rerun_item.columns], before))
@@ -160,11 +199,19 @@ _RESUME = sa.text(
     """
 )
 
+_ONE_AT_A_TIME = sa.text("select pg_advisory_xact_lock(hashtext('rerun/' || :request_key))")
+_STARTED = sa.text(
+    """
+    select job_id, count(*) as number from rerun_job join rerun_item using (job_id)
+    where request_key = :request_key group by job_id
+    """
+)
+
 
 def _selected(selection: Selection) -> sa.Select[Any]:
     if selection == Selection():
         raise InvalidRequest(
-            "没有选择要重新发送的内容。", "请至少填写季度、主管部门、错误类别、发送编号、失败起始时间中的一项。"
+            "没有选择要重新发送的内容。", "请至少填写通道、季度、主管部门、错误类别、发送编号、失败起始时间中的一项。"
         )
     unknown = sorted(set(selection.departments) - set(departments()))
     if unknown:
@@ -172,6 +219,8 @@ def _selected(selection: Selection) -> sa.Select[Any]:
             f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请使用 37 个受理主管部门的六位代码，例如 330000。"
         )
     query = sa.select(delivery).where(delivery.c.state.in_(("held", "pending", "unknown")))
+    if selection.channel:
+        query = query.where(delivery.c.channel == selection.channel)
     if selection.quarter:
         query = query.where(delivery.c.quarter == selection.quarter)
     if selection.departments:
@@ -221,6 +270,7 @@ def _line(item: RerunItem) -> str:
 
 def _described(selection: Selection) -> dict[str, Any]:
     return {
+        "channel": selection.channel,
         "quarter": selection.quarter,
         "departments": list(selection.departments),
         "error_class": selection.error_class,

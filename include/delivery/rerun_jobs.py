@@ -111,12 +111,14 @@ _ITEMS = sa.text(
     """
 )
 
-# Not what a worker has leased: it may be on its way.
+# What waited goes on waiting for as long as it had to. Not what a worker has leased: it may be on its way.
 _TAKE_BACK = sa.text(
     """
-    update delivery set state = item.state_before, error_class = item.error_class_before, settled_at = item.settled_before
+    update delivery
+    set state = item.state_before, error_class = item.error_class_before, settled_at = item.settled_before,
+        next_attempt_at = coalesce(item.next_attempt_before, delivery.next_attempt_at), lease_until = item.lease_until_before
     from rerun_item item
-    where item.job_id = :job_id and delivery.delivery_id = item.delivery_id and item.state_before = 'held'
+    where item.job_id = :job_id and delivery.delivery_id = item.delivery_id
       and delivery.state in ('pending', 'unknown') and delivery.attempts = item.attempts_before
       and delivery.lease_owner is null
     """

@@ -129,7 +129,7 @@ _RETURNS = sa.text(
     + """
     select live.*, r.revision, r.body, r.created_at
     from delivery r join live using (need_id)
-    where r.action = 'return' and r.state not in ('held', 'superseded')
+    where r.action = 'return' and r.state not in ('held', 'superseded', 'closed')
       and r.revision = (select max(revision) from need_version n where n.need_id = r.need_id)
     """
 )

@@ -109,7 +109,7 @@ _PASSED = sa.text(
       and not exists (
           select from delivery given_up
           where given_up.action = 'push' and given_up.need_id = newest.need_id and given_up.revision = newest.revision
-            and given_up.state = 'closed'
+            and (given_up.state = 'closed' or given_up.state = 'superseded' and given_up.outcome = 'factory_removed')
       )
     """
 )
@@ -161,7 +161,8 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
 def passed_needs(connection: sa.Connection, quarter: str) -> set[tuple[str, int]]:
     """(need id, revision) of every need of the quarter that is to be pushed.
 
-    It passed or was released at its newest revision, was not withdrawn, its department is not stopped, and nobody gave it up.
+    It passed or was released at its newest revision, was not withdrawn, its department is not stopped, nobody gave it up, and its
+    factory was still on the list at the push (G08a).
     """
     return {(row.need_id, row.revision) for row in connection.execute(_PASSED, {"quarter": quarter})}
 

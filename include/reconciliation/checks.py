@@ -264,7 +264,8 @@ CHECKS = (
         """
         select entry.need_id, entry.revision, push.department_code, push.delivery_id,
                case when push.state in ('pending', 'unknown') and push.next_attempt_at >= :overdue_before
-                   then 'in_flight' end as explained
+                   then 'in_flight'
+                   when push.state = 'closed' and push.error_class = 'conflict' then 'closed' end as explained
         from ledger_entry entry
         left join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
         where push.delivery_id is null or push.state <> 'delivered'

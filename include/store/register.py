@@ -35,6 +35,13 @@ def snapshot_in_use(connection: sa.Connection, day: date) -> SnapshotInUse | Non
     return None if newest is None else SnapshotInUse(newest.as_of, newest.content_sha256)
 
 
+def has_rows(connection: sa.Connection, register: SnapshotInUse) -> bool:
+    """Whether any row of the snapshot can be used; nothing can be concluded from one without."""
+    usable = (register_factory.c.content_sha256 == register.content_sha256) & register_factory.c.usable
+    found: bool = connection.execute(sa.select(sa.exists().where(usable))).scalar_one()
+    return found
+
+
 def in_force(connection: sa.Connection, register: SnapshotInUse, day: date, usccs: Collection[str]) -> set[str]:
     """Which of these credit codes have a row in force on `day`."""
     factory = register_factory.c

@@ -61,8 +61,11 @@ def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
 
 
 def _tell_figures(run: StageRun, channel: Channel) -> None:
-    """What waits on the channel, in the log and as gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics."""
-    from include.delivery.overview import channel_figures
+    """What waits on the channel, in the log and as gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics.
+
+    Every class is told, 0 too: a gauge keeps its last value until it gets another.
+    """
+    from include.delivery.overview import ERROR_CLASSES, channel_figures
 
     with run.engine.connect() as connection:
         figures = next(one for one in channel_figures(connection) if one.channel == channel)
@@ -73,11 +76,12 @@ def _tell_figures(run: StageRun, channel: Channel) -> None:
         "held": figures.held,
         "oldest_s": max(0.0, waits_s),
         "breaker_open": int(figures.breaker != "closed"),
+        **{f"class.{name}": 0 for name in ERROR_CLASSES},
         **{f"class.{name}": number for name, number in figures.by_class.items()},
     }
     for name, value in told.items():
         stats.gauge(f"green_finance.delivery.{channel}.{name}", value)
-    log.info("%s: %s", channel, told)
+    log.info("%s: %s", channel, {name: value for name, value in told.items() if value})
 
 
 def _unless_away(summary: DeliverySummary) -> dict[str, int]:

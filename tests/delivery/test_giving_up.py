@@ -109,6 +109,47 @@ def test_a_cancel_takes_back_what_was_not_tried_and_nothing_else(database: sa.En
     assert third == _ids(database)[2]
 
 
+def test_a_cancel_lets_what_waited_wait_on(database: sa.Engine, settings: Settings, sandbox: Sandbox) -> None:
+    queue_pushes(database, [1])
+    sandbox.fault("/v1/need-batches", "503", count=1, retry_after="7200")
+    run(database, settings)
+    before = deliveries(database)
+    with database.begin() as connection:
+        started = rerun.rerun(connection, Selection(error_class="throttled"), actor="li", reason="平台已恢复", now=NOW)
+        assert started is not None
+        assert rerun_jobs.cancel(connection, started.job_id, **SIGNED) == 1
+        assert rerun_jobs.progress(connection, started.job_id).taken_back == 1
+    assert deliveries(database) == before
+    assert run(database, settings).delivered == 0
+
+
+def test_a_request_made_twice_starts_one_rerun(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2])
+    hold(database, 1, "rejected")
+    asked = {"actor": "li", "reason": "平台已恢复", "now": NOW, "request_key": "rerun_deliveries/manual__1"}
+    found = []
+    for _ in range(2):
+        with database.begin() as connection:
+            found.append(rerun.rerun(connection, Selection(quarter="2026Q3", error_class="rejected"), **asked))
+    assert found[0] == found[1] is not None
+    with database.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(audit_entry)).scalar_one() == 1
+
+
+def test_a_selection_by_channel_leaves_the_others_alone(database: sa.Engine) -> None:
+    queue_pushes(database, [1])
+    with database.connect() as connection:
+        numbers = [len(rerun.preview(connection, Selection(channel=channel)).items) for channel in ("market", "mail")]
+    assert numbers == [1, 0]
+
+
+def test_a_moment_without_an_offset_is_shanghai_s() -> None:
+    assert rerun.since("2026-10-09T09:00") == rerun.since("2026-10-09T01:00:00+00:00") == NOW
+    assert rerun.since("") is None
+    with pytest.raises(InvalidRequest, match="无法识别"):
+        rerun.since("昨天")
+
+
 def test_the_outbox_in_figures(database: sa.Engine) -> None:
     queue_pushes(database, [1, 2])
     hold(database, 1, "conflict")

@@ -13,7 +13,8 @@ from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.tables import alert, register_factory, register_snapshot
-from tests.delivery.outbox import NOW, Clock, deliveries, payload, queue_pushes
+from include.store.withdrawals import Withdrawal, withdraw
+from tests.delivery.outbox import NOW, Clock, deliveries, need_id, payload, queue_pushes
 
 TODAY = NOW.date()
 USCC = payload(1)["enterprise"]["uscc"]
@@ -88,3 +89,38 @@ def test_a_factory_that_comes_back_is_pushed_without_anybody_s_doing(
     later = Clock(NOW + timedelta(days=1))
     register_watch.watch(database, now=later.now(), policy=policy())
     assert _run(database, settings, later) == [("delivered", "accepted")]
+
+
+def test_what_never_went_out_is_not_withdrawn_from_the_receiver(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, [1])
+    _register(database, TODAY, removed_on=TODAY)
+    _run(database, settings, Clock())
+    _register(database, TODAY + timedelta(days=1))
+    tomorrow = NOW + timedelta(days=1)
+    register_watch.watch(database, now=tomorrow, policy=policy())
+    with database.begin() as connection:
+        withdraw(
+            connection, [Withdrawal(need_id=need_id(1), revision=1, reason_code="withdrawn_by_enterprise")], tomorrow
+        )
+    assert [(row.action, row.state) for row in deliveries(database)] == [("push", "superseded")]
+
+
+def test_an_old_register_still_keeps_a_removed_factory_back(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, [1])
+    _register(database, TODAY - timedelta(days=9), removed_on=TODAY - timedelta(days=10))
+    assert _run(database, settings, Clock()) == [("superseded", "factory_removed")]
+
+
+def test_a_register_without_a_usable_row_says_nothing_about_anybody(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue_pushes(database, [1])
+    _register(database, TODAY)
+    with database.begin() as connection:
+        connection.execute(sa.update(register_factory).values(usable=False))
+    assert _run(database, settings, Clock()) == [("delivered", "accepted")]
+    assert "1 pushes go without G08a" in caplog.text

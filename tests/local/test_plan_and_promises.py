@@ -15,7 +15,7 @@ from include.local.play import Played
 from include.local.promises import each_need_once, no_mail_twice, runs_succeeded
 from include.local.sandbox_client import LedgerEntry
 from include.reference.calendar import china_calendar
-from tests.rows import add_hold, add_need, add_stop, add_withdrawal, need_id
+from tests.rows import add_delivery, add_hold, add_need, add_stop, add_withdrawal, need_id
 
 PASSED = {("FN1", 1), ("FN2", 2)}
 
@@ -57,6 +57,12 @@ def test_what_must_be_in_the_ledger_passed_or_was_released_and_nothing_stands_in
         add_stop(connection, "320000", state="continued")
         add_need(connection, 9)
         add_need(connection, 9, revision=2, verdict="returned")
+        for number, given_up in (
+            (10, {"state": "closed"}),
+            (11, {"state": "superseded", "outcome": "factory_removed"}),
+        ):
+            add_need(connection, number)
+            add_delivery(connection, number, **given_up)
         assert passed_needs(connection, "2026Q3") == {(need_id(1), 1), (need_id(3), 1), (need_id(8), 1)}
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from green_finance import delivery_tasks
+from include.delivery.overview import ERROR_CLASSES
 from include.settings import ConnectionFields, Settings
 from include.store.tables import channel_state
 from tests.delivery.outbox import KEY, NOW, Clock, queue_pushes
@@ -38,6 +39,7 @@ def test_the_figures_of_a_channel_are_gauges(database: sa.Engine, monkeypatch: p
         "held": 1,
         "oldest_s": (clock.now() - NOW).total_seconds(),
         "breaker_open": 0,
+        **{f"class.{name}": 0 for name in ERROR_CLASSES},
         "class.conflict": 1,
         "class.unavailable": 2,
     }

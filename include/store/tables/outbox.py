@@ -99,7 +99,7 @@ delivery_attempt = Table(
     Column("http_status", Integer),
     Column("detail", Text, comment="what the receiver said, without values of the payload"),
     Column("receipt_no", Text),
-    CheckConstraint("kind in ('send', 'look_up')", name="kind"),
+    CheckConstraint("kind in ('send', 'look_up', 'check')", name="kind"),
     Index(None, "delivery_id"),
     comment="Every try, never changed",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
 from include.store.tables.base import metadata, moment
@@ -17,6 +17,8 @@ rerun_job = Table(
     moment("started_at"),
     moment("cancelled_at", nullable=True),
     Column("cancelled_by", Text),
+    Column("request_key", Text, comment="of one request to start: asking again starts nothing new"),
+    UniqueConstraint("request_key"),
     comment="A re-run of deliveries; how far it is follows from its items",
 )
 
@@ -28,6 +30,8 @@ rerun_item = Table(
     Column("state_before", Text, nullable=False),
     Column("error_class_before", Text),
     moment("settled_before", nullable=True),
+    moment("next_attempt_before", nullable=True),
+    Column("lease_until_before", DateTime(timezone=True), comment="real clock"),
     Column("attempts_before", Integer, nullable=False, comment="more now: it was tried"),
     comment="A delivery that a re-run made due, as it was before",
 )

@@ -36,7 +36,7 @@ STATES = {
     "closed": "已关闭",
 }
 _BREAKERS = {"closed": "正常", "open": "暂停发送", "half_open": "正在试探"}
-_KINDS = {"send": "发送", "look_up": "查询"}
+_KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
 
 @router.get("", response_class=HTMLResponse)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.sdk.exceptions import AirflowException
 from airflow.utils.types import DagRunTriggeredByType
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
 from include.delivery import rerun, rerun_jobs
-from include.delivery.overview import ERROR_CLASSES
+from include.delivery.channel import CHANNEL_NAMES
+from include.delivery.overview import CHANNELS, ERROR_CLASSES
 from include.delivery.rerun import Selection
-from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
 from include.reference import departments
+from include.store.outbox import Channel
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/reruns")
 
@@ -30,8 +35,9 @@ _STATES = {"running": "进行中", "done": "已完成", "cancelled": "已取消"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The form's fields as they were filled in."""
+    """The form's fields as they were filled in; `delivery_ids` as text, those ticked on a list included."""
 
+    channel: str = ""
     quarter: str = ""
     department: str = ""
     error_class: str = ""
@@ -41,28 +47,37 @@ class Asked:
     def selection(self) -> Selection:
         """What they mean. Raises InvalidRequest."""
         return Selection(
+            channel=_channel(self.channel),
             quarter=self.quarter or None,
             departments=(self.department,) if self.department else (),
             error_class=self.error_class or None,
             delivery_ids=_numbers(self.delivery_ids),
-            failed_since=_moment(self.failed_since),
+            failed_since=rerun.since(self.failed_since),
         )
 
 
 def _as_form(
+    channel: Annotated[str, Form()] = "",
     quarter: Annotated[str, Form()] = "",
     department: Annotated[str, Form()] = "",
     error_class: Annotated[str, Form()] = "",
     delivery_ids: Annotated[str, Form()] = "",
     failed_since: Annotated[str, Form()] = "",
 ) -> Asked:
-    return Asked(quarter, department, error_class, delivery_ids, failed_since)
+    return Asked(channel, quarter, department, error_class, delivery_ids, failed_since)
 
 
 def _as_query(
-    quarter: str = "", department: str = "", error_class: str = "", delivery_ids: str = "", failed_since: str = ""
+    channel: str = "",
+    quarter: str = "",
+    department: str = "",
+    error_class: str = "",
+    delivery_ids: str = "",
+    failed_since: str = "",
+    delivery_id: Annotated[list[int], Query()] = [],  # noqa: B006
 ) -> Asked:
-    return Asked(quarter, department, error_class, delivery_ids, failed_since)
+    ticked = ",".join(map(str, delivery_id))
+    return Asked(channel, quarter, department, error_class, delivery_ids or ticked, failed_since)
 
 
 @router.get("", response_class=HTMLResponse)
@@ -77,6 +92,7 @@ def reruns(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResp
         states=_STATES,
         may_operate=operator,
         departments=departments(),
+        names=CHANNEL_NAMES,
         error_classes=ERROR_CLASSES,
     )
 
@@ -92,6 +108,7 @@ def preview(
         request,
         "rerun_preview.html",
         asked=asked,
+        request_key=uuid.uuid4().hex,
         found=found,
         counts=found.counts(),
         may_operate=operator,
@@ -103,15 +120,34 @@ def preview(
 
 @router.post("")
 def start(
-    operator: CurrentOperator, asked: Annotated[Asked, Depends(_as_form)], reason: Annotated[str, Form()] = ""
+    operator: CurrentOperator,
+    asked: Annotated[Asked, Depends(_as_form)],
+    reason: Annotated[str, Form()] = "",
+    request_key: Annotated[str, Form(max_length=64)] = "",
 ) -> RedirectResponse:
-    """Make the selected deliveries due, and have them sent."""
+    """Make the selected deliveries due, and have them sent; pressed twice, once."""
     with engine().begin() as connection:
-        started = rerun.rerun(connection, asked.selection(), actor=operator.actor, reason=reason, now=business_now())
+        started = rerun.rerun(
+            connection,
+            asked.selection(),
+            actor=operator.actor,
+            reason=reason,
+            now=business_now(),
+            request_key=request_key or None,
+        )
     if started is None:
         raise InvalidRequest("所选内容中没有可以重新发送的。", "请返回预览，查看每条不能发送的原因。")
-    trigger_dag(_SENDING_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=operator.actor, conf={})
-    return done(f"reruns/{started.job_id}", f"已将 {started.number} 条重新列入发送。")
+    return done(f"reruns/{started.job_id}", f"已将 {started.number} 条重新列入发送。{_have_sent(operator.actor)}")
+
+
+def _have_sent(actor: str) -> str:
+    """Start the DAG that empties the outbox; says so. What is listed is sent by its next run in any case."""
+    try:
+        trigger_dag(_SENDING_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=actor, conf={})
+    except AirflowException as error:
+        log.warning("%s was not started: %s", _SENDING_DAG, error)
+        return f"未能立即启动 {_SENDING_DAG}，将由其下一次运行送出。"
+    return f"已启动 {_SENDING_DAG} 送出。"
 
 
 @router.get("/{job_id}", response_class=HTMLResponse)
@@ -142,18 +178,17 @@ def cancel(job_id: int, operator: CurrentOperator, reason: Annotated[str, Form()
     return done(f"../{job_id}", f"已取消：{taken_back} 条尚未发送的已恢复原状。")
 
 
+def _channel(code: str) -> Channel | None:
+    if not code:
+        return None
+    for known in CHANNELS:
+        if known == code:
+            return known
+    raise InvalidRequest(f"没有名为“{code[:40]}”的通道。", "请回到重新发送页面，重新选择。")
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     parts = text.replace("，", ",").replace("、", ",").replace(" ", ",").split(",")
     if not all(part.isascii() and part.isdigit() for part in parts if part):
         raise InvalidRequest("发送编号只能是数字。", "请填写编号，多个编号之间用逗号分隔。")
     return tuple(int(part) for part in parts if part)
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequest("失败起始时间无法识别。", "请写成 2026-10-09 09:00 的形式。") from None
-    return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)
