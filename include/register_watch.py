@@ -19,6 +19,7 @@ from include.domain.calendar import SHANGHAI
 from include.domain.identifiers import name_key
 from include.errors import InvalidRequest, UserFacingError
 from include.reference import Policy
+from include.rule_book.suites import RuleBook
 from include.store.alerts import close_alerts, raise_alerts
 from include.store.register import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
 from include.store.tables import alert, alert_event, delivery
@@ -115,7 +116,7 @@ def watch(engine: sa.Engine, *, now: datetime, policy: Policy) -> WatchSummary:
         content = _register_in_use(connection, today, policy)
         needs = connection.execute(_WATCHED, {"not_sent": _NOT_SENT, "renamed": RENAMED, "removed": REMOVED}).all()
         factories = _active_names(connection, content, today, {need.uscc for need in needs})
-        removed = [need for need in needs if need.uscc not in factories]
+        removed = _removed(needs, factories, policy)
         renamed = [need for need in needs if _named_otherwise(need, factories)]
 
         withdrawn = _withdraw(connection, [one for one in removed if _may_withdraw(one)], now)
@@ -183,6 +184,13 @@ def _active_names(connection: sa.Connection, content: str, today: date, usccs: C
         current.setdefault(row.uscc, set()).add(name_key(row.name))
         former.setdefault(row.uscc, set()).update(name_key(name) for name in row.aliases)
     return {uscc: _Names(frozenset(names), frozenset(former[uscc])) for uscc, names in current.items()}
+
+
+def _removed(needs: Sequence[sa.Row[Any]], factories: Collection[str], policy: Policy) -> list[sa.Row[Any]]:
+    import pandas as pd
+
+    frame = pd.DataFrame({"listed": [need.uscc in factories for need in needs]})
+    return [needs[at] for breach in RuleBook(policy).breaches("register_watch", frame) for at in breach.rows]
 
 
 def _named_otherwise(need: sa.Row[Any], factories: dict[str, _Names]) -> bool:

@@ -276,6 +276,7 @@ def test_any_order_and_any_repetition_end_in_the_same_state(database: sa.Engine,
     with database.begin() as connection:
         connection.execute(sa.text("truncate feedback_event, feedback_cursor, matching_case, case_clock"))
         connection.execute(sa.text("delete from delivery where action = 'progress'"))
+    opened(database)
     chance = random.Random(seed)
     shuffled = [event for event in WHOLE_WAY for _ in range(chance.randint(1, 5))]
     chance.shuffle(shuffled)
@@ -383,7 +384,8 @@ def test_feedback_of_an_institution_that_was_listed_later_is_folded_then(databas
     collect(database, Feed([report(1, "received")]))
     with database.begin() as connection:
         # Stored and left waiting, by a run that did not know the institution yet.
-        add_event(connection, 1, "accepted", sequence=1, institution_code="CMB")
+        event_id = add_event(connection, 1, "accepted", sequence=1, institution_code="CMB")
+        connection.execute(tables.waiting_feedback.insert().values(event_id=event_id, need_id=NEED))
     assert collect(database, Feed([])).cases_changed == 1
     assert states(database) == {"ICBC": "received", "CMB": "accepted"}
 
@@ -440,8 +442,25 @@ def test_texts_that_the_database_cannot_hold_do_not_stop_a_page(database: sa.Eng
     assert rows(database, "select open_obstructions -> 0 ->> 'obstruction_id' from matching_case") == [
         (f"{NEED}/ICBC",)
     ]
-    (document,) = rows(database, "select document from feedback_event")[0]
-    assert json.loads(document) == strange
+    document, sealed = rows(database, "select document, sealed from feedback_event")[0]
+    kept = json.loads(document) | json.loads(CIPHER.decrypt(sealed))
+    assert {name: value for name, value in kept.items() if name != "sealed"} == strange
+
+
+def test_a_remark_is_sealed_and_another_one_under_the_same_id_is_noticed(
+    database: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(database, intended=["ICBC"])
+    canary = "联系人王小丽 13900001234"
+    first = report(1, "contacted", remark=canary)
+    summary = collect(database, Feed([first, first, first | {"remark": "改口"}]))
+    assert (summary.new, summary.repeated, summary.unreadable) == (1, 1, 1)
+    stored = [
+        rows(database, f"select row_to_json(stored)::text from {table} stored") for table in tables.metadata.tables
+    ]
+    assert "13900001234" not in repr(stored) + caplog.text
+    (sealed,) = rows(database, "select sealed from feedback_event")[0]
+    assert json.loads(CIPHER.decrypt(sealed)) == {"remark": canary}
 
 
 # --- Failures --------------------------------------------------------------------------------------------------------

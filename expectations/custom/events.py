@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pandas as pd
@@ -25,3 +26,21 @@ def event_amount_in_unit(columns: pd.DataFrame, minimum: str, factor: str) -> pd
     amount, total = (columns.iloc[:, at].astype("int64") for at in range(2))
     least, times = Fraction(minimum) * SCALE, Fraction(factor)
     return (amount * least.denominator >= least.numerator) & (amount * times.denominator <= total * times.numerator)
+
+
+_CATALOGUE_CODE = re.compile(r"[1-9](?:[.][1-9][0-9]?){2}")
+
+
+class ExpectCatalogueOfTheNeed(RowExpectation):
+    """What the institution calls the project is an entry of the catalogue, under the level-1 heading that was filed (G04)."""
+
+    map_metric = "multicolumn_values.catalogue_of_the_need"
+    success_keys = ("mostly",)
+
+
+@row_condition("catalogue_of_the_need")
+def catalogue_of_the_need(columns: pd.DataFrame) -> pd.Series:
+    """`columns`: code as reported, code as filed; the latter empty where it is not usable."""
+    reported, filed = columns.iloc[:, 0], columns.iloc[:, 1]
+    well_formed = pd.Series([_CATALOGUE_CODE.fullmatch(code) is not None for code in reported], index=columns.index)
+    return well_formed & ((filed == "") | (reported.str[0] == filed.str[0]))

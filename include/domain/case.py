@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from include.domain.calendar import SHANGHAI
 
@@ -142,6 +143,20 @@ class Case:
         return bool(self.open_obstructions)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an event in the fold, and the money of the case behind it (万元, before a refusal or closure voids it).
+
+    `refusal`: E08 or G03c where it changed nothing because it contradicts what came before.
+    """
+
+    event: FeedbackEvent
+    refusal: str | None
+    approved: Decimal
+    contracted: Decimal
+    drawn: Decimal
+
+
 def fold(
     opened_on: date | None,
     events: Iterable[FeedbackEvent],
@@ -155,35 +170,59 @@ def fold(
     event. `events` come as stored (of two with one event_id the first counts), in any order. ValueError where there is
     neither a push nor an event.
     """
+    folding = Folding(opened_on, transitions=transitions, reopen_max=reopen_max)
+    for event in in_order(events):
+        folding.take(event)
+    return folding.case()
+
+
+def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
+    """The events as they are folded: repeats of an event_id dropped, ordered by sequence, time and id."""
     stored: dict[str, FeedbackEvent] = {}
     for event in events:
         stored.setdefault(event.event_id, event)
-    ordered = sorted(stored.values(), key=lambda event: (event.sequence, event.occurred_at, event.event_id))
-    if opened_on is None and not ordered:
-        raise ValueError("a case opens with a push or with an event")
-    folding = _Folding(opened_on, ordered, transitions, reopen_max)
-    for event in ordered:
-        folding.take(event)
-    return folding.case(ordered)
+    return sorted(stored.values(), key=_order)
 
 
-class _Folding:
-    """The state of a case while its events are applied one after another."""
+class Folding:
+    """A case while its events are applied one after another, in the order of `in_order`.
 
-    def __init__(
-        self,
-        opened_on: date | None,
-        ordered: list[FeedbackEvent],
-        transitions: Collection[tuple[str, str]],
-        reopen_max: int,
-    ) -> None:
+    What it holds can be kept (`kept`) and taken up again (`resumed`): a case to which later events are added ends as if all
+    its events had been folded at once.
+    """
+
+    __slots__ = (
+        "anomalies",
+        "approved",
+        "contract_reported",
+        "contracted",
+        "draw_applied",
+        "drawn",
+        "first_event_on",
+        "furthest_state",
+        "last",
+        "last_event_at",
+        "obstructions",
+        "opened_on",
+        "pauses",
+        "reason_code",
+        "reopen_max",
+        "reopened",
+        "rounds",
+        "state",
+        "state_since",
+        "steps",
+        "transitions",
+    )
+
+    def __init__(self, opened_on: date | None, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> None:
         self.transitions = transitions
         self.reopen_max = reopen_max
-        self.opened_on = ordered[0].local_date if opened_on is None else opened_on
+        self.opened_on = opened_on
         self.state = PATH[0]
-        self.state_since = self.opened_on
+        self.state_since = opened_on
         self.steps = [] if opened_on is None else [Step(PATH[0], opened_on)]
-        self.first_event_on = ordered[0].local_date if ordered else None
+        self.first_event_on: date | None = None
         self.rounds: list[Round] = []
         self.furthest_state = PATH[0]
         self.approved = self.contracted = self.drawn = _ZERO
@@ -193,11 +232,19 @@ class _Folding:
         self.reason_code: str | None = None
         self.anomalies: list[Anomaly] = []
         self.reopened = 0
+        self.last: tuple[int, datetime, str] | None = None
+        self.last_event_at: datetime | None = None
 
-    def take(self, event: FeedbackEvent) -> None:
+    def follows(self, event: FeedbackEvent) -> bool:
+        """Whether `event` comes after all that were taken, so that it can be taken now."""
+        return self.last is None or _order(event) > self.last
+
+    def take(self, event: FeedbackEvent) -> Taken:
         """Apply one event, or note it as an anomaly."""
+        self._open(event)
+        refusal = None
         if event.type == "obstructed":
-            self._obstruct(event)
+            refusal = self._obstruct(event)
         elif event.type == "obstruction_cleared":
             self._clear(event)
         elif event.type == self.state:
@@ -206,8 +253,19 @@ class _Folding:
         elif self._allowed(event.type):
             self._move(event)
         else:
-            self._refuse(event)
+            refusal = self._refuse(event)
         self.contract_reported |= event.type == "contracted"
+        return Taken(event, refusal, self.approved, self.contracted, self.drawn)
+
+    def _open(self, event: FeedbackEvent) -> None:
+        self.last = _order(event)
+        if self.last_event_at is None:
+            self.first_event_on = event.local_date
+            if self.opened_on is None:
+                self.opened_on = self.state_since = event.local_date
+            self.last_event_at = event.occurred_at
+        else:
+            self.last_event_at = max(self.last_event_at, event.occurred_at)
 
     def _allowed(self, type_: str) -> bool:
         if self.state == "declined" and self.reopened >= self.reopen_max:
@@ -238,24 +296,29 @@ class _Folding:
         elif event.type == "drawn":
             self.drawn += event.amount
 
-    def _refuse(self, event: FeedbackEvent) -> None:
+    def _refuse(self, event: FeedbackEvent) -> str:
         without_contract = event.type == "drawn" and self.state not in TERMINAL and not self.contract_reported
-        self.anomalies.append(Anomaly(event.event_id, "G03c" if without_contract else "E08"))
+        reason = "G03c" if without_contract else "E08"
+        self.anomalies.append(Anomaly(event.event_id, reason))
+        return reason
 
-    def _obstruct(self, event: FeedbackEvent) -> None:
+    def _obstruct(self, event: FeedbackEvent) -> str | None:
         if self.state == "closed":
             self.anomalies.append(Anomaly(event.event_id, "E08"))
-            return
+            return "E08"
         name = _obstruction_id(event)
         self.obstructions.setdefault(name, OpenObstruction(name, event.local_date, event.reason_code or OTHER_REASON))
+        return None
 
     def _clear(self, event: FeedbackEvent) -> None:
         cleared = self.obstructions.pop(_obstruction_id(event), None)
         if cleared is not None:
             self.pauses.append(Pause(cleared.opened_on, event.local_date))
 
-    def case(self, ordered: list[FeedbackEvent]) -> Case:
-        """The outcome."""
+    def case(self) -> Case:
+        """The outcome so far. ValueError where there was neither a push nor an event."""
+        if self.opened_on is None or self.state_since is None:
+            raise ValueError("a case opens with a push or with an event")
         rounds = (*self.rounds, Round(self.first_event_on, tuple(self.steps)))
         void = self.state in TERMINAL and not self.draw_applied
         return Case(
@@ -264,8 +327,8 @@ class _Folding:
             state_since=self.state_since,
             entered=rounds[-1].entered,
             furthest_state=self.furthest_state,
-            answered=bool(ordered),
-            last_event_at=max((event.occurred_at for event in ordered), default=None),
+            answered=self.last is not None,
+            last_event_at=self.last_event_at,
             approved=_ZERO if void else self.approved,
             contracted=_ZERO if void else self.contracted,
             drawn=self.drawn,
@@ -276,6 +339,73 @@ class _Folding:
             reopened=self.reopened,
             rounds=rounds,
         )
+
+    def kept(self) -> dict[str, Any]:
+        """All it holds, as JSON values; equal for equal sets of events."""
+        return {
+            "opened_on": _iso(self.opened_on),
+            "state": self.state,
+            "state_since": _iso(self.state_since),
+            "steps": [[step.state, _iso(step.day)] for step in self.steps],
+            "first_event_on": _iso(self.first_event_on),
+            "rounds": [
+                [_iso(one.first_event_on), [[step.state, _iso(step.day)] for step in one.steps]] for one in self.rounds
+            ],
+            "furthest_state": self.furthest_state,
+            "money": [f"{amount:.2f}" for amount in (self.approved, self.contracted, self.drawn)],
+            "contract_reported": self.contract_reported,
+            "draw_applied": self.draw_applied,
+            "obstructions": [[o.obstruction_id, _iso(o.opened_on), o.reason_code] for o in self.obstructions.values()],
+            "pauses": [[_iso(pause.obstructed_on), _iso(pause.cleared_on)] for pause in self.pauses],
+            "reason_code": self.reason_code,
+            "anomalies": [[anomaly.event_id, anomaly.reason] for anomaly in self.anomalies],
+            "reopened": self.reopened,
+            "last": self.last and [self.last[0], _moment(self.last[1]), self.last[2]],
+            "last_event_at": self.last_event_at and _moment(self.last_event_at),
+        }
+
+    @classmethod
+    def resumed(cls, kept: Mapping[str, Any], *, transitions: Collection[tuple[str, str]], reopen_max: int) -> Folding:
+        """The folding that `kept` was taken from, ready for later events."""
+        folding = cls(_date(kept["opened_on"]), transitions=transitions, reopen_max=reopen_max)
+        folding.state, folding.state_since = kept["state"], _date(kept["state_since"])
+        folding.steps = _steps(kept["steps"])
+        folding.first_event_on = _date(kept["first_event_on"])
+        folding.rounds = [Round(_date(first), tuple(_steps(steps))) for first, steps in kept["rounds"]]
+        folding.furthest_state = kept["furthest_state"]
+        folding.approved, folding.contracted, folding.drawn = map(Decimal, kept["money"])
+        folding.contract_reported, folding.draw_applied = kept["contract_reported"], kept["draw_applied"]
+        folding.obstructions = {
+            name: OpenObstruction(name, date.fromisoformat(day), reason) for name, day, reason in kept["obstructions"]
+        }
+        folding.pauses = [Pause(date.fromisoformat(start), _date(end)) for start, end in kept["pauses"]]
+        folding.reason_code, folding.reopened = kept["reason_code"], kept["reopened"]
+        folding.anomalies = [Anomaly(event_id, reason) for event_id, reason in kept["anomalies"]]
+        if kept["last"] is not None:
+            sequence, occurred_at, event_id = kept["last"]
+            folding.last = (sequence, datetime.fromisoformat(occurred_at), event_id)
+            folding.last_event_at = datetime.fromisoformat(kept["last_event_at"])
+        return folding
+
+
+def _order(event: FeedbackEvent) -> tuple[int, datetime, str]:
+    return (event.sequence, event.occurred_at, event.event_id)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(SHANGHAI).isoformat()
+
+
+def _steps(kept: Iterable[tuple[str, str]]) -> list[Step]:
+    return [Step(state, date.fromisoformat(day)) for state, day in kept]
 
 
 def _obstruction_id(event: FeedbackEvent) -> str:

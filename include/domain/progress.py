@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
-from include.domain.case import TERMINAL, Case
+from include.domain.case import TERMINAL
 
 _BEST_FIRST = (
     ("contracted", frozenset({"contracted", "drawn", "post_loan"})),
@@ -30,7 +31,20 @@ class Progress:
     drawn_amount: Decimal
 
 
-def progress(cases: Collection[Case], need_amount: Decimal | None, withdrawn: bool) -> Progress:
+class ReportedCase(Protocol):
+    """What is asked of a case."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def answered(self) -> bool: ...
+    @property
+    def approved(self) -> Decimal: ...
+    @property
+    def drawn(self) -> Decimal: ...
+
+
+def progress(cases: Collection[ReportedCase], need_amount: Decimal | None, withdrawn: bool) -> Progress:
     """What the cases of a pushed need add up to. A need without a usable amount is never funded in full."""
     drawn = sum((case.drawn for case in cases), Decimal(0))
     return Progress(
@@ -41,7 +55,7 @@ def progress(cases: Collection[Case], need_amount: Decimal | None, withdrawn: bo
     )
 
 
-def _stage(cases: Collection[Case], drawn: Decimal, need_amount: Decimal | None, withdrawn: bool) -> str:
+def _stage(cases: Collection[ReportedCase], drawn: Decimal, need_amount: Decimal | None, withdrawn: bool) -> str:
     if withdrawn:
         return "withdrawn"
     if drawn > 0:

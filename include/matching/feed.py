@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from include.domain.case import FeedbackEvent
 from include.domain.feedback import UnreadableEvent, read_event
 from include.errors import PlatformUnavailable
-from include.matching.cases import count_orphans, lock, refold, refold_stale
+from include.matching.cases import add_events, count_orphans, lock, refold_stale
 from include.matching.event_rules import judge_events
 from include.privacy import PersonalDataCipher
 from include.reference import policy
@@ -25,6 +25,7 @@ from include.store.database import copy_rows
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
 
+_IN_CLEAR = frozenset(field.name for field in fields(FeedbackEvent))
 _EVENT_COLUMNS = tuple(column.name for column in tables.feedback_event.columns)
 
 
@@ -137,23 +138,24 @@ def _cursor(connection: sa.Connection) -> str | None:
 
 def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
     readable: list[tuple[Any, ...]] = []
+    events: dict[str, FeedbackEvent] = {}
     unreadable: list[tuple[str, str]] = []
     for ordinal, item in enumerate(items):
-        document = _document(item)
         try:
             event = read_event(item)
         except UnreadableEvent as error:
-            unreadable.append((document, str(error)))
+            unreadable.append((_document(item), str(error)))
         else:
-            readable.append((ordinal, *_event_row(event, document, now)))
+            events.setdefault(event.event_id, event)
+            readable.append((ordinal, *_event_row(event, item, now, cipher)))
     connection.execute(_INCOMING)
     copy_rows(connection, "incoming_feedback", ("ordinal", *_EVENT_COLUMNS), readable)
     stored = connection.execute(_STORE_EVENTS).fetchall()
     contradicting = connection.execute(_CONTRADICTING).fetchall()
     connection.execute(sa.text("drop table incoming_feedback"))
-    unreadable += [(row.document, "E03：同一反馈编号内容前后不一致") for row in contradicting]
+    unreadable += [(_document(items[row.ordinal]), "E03：同一反馈编号内容前后不一致") for row in contradicting]
     _keep_unreadable(connection, unreadable, now, cipher)
-    changed = refold(connection, [row.need_id for row in stored], now).changed
+    changed = add_events(connection, [events[row.event_id] for row in stored], now).changed
     judge_events(
         connection,
         [row.event_id for row in stored],
@@ -175,8 +177,17 @@ def _document(item: object) -> str:
     return json.dumps(item, sort_keys=True, separators=(",", ":"))
 
 
-def _event_row(event: FeedbackEvent, document: str, now: datetime) -> tuple[Any, ...]:
-    given = {"document": document, "received_at": now}
+def _event_row(
+    event: FeedbackEvent, item: Mapping[str, Any], now: datetime, cipher: PersonalDataCipher
+) -> tuple[Any, ...]:
+    """What the contract names is kept as received; a remark may name persons, and what is unknown may be anything."""
+    document = {name: value for name, value in item.items() if name in _IN_CLEAR}
+    sealed = None
+    if len(document) < len(item):
+        rest = _document({name: value for name, value in item.items() if name not in _IN_CLEAR})
+        sealed = cipher.encrypt(rest.encode())
+        document["sealed"] = cipher.fingerprint(rest)  # so that another remark under the same id is noticed (E03)
+    given = {"document": _document(document), "sealed": sealed, "received_at": now}
     return tuple(given[name] if name in given else getattr(event, name) for name in _EVENT_COLUMNS)
 
 
@@ -203,13 +214,13 @@ _STORE_EVENTS = sa.text(
     insert into feedback_event ({", ".join(_EVENT_COLUMNS)})
     select distinct on (event_id) {", ".join(_EVENT_COLUMNS)} from incoming_feedback order by event_id, ordinal
     on conflict (event_id) do nothing
-    returning need_id, event_id
+    returning event_id
     """
 )
 
 _CONTRADICTING = sa.text(
     """
-    select incoming.document, incoming.event_id from incoming_feedback incoming join feedback_event stored using (event_id)
+    select incoming.ordinal, incoming.event_id from incoming_feedback incoming join feedback_event stored using (event_id)
     where incoming.document <> stored.document
     """
 )

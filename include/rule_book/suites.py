@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 
 SUITES_DIR = Path(__file__).resolve().parents[2] / "expectations" / "suites"
 SCOPES = frozenset(
-    {"record", "register", "history", "department", "batch", "register_row", "register_snapshot", "event"}
+    {
+        "record",
+        "register",
+        "history",
+        "department",
+        "batch",
+        "register_row",
+        "register_snapshot",
+        "event",
+        "case",
+        "need",
+    }
 )
 """Scopes of rules.csv that the suites cover."""
 

@@ -27,7 +27,7 @@ from include.rule_book.suites import Breach, RuleBook, RuleBookError, suites
 from include.sandbox.scenario import make_scenario
 from include.store.database import connect, migrate
 from include.store.tables import metadata
-from tests import test_batch_rules, test_event_rules, test_register_snapshots
+from tests import test_batch_rules, test_case_rules, test_event_rules, test_register_snapshots, test_register_watch
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge
 from tests.gate.test_rules import CASES
 from tests.sandbox.scenario_surroundings import records_of, surroundings_of
@@ -201,13 +201,32 @@ def _play_events(postgres: PostgresServer) -> None:
     postgres.create_database("event_cases")
     database = connect(postgres.url("event_cases"))
     migrate(database)
-    for case in _cases(test_event_rules.test_each_defect_of_an_event_is_found):
-        with database.begin() as connection:  # quicker than a database for each case
-            connection.execute(sa.text("set local session_replication_role = replica"))
-            for table in metadata.sorted_tables:
-                connection.execute(sa.delete(table))
-        test_event_rules.test_each_defect_of_an_event_is_found(database, **case)
+    for test in (
+        test_event_rules.test_each_defect_of_an_event_is_found,
+        test_case_rules.test_each_suspicion_of_a_case_is_an_alert,
+        test_case_rules.test_a_green_label_rests_on_a_catalogue_entry_of_the_bank_or_of_the_need,
+        test_case_rules.test_the_sums_over_all_banks_are_held_against_the_need,
+    ):
+        for case in _cases(test):
+            _empty(database)
+            test(database, **case)
+    for one in (
+        test_case_rules.test_each_full_quarter_after_the_first_draw_needs_a_report,
+        test_register_watch.test_a_factory_on_the_list_is_left_alone,
+        test_register_watch.test_a_removal_of_tomorrow_is_none_today,
+        test_register_watch.test_an_alert_that_was_cleared_does_not_come_back,
+    ):
+        _empty(database)
+        one(database)
     database.dispose()
+
+
+def _empty(database: sa.Engine) -> None:
+    """Quicker than a database for each case."""
+    with database.begin() as connection:
+        connection.execute(sa.text("set local session_replication_role = replica"))
+        for table in metadata.sorted_tables:
+            connection.execute(sa.delete(table))
 
 
 @pytest.fixture(scope="module")

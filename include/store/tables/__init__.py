@@ -3,14 +3,14 @@
 Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
 finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
 feedback_cursor, obstruction_event, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and
-rebuilt from them at any time: matching_case, case_clock. `delivery`, `quarantine`, `alert`, `obstruction_ticket` and
+rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`, `obstruction_ticket` and
 `channel_state` carry the state that their attempts and events add up to. `contact` alone holds personal data, encrypted;
 `raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
 
-from include.store.tables.alerts import alert, alert_event
+from include.store.tables.alerts import alert, alert_event, alert_ground
 from include.store.tables.base import metadata
 from include.store.tables.cases import (
     case_clock,
@@ -19,6 +19,7 @@ from include.store.tables.cases import (
     feedback_event,
     matching_case,
     unreadable_feedback,
+    waiting_feedback,
 )
 from include.store.tables.escalation import escalation_step
 from include.store.tables.gate import (
@@ -51,6 +52,7 @@ from include.store.tables.reruns import rerun_item, rerun_job
 __all__ = [
     "alert",
     "alert_event",
+    "alert_ground",
     "amendment",
     "audit_entry",
     "batch_finding",
@@ -89,5 +91,6 @@ __all__ = [
     "rerun_item",
     "rerun_job",
     "unreadable_feedback",
+    "waiting_feedback",
     "withdrawal_notice",
 ]

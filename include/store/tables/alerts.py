@@ -38,3 +38,11 @@ alert_event = Table(
     Index(None, "alert_id"),
     comment="The history of an alert",
 )
+
+alert_ground = Table(
+    "alert_ground",
+    metadata,
+    Column("alert_id", ForeignKey("alert.alert_id"), primary_key=True),
+    Column("ground", Text, primary_key=True, comment="a feedback event, a quarter without a report, or an amount"),
+    comment="What an alert rests on now",
+)

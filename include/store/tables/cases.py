@@ -38,10 +38,25 @@ feedback_event = Table(
     Column("use_of_funds", Text),
     Column("reason_code", Text),
     Column("obstruction_id", Text),
-    Column("document", Text, nullable=False, comment="the event as received, JSON text"),
+    Column(
+        "document",
+        Text,
+        nullable=False,
+        comment="the fields of the contract as received, JSON text, without the remark",
+    ),
+    Column("sealed", LargeBinary, comment="the remark and whatever the contract does not know, as JSON, encrypted"),
     moment("received_at"),
     Index(None, "need_id", "institution_code"),
     comment="What institutions report; first stored wins (E03)",
+)
+
+waiting_feedback = Table(
+    "waiting_feedback",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("need_id", Text, nullable=False),
+    Index(None, "need_id"),
+    comment="Events that cannot be folded yet: type, need, revision or institution is unknown (E01, E02)",
 )
 
 event_finding = Table(
@@ -96,7 +111,9 @@ matching_case = Table(
     Column("anomalies", JSONB, nullable=False, comment="[{event_id, reason}]"),
     Column("reopened", Integer, nullable=False),
     moment("folded_at"),
+    Column("folding", JSONB, comment="where the fold stands, to add later events to it; null: fold anew"),
     Index(None, "state"),
+    Index("ix_matching_case_drawn", "need_id", postgresql_where=text("drawn > 0 and state <> 'closed'")),
     comment="A need at an institution (对接案件): the fold of its events",
 )
 
@@ -113,5 +130,6 @@ case_clock = Table(
     Column("stopped_on", Date),
     Column("paused", Boolean, nullable=False),
     Index("ix_case_clock_due", "due_on", postgresql_where=text("stopped_on is null and not paused")),
+    Index("ix_case_clock_provisional", "due_on", postgresql_where=text("stopped_on is null and provisional")),
     comment="A limit of the case path that runs or ran, with its stored due day",
 )

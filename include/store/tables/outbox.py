@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -48,6 +49,7 @@ delivery = Table(
         DateTime(timezone=True),
         comment="real clock: leased until; without an owner: until when it waits",
     ),
+    Column("matched", Boolean, nullable=False, server_default="false", comment="a push: its cases are open"),
     UniqueConstraint("idempotency_key"),
     CheckConstraint("channel in ('market', 'green_platform', 'mail')", name="channel"),
     CheckConstraint(
@@ -79,6 +81,11 @@ delivery = Table(
         postgresql_where=text(
             "channel = 'market' and state in ('pending', 'unknown') and (action = 'withdrawal' or revision > 1)"
         ),
+    ),
+    Index(
+        "ix_delivery_unmatched",
+        "need_id",
+        postgresql_where=text("action = 'push' and state = 'delivered' and not matched"),
     ),
     Index("ix_delivery_held", "error_class", postgresql_where=text("state = 'held'")),
     Index(None, "need_id", "action"),

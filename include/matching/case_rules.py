@@ -1,0 +1,194 @@
+"""What institutions' reports of one case give away (G03a, G03b, G03c, G04, G08b, G09a, G09b, G17), judged by suite `case_events`.
+
+Each rule looks at the events that the fold applied, with the money of the case behind each of them, so that what is found
+depends on the set of events alone. What is found becomes the grounds of an alert, one for each rule and case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.calendar import SHANGHAI
+from include.domain.case import Taken
+from include.domain.identifiers import normalise_text
+from include.matching.deadlines import Pair
+from include.matching.folds import FoldedCase
+from include.reference import Policy
+from include.rule_book.suites import RuleBook, suites
+from include.store.alerts import Grounds, rest_alerts_on
+from include.store.register import snapshot_in_use
+
+SUITE = "case_events"
+_SCALE = 10_000
+_ACTOR = "matching"
+_MONEY = frozenset({"credit_approved", "contracted", "drawn"})
+_SPENT = frozenset({"contracted", "drawn"})
+_PURPOSED = _SPENT | {"post_loan"}
+_CATALOGUE_CODE = 12
+"""No code of the catalogue is longer."""
+
+
+def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *, now: datetime, policy: Policy) -> None:
+    """Open, add to and close the alerts of these cases."""
+    looked_at = [(pair, taken) for pair, one in folded.items() for taken in one.taken if _is_looked_at(taken)]
+    found: dict[tuple[str, Pair], set[str]] = defaultdict(set)
+    severities: dict[str, str] = {}
+    if looked_at:
+        frame = _frame(looked_at, _Surroundings(connection, looked_at, now))
+        for breach in RuleBook(policy).breaches(SUITE, frame):
+            severities[breach.rule.rule_id] = breach.rule.severity
+            for at in breach.rows:
+                pair, taken = looked_at[at]
+                found[breach.rule.rule_id, pair].add(f"反馈 {taken.event.event_id}")
+    rest_alerts_on(
+        connection,
+        [
+            Grounds(rule_id, *pair, severity=severities[rule_id], grounds=frozenset(grounds))
+            for (rule_id, pair), grounds in found.items()
+        ],
+        rule_ids=sorted(one["meta"]["rule"] for one in suites()[SUITE]["expectations"]),
+        judged_whole=[pair for pair, one in folded.items() if one.whole],
+        actor=_ACTOR,
+        now=now,
+    )
+
+
+def _is_looked_at(taken: Taken) -> bool:
+    event = taken.event
+    if taken.refusal is not None:
+        return taken.refusal == "G03c"
+    return (
+        event.type in _MONEY or event.type in _PURPOSED or event.catalogue_code is not None or event.green_label is True
+    )
+
+
+class _Surroundings:
+    """What the rules ask of the needs: the catalogue entry as filed, and the days on which the factory was listed."""
+
+    def __init__(self, connection: sa.Connection, looked_at: Sequence[tuple[Pair, Taken]], now: datetime) -> None:
+        named = {
+            pair[0] for pair, taken in looked_at if taken.event.catalogue_code is not None or taken.event.green_label
+        }
+        self._catalogue = _catalogue_codes(connection, sorted(named))
+        snapshot = snapshot_in_use(connection, now.astimezone(SHANGHAI).date())
+        paid = {pair[0] for pair, taken in looked_at if taken.event.type in _MONEY}
+        self._listed = None if snapshot is None else _memberships(connection, sorted(paid), snapshot.content_sha256)
+
+    def catalogue_code(self, need_id: str) -> str:
+        """As filed in the newest pushed revision; empty where it is not usable."""
+        return self._catalogue.get(need_id, "")
+
+    def listed(self, need_id: str, day: date) -> bool | None:
+        """Whether the factory was on the list on `day`; None where there is no register in use, or no credit code."""
+        if self._listed is None or need_id not in self._listed:
+            return None
+        return any(start <= day and (end is None or day < end) for start, end in self._listed[need_id])
+
+
+def _frame(looked_at: Sequence[tuple[Pair, Taken]], surroundings: _Surroundings) -> Any:
+    import pandas as pd
+
+    rows = [_row(pair[0], taken, surroundings) for pair, taken in looked_at]
+    amounts = ("approved", "contracted", "drawn", "committed")
+    texts = ("catalogue_code", "need_catalogue_code", "use_of_funds")
+    answers = ("contract_known", "listed_then", "use_given", "label_grounded")
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows], dtype="Int64") for name in amounts}
+        | {name: pd.Series([row.get(name) for row in rows], dtype="str") for name in texts}
+        | {name: pd.Series([row.get(name) for row in rows], dtype="boolean") for name in answers}
+    )
+
+
+def _row(need_id: str, taken: Taken, surroundings: _Surroundings) -> dict[str, Any]:
+    event = taken.event
+    if taken.refusal is not None:
+        return {"contract_known": False}
+    row: dict[str, Any] = {}
+    if event.type in _MONEY:
+        row["listed_then"] = surroundings.listed(need_id, event.local_date)
+    if event.type in _SPENT:
+        row["approved"], row["contracted"], row["drawn"] = (
+            _scaled(taken.approved),
+            _scaled(taken.contracted),
+            _scaled(taken.drawn),
+        )
+        row["committed"] = max(row["contracted"], row["drawn"])
+    if event.type in _PURPOSED and event.use_of_funds is not None:
+        row["use_of_funds"] = normalise_text(event.use_of_funds)
+    if event.type == "drawn":
+        row["contract_known"] = True
+        row["use_given"] = event.use_of_funds is not None
+    if event.catalogue_code is not None:
+        row["catalogue_code"] = event.catalogue_code
+        row["need_catalogue_code"] = surroundings.catalogue_code(need_id)
+    if event.green_label:
+        has_code = event.catalogue_code is not None or surroundings.catalogue_code(need_id) != ""
+        row["label_grounded"] = event.type != "declined" and has_code
+    return row
+
+
+def _scaled(amount: Decimal) -> int:
+    return int(amount * _SCALE)
+
+
+def _catalogue_codes(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, str]:
+    """Usable catalogue codes of the newest pushed revisions; usable: as its format rule (DQ08) wants it."""
+    found = {}
+    for row in connection.execute(_DOCUMENTS, {"need_ids": list(need_ids)}) if need_ids else ():
+        project = json.loads(row.document).get("project")
+        code = project.get("catalogue_code") if isinstance(project, dict) else None
+        if isinstance(code, str) and _usable(code):
+            found[row.need_id] = code
+    return found
+
+
+def _usable(code: str) -> bool:
+    levels = code.split(".")
+    return (
+        len(code) <= _CATALOGUE_CODE
+        and len(levels) == 3
+        and len(levels[0]) == 1
+        and all(
+            level.isascii() and level.isdigit() and len(level) <= 2 and not level.startswith("0") for level in levels
+        )
+    )
+
+
+def _memberships(
+    connection: sa.Connection, need_ids: Sequence[str], content: str
+) -> dict[str, list[tuple[date, date | None]]]:
+    """The spans [listed, removed) of the factory of each need that has a credit code; an empty list: never listed."""
+    found: dict[str, list[tuple[date, date | None]]] = {}
+    for row in connection.execute(_MEMBERSHIPS, {"need_ids": need_ids, "content": content}):
+        spans = found.setdefault(row.need_id, [])
+        if row.listed_on is not None:
+            spans.append((row.listed_on, row.removed_on))
+    return found
+
+
+_NEWEST_PUSHED = """
+    from unnest(cast(:need_ids as text[])) wanted (need_id)
+    cross join lateral (
+        select max(revision) as revision from delivery
+        where need_id = wanted.need_id and action = 'push' and state = 'delivered'
+    ) pushed
+    join need_version version on version.need_id = wanted.need_id and version.revision = pushed.revision
+"""
+
+_DOCUMENTS = sa.text(f"select version.need_id, version.document {_NEWEST_PUSHED}")
+
+_MEMBERSHIPS = sa.text(
+    f"""
+    select version.need_id, factory.listed_on, factory.removed_on {_NEWEST_PUSHED}
+    left join register_factory factory
+      on factory.content_sha256 = :content and factory.uscc = version.uscc and factory.usable
+    where version.uscc is not null
+    """
+)

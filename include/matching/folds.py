@@ -1,0 +1,191 @@
+"""Reading and folding: the needs that were pushed, their events, and the cases that these add up to. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.calendar import SHANGHAI
+from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
+from include.matching.deadlines import Pair
+from include.reference import case_transitions, institutions, policy, reason_codes
+from include.store import tables
+
+_FOLDED_COLUMNS = tuple(
+    column.name for column in tables.feedback_event.columns if column.name not in ("document", "sealed", "received_at")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PushedNeed:
+    """A need with at least one delivered push: its newest pushed revision, and since when which institution was asked.
+
+    `matched`: its stored cases know of all these pushes. Amounts in 万元, None unless usable.
+    """
+
+    need_id: str
+    revision: int
+    quarter: str
+    department_code: str
+    financing_need: Decimal | None
+    intended: frozenset[str]
+    asked_on: Mapping[str, date]
+    revisions: frozenset[int]
+    withdrawn: bool
+    matched: bool
+
+    def can_fold(self, event: FeedbackEvent) -> bool:
+        """Whether the event is of a known type, of a revision that was pushed and of a known institution."""
+        return (
+            event.revision in self.revisions and event.type in EVENT_TYPES and event.institution_code in institutions()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedCase:
+    """A case, where its fold stands, and what became of the events taken now: of all (`whole`) or of the added ones."""
+
+    case: Case
+    kept: Mapping[str, Any]
+    taken: Sequence[Taken]
+    whole: bool
+
+
+def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, PushedNeed]:
+    """Those of the needs that have a delivered push."""
+    found: dict[str, PushedNeed] = {}
+    asked_on: dict[str, dict[str, date]] = defaultdict(dict)
+    revisions: dict[str, set[int]] = defaultdict(set)
+    unmatched: set[str] = set()
+    for row in connection.execute(_PUSHES, {"need_ids": list(need_ids)}):
+        asked = asked_on[row.need_id]
+        pushed_on = row.pushed_at.astimezone(SHANGHAI).date()
+        for institution_code in row.intended_institutions:
+            asked[institution_code] = min(pushed_on, asked.get(institution_code, pushed_on))
+        revisions[row.need_id].add(row.revision)
+        if not row.matched:
+            unmatched.add(row.need_id)
+        found[row.need_id] = PushedNeed(
+            need_id=row.need_id,
+            revision=row.revision,
+            quarter=row.quarter,
+            department_code=row.department_code,
+            financing_need=row.financing_need,
+            intended=frozenset(row.intended_institutions),
+            asked_on=asked,
+            revisions=frozenset(revisions[row.need_id]),
+            withdrawn=row.withdrawn,
+            matched=row.need_id not in unmatched,
+        )
+    return found
+
+
+def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, FoldedCase]:
+    """The cases of these needs from all that is stored: one for each institution asked now, and for each that reported."""
+    reported = _events(connection, needs)
+    wanted = {(need.need_id, code) for need in needs.values() for code in need.intended} | reported.keys()
+    return {pair: _folded(needs[pair[0]], pair, reported.get(pair, ())) for pair in sorted(wanted)}
+
+
+def fold_on(
+    connection: sa.Connection, needs: Mapping[str, PushedNeed], fresh: Iterable[FeedbackEvent]
+) -> dict[Pair, FoldedCase]:
+    """The cases that `fresh` (stored already, and none of them folded yet) touch, of needs whose stored cases are up to date.
+
+    Later events are added to where the fold of their case stands; a case that gets a late one is folded from its start.
+    """
+    added: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
+    for event in fresh:
+        added[event.need_id, event.institution_code].append(event)
+    rules = _rules()
+    folded: dict[Pair, FoldedCase] = {}
+    late: list[Pair] = []
+    standing = _standing(connection, list(added))
+    for pair, events in added.items():
+        ordered = in_order(events)
+        kept = standing.get(pair)
+        if kept is None:
+            late.append(pair)
+            continue
+        folding = Folding.resumed(kept, **rules)
+        if not folding.follows(ordered[0]):
+            late.append(pair)
+            continue
+        taken = [folding.take(event) for event in ordered]
+        folded[pair] = FoldedCase(folding.case(), folding.kept(), taken, whole=False)
+    if late:
+        of_late = set(late)
+        reported = _events(connection, {need_id: needs[need_id] for need_id, _ in of_late})
+        folded.update({pair: _folded(needs[pair[0]], pair, reported[pair]) for pair in late})
+    return folded
+
+
+def _rules() -> dict[str, Any]:
+    return {"transitions": case_transitions(), "reopen_max": policy().integer("reopen_max")}
+
+
+def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> FoldedCase:
+    folding = Folding(need.asked_on.get(pair[1]), **_rules())
+    taken = [folding.take(event) for event in in_order(events)]
+    return FoldedCase(folding.case(), folding.kept(), taken, whole=True)
+
+
+def known_reason(event: FeedbackEvent) -> FeedbackEvent:
+    """The event with its reason code only where the code is known (E06)."""
+    if event.reason_code is None or event.reason_code in reason_codes():
+        return event
+    return FeedbackEvent(**{**{name: getattr(event, name) for name in _FOLDED_COLUMNS}, "reason_code": None})
+
+
+def _events(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, list[FeedbackEvent]]:
+    """The stored events of these needs that can be folded."""
+    found: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
+    for row in connection.execute(_EVENTS, {"need_ids": list(needs)}):
+        event = known_reason(FeedbackEvent(**row._asdict()))
+        if needs[event.need_id].can_fold(event):
+            found[event.need_id, event.institution_code].append(event)
+    return found
+
+
+def _standing(connection: sa.Connection, pairs: Sequence[Pair]) -> dict[Pair, Mapping[str, Any]]:
+    rows = connection.execute(
+        _STANDING, {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
+    )
+    return {(row.need_id, row.institution_code): row.folding for row in rows}
+
+
+_PUSHES = sa.text(
+    """
+    select push.need_id, push.revision, coalesce(push.settled_at, push.created_at) as pushed_at, push.matched,
+           version.quarter, version.department_code, version.financing_need, version.intended_institutions,
+           exists (
+               select from withdrawal_notice notice
+               where notice.need_id = push.need_id and notice.revision >= push.revision
+           ) as withdrawn
+    from delivery push join need_version version using (need_id, revision)
+    where push.need_id = any(:need_ids) and push.action = 'push' and push.state = 'delivered'
+    order by push.need_id, push.revision
+    """
+)
+
+_EVENTS = sa.text(
+    f"""
+    select {", ".join(f"event.{name}" for name in _FOLDED_COLUMNS)}
+    from feedback_event event where event.need_id = any(:need_ids)
+    """
+)
+
+_STANDING = sa.text(
+    """
+    select need_id, institution_code, folding
+    from unnest(cast(:need_ids as text[]), cast(:codes as text[])) wanted (need_id, institution_code)
+    join matching_case using (need_id, institution_code)
+    where folding is not null
+    """
+)

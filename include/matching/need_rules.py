@@ -1,0 +1,137 @@
+"""What the cases of a need add up to (G02a, G02b, G18), and use of funds that is not reported on (G16).
+
+The sums are judged whenever a case of the need was folded, G16 once a day: it comes true by time passing. What is found becomes
+the grounds of an alert, one for each rule and need. Amounts in 万元, exact.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.calendar import SHANGHAI
+from include.domain.quarter import Quarter
+from include.reference import Policy
+from include.rule_book.suites import RuleBook
+from include.store.alerts import Grounds, rest_alerts_on
+
+_SCALE = 10_000
+_ACTOR = "matching"
+_SUMS = {
+    "G02a": "签约合计 {contracted} 万元，融资需求 {financing_need} 万元",
+    "G02b": "授信合计 {approved} 万元，项目外部资金需要 {external_funds} 万元",
+    "G18": "放款合计 {drawn} 万元，项目总投资 {total} 万元",
+}
+_AMOUNTS = ("contracted", "approved", "drawn", "financing_need", "external_funds", "total")
+
+
+def judge_needs(connection: sa.Connection, need_ids: Sequence[str], *, now: datetime, policy: Policy) -> None:
+    """Open, add to and close the alerts on the sums of these needs."""
+    import pandas as pd
+
+    rows = connection.execute(_NEED_SUMS, {"need_ids": list(need_ids)}).all()
+    looked_at = [row for row in rows if row.contracted or row.approved or row.drawn]
+    found = []
+    if looked_at:
+        frame = pd.DataFrame(
+            {name: pd.Series([_scaled(getattr(row, name)) for row in looked_at], dtype="Int64") for name in _AMOUNTS}
+        )
+        for breach in RuleBook(policy).breaches("need_amounts", frame):
+            found += [_on_sum(breach.rule.rule_id, breach.rule.severity, looked_at[at]) for at in breach.rows]
+    rest_alerts_on(
+        connection,
+        found,
+        rule_ids=sorted(_SUMS),
+        judged_whole=[(need_id, "") for need_id in need_ids],
+        actor=_ACTOR,
+        now=now,
+    )
+
+
+def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
+    """Look for full quarters without a report after a draw (G16); returns how many needs have one. Safe to repeat."""
+    import pandas as pd
+
+    today = now.astimezone(SHANGHAI).date()
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('matching'))"))
+        looked_at = [
+            (row.need_id, row.institution_code, quarter, reported)
+            for row in connection.execute(_DRAWN_CASES)
+            for quarter, reported in _quarters(row.steps, today)
+        ]
+        frame = pd.DataFrame({"reported": pd.Series([one[3] for one in looked_at], dtype="boolean")})
+        missing: dict[str, set[str]] = defaultdict(set)
+        severity = "hold"
+        for breach in RuleBook(policy).breaches("post_loan", frame):
+            severity = breach.rule.severity
+            for at in breach.rows:
+                need_id, institution_code, quarter, _ = looked_at[at]
+                missing[need_id].add(f"{institution_code} {quarter}")
+        told = connection.execute(_NEEDS_TOLD, {"rule_id": "G16"}).scalars().all()
+        rest_alerts_on(
+            connection,
+            [
+                Grounds("G16", need_id, "", severity=severity, grounds=frozenset(grounds))
+                for need_id, grounds in sorted(missing.items())
+            ],
+            rule_ids=["G16"],
+            judged_whole=[(need_id, "") for need_id in sorted({*told, *missing})],
+            actor=_ACTOR,
+            now=now,
+        )
+    return len(missing)
+
+
+def _quarters(steps: Sequence[Sequence[str]], today: date) -> Iterator[tuple[Quarter, bool]]:
+    """Each full quarter after that of the first draw and before `today`, and whether it was reported on."""
+    draws = [date.fromisoformat(day) for state, day in steps if state == "drawn"]
+    if not draws:
+        return
+    reported = {Quarter.of(date.fromisoformat(day)) for state, day in steps if state == "post_loan"}
+    quarter = Quarter.of(draws[0]).next()
+    while quarter.last_day < today:
+        yield quarter, quarter in reported
+        quarter = quarter.next()
+
+
+def _on_sum(rule_id: str, severity: str, row: sa.Row[Any]) -> Grounds:
+    amounts = {name: f"{getattr(row, name):,.2f}" for name in _AMOUNTS if getattr(row, name) is not None}
+    ground = _SUMS[rule_id].format(**amounts)
+    return Grounds(rule_id, row.need_id, "", severity=severity, grounds=frozenset({ground}))
+
+
+def _scaled(amount: Decimal | None) -> int | None:
+    return None if amount is None else int(amount * _SCALE)
+
+
+_NEED_SUMS = sa.text(
+    """
+    select need_id, contracted, approved, drawn,
+           version.financing_need, version.total_investment as total,
+           version.total_investment - version.own_capital as external_funds
+    from (
+        select need_id, sum(contracted) as contracted, sum(approved) as approved, sum(drawn) as drawn
+        from matching_case where need_id = any(:need_ids) group by need_id
+    ) summed
+    cross join lateral (
+        select max(revision) as revision from delivery
+        where delivery.need_id = summed.need_id and action = 'push' and state = 'delivered'
+    ) pushed
+    join need_version version using (need_id, revision)
+    """
+)
+
+_DRAWN_CASES = sa.text(
+    """
+    select need_id, institution_code, folding -> 'steps' as steps from matching_case
+    where drawn > 0 and state <> 'closed' and folding is not null order by need_id, institution_code
+    """
+)
+
+_NEEDS_TOLD = sa.text("select need_id from alert where rule_id = :rule_id and institution_code = ''")
