@@ -3,7 +3,8 @@
 
 Purges contacts whose retention has ended, drops register snapshots that nobody needs any more, and verifies the audit chain. Reads the
 register of the day and looks for factories that were removed or renamed since their need went out (G08c, DQ41): a removed factory's
-need that no institution has approved is withdrawn; where money was approved, an alert (警示) waits for a person in the console.
+need that no institution has approved is withdrawn; where money was approved, an alert (警示) waits for a person in the
+console. So it does where a bank did not report for a full quarter how money it paid out is used (G16).
 
 **When**: every day at 03:00. **By hand**: trigger with `{}`.
 
@@ -49,6 +50,15 @@ def watch_register() -> dict[str, int]:
         return asdict(register_watch.watch(run.engine, now=run.now, policy=run.policy))
 
 
+@task
+def watch_post_loan() -> int:
+    """Raise alerts where a bank did not report on the use of funds for a full quarter; returns how many needs have one."""
+    from include import matching
+
+    with stage_run() as run:
+        return matching.watch_post_loan(run.engine, now=run.now, policy=run.policy)
+
+
 @dag(
     schedule=CronTriggerTimetable("0 3 * * *", timezone=TIMEZONE),
     dag_display_name="日常维护 housekeeping",
@@ -58,6 +68,7 @@ def watch_register() -> dict[str, int]:
 def housekeeping():
     housekeep()
     pull_register() >> watch_register()
+    watch_post_loan()
 
 
 housekeeping()

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from include.domain.calendar import SHANGHAI
 
@@ -187,8 +186,8 @@ def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 class Folding:
     """A case while its events are applied one after another, in the order of `in_order`.
 
-    What it holds can be kept (`kept`) and taken up again (`resumed`): a case to which later events are added ends as if all
-    its events had been folded at once.
+    Where it stands can be kept and taken up again (standing.py): a case to which later events are added ends as if all its
+    events had been folded at once.
     """
 
     __slots__ = (
@@ -340,72 +339,9 @@ class Folding:
             rounds=rounds,
         )
 
-    def kept(self) -> dict[str, Any]:
-        """All it holds, as JSON values; equal for equal sets of events."""
-        return {
-            "opened_on": _iso(self.opened_on),
-            "state": self.state,
-            "state_since": _iso(self.state_since),
-            "steps": [[step.state, _iso(step.day)] for step in self.steps],
-            "first_event_on": _iso(self.first_event_on),
-            "rounds": [
-                [_iso(one.first_event_on), [[step.state, _iso(step.day)] for step in one.steps]] for one in self.rounds
-            ],
-            "furthest_state": self.furthest_state,
-            "money": [f"{amount:.2f}" for amount in (self.approved, self.contracted, self.drawn)],
-            "contract_reported": self.contract_reported,
-            "draw_applied": self.draw_applied,
-            "obstructions": [[o.obstruction_id, _iso(o.opened_on), o.reason_code] for o in self.obstructions.values()],
-            "pauses": [[_iso(pause.obstructed_on), _iso(pause.cleared_on)] for pause in self.pauses],
-            "reason_code": self.reason_code,
-            "anomalies": [[anomaly.event_id, anomaly.reason] for anomaly in self.anomalies],
-            "reopened": self.reopened,
-            "last": self.last and [self.last[0], _moment(self.last[1]), self.last[2]],
-            "last_event_at": self.last_event_at and _moment(self.last_event_at),
-        }
-
-    @classmethod
-    def resumed(cls, kept: Mapping[str, Any], *, transitions: Collection[tuple[str, str]], reopen_max: int) -> Folding:
-        """The folding that `kept` was taken from, ready for later events."""
-        folding = cls(_date(kept["opened_on"]), transitions=transitions, reopen_max=reopen_max)
-        folding.state, folding.state_since = kept["state"], _date(kept["state_since"])
-        folding.steps = _steps(kept["steps"])
-        folding.first_event_on = _date(kept["first_event_on"])
-        folding.rounds = [Round(_date(first), tuple(_steps(steps))) for first, steps in kept["rounds"]]
-        folding.furthest_state = kept["furthest_state"]
-        folding.approved, folding.contracted, folding.drawn = map(Decimal, kept["money"])
-        folding.contract_reported, folding.draw_applied = kept["contract_reported"], kept["draw_applied"]
-        folding.obstructions = {
-            name: OpenObstruction(name, date.fromisoformat(day), reason) for name, day, reason in kept["obstructions"]
-        }
-        folding.pauses = [Pause(date.fromisoformat(start), _date(end)) for start, end in kept["pauses"]]
-        folding.reason_code, folding.reopened = kept["reason_code"], kept["reopened"]
-        folding.anomalies = [Anomaly(event_id, reason) for event_id, reason in kept["anomalies"]]
-        if kept["last"] is not None:
-            sequence, occurred_at, event_id = kept["last"]
-            folding.last = (sequence, datetime.fromisoformat(occurred_at), event_id)
-            folding.last_event_at = datetime.fromisoformat(kept["last_event_at"])
-        return folding
-
 
 def _order(event: FeedbackEvent) -> tuple[int, datetime, str]:
     return (event.sequence, event.occurred_at, event.event_id)
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(SHANGHAI).isoformat()
-
-
-def _steps(kept: Iterable[tuple[str, str]]) -> list[Step]:
-    return [Step(state, date.fromisoformat(day)) for state, day in kept]
 
 
 def _obstruction_id(event: FeedbackEvent) -> str:

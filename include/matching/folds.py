@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
+from include.domain.standing import kept, resumed
 from include.matching.deadlines import Pair
 from include.reference import case_transitions, institutions, policy, reason_codes
 from include.store import tables
@@ -109,16 +110,16 @@ def fold_on(
     standing = _standing(connection, list(added))
     for pair, events in added.items():
         ordered = in_order(events)
-        kept = standing.get(pair)
-        if kept is None:
+        stood = standing.get(pair)
+        if stood is None:
             late.append(pair)
             continue
-        folding = Folding.resumed(kept, **rules)
+        folding = resumed(stood, **rules)
         if not folding.follows(ordered[0]):
             late.append(pair)
             continue
         taken = [folding.take(event) for event in ordered]
-        folded[pair] = FoldedCase(folding.case(), folding.kept(), taken, whole=False)
+        folded[pair] = FoldedCase(folding.case(), kept(folding), taken, whole=False)
     if late:
         of_late = set(late)
         reported = _events(connection, {need_id: needs[need_id] for need_id, _ in of_late})
@@ -133,7 +134,7 @@ def _rules() -> dict[str, Any]:
 def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> FoldedCase:
     folding = Folding(need.asked_on.get(pair[1]), **_rules())
     taken = [folding.take(event) for event in in_order(events)]
-    return FoldedCase(folding.case(), folding.kept(), taken, whole=True)
+    return FoldedCase(folding.case(), kept(folding), taken, whole=True)
 
 
 def known_reason(event: FeedbackEvent) -> FeedbackEvent:

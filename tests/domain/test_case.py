@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, OpenObstruction, Pause, fold
+from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, OpenObstruction, Pause, fold, in_order
+from include.domain.standing import kept, resumed
 from include.reference import case_transitions, enum_labels
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -222,3 +224,21 @@ def test_an_obstruction_may_come_back_under_its_own_id() -> None:
     )
     assert [pause.obstructed_on for pause in case.pauses] == [date(2026, 10, 9), date(2026, 10, 12)]
     assert [open_.opened_on for open_ in case.open_obstructions] == [date(2026, 10, 12)]
+
+
+@given(reported=events, opened_on=st.sampled_from([PUSHED, None]), cuts=st.lists(st.integers(0, 14)))
+@settings(max_examples=300, deadline=None)
+def test_a_fold_that_is_put_down_and_taken_up_ends_as_one_that_is_not(
+    reported: list[FeedbackEvent], opened_on: date | None, cuts: list[int]
+) -> None:
+    rules = {"transitions": case_transitions(), "reopen_max": 1}
+    folding, whole = Folding(opened_on, **rules), Folding(opened_on, **rules)
+    for at, one in enumerate(in_order(reported)):
+        if at in cuts:
+            folding = resumed(json.loads(json.dumps(kept(folding))), **rules)
+        assert folding.follows(one)
+        assert folding.take(one) == whole.take(one)
+        assert not folding.follows(one)
+    assert kept(folding) == kept(whole)
+    if opened_on is not None or reported:
+        assert folding.case() == whole.case() == fold(opened_on, reported, **rules)

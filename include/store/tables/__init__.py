@@ -3,9 +3,9 @@
 Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
 finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
 feedback_cursor, obstruction_event, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and
-rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`, `obstruction_ticket` and
-`channel_state` carry the state that their attempts and events add up to. `contact` alone holds personal data, encrypted;
-`raw_payload` is encrypted whole, since a filer may write anything anywhere.
+rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`,
+`obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. `contact` alone holds
+personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
