@@ -6,9 +6,10 @@ them rests on the notice. Due days last until 24:00 in Asia/Shanghai.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from include.domain.calendar import DueDate, WorkingCalendar
 from include.domain.case import RANK, TERMINAL, Case, Pause, Round
@@ -18,19 +19,27 @@ from include.reference import CaseLimit
 DECISION = ("received", "credit_approved")
 """The one limit that starts with the first event, whatever its type."""
 
-_ONE_DAY = timedelta(days=1)
+Started = tuple[str, str, date]
+"""Which clock of a case: from, to, day 0."""
+
+NO_EXTENSIONS: Mapping[Started, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """A limit that runs, stands still (`paused`) or has stopped (`stopped_on`).
 
-    `overdue_working_days`: working days since the due day, as of the day asked about; 0 if paused or stopped.
+    `overdue_working_days`: working days since the due day, as of the day asked about; 0 if paused or stopped. What the due day was
+    counted from: `limit` in `unit`, the pauses seen as disjoint (start, end], and the working days granted beyond (`extended`).
     """
 
     from_type: str
     to_type: str
     day0: date
+    limit: int
+    unit: str
+    stood_still: tuple[tuple[date, date], ...]
+    extended: int
     due: DueDate
     stopped_on: date | None
     paused: bool
@@ -38,23 +47,38 @@ class Clock:
 
 
 def clocks(
-    case: Case, limits: Iterable[CaseLimit], calendar: WorkingCalendar, today: date, *, roll_forward: bool = True
+    case: Case,
+    limits: Iterable[CaseLimit],
+    calendar: WorkingCalendar,
+    today: date,
+    *,
+    roll_forward: bool = True,
+    extensions: Mapping[Started, int] = NO_EXTENSIONS,
 ) -> tuple[Clock, ...]:
     """Every clock that `case` ever started, those of a round before a re-open included.
 
     `roll_forward`: a due day counted in calendar days moves to a working day (policy key calendar_days_roll_forward).
+    `extensions`: working days granted beyond the limit, by the clock as it started.
     """
     found = []
     for limit in limits:
         for round_ in case.rounds:
             for day0, stopped_on in _runs(limit, round_):
-                due = _due(limit, day0, case.pauses, stopped_on, calendar, roll_forward)
+                stood_still = _merged(case.pauses, day0, stopped_on)
+                due = _due(limit, day0, stood_still, calendar, roll_forward)
+                extended = extensions.get((limit.from_type, limit.to_type, day0), 0)
+                if extended:
+                    due = calendar.add_working_days(due.day, extended)
                 runs = stopped_on is None and not case.paused
                 found.append(
                     Clock(
                         from_type=limit.from_type,
                         to_type=limit.to_type,
                         day0=day0,
+                        limit=limit.limit,
+                        unit=limit.unit,
+                        stood_still=tuple(stood_still),
+                        extended=extended,
                         due=due,
                         stopped_on=stopped_on,
                         paused=stopped_on is None and case.paused,
@@ -98,12 +122,10 @@ def _quarterly(limit: CaseLimit, round_: Round, day0: date) -> Iterator[tuple[da
 def _due(
     limit: CaseLimit,
     day0: date,
-    pauses: Sequence[Pause],
-    stopped_on: date | None,
+    stood_still: Sequence[tuple[date, date]],
     calendar: WorkingCalendar,
     roll_forward: bool,
 ) -> DueDate:
-    stood_still = _merged(pauses, day0, stopped_on)
     if limit.unit == "calendar_days":
         day = day0 + timedelta(days=limit.limit + sum((end - start).days for start, end in stood_still))
         return calendar.roll_forward(day) if roll_forward else DueDate(day, calendar.is_provisional(day))

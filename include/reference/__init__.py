@@ -176,6 +176,49 @@ def case_limits() -> tuple[CaseLimit, ...]:
     return tuple(CaseLimit(r["from_type"], r["to_type"], int(r["limit"]), r["unit"]) for r in rows("case_limits"))
 
 
+@dataclass(frozen=True, slots=True)
+class LimitOverride:
+    """A limit that differs for one institution, as its own promise of service or an agreement with it says."""
+
+    institution_code: str
+    limit: CaseLimit
+
+
+@cache
+def limit_overrides() -> tuple[LimitOverride, ...]:
+    """The limits that differ for single institutions. Raises ConfigurationError as `own_limits` does."""
+    return own_limits(rows("limit_overrides"))
+
+
+def own_limits(table: Iterable[Mapping[str, str]]) -> tuple[LimitOverride, ...]:
+    """Limits of single institutions, from rows as in limit_overrides.csv.
+
+    Raises ConfigurationError for an institution, a step or a unit that does not exist, a limit below 1, and a step given twice.
+    """
+    steps = {(limit.from_type, limit.to_type) for limit in case_limits()}
+    units = {limit.unit for limit in case_limits()}
+    own: dict[tuple[str, str, str], LimitOverride] = {}
+    for row in table:
+        code, from_type, to_type = key = (row["institution_code"], row["from_type"], row["to_type"])
+        if code not in institutions():
+            raise _limit_error(f"金融机构代码“{code}”不存在", "请改为 institutions.csv 中的代码。")
+        if (from_type, to_type) not in steps:
+            raise _limit_error(f"时限环节“{from_type} → {to_type}”不存在", "请改为 case_limits.csv 中的环节。")
+        if row["unit"] not in units or not row["limit"].isdigit() or int(row["limit"]) < 1:
+            raise _limit_error(
+                f"{code} 的时限“{row['limit']} {row['unit']}”不可用",
+                f"时限须为正整数，单位须为 {'、'.join(sorted(units))}。",
+            )
+        if key in own:
+            raise _limit_error(f"{code} 的环节“{from_type} → {to_type}”重复", "请只保留一行。")
+        own[key] = LimitOverride(code, CaseLimit(from_type, to_type, int(row["limit"]), row["unit"]))
+    return tuple(own.values())
+
+
+def _limit_error(what: str, next_step: str) -> ConfigurationError:
+    return ConfigurationError(f"分机构时限表 limit_overrides.csv 有误：{what}。", next_step)
+
+
 @cache
 def case_transitions() -> frozenset[tuple[str, str]]:
     """Allowed (from, to) pairs of the case path."""

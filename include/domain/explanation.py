@@ -1,0 +1,127 @@
+"""A due day in one sentence: from when, how much was added, which days did not count, and which weekend days did.
+
+Whoever reads the sentence can count it again with nothing but a calendar of weekdays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from include.domain.calendar import WorkingCalendar
+from include.domain.clocks import DECISION, Clock
+from include.domain.quarter import Quarter
+from include.reference import enum_labels
+
+_ONE_DAY = timedelta(days=1)
+_WEEKDAYS = "一二三四五六日"
+
+
+def explain(clock: Clock, calendar: WorkingCalendar) -> str:
+    """Why `clock` is due when it is, in Chinese.
+
+    Example: 2026-09-30已接收，加3个工作日，10月1日至7日放假，10月10日（周六）调休上班：10月10日到期. ValueError for an unknown unit.
+    """
+    said = _Sentence(clock, calendar)
+    return "，".join(said.parts()) + f"：{said.day(clock.due.day)}到期" + said.reservations()
+
+
+class _Sentence:
+    def __init__(self, clock: Clock, calendar: WorkingCalendar) -> None:
+        self.clock = clock
+        self.calendar = calendar
+
+    def day(self, day: date) -> str:
+        """With its year where that is not the year of day 0."""
+        year = "" if day.year == self.clock.day0.year else f"{day.year}年"
+        return f"{year}{day.month}月{day.day}日"
+
+    def parts(self) -> Iterator[str]:
+        clock = self.clock
+        yield f"{clock.day0}{_start(clock)}"
+        if clock.unit == "working_days":
+            yield f"加{clock.limit}个工作日"
+            yield from self._pauses("工作日")
+            counted_from = clock.day0
+        elif clock.unit == "calendar_days":
+            yield f"加{clock.limit}个自然日"
+            yield from self._pauses("自然日")
+            planned = clock.day0 + timedelta(days=clock.limit + self._moved("自然日"))
+            counted_from = self._rolled(planned)
+            if counted_from != planned:
+                yield f"{self.day(planned)}（周{_WEEKDAYS[planned.weekday()]}）不上班，顺至{self.day(counted_from)}"
+        elif clock.unit == "calendar_quarters":
+            counted_from = _quarter_end(clock)
+            ahead = "下一季度末" if clock.limit == 1 else f"其后第{clock.limit}个季度末"
+            yield f"限于{ahead}（{self.day(counted_from)}）"
+            yield from self._pauses("工作日")
+        else:
+            raise ValueError(f"unknown unit of a limit: {clock.unit}")
+        if clock.extended:
+            yield f"经批准延长{clock.extended}个工作日"
+        yield from self._exceptions(counted_from)
+
+    def reservations(self) -> str:
+        said = []
+        if self.clock.due.provisional:
+            said.append("暂定，放假安排公布后重算")
+        if self.clock.paused:
+            said.append("融资梗阻未解决，暂停计时，解决后顺延")
+        return f"（{'；'.join(said)}）" if said else ""
+
+    def _pauses(self, unit: str) -> Iterator[str]:
+        moved = self._moved(unit)
+        if moved:
+            spans = "、".join(f"{self.day(start)}至{self.day(end)}" for start, end in self.clock.stood_still)
+            yield f"融资梗阻暂停计时（{spans}）顺延{moved}个{unit}"
+
+    def _moved(self, unit: str) -> int:
+        spans = self.clock.stood_still
+        if unit == "自然日":
+            return sum((end - start).days for start, end in spans)
+        return sum(self.calendar.working_days_after(start, end) for start, end in spans)
+
+    def _rolled(self, planned: date) -> date:
+        """Where the days beyond the limit are counted from: the working day at or after `planned`, if days off are rolled."""
+        rolled = self.calendar.roll_forward(planned).day
+        due = self.calendar.add_working_days(rolled, self.clock.extended).day
+        return rolled if due == self.clock.due.day else planned
+
+    def _exceptions(self, start: date) -> Iterator[str]:
+        """What differs from Monday to Friday after `start` up to the due day."""
+        run: list[date] = []
+        day = start + _ONE_DAY
+        while day <= self.clock.due.day:
+            works = self.calendar.is_working_day(day)
+            if not works:
+                run.append(day)
+            if works or day == self.clock.due.day:
+                yield from self._holiday(run)
+                run = []
+            if works and day.weekday() >= 5:
+                yield f"{self.day(day)}（周{_WEEKDAYS[day.weekday()]}）调休上班"
+            day += _ONE_DAY
+
+    def _holiday(self, run: list[date]) -> Iterator[str]:
+        if not any(day.weekday() < 5 for day in run):
+            return
+        first, last = run[0], run[-1]
+        if first == last:
+            yield f"{self.day(first)}放假"
+        elif (first.year, first.month) == (last.year, last.month):
+            yield f"{self.day(first)}至{last.day}日放假"
+        else:
+            yield f"{self.day(first)}至{self.day(last)}放假"
+
+
+def _start(clock: Clock) -> str:
+    if (clock.from_type, clock.to_type) == DECISION:
+        return "首次反馈"
+    return "已推送" if clock.from_type == "pushed" else enum_labels("feedback.type")[clock.from_type]
+
+
+def _quarter_end(clock: Clock) -> date:
+    quarter = Quarter.of(clock.day0)
+    for _ in range(clock.limit):
+        quarter = quarter.next()
+    return quarter.last_day
