@@ -95,9 +95,7 @@ def test_a_pause_and_an_extension_are_named_with_what_they_add() -> None:
 def test_what_is_not_certain_yet_is_said() -> None:
     contacted = folded(event(1, "contacted", "2026-12-28"), opened_on=date(2026, 12, 25))
     said = explain(running(contacted, "2026-12-31")["contacted-visited"][0], CALENDAR)
-    assert (
-        said == "2026-12-28已联系，加7个工作日，2027年1月1日至3日放假：2027年1月7日到期（暂定，放假安排公布后重算）"
-    )
+    assert said == "2026-12-28已联系，加7个工作日，2027年1月1日至3日放假：2027年1月7日到期（暂定，放假安排公布后重算）"
     waiting = folded(event(1, "received", "2026-10-12"), event(2, "obstructed", "2026-10-13", "OB1"))
     assert explain(running(waiting)["received-contacted"][0], CALENDAR).endswith(
         "（融资梗阻未解决，暂停计时，解决后顺延）"

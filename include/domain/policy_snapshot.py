@@ -1,0 +1,56 @@
+"""The policy as it stood when a case opened: a later change of policy moves no case that is open already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from include.reference import CaseLimit, LimitOverride, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySnapshot:
+    """What the clocks of a case are counted by, and the values of policy.csv beside it."""
+
+    limits: tuple[CaseLimit, ...]
+    overrides: tuple[LimitOverride, ...]
+    policy: Policy
+
+    @classmethod
+    def of(cls, limits: Iterable[CaseLimit], overrides: Iterable[LimitOverride], policy: Policy) -> PolicySnapshot:
+        """The policy given, without the values of single departments."""
+        return cls(tuple(limits), tuple(overrides), Policy(policy.values))
+
+    @classmethod
+    def read(cls, content: str) -> PolicySnapshot:
+        """The inverse of `content`."""
+        told = json.loads(content)
+        return cls(
+            tuple(CaseLimit(**one) for one in told["limits"]),
+            tuple(LimitOverride(one["institution_code"], CaseLimit(**one["limit"])) for one in told["overrides"]),
+            Policy(told["policy"]),
+        )
+
+    def content(self) -> str:
+        """All of it as JSON, the same text for the same policy."""
+        told = {
+            "limits": [asdict(one) for one in self.limits],
+            "overrides": [asdict(one) for one in self.overrides],
+            "policy": dict(self.policy.values),
+        }
+        return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+    def sha256(self) -> str:
+        """By which content it is known."""
+        return hashlib.sha256(self.content().encode()).hexdigest()
+
+    def limits_of(self, institution_code: str) -> tuple[CaseLimit, ...]:
+        """The limits that an institution is held to: its own where it has some."""
+        own = {
+            (one.limit.from_type, one.limit.to_type): one.limit
+            for one in self.overrides
+            if one.institution_code == institution_code
+        }
+        return tuple(own.get((limit.from_type, limit.to_type), limit) for limit in self.limits)

@@ -1,0 +1,167 @@
+"""More time for a clock of a case (延期): one person asks with a reason, another approves or refuses with one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include import audit
+from include.domain.calendar import WorkingCalendar
+from include.domain.clocks import Clock
+from include.domain.explanation import explain
+from include.errors import InvalidRequest
+from include.matching.cases import lock, refold
+from include.matching.deadlines import stored_clock
+from include.reference import Policy
+from include.store.tables import case_clock, deadline_extension, deadline_extension_decision, due_date_change
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedClock:
+    """A stored clock of a case; `said` is why it is due when it is."""
+
+    institution_code: str
+    clock: Clock
+    said: str
+
+
+def request_extension(
+    connection: sa.Connection,
+    *,
+    need_id: str,
+    institution_code: str,
+    from_type: str,
+    to_type: str,
+    day0: date,
+    working_days: int,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+) -> int:
+    """Ask for `working_days` more on a clock that runs; returns the number of the request.
+
+    Raises InvalidRequest where no such clock runs, a request on it waits already, more is asked for than the policy allows
+    (key extension_max_working_days, all approved ones of the clock together), or no reason is given.
+    """
+    actor, reason = audit.signed(actor, reason)
+    lock(connection)
+    started = {
+        "need_id": need_id,
+        "institution_code": institution_code,
+        "from_type": from_type,
+        "to_type": to_type,
+        "day0": day0,
+    }
+    clock = connection.execute(sa.select(case_clock).filter_by(**started, stopped_on=None)).one_or_none()
+    if clock is None:
+        raise InvalidRequest("该时限不存在或已停止计时。", "请返回案件时限页面，选择仍在计时的环节。")
+    if connection.execute(_waiting().filter_by(**started)).first():
+        raise InvalidRequest("该时限已有待批准的延期申请。", "请先由另一人批准或不批准已有的申请。")
+    most = policy.integer("extension_max_working_days")
+    if not 1 <= working_days <= most - clock.extended:
+        raise InvalidRequest(
+            f"延期{working_days}个工作日超出允许范围：同一时限累计最多{most}个工作日，已批准{clock.extended}个。",
+            "请减少申请的工作日数。",
+        )
+    extension_id: int = connection.execute(
+        deadline_extension.insert()
+        .values(**started, working_days=working_days, requested_by=actor, reason=reason, requested_at=now)
+        .returning(deadline_extension.c.extension_id)
+    ).scalar_one()
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action="request_extension",
+        object_=f"extension:{extension_id}",
+        reason=reason,
+        now=now,
+        details={**started, "day0": str(day0), "working_days": working_days},
+    )
+    return extension_id
+
+
+def decide_extension(
+    connection: sa.Connection,
+    extension_id: int,
+    *,
+    approved: bool,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Approve or refuse a request; an approved one moves the due day at once.
+
+    Raises InvalidRequest for a request that does not wait, without a reason, for the person who asked, and for an approval after
+    the clock has stopped.
+    """
+    actor, reason = audit.signed(actor, reason)
+    lock(connection)
+    asked = connection.execute(_waiting().filter_by(extension_id=extension_id)).one_or_none()
+    if asked is None:
+        raise InvalidRequest(f"延期申请 {extension_id} 不存在或已有决定。", "请返回时限页面查看最新情况。")
+    if asked.requested_by == actor:
+        raise InvalidRequest("申请人不能批准或不批准自己的延期申请。", "请由另一人处理。")
+    if approved and not _runs(connection, asked):
+        raise InvalidRequest("该时限已停止计时，不再需要延期。", "请选择不批准，结束这项申请。")
+    connection.execute(
+        deadline_extension_decision.insert().values(
+            extension_id=extension_id, approved=approved, decided_by=actor, reason=reason, decided_at=now
+        )
+    )
+    if approved:
+        refold(connection, [asked.need_id], now)
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action="approve_extension" if approved else "refuse_extension",
+        object_=f"extension:{extension_id}",
+        reason=reason,
+        now=now,
+        details={"need_id": asked.need_id, "institution_code": asked.institution_code},
+    )
+
+
+def waiting_extensions(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    """Requests that wait for a second person, oldest first."""
+    return connection.execute(_waiting().order_by(deadline_extension.c.extension_id)).all()
+
+
+def explained_clocks(connection: sa.Connection, need_id: str, calendar: WorkingCalendar) -> list[ExplainedClock]:
+    """The clocks of a need, by institution and day 0, each with its due day explained."""
+    rows = connection.execute(
+        sa.select(case_clock)
+        .where(case_clock.c.need_id == need_id)
+        .order_by(case_clock.c.institution_code, case_clock.c.day0, case_clock.c.due_on)
+    )
+    return [
+        ExplainedClock(row.institution_code, clock, explain(clock, calendar) if clock.limit else "")
+        for row in rows
+        for clock in [stored_clock(row)]
+    ]
+
+
+def due_date_changes(connection: sa.Connection, need_id: str) -> Sequence[sa.Row[Any]]:
+    """How the due days of a need moved, oldest first."""
+    changes = due_date_change
+    return connection.execute(
+        sa.select(changes).where(changes.c.need_id == need_id).order_by(changes.c.change_id)
+    ).all()
+
+
+def _waiting() -> sa.Select[Any]:
+    decided = sa.select(deadline_extension_decision.c.extension_id)
+    return sa.select(deadline_extension).where(deadline_extension.c.extension_id.not_in(decided))
+
+
+def _runs(connection: sa.Connection, asked: sa.Row[Any]) -> bool:
+    started = {name: getattr(asked, name) for name in ("need_id", "institution_code", "from_type", "to_type", "day0")}
+    return connection.execute(sa.select(case_clock).filter_by(**started, stopped_on=None)).first() is not None
