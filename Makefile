@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check up down env lock clean venv venv-dev
+.PHONY: help demo test faults bench check up down env lock clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,10 @@ test: venv-dev  ## The whole test suite
 SIZES ?= 10000,100000
 bench: venv-dev  ## Measure the gate beside its peers (SIZES=10000,100000,1000000)
 	$(RUN) -m tests.bench gate --sizes $(SIZES)
+
+SEED ?= 1
+faults: venv-dev  ## Kills, lost answers, outages, broken networks; judged from the receiver's side (SEED=1)
+	$(RUN) -m tests.faults --seed $(SEED)
 
 check: venv-dev  ## Lint, format, types, architecture, generated documents
 	$(RUN) -m ruff check .

@@ -3,6 +3,7 @@
     POST /_sandbox/clock   {"now": "2026-10-12T08:00:00+08:00"}                     the sandbox's own clock
     GET  /_sandbox/state                                                            clock, counters, planted faults
     POST /_sandbox/faults  {"path": "/v1/…", "kind": "503", "count": 2, "retry_after": "2"}
+                           {"path": "/v1/…", "kind": "reset_after_commit", "share": 0.2, "seed": 7}    by chance, until forgotten
     DELETE /_sandbox/faults                                                         forget what has not happened yet
     GET  /_sandbox/ledger                                                           what the credit-market platform holds
     GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform was told
@@ -59,6 +60,12 @@ def control_router(clock: SandboxClock, faults: FaultPlan, green: GreenPlatform,
         retry_after = body.get("retry_after")
         if body.get("kind") not in KINDS or not isinstance(body.get("path"), str):
             raise Problem(422, "故障设置有误", detail=f"path 为路径前缀，kind 为以下之一：{'、'.join(KINDS)}。")
+        if "share" in body:
+            try:
+                faults.plant_share(body["path"], body["kind"], float(body["share"]), int(body.get("seed", 0)))
+            except (TypeError, ValueError):
+                raise Problem(422, "故障设置有误", detail="share 为 0 到 1 之间的小数，seed 为整数。") from None
+            return JSONResponse({"share": body["share"]}, 201)
         faults.plant(
             Fault(
                 body["path"],

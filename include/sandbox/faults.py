@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 from collections.abc import Iterable
@@ -48,11 +49,22 @@ class Fault:
     retry_after: str | None = None
 
 
+@dataclass(slots=True)
+class FaultShare:
+    """A fault that meets a share of the requests whose path begins with `path`, by chance with a seed, until forgotten."""
+
+    path: str
+    kind: str
+    share: float
+    chance: random.Random
+
+
 class FaultPlan:
-    """The faults still to come, in the order in which they were planted."""
+    """The faults still to come, in the order in which they were planted; those of a share after them."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._shares: list[FaultShare] = []
 
     def plant(self, fault: Fault) -> None:
         """Add a fault; ValueError for an unknown kind."""
@@ -60,9 +72,16 @@ class FaultPlan:
             raise ValueError(f"no such fault: {fault.kind}; known are {', '.join(KINDS)}")
         self._faults.append(fault)
 
+    def plant_share(self, path: str, kind: str, share: float, seed: int) -> None:
+        """Let a share of the requests meet a fault; ValueError for an unknown kind or a share outside 0 … 1."""
+        if kind not in KINDS or not 0 <= share <= 1:
+            raise ValueError(f"no such fault: {kind} for a share of {share}")
+        self._shares.append(FaultShare(path, kind, share, random.Random(seed)))
+
     def clear(self) -> None:
         """Forget every fault that has not happened yet."""
         self._faults.clear()
+        self._shares.clear()
 
     @property
     def pending(self) -> tuple[Fault, ...]:
@@ -72,12 +91,20 @@ class FaultPlan:
     def take(self, path: str, kinds: Iterable[str]) -> Fault | None:
         """Use the fault whose turn it is on `path`, if it is one of `kinds`."""
         fault = next((fault for fault in self._faults if path.startswith(fault.path)), None)
-        if fault is None or fault.kind not in tuple(kinds):
+        if fault is None:
+            return self._by_chance(path, tuple(kinds))
+        if fault.kind not in tuple(kinds):
             return None
         fault.count -= 1
         if fault.count <= 0:
             self._faults.remove(fault)
         return fault
+
+    def _by_chance(self, path: str, kinds: tuple[str, ...]) -> Fault | None:
+        for one in self._shares:
+            if path.startswith(one.path) and one.kind in kinds and one.chance.random() < one.share:
+                return Fault(path, one.kind)
+        return None
 
 
 class ResettableProtocol(H11Protocol):

@@ -6,6 +6,7 @@ import email
 import email.policy
 import hashlib
 import itertools
+from asyncio import WriteTransport
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -22,6 +23,9 @@ from starlette.exceptions import HTTPException
 from include.domain.calendar import SHANGHAI
 
 PER_PAGE = 50
+
+MAIL_FAULTS = ("421", "451", "550", "drop_after_data")
+"""421: goes away before the data; 451: not now; 550: no such recipient; drop_after_data: takes the mail and says nothing."""
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -93,6 +97,7 @@ class Mailbox:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.mails: list[Mail] = []
+        self.faults: list[str] = []
         for path in sorted(folder.glob("*.eml")):
             modified = datetime.fromtimestamp(path.stat().st_mtime, SHANGHAI)
             self._add(path, path.read_bytes(), (), modified)
@@ -132,12 +137,41 @@ class Mailbox:
                 counts[address] = counts.get(address, 0) + 1
         return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
-    # aiosmtpd calls this by its name
+    def plant(self, kind: str, count: int = 1) -> None:
+        """Let the next mails meet a fault; ValueError for an unknown kind."""
+        if kind not in MAIL_FAULTS:
+            raise ValueError(f"no such fault: {kind}; known are {', '.join(MAIL_FAULTS)}")
+        self.faults += [kind] * count
+
+    # aiosmtpd calls these by their names
+    async def handle_RCPT(
+        self, server: SMTPProtocol, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient in, or let the fault whose turn it is happen."""
+        if self.faults[:1] == ["550"]:
+            self.faults.pop(0)
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server: SMTPProtocol, session: Session, envelope: Envelope) -> str:
-        """Take a mail in."""
+        """Take a mail in, or let the fault whose turn it is happen."""
+        fault = self.faults.pop(0) if self.faults and self.faults[0] != "550" else None
+        if fault == "451":
+            return "451 4.3.0 try again later"
+        if fault == "421":
+            _transport(server).close()
+            return "421 4.3.2 going away"
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
         self.store(content, tuple(envelope.rcpt_tos))
+        if fault == "drop_after_data":
+            _transport(server).abort()
         return "250 OK"
+
+
+def _transport(server: SMTPProtocol) -> WriteTransport:
+    assert isinstance(server.transport, WriteTransport)
+    return server.transport
 
 
 def mailbox_app(mailbox: Mailbox) -> FastAPI:

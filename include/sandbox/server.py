@@ -150,12 +150,21 @@ class Sandbox:
         )
         self._in_loop(lambda: self._faults["green" if green else "market"].plant(fault))
 
+    def fault_share(self, path: str, kind: str, share: float, seed: int) -> None:
+        """Let a share of the requests to the credit-market platform meet a fault, until `clear_faults`."""
+        self._in_loop(lambda: self._faults["market"].plant_share(path, kind, share, seed))
+
+    def mail_fault(self, kind: str, count: int = 1) -> None:
+        """Plant a fault of the mail server: one of `mailbox.MAIL_FAULTS`."""
+        self._in_loop(lambda: self._mailbox.plant(kind, count))
+
     def clear_faults(self) -> None:
         """Forget the faults that have not happened yet."""
 
         def clear() -> None:
             for plan in self._faults.values():
                 plan.clear()
+            self._mailbox.faults.clear()
 
         self._in_loop(clear)
 
