@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,22 +26,25 @@ from tests.faults.worker import CRASH_POINTS
 _PATIENCE_S = 120
 
 
-def _ended(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.wait(timeout=_PATIENCE_S)
+def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Wait for all; returns how many were killed."""
+    return sum(process.wait(timeout=_PATIENCE_S) == -signal.SIGKILL for process in processes)
 
 
 def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterator[Stage]:
-    """SIGKILL at each crash point, `seeds` times each, in runs that follow each other; then one undisturbed run."""
+    """SIGKILL at each crash point, `seeds` times each, two runs at a time, each with new needs before it; at last one undisturbed."""
     chance = random.Random(seed)
     with staged(server) as stage:
-        stage.queue(needs)
-        plans = [(point, chance.randint(1, 3)) for point in CRASH_POINTS for _ in range(seeds)]
+        plans = [(point, chance.choice((1, 1, 1, 2))) for point in CRASH_POINTS for _ in range(seeds)]
         chance.shuffle(plans)
-        for number in range(0, len(plans), 4):
-            if number == len(plans) // 8 * 4:
-                stage.change(needs)
-            _ended([stage.worker(hours=number, point=point, nth=nth) for point, nth in plans[number : number + 4]])
+        portion = -(-needs * 2 // len(plans))
+        for number in range(0, len(plans), 2):
+            start = number // 2 * portion
+            stage.queue(portion, start)
+            if number:
+                stage.change(portion, start - portion)
+            runs = [stage.worker(hours=number, point=point, nth=nth) for point, nth in plans[number : number + 2]]
+            stage.kills += _ended(runs)
         stage.settle()
         yield stage
 

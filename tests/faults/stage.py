@@ -33,7 +33,8 @@ _ROUNDS = 60
 
 @dataclass
 class Stage:
-    """One scenario's surroundings; `expected`: need → (revision, state) that the platform's ledger must end with."""
+    """One scenario's surroundings; `expected`: need → (revision, state) that the platform's ledger must end with;
+    `kills`: how many workers died."""
 
     server: PostgresServer
     database: str
@@ -41,6 +42,7 @@ class Stage:
     sandbox: Sandbox
     settings: Settings
     expected: dict[str, tuple[int, str]]
+    kills: int = 0
 
     def queue(self, number: int, start: int = 0) -> None:
         """Queue so many new needs."""
