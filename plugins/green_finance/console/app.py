@@ -9,6 +9,7 @@ from green_finance.console import (
     alerts,
     deliveries,
     holds,
+    needs,
     overview,
     register,
     reruns,
@@ -21,7 +22,7 @@ from green_finance.console.pages import show
 from include.errors import ConfigurationError, UserFacingError
 
 console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None)
-for part in (overview, holds, stops, alerts, tickets, register, deliveries, reruns, validation_pages):
+for part in (overview, needs, holds, stops, alerts, tickets, register, deliveries, reruns, validation_pages):
     console.include_router(part.router)
 
 _STATUS = {NotPermitted: 403, ConfigurationError: 503}

@@ -71,6 +71,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
     found.filters["moment"] = lambda at: at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
+    found.filters["time_of_day"] = lambda at: at.astimezone(SHANGHAI).strftime("%H:%M")
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
     found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
     found.filters["by_whom"] = by_whom

@@ -1,0 +1,398 @@
+"""All that happened to a need, in order of time: one query for each table that knows something of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.calendar import SHANGHAI
+from include.gate.field_names import field_name
+from include.mail import public_name
+from include.need_view import words
+from include.reference import enum_labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened: where it belongs (`part`), a sentence, and what else is to say.
+
+    `internal`: for those who may act, not for everyone who may look. `tone`: plain, good, warn or bad.
+    """
+
+    at: datetime
+    part: str
+    title: str
+    lines: tuple[str, ...] = ()
+    tone: str = "plain"
+    internal: bool = False
+
+
+def timeline(connection: sa.Connection, need_id: str, *, today: date) -> list[Entry]:
+    """The entries of a need, oldest first; without personal data."""
+    entries: list[Entry] = []
+    for tell in _TELLERS:
+        entries += tell(connection, {"need_id": need_id, "today": today})
+    return sorted(entries, key=lambda entry: entry.at)
+
+
+Known = dict[str, Any]
+
+_LATE = timedelta(hours=1)
+"""An event that came in later than so says when it came in."""
+
+
+def _filed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    changes: dict[int, list[str]] = {}
+    for row in connection.execute(_AMENDMENTS, known):
+        name = field_name(row.field)
+        if row.personal:
+            line = f"{name}：已变更（个人信息，不显示）"
+        elif row.field == "enterprise.name" and (row.uscc or "").startswith("92"):
+            line = f"{name}：已变更（{public_name(None, row.uscc)}）"
+        else:
+            line = f"{name}：{words.value(row.before)} → {words.value(row.after)}"
+        changes.setdefault(row.revision, []).append(line)
+    for row in connection.execute(_VERSIONS, known):
+        document = json.loads(row.document)
+        review = document.get("review") if isinstance(document.get("review"), dict) else {}
+        for at, title in (
+            (_moment(document.get("submitted_at")), f"企业提交第 {row.revision} 版"),
+            (_moment(review.get("recommended_at")), f"主管部门推荐第 {row.revision} 版"),
+        ):
+            if at is not None:
+                yield Entry(at=at, part="填报", title=title)
+        lines = changes.get(row.revision, [])
+        yield Entry(
+            at=row.received_at,
+            part="接收",
+            title=f"接收第 {row.revision} 版" + (f"，修订 {len(lines)} 处" if lines else ""),
+            lines=(f"融资需求 {words.amount(row.financing_need)}", *lines),
+        )
+
+
+def _judged(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_VERDICTS, known):
+        secret = row.verdict == "held"
+        findings = [f"{field_name(field)}：{words.rule(rule_id)}" for rule_id, field in row.findings or ()]
+        tone = {"passed": "good", "held": "warn", "returned": "bad"}[row.verdict]
+        title = f"第 {row.revision} 版{words.VERDICTS[row.verdict]}"
+        yield Entry(at=row.judged_at, part="审核", title=title, lines=() if secret else tuple(findings), tone=tone)
+        if secret and findings:
+            yield Entry(
+                at=row.judged_at, part="审核", title="挂起原因", lines=tuple(findings), tone=tone, internal=True
+            )
+
+
+def _held(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_HOLDS, known):
+        about = f"：{words.rule(row.rule_id)}" if row.rule_id else ""
+        yield Entry(
+            at=row.at,
+            part="隔离区",
+            title=f"第 {row.revision} 版{words.HOLD_EVENTS[row.kind]}{about}",
+            lines=_decided(row, f"应于 {row.decide_by} 前决定" if row.kind == "opened" else ""),
+            tone="warn" if row.kind in ("opened", "confirmed", "returned") else "plain",
+            internal=True,
+        )
+
+
+def _sent(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_DELIVERIES, known):
+        what = words.ACTIONS[row.action]
+        if row.action == "progress":
+            what = f"{what}：{words.stage(json.loads(row.body)['stage'])}"
+        elif row.revision is not None:
+            what = f"{what}（第 {row.revision} 版）"
+        state = words.DELIVERY_STATES.get(row.state, row.state)
+        attempts = tuple(
+            f"{_clock(at)} 第 {number} 次：{words.OUTCOMES.get(outcome, outcome)}"
+            for number, (at, outcome) in enumerate(row.tries or (), 1)
+        )
+        receipt = (f"回执 {row.receipt_no}",) if row.receipt_no else ()
+        yield Entry(
+            at=row.created_at,
+            part="发送",
+            title=f"{what}，至{words.CHANNELS[row.channel]}：{state}",
+            lines=(*attempts, *receipt),
+            tone={"delivered": "good", "held": "bad", "unknown": "warn"}.get(row.state, "plain"),
+        )
+
+
+def _reported(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_EVENTS, known):
+        lines = []
+        if row.rate is not None:
+            lines.append(f"年利率 {row.rate.normalize():f}%")
+        if row.term_months is not None:
+            lines.append(f"期限 {row.term_months} 个月")
+        if row.use_of_funds:
+            lines.append(f"资金用途：{words.shown(row.use_of_funds)}")
+        if row.catalogue_code:
+            lines.append(f"目录条目：{words.shown(row.catalogue_code)}")
+        if row.type in ("declined", "closed", "obstructed"):
+            lines.append(f"原因：{words.reason(row.reason_code)}")
+        lines += [words.rule(rule_id) for rule_id in row.findings or ()]
+        if row.anomaly and row.anomaly not in (row.findings or ()):
+            lines.append(words.rule(row.anomaly))
+        if row.waiting and not {"E01", "E02"} & set(row.findings or ()):
+            lines.append("所涉版本、机构或类型尚不可识别，暂存，待匹配")
+        if row.received_at - row.occurred_at > _LATE:
+            lines.append(f"{_clock(row.received_at)} 收到")
+        told = f" {words.amount(row.amount)}" if row.amount is not None else ""
+        doubtful = bool(row.anomaly or row.waiting)
+        bad = row.type in ("declined", "obstructed")
+        yield Entry(
+            at=row.occurred_at,
+            part="机构反馈",
+            title=f"{words.institution(row.institution_code)}：{words.state(row.type)}{told}"
+            + ("（未计入）" if doubtful else ""),
+            lines=tuple(lines),
+            tone="warn" if doubtful else "bad" if bad else "good" if row.amount is not None else "plain",
+        )
+
+
+def _limits(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_CLOCKS, known):
+        path = f"{words.state(row.from_type)} → {words.state(row.to_type)}"
+        late = row.stopped_on is None or row.stopped_on > row.due_on
+        then = f"于 {row.stopped_on} 完成" if row.stopped_on is not None else "至今未完成"
+        yield Entry(
+            at=datetime.combine(row.due_on, time(23, 59, 59), SHANGHAI),
+            part="时限",
+            title=f"{words.institution(row.institution_code)}：“{path}”到期{'，逾期' if late else '，按时完成'}",
+            lines=(
+                f"自 {row.day0} 起算，{then}",
+                *(("到期日为暂定：当年放假安排尚未公布",) if row.provisional else ()),
+            ),
+            tone="bad" if late else "plain",
+        )
+
+
+def _escalated(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_STEPS, known):
+        who = words.institution(row.institution_code) if row.institution_code else "整项需求"
+        told = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
+        sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
+        yield Entry(
+            at=row.raised_at,
+            part="督办",
+            title=f"停滞督办第 {row.step} 级：{who}",
+            lines=tuple(
+                line
+                for line in (
+                    words.STALLS.get(row.rule_id, row.rule_id),
+                    f"应办日 {row.due_on}，逾期 {row.overdue_working_days} 个工作日",
+                    told,
+                    sent,
+                )
+                if line
+            ),
+            tone="warn",
+        )
+
+
+def _obstructed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_TICKETS, known):
+        lines = list(_decided(row, "")) if row.note else []
+        if row.kind in ("opened", "climbed", "reopened"):
+            lines.insert(0, f"{words.AUTHORITIES[row.authority]}牵头，{words.LEVELS[row.level]}")
+        yield Entry(
+            at=row.at,
+            part="梗阻",
+            title=f"{words.institution(row.institution_code)}融资梗阻（{words.reason(row.reason_code)}）："
+            f"{words.TICKET_EVENTS.get(row.kind, row.kind)}",
+            lines=tuple(lines),
+            tone="good" if row.kind in ("resolved", "verified") else "bad" if row.kind == "overdue" else "warn",
+        )
+
+
+def _alerted(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_ALERTS, known):
+        who = f"（{words.institution(row.institution_code)}）" if row.institution_code else ""
+        yield Entry(
+            at=row.at,
+            part="警示",
+            title=f"{words.ALERT_EVENTS[row.kind]}{who}：{words.rule(row.rule_id)}",
+            lines=_decided(row, ""),
+            tone={"opened": "bad", "repeated": "bad", "confirmed": "bad"}.get(row.kind, "good"),
+            internal=True,
+        )
+
+
+def _withdrawn(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    labels = enum_labels("withdrawal.reason_code")
+    for row in connection.execute(_WITHDRAWALS, known):
+        yield Entry(
+            at=row.noticed_at,
+            part="撤回",
+            title=f"需求撤回：{labels.get(row.reason_code, row.reason_code)}",
+            tone="bad",
+        )
+
+
+def _audited(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_AUDIT, known):
+        yield Entry(
+            at=row.at,
+            part="审计",
+            title=f"第 {row.entry_id} 号审计记录：{words.AUDITED.get(row.action, row.action)}",
+            lines=_decided(row, ""),
+            internal=True,
+        )
+
+
+def _reconciled(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+    for row in connection.execute(_DIFFERENCES, known):
+        yield Entry(
+            at=row.found_at,
+            part="对账",
+            title=f"两方台账不一致：{words.shown(row.explanation)}",
+            lines=(
+                f"建议：{words.shown(row.suggestion)}",
+                *((f"{_clock(row.closed_at)} 已消除",) if row.closed_at else ()),
+            ),
+            tone="warn",
+        )
+
+
+_TELLERS: tuple[Callable[[sa.Connection, Known], Iterator[Entry]], ...] = (
+    _filed,
+    _judged,
+    _held,
+    _sent,
+    _reported,
+    _limits,
+    _escalated,
+    _obstructed,
+    _alerted,
+    _withdrawn,
+    _reconciled,
+    _audited,
+)
+
+
+def _decided(row: sa.Row[Any], also: str) -> tuple[str, ...]:
+    """Who decided and why, with what else is to say."""
+    who = "系统" if row.role == "system" else row.actor
+    return tuple(line for line in (also, f"{who}：{words.shown(row.reason)}" if row.reason else "") if line)
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found
+
+
+def _clock(at: datetime | str) -> str:
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+
+
+# --- SQL ---------------------------------------------------------------------------------------------------------------
+
+_VERSIONS = sa.text("select * from need_version where need_id = :need_id order by revision")
+
+_AMENDMENTS = sa.text(
+    """
+    select change.*, version.uscc from amendment change join need_version version using (need_id, revision)
+    where need_id = :need_id order by revision, field
+    """
+)
+
+_VERDICTS = sa.text(
+    """
+    select judged.revision, judged.verdict, judged.judged_at, (
+        select array_agg(array[rule_id, field] order by rule_id, field) from finding
+        where finding.judgement_id = judged.judgement_id and severity in ('block', 'hold')
+    ) as findings
+    from judgement judged where need_id = :need_id order by judgement_id
+    """
+)
+
+_HOLDS = sa.text(
+    """
+    select hold.revision, hold.decide_by, event.* from quarantine hold join quarantine_event event using (quarantine_id)
+    where hold.need_id = :need_id order by event.event_id
+    """
+)
+
+_DELIVERIES = sa.text(
+    """
+    select delivery.*, (
+        select array_agg(array[attempted_at::text, outcome] order by attempt_id) from delivery_attempt attempt
+        where attempt.delivery_id = delivery.delivery_id
+    ) as tries
+    from delivery where need_id = :need_id and action <> 'mail' order by delivery_id
+    """
+)
+
+_EVENTS = sa.text(
+    """
+    select event.*, (
+        select array_agg(distinct rule_id order by rule_id) from event_finding found where found.event_id = event.event_id
+    ) as findings, (
+        select anomaly ->> 'reason'
+        from matching_case matched, jsonb_array_elements(matched.anomalies) anomaly
+        where matched.need_id = event.need_id and matched.institution_code = event.institution_code
+          and anomaly ->> 'event_id' = event.event_id limit 1
+    ) as anomaly,
+    exists (select from waiting_feedback waiting where waiting.event_id = event.event_id) as waiting
+    from feedback_event event where need_id = :need_id order by occurred_at, sequence
+    """
+)
+
+# Limits that ended before their day are told by the event that ended them.
+_CLOCKS = sa.text(
+    """
+    select * from case_clock
+    where need_id = :need_id and not paused and due_on < :today and (stopped_on is null or stopped_on > due_on)
+    order by due_on
+    """
+)
+
+_STEPS = sa.text(
+    """
+    select step.institution_code, step.rule_id, step.step, step.due_on, step.overdue_working_days,
+           min(step.raised_at) as raised_at, count(distinct nullif(step.coordinator_id, '')) as people,
+           min(mail.state) as mail_state
+    from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key
+    where step.need_id = :need_id
+    group by step.institution_code, step.rule_id, step.breach, step.step, step.due_on, step.overdue_working_days
+    order by 6
+    """
+)
+
+_TICKETS = sa.text(
+    """
+    select ticket.institution_code, ticket.reason_code, ticket.authority, event.*
+    from obstruction_ticket ticket join obstruction_event event using (ticket_id)
+    where need_id = :need_id order by event.event_id
+    """
+)
+
+_ALERTS = sa.text(
+    """
+    select alert.rule_id, alert.institution_code, event.*
+    from alert join alert_event event using (alert_id) where need_id = :need_id order by event.event_id
+    """
+)
+
+_WITHDRAWALS = sa.text("select * from withdrawal_notice where need_id = :need_id")
+
+_DIFFERENCES = sa.text("select * from reconciliation_finding where need_id = :need_id order by finding_id")
+
+_AUDIT = sa.text(
+    """
+    select * from audit_entry
+    where position(:need_id in object) > 0 or position(:need_id in details) > 0 order by entry_id
+    """
+)

@@ -1,0 +1,46 @@
+"""One need from filing to disbursement (需求全程): where it stands, and all that happened to it; and the way to find it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from green_finance.console.access import MayOperate
+from green_finance.console.pages import business_now, engine, show
+from include import need_view
+from include.domain.calendar import SHANGHAI
+
+router = APIRouter(prefix="/needs")
+
+_WEEKDAYS = "一二三四五六日"
+
+
+@router.get("", response_class=HTMLResponse)
+def needs(request: Request, user: GetUserDep, q: str = "") -> HTMLResponse:
+    """Needs by number, credit code or a part of a name; the newest without any of them."""
+    with engine().connect() as connection:
+        found = need_view.find_needs(connection, q[:100])
+    return show(request, "needs.html", found=found, q=q[:100], most=need_view.MOST_FOUND)
+
+
+@router.get("/{need_id}", response_class=HTMLResponse)
+def need(request: Request, need_id: str, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+    """The head and the timeline; reasons of holds, alerts and the audit trail only for those who may act."""
+    today = business_now().astimezone(SHANGHAI).date()
+    with engine().connect() as connection:
+        head = need_view.need_head(connection, need_id, today=today)
+        entries = need_view.timeline(connection, need_id, today=today)
+    shown = [entry for entry in entries if operator or not entry.internal]
+    by_day = groupby(shown, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
+    return show(
+        request,
+        "need.html",
+        head=head,
+        stage=need_view.words.stage(head.stage),
+        days=[(day, _WEEKDAYS[day.weekday()], list(of_day)) for day, of_day in by_day],
+        count=len(shown),
+        may_operate=operator,
+    )
