@@ -68,7 +68,7 @@ def _tell_figures(run: StageRun, channel: Channel) -> None:
     from include.delivery.overview import ERROR_CLASSES, channel_figures
 
     with run.engine.connect() as connection:
-        figures = next(one for one in channel_figures(connection) if one.channel == channel)
+        figures = next(one for one in channel_figures(connection, run.now) if one.channel == channel)
     waits_s = (run.now - figures.oldest).total_seconds() if figures.oldest else 0.0
     told = {
         "pending": figures.pending,

@@ -154,7 +154,7 @@ def test_the_outbox_in_figures(database: sa.Engine) -> None:
     queue_pushes(database, [1, 2])
     hold(database, 1, "conflict")
     with database.connect() as connection:
-        market, *others = channel_figures(connection)
+        market, *others = channel_figures(connection, NOW)
         held = held_deliveries(connection, error_class="conflict")
         assert held_deliveries(connection, error_class="rejected") == []
     assert (market.pending, market.held, market.by_class, market.breaker) == (1, 1, {"conflict": 1}, "closed")

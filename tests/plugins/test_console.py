@@ -512,6 +512,8 @@ def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
     assert browser.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 303
     assert "没有放弃的发送" in browser.get("/green-finance/deliveries").text
     assert _audit(database) == [("li", "operator", "close_deliveries", REASON)]
+    closed = browser.get(f"/green-finance/deliveries/{given_up}").text
+    assert "已关闭" in closed and REASON in closed and "<form" not in closed
 
 
 def test_a_rerun_is_previewed_started_watched_and_cancelled(
@@ -520,17 +522,21 @@ def test_a_rerun_is_previewed_started_watched_and_cancelled(
     from green_finance.console import reruns
 
     triggered: list[str] = []
-    monkeypatch.setattr(reruns, "trigger_dag", lambda dag_id, **_: triggered.append(dag_id))
+    monkeypatch.setattr(reruns, "start_sending", lambda actor: triggered.append(actor) or "已启动。")
     browser = console.log_in("li", "op")
     preview = browser.get("/green-finance/reruns/preview", params={"delivery_ids": str(given_up)})
     assert "将重新发送 <b>1</b> 条" in preview.text
     assert triggered == [] and _audit(database) == []
 
-    form = {"delivery_ids": str(given_up), "reason": REASON}
+    form = {"delivery_ids": str(given_up), "reason": REASON, "request_key": "one preview"}
     started = browser.post("/green-finance/reruns", data=form, headers=SAME_ORIGIN)
-    assert (started.status_code, triggered) == (303, ["deliver"])
+    assert (started.status_code, triggered) == (303, ["li"])
     job = f"/green-finance/{started.headers['location']}"
     assert "进行中" in browser.get(job).text and "http-equiv" in browser.get(job).text
+    cancelling = browser.get(f"{job}?cancelling=true").text
+    assert "<form" in cancelling and "http-equiv" not in cancelling
+    pressed_again = browser.post("/green-finance/reruns", data=form, headers=SAME_ORIGIN)
+    assert pressed_again.headers["location"] == started.headers["location"]
     assert "只能查看" in console.log_in("guan", "viewer").get("/green-finance/reruns/preview?quarter=2026Q3").text
 
     browser = console.log_in("wang", "op")
@@ -539,6 +545,20 @@ def test_a_rerun_is_previewed_started_watched_and_cancelled(
     assert [one[2] for one in _audit(database)] == ["rerun_deliveries", "cancel_rerun"]
     with database.connect() as connection:
         assert connection.execute(sa.select(delivery.c.state)).scalar_one() == "held"
+
+
+def test_what_is_ticked_on_the_list_is_what_the_preview_shows(console: Console, given_up: int) -> None:
+    browser = console.log_in("li", "op")
+    ticked = browser.get("/green-finance/reruns/preview", params={"delivery_id": given_up, "reason": ""})
+    assert f'name="delivery_ids" value="{given_up}"' in ticked.text
+    assert browser.get("/green-finance/reruns/preview", params={"reason": ""}).status_code == 400
+
+
+def test_a_list_filtered_by_channel_is_of_that_channel(console: Console, given_up: int) -> None:
+    browser = console.log_in("guan", "viewer")
+    assert "待人工处理 1 条" in browser.get("/green-finance/deliveries?channel=market").text
+    assert "待人工处理 0 条" in browser.get("/green-finance/deliveries?channel=mail").text
+    assert "没有名为" in browser.get("/green-finance/reruns/preview?channel=fax").text
 
 
 def test_a_rerun_of_nothing_or_of_nonsense_is_refused_in_words(console: Console) -> None:

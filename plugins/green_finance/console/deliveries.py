@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -13,7 +16,7 @@ from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
-from include.delivery.overview import ERROR_CLASSES, attempts, channel_figures, held_deliveries
+from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
 from include.errors import InvalidRequest
 from include.store.tables import delivery
 
@@ -36,6 +39,20 @@ STATES = {
     "closed": "已关闭",
 }
 _BREAKERS = {"closed": "正常", "open": "暂停发送", "half_open": "正在试探"}
+_ACTS = {"rerun": "重新发送", "cancel": "取消重新发送", "close": "关闭"}
+_OUTCOMES = {
+    "accepted": "已接收",
+    "duplicate": "已接收（重复）",
+    "found": "查到，已在接收方",
+    "not_found": "查无，可以发送",
+    "stale": "接收方已有更高版本",
+    "newer_revision": "已有更高版本，不再发送",
+    "withdrawn": "需求已撤回，不再发送",
+    "started": "开始发送",
+    "sent": "已交给邮件服务器",
+    "factory_removed": "企业已不在名单内，暂缓推送",
+}
+_SHOWN = 300
 _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
 
@@ -51,18 +68,19 @@ def deliveries(
 ) -> HTMLResponse:
     """What waits and what was given up on."""
     chosen = {"channel": channel, "quarter": quarter, "department": department, "error_class": error_class}
+    now = business_now()
     with engine().connect() as connection:
-        figures, everything = channel_figures(connection), held_deliveries(connection)
-        held = held_deliveries(connection, **chosen) if any(chosen.values()) else everything
+        figures = channel_figures(connection, now)
+        choices = held_choices(connection, **chosen)
+        held = held_deliveries(connection, **chosen, at_most=_SHOWN)
     return show(
         request,
         "deliveries.html",
         figures=figures,
         held=held,
         chosen=chosen,
-        quarters=sorted({one.quarter for one in everything if one.quarter}, reverse=True),
-        departments=sorted({one.department_code for one in everything if one.department_code}),
-        classes=sorted({one.error_class for one in everything if one.error_class}),
+        choices=choices,
+        waits={one.channel: _duration(now - one.oldest) for one in figures if one.oldest},
         may_operate=operator,
         names=CHANNEL_NAMES,
         actions=ACTIONS,
@@ -76,19 +94,18 @@ def one_delivery(request: Request, delivery_id: int, user: GetUserDep, operator:
     """A delivery and every try of it."""
     with engine().connect() as connection:
         found = connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
-        tries = attempts(connection, delivery_id)
+        tries, by_persons = attempts(connection, delivery_id), acts(connection, delivery_id)
     if found is None:
         raise InvalidRequest(f"没有编号为 {delivery_id} 的发送。", "请回到发件箱，重新选择。")
     return show(
         request,
         "delivery.html",
         delivery=found,
-        tries=tries,
+        history=_history(tries, by_persons),
         may_operate=operator,
         names=CHANNEL_NAMES,
         actions=ACTIONS,
         states=STATES,
-        kinds=_KINDS,
         error_classes=ERROR_CLASSES,
     )
 
@@ -105,3 +122,39 @@ def close(
             connection, delivery_id, actor=operator.actor, role=operator.role, reason=reason, now=business_now()
         )
     return done("../deliveries", f"已关闭 {closed} 条。")
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A line of a delivery's history."""
+
+    at: datetime
+    what: str
+    result: str
+    note: str
+
+
+def _history(tries: Sequence[Any], by_persons: Sequence[Any]) -> list[_Event]:
+    """Tries and what persons did, in order of time."""
+    events = [_Event(one.attempted_at, _KINDS[one.kind], _result(one), one.detail or _receipt(one)) for one in tries]
+    for act in by_persons:
+        job = f"第 {act.job_id} 号任务" if act.job_id else ""
+        events.append(_Event(act.at, _ACTS[act.action], f"{act.actor} {job}".strip(), act.reason or "—"))
+    return sorted(events, key=lambda event: event.at)
+
+
+def _result(one: Any) -> str:
+    words = ERROR_CLASSES[one.error_class][0] if one.error_class in ERROR_CLASSES else one.error_class
+    status = f"（HTTP {one.http_status}）" if one.http_status else ""
+    return (words or _OUTCOMES.get(one.outcome, one.outcome)) + status
+
+
+def _receipt(one: Any) -> str:
+    return f"回执 {one.receipt_no}" if one.receipt_no else "—"
+
+
+def _duration(waited: timedelta) -> str:
+    minutes = max(0, int(waited.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} 分钟"
+    return f"{minutes // 60} 小时" if minutes < 48 * 60 else f"{minutes // 1440} 天"

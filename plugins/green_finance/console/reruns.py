@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
-from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.sdk.exceptions import AirflowException
-from airflow.utils.types import DagRunTriggeredByType
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.sending import start_sending
 from include.delivery import rerun, rerun_jobs
 from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import CHANNELS, ERROR_CLASSES
@@ -25,11 +22,8 @@ from include.errors import InvalidRequest
 from include.reference import departments
 from include.store.outbox import Channel
 
-log = logging.getLogger(__name__)
-
 router = APIRouter(prefix="/reruns")
 
-_SENDING_DAG = "deliver"
 _STATES = {"running": "进行中", "done": "已完成", "cancelled": "已取消"}
 
 
@@ -137,22 +131,14 @@ def start(
         )
     if started is None:
         raise InvalidRequest("所选内容中没有可以重新发送的。", "请返回预览，查看每条不能发送的原因。")
-    return done(f"reruns/{started.job_id}", f"已将 {started.number} 条重新列入发送。{_have_sent(operator.actor)}")
-
-
-def _have_sent(actor: str) -> str:
-    """Start the DAG that empties the outbox; says so. What is listed is sent by its next run in any case."""
-    try:
-        trigger_dag(_SENDING_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=actor, conf={})
-    except AirflowException as error:
-        log.warning("%s was not started: %s", _SENDING_DAG, error)
-        return f"未能立即启动 {_SENDING_DAG}，将由其下一次运行送出。"
-    return f"已启动 {_SENDING_DAG} 送出。"
+    return done(f"reruns/{started.job_id}", f"已将 {started.number} 条重新列入发送。{start_sending(operator.actor)}")
 
 
 @router.get("/{job_id}", response_class=HTMLResponse)
-def one_rerun(request: Request, job_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
-    """How far a re-run is; the page refreshes itself while it runs."""
+def one_rerun(
+    request: Request, job_id: int, user: GetUserDep, operator: MayOperate, cancelling: bool = False
+) -> HTMLResponse:
+    """How far a re-run is; the page refreshes itself while it runs, but not under the hands of who is `cancelling`."""
     with engine().connect() as connection:
         job, items = rerun_jobs.progress(connection, job_id), rerun_jobs.items(connection, job_id)
     return show(
@@ -161,6 +147,7 @@ def one_rerun(request: Request, job_id: int, user: GetUserDep, operator: MayOper
         job=job,
         items=items,
         state=_STATES[job.state],
+        cancelling=cancelling,
         may_operate=operator,
         actions=ACTIONS,
         states=STATES,
