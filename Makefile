@@ -20,8 +20,9 @@ test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2
 
 SIZES ?= 10000,100000
-bench: venv-dev  ## Measure the gate beside its peers (SIZES=10000,100000,1000000)
+bench: venv-dev  ## Measure the gate beside its peers and the delivery beside a bare client (SIZES=10000,100000,1000000)
 	$(RUN) -m tests.bench gate --sizes $(SIZES)
+	$(RUN) -m tests.bench delivery
 
 SEED ?= 1
 faults: venv-dev  ## Kills, lost answers, outages, broken networks; judged from the receiver's side (SEED=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
 
-Admission = Literal["free", "probe", "refused"]
+Admission = Literal["free", "probe", "held_back", "refused"]
 
 CHANNEL_NAMES: dict[Channel, str] = {
     "market": "信贷市场服务平台",
@@ -44,13 +44,15 @@ class SharedChannel:
     threshold: int
 
     def admit(self, now: datetime) -> Admission:
-        """Whether a worker may send: freely, one item to ask whether the receiver is back, or not now."""
+        """Whether a worker may send: freely, one item to ask whether the receiver is back, not yet, or not now."""
+        found = self._read(_LOOK, now)
+        if found is None or (found.breaker == "closed" and not found.held_back):
+            return "free"
+        if found.held_back:
+            return "held_back"
+        if not found.may_ask:
+            return "refused"
         with self.engine.begin() as connection:
-            found = connection.execute(_LOOK, {"channel": self.channel, "now": now}).one_or_none()
-            if found is None or found.breaker == "closed":
-                return "free"
-            if not found.may_ask:
-                return "refused"
             # Locked and read again: of several workers one asks.
             locked = connection.execute(_LOCK, {"channel": self.channel, "now": now}).one()
             if locked.breaker == "closed":
@@ -62,12 +64,13 @@ class SharedChannel:
 
     def succeeded(self, now: datetime) -> None:
         """A request came to something."""
+        if self._read(_TROUBLED, now) is None:
+            return
         with self.engine.begin() as connection:
-            before = connection.execute(_TROUBLED, {"channel": self.channel}).scalar()
-            if before is not None:
-                self._write(connection, circuit.succeeded(), now, None)
-                if before != "closed":
-                    log.info("%s 已恢复，继续发送", CHANNEL_NAMES[self.channel])
+            before = connection.execute(_LOCK, {"channel": self.channel, "now": now}).one().breaker
+            self._write(connection, circuit.succeeded(), now, None)
+        if before != "closed":
+            log.info("%s 已恢复，继续发送", CHANNEL_NAMES[self.channel])
 
     def failed(self, reason: str, now: datetime) -> None:
         """A request came to nothing; `reason` in words, without values of a payload."""
@@ -111,9 +114,13 @@ class SharedChannel:
 
     def held_back(self, now: datetime) -> timedelta:
         """How long the receiver still asked to be left alone; zero if it did not."""
-        with self.engine.connect() as connection:
-            left: timedelta | None = connection.execute(_HELD_BACK, {"channel": self.channel, "now": now}).scalar()
-        return max(left or timedelta(), timedelta())
+        found = self._read(_LOOK, now)
+        return found.held_back if found is not None else timedelta()
+
+    def _read(self, query: sa.TextClause, now: datetime) -> sa.Row[Any] | None:
+        """Asked before and after each set: without a transaction, which would cost more than the question."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return connection.execute(query, {"channel": self.channel, "now": now}).one_or_none()
 
     def _write(self, connection: sa.Connection, after: Breaker, now: datetime, reason: str | None) -> None:
         connection.execute(
@@ -135,14 +142,19 @@ def _breaker(row: sa.Row[tuple[object, ...]]) -> Breaker:
 
 
 _MAY_ASK = "(probe_at <= :now or probe_after <= clock_timestamp()) as may_ask"
-_LOOK = sa.text(f"select breaker, {_MAY_ASK} from channel_state where channel = :channel")
+_LOOK = sa.text(
+    f"""
+    select breaker, {_MAY_ASK}, greatest(
+        coalesce(least(resume_at - :now, resume_after - clock_timestamp()), interval '0'), interval '0'
+    ) as held_back
+    from channel_state where channel = :channel
+    """
+)
 _LOCK = sa.text(
     f"select breaker, failures, openings, {_MAY_ASK} from channel_state where channel = :channel for update"
 )
 _SHOW = sa.text("select failures, last_failure from channel_state where channel = :channel")
-_TROUBLED = sa.text(
-    "select breaker from channel_state where channel = :channel and (breaker <> 'closed' or failures > 0) for update"
-)
+_TROUBLED = sa.text("select from channel_state where channel = :channel and (breaker <> 'closed' or failures > 0)")
 _ENSURE = sa.text(
     """
     insert into channel_state (channel, breaker, failures, openings, probe_at, probe_after, next_request_at, changed_at)
@@ -181,7 +193,4 @@ _HOLD_BACK = sa.text(
     set resume_at = greatest(resume_at, :until), resume_after = greatest(resume_after, clock_timestamp() + :wait)
     where channel = :channel
     """
-)
-_HELD_BACK = sa.text(
-    "select least(resume_at - :now, resume_after - clock_timestamp()) from channel_state where channel = :channel"
 )

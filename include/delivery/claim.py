@@ -44,7 +44,7 @@ def claim(
     """Lease up to `limit` due deliveries, the longest due first, each the earliest open one of its order_key."""
     with engine.begin() as connection:
         rows = connection.execute(
-            _CLAIM, {"channel": channel, "worker": worker, "now": now, "limit": limit, "lease": lease}
+            CLAIM, {"channel": channel, "worker": worker, "now": now, "limit": limit, "lease": lease}
         ).all()
         series = _series(connection, [row.delivery_id for row in rows if row.attempts])
     return [
@@ -117,7 +117,7 @@ _OPEN_AND_FREE = """
 _WAITS_UNTIL = "coalesce(lease_until, '-infinity')"
 
 # One reading of an index for each clock: neither passes over what is not due yet, however much that is.
-_CLAIM = sa.text(
+CLAIM = sa.text(
     f"""
     with by_business_time as (
         select delivery_id from delivery

@@ -173,7 +173,7 @@ class _Run:
                 self.away = self.shared.paused()
                 break
             at_once = 1 if admission == "probe" else self.sender.at_once
-            held_back = self.shared.held_back(self.clock.now())
+            held_back = admission == "held_back"
             claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
                 try:
@@ -195,7 +195,8 @@ class _Run:
             if admission == "probe":
                 self.shared.unasked(self.clock.now())
             due = next_due(self.engine, self.channel, self.clock.now())
-            due = None if due is None else max(due, held_back)
+            if due is not None and held_back:
+                due = max(due, self.shared.held_back(self.clock.now()))
             if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
                 break
             pause = max(due, _SHORTEST_PAUSE)

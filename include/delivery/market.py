@@ -28,12 +28,11 @@ from include.delivery.outcomes import (
 )
 from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import RECORDED_TOGETHER, one_by_one
-from include.domain.canonical import canonical_json
+from include.domain.canonical import canonical_parts
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
-from include.store.tables import contact
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
 _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -65,35 +64,28 @@ class MarketSender:
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Look up what is unknown, push in batches what may still be pushed, then withdrawals and answers one by one."""
         pushes = [claim for claim in claims if claim.action == "push"]
-        people = self._contacts(pushes)
+        pending = [claim for claim in pushes if claim.state == "pending"]
+        with self._engine.begin() as connection:
+            people = self._contacts(connection, pushes)
+            put_aside = [obsolete(claim, why) for claim, why in _outdated(connection, pending)]
+            pending = _without(pending, put_aside)
+            put_aside += not_to_be_pushed(connection, pending, self._clock())
+        pending = _without(pending, put_aside)
         unknown = [claim for claim in pushes if claim.state == "unknown"]
         yield from one_by_one(
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
-        pending = [claim for claim in pushes if claim.state == "pending"]
-        outdated = self._outdated(pending)
-        yield [obsolete(claim, outdated[claim.delivery_id]) for claim in pending if claim.delivery_id in outdated]
-        pending = [claim for claim in pending if claim.delivery_id not in outdated]
-        put_aside = not_to_be_pushed(self._engine, pending, self._clock())
-        yield put_aside
-        gone = {result.claim.delivery_id for result in put_aside}
-        pending = [claim for claim in pending if claim.delivery_id not in gone]
-        yield [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
+        yield [*put_aside, *(contact_missing(claim) for claim in pending if claim.delivery_id not in people)]
         for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
             yield from self._push(batch, people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
 
-    def _outdated(self, pushes: Sequence[Claim]) -> dict[int, str]:
-        with self._engine.connect() as connection:
-            return obstacles(connection, [claim.delivery_id for claim in pushes])
-
-    def _contacts(self, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
+    def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
         """Name and mobile by delivery_id; left out where there is no contact (any more)."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(contact).where(contact.c.need_id.in_([claim.need_id for claim in pushes]))
-            )
-            sealed = {(row.need_id, row.revision): row.ciphertext for row in rows}
+        if not pushes:
+            return {}
+        rows = connection.execute(_SEALED, {"need_ids": [claim.need_id for claim in pushes]})
+        sealed = {(row.need_id, row.revision): row.ciphertext for row in rows}
         people = {}
         for claim in pushes:
             ciphertext = sealed.get((claim.need_id, claim.revision))
@@ -111,7 +103,9 @@ class MarketSender:
     def _push(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
         personal = [str(value) for claim in claims for value in people[claim.delivery_id].values() if value]
         try:
-            items = self._client.push_batch([_need_item(claim, people[claim.delivery_id]) for claim in claims])
+            items = self._client.push_batch(
+                [need_item(claim.body, claim.idempotency_key, people[claim.delivery_id]) for claim in claims]
+            )
         except ProblemResponse as problem:
             if len(claims) > 1 and problem.status in _MALFORMED:
                 middle = len(claims) // 2
@@ -133,7 +127,7 @@ class MarketSender:
             entry = self._client.look_up(claim.need_id, claim.revision)
         except ProblemResponse as problem:
             return refused(claim, problem, kind="look_up")
-        sent = _sha256(_payload(msgspec.json.decode(claim.body), person)) if person else None
+        sent = _sha256(_parts(claim.body, person)[1]) if person else None
         return of_look_up(claim, entry, sent)
 
     def _send_one(self, claim: Claim) -> Result:
@@ -151,20 +145,34 @@ class MarketSender:
         return self._client.obstruction_update(body.pop("obstruction_id"), body)
 
 
-def _need_item(claim: Claim, person: dict[str, Any]) -> dict[str, Any]:
+_SEALED = sa.text("select need_id, revision, ciphertext from contact where need_id = any(:need_ids)")
+
+
+def _outdated(connection: sa.Connection, pushes: Sequence[Claim]) -> list[tuple[Claim, str]]:
+    found = obstacles(connection, [claim.delivery_id for claim in pushes]) if pushes else {}
+    return [(claim, found[claim.delivery_id]) for claim in pushes if claim.delivery_id in found]
+
+
+def _without(claims: Sequence[Claim], settled: Sequence[Result]) -> list[Claim]:
+    gone = {result.claim.delivery_id for result in settled}
+    return [claim for claim in claims if claim.delivery_id not in gone]
+
+
+def need_item(frozen_body: str, idempotency_key: str, person: dict[str, Any]) -> dict[str, Any]:
     """The contract's NeedItem; its payload is sent as it was hashed."""
-    body: dict[str, Any] = msgspec.json.decode(claim.body)
-    payload = _payload(body, person)
+    body, payload = _parts(frozen_body, person)
     return body | {
-        "idempotency_key": claim.idempotency_key,
+        "idempotency_key": idempotency_key,
         "payload": msgspec.Raw(payload),
         "payload_sha256": _sha256(payload),
     }
 
 
-def _payload(body: dict[str, Any], person: dict[str, Any]) -> bytes:
+def _parts(frozen_body: str, person: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The body, and its payload with the contact as canonical JSON."""
+    body, written = canonical_parts(frozen_body)
     payload = body["payload"]
-    return canonical_json(payload | {"enterprise": payload["enterprise"] | {"contact": person}})
+    return body, written(payload | {"enterprise": payload["enterprise"] | {"contact": person}})
 
 
 def _sha256(data: bytes) -> str:

@@ -159,7 +159,7 @@ def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send"
 
 def obsolete(claim: Claim, obstacle: str) -> Result:
     """A push that must not be sent any more: `newer_revision` or `withdrawn`."""
-    return Result(claim=claim, kind="send", outcome=obstacle, state="superseded")
+    return Result(claim=claim, kind="check", outcome=obstacle, state="superseded")
 
 
 def contact_missing(claim: Claim) -> Result:

@@ -6,11 +6,11 @@ person decides once, and a factory that comes back is pushed without anybody's d
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from include.delivery.outcomes import Claim, Result
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id = any(:need_ids) and state = 'cleared'")
 
 
-def not_to_be_pushed(engine: sa.Engine, pushes: Sequence[Claim], now: datetime) -> list[Result]:
+def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: datetime) -> list[Result]:
     """The pushes whose factory is in no row of the register in force today, put aside, with an alert each.
 
     Not those of which a person said that they may go all the same. A register older than a day still serves: who was off the
@@ -34,30 +34,49 @@ def not_to_be_pushed(engine: sa.Engine, pushes: Sequence[Claim], now: datetime) 
     if not pushes:
         return []
     today = now.astimezone(SHANGHAI).date()
-    with engine.begin() as connection:
-        register = snapshot_in_use(connection, today)
-        if register is None or not has_rows(connection, register):
-            log.warning("no register in use: %d pushes go without G08a", len(pushes))
-            return []
-        usccs = {push.delivery_id: json.loads(push.body)["payload"]["enterprise"]["uscc"] for push in pushes}
-        present = in_force(connection, register, today, set(usccs.values()))
-        gone = [push for push in pushes if usccs[push.delivery_id] not in present]
-        if not gone:
-            return []
-        need_ids = sorted({push.need_id for push in gone if push.need_id is not None})
-        asked = {"rule": REMOVED_RULE, "need_ids": need_ids}
-        allowed = set(connection.execute(_ALLOWED, asked).scalars())
-        gone = [push for push in gone if push.need_id not in allowed]
-        raise_alerts(
-            connection,
-            REMOVED_RULE,
-            sorted(set(need_ids) - allowed),
-            severity="hold",
-            actor="deliver",
-            reason=f"{today} 推送时名单中已没有该企业（G08a）",
-            now=now,
-        )
+    register = snapshot_in_use(connection, today)
+    if register is None or not has_rows(connection, register):
+        log.warning("no register in use: %d pushes go without G08a", len(pushes))
+        return []
+    usccs = {push.delivery_id: _uscc(push.body) for push in pushes}
+    present = in_force(connection, register, today, set(usccs.values()))
+    gone = [push for push in pushes if usccs[push.delivery_id] not in present]
+    if not gone:
+        return []
+    need_ids = sorted({push.need_id for push in gone if push.need_id is not None})
+    asked = {"rule": REMOVED_RULE, "need_ids": need_ids}
+    allowed = set(connection.execute(_ALLOWED, asked).scalars())
+    gone = [push for push in gone if push.need_id not in allowed]
+    raise_alerts(
+        connection,
+        REMOVED_RULE,
+        sorted(set(need_ids) - allowed),
+        severity="hold",
+        actor="deliver",
+        reason=f"{today} 推送时名单中已没有该企业（G08a）",
+        now=now,
+    )
     return [
         Result(claim=push, kind="check", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)
         for push in gone
     ]
+
+
+class _Enterprise(msgspec.Struct):
+    uscc: str
+
+
+class _Payload(msgspec.Struct):
+    enterprise: _Enterprise
+
+
+class _Body(msgspec.Struct):
+    payload: _Payload
+
+
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def _uscc(body: str) -> str:
+    """The credit code alone: the rest of the body is not looked at."""
+    return _BODY.decode(body).payload.enterprise.uscc

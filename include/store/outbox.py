@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
+log = logging.getLogger(__name__)
+
+KEY_REUSED = "key_reused"
 Channel = Literal["market", "green_platform", "mail"]
 Action = Literal["push", "withdrawal", "return", "progress", "obstruction_update", "mail"]
 
@@ -51,12 +55,23 @@ class NewDelivery:
 def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> int:
     """Write `deliveries` into the outbox, due at `now`; returns how many were new.
 
-    A key seen before is left as it is, whatever its state.
+    A key seen before is left as it is, whatever its state. With another body it is refused: the receiver would answer
+    conflict. The refusal is noted, once, among the attempts of what has the key, and logged; a mail's wording may change.
     """
     if not deliveries:
         return 0
-    rows = json.dumps([_row(new) for new in deliveries], ensure_ascii=False)
-    return connection.execute(_ENQUEUE, {"rows": rows, "now": now}).rowcount
+    made = [_row(new) for new in deliveries]
+    inserted = connection.execute(_ENQUEUE, {"rows": json.dumps(made, ensure_ascii=False), "now": now}).rowcount
+    if inserted < len(made):
+        _refuse_other_bodies(connection, made, now)
+    return inserted
+
+
+def _refuse_other_bodies(connection: Connection, made: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    bound = {row["idempotency_key"]: row["body_sha256"] for row in made if row["channel"] != "mail"}
+    asked = {"keys": list(bound), "hashes": list(bound.values()), "outcome": KEY_REUSED, "now": now}
+    for key in connection.execute(_REFUSE_OTHER_BODIES, asked).scalars():
+        log.error("%s: queued again with another body, refused; what was queued first stays as it is", key)
 
 
 def _row(new: NewDelivery) -> dict[str, Any]:
@@ -89,5 +104,21 @@ _ENQUEUE = text(
                                department_code, order_key, place)
     order by place
     on conflict (idempotency_key) do nothing
+    """
+)
+
+# No error_class: it is no failed try of what has the key.
+_REFUSE_OTHER_BODIES = text(
+    """
+    insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome, detail)
+    select delivery.delivery_id, 'check', 'outbox', :now, :outcome, '同一幂等键以不同内容再次入列，已拒绝；内容 ' || new.hash
+    from unnest(cast(:keys as text[]), cast(:hashes as text[])) as new (key, hash)
+    join delivery on delivery.idempotency_key = new.key and delivery.body_sha256 <> new.hash
+    where not exists (
+        select from delivery_attempt earlier
+        where earlier.delivery_id = delivery.delivery_id and earlier.outcome = :outcome
+          and earlier.detail like '%' || new.hash
+    )
+    returning (select idempotency_key from delivery one where one.delivery_id = delivery_attempt.delivery_id)
     """
 )

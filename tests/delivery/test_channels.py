@@ -120,3 +120,16 @@ def test_several_workers_send_each_need_once_and_in_order(
     with database.connect() as connection:
         workers = connection.execute(sa.text("select count(distinct worker) from delivery_attempt")).scalar_one()
     assert workers == 4
+
+
+def test_what_a_receiver_asked_for_is_waited_for_by_all_workers_by_either_clock(database: sa.Engine) -> None:
+    shared = SharedChannel(database, "market", threshold=5)
+    shared.hold_back(NOW, timedelta(minutes=30))
+    shared.hold_back(NOW, timedelta(minutes=1))
+    other = SharedChannel(database, "market", threshold=5)
+    assert other.admit(NOW + timedelta(minutes=29)) == "held_back"
+    assert timedelta() < other.held_back(NOW + timedelta(minutes=29)) <= timedelta(minutes=1)
+    assert other.admit(NOW + timedelta(minutes=31)) == "free"
+    with database.begin() as connection:
+        connection.execute(sa.update(channel_state).values(resume_after=sa.func.now() - timedelta(seconds=1)))
+    assert other.admit(NOW) == "free"

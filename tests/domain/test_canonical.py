@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.domain.canonical import canonical_sha256, storable
+from include.domain.canonical import canonical_json, canonical_parts, canonical_sha256, storable
 
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -30,6 +30,15 @@ def test_it_is_the_hash_of_rfc_8785_however_numbers_were_read(document: Any) -> 
     expected = hashlib.sha256(rfc8785.dumps(document)).hexdigest()
     assert canonical_sha256(document) == expected
     assert canonical_sha256(json.loads(json.dumps(document), parse_float=Decimal)) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(texts, documents, max_size=4), st.text())
+def test_a_part_is_written_as_the_whole_would_be(document: Any, added: str) -> None:
+    value, written = canonical_parts(json.dumps(document, ensure_ascii=False))
+    storable_text = added.encode("utf-8", "replace").decode()
+    for part, same in ((value, document), (value | {"added": storable_text}, document | {"added": storable_text})):
+        assert written(part) == canonical_json(same)
 
 
 def test_the_order_of_properties_does_not_matter() -> None:

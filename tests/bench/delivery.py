@@ -1,0 +1,244 @@
+"""The delivery engine against the same client without durability and against bytes alone, and the plan of its claim."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any
+from unittest import mock
+
+import sqlalchemy as sa
+
+from include.business_time import BusinessClock
+from include.delivery import claim, engine, market
+from include.local.postgres import PostgresServer
+from include.privacy import PersonalDataCipher
+from include.reference import policy
+from include.settings import ConnectionFields, Settings
+from include.store.database import connect, copy_rows, migrate
+from include.store.outbox import NewDelivery, enqueue
+from include.store.tables import register_snapshot
+from tests.bench.generated import CHECKED_AT, needs, register_row
+from tests.bench.loads import bare, raw
+
+CONNECTIONS = 4
+BATCH = 100
+DELAYS_MS = (0, 5, 50)
+NEEDS = 10_000
+_FEWER_SINGLE_AT_50_MS = 2_000
+_ROUNDS = 3
+_PLAN_SIZES = (10_000, 100_000, 1_000_000)
+_KEY = "bench"
+_PARTS = ("enterprise", "project", "finance", "benefit")
+
+
+def report(sizes: Sequence[int]) -> None:
+    """Print items/s of single and batched pushes for each delay, with the ratios, then the claim at each of `sizes` and more."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as home, PostgresServer(Path(home)) as server:
+        server.create_database("speed")
+        database = connect(server.url("speed"))
+        migrate(database)
+        _with_register(database)
+        print(f"pushes per second over {CONNECTIONS} connections, median of {_ROUNDS} rounds, all in this run")
+        print("  ours: claimed, contact joined, signed, sent, attempts and marks committed")
+        print(
+            "  bare: the same client, batches and connections, nothing read or kept; raw: the same bytes by sockets\n"
+        )
+        print(
+            f"  {'answer after':14}{'a request':>10}{'needs':>8}{'ours':>10}{'bare':>10}{'raw':>10}   ours/bare  ours/raw"
+        )
+        for delay_ms in DELAYS_MS:
+            with _answering(delay_ms / 1000) as url:
+                for batch_size in (1, BATCH):
+                    few = batch_size == 1 and delay_ms == max(DELAYS_MS)
+                    _compared(database, url, delay_ms, batch_size, _FEWER_SINGLE_AT_50_MS if few else NEEDS)
+        database.dispose()
+        print()
+        server.create_database("waiting")
+        database = connect(server.url("waiting"))
+        migrate(database)
+        _claims(database, sorted({*_PLAN_SIZES, *sizes}))
+        database.dispose()
+
+
+_AIMS = {(0, BATCH): ("ours/bare", 0.25), (5, BATCH): ("ours", 10_000), (50, BATCH): ("ours/bare", 0.70)}
+
+
+def _compared(database: sa.Engine, url: str, delay_ms: int, batch_size: int, number: int) -> None:
+    settings = _settings(url)
+    found: dict[str, list[float]] = {"ours": [], "bare": [], "raw": []}
+    rounds = _ROUNDS if batch_size > 1 else 1
+    for _ in range(rounds):
+        items = _queue(database, number)
+        batches = [items[start : start + batch_size] for start in range(0, number, batch_size)]
+        found["ours"].append(number / _ours(database, settings, batch_size, number))
+        found["bare"].append(number / bare(settings.credit_market, batches, CONNECTIONS))
+        found["raw"].append(number / raw(settings.credit_market, batches, CONNECTIONS))
+    rates = {name: sorted(values)[len(values) // 2] for name, values in found.items()}
+    ratios = {f"ours/{other}": rates["ours"] / rates[other] for other in ("bare", "raw")}
+    figures = "".join(f"{rate:10,.0f}" for rate in rates.values())
+    line = (
+        f"  {delay_ms:>10} ms {batch_size:>10}{number:8,}{figures}{ratios['ours/bare']:12.0%}{ratios['ours/raw']:10.0%}"
+    )
+    aim = _AIMS.get((delay_ms, batch_size))
+    if aim is not None:
+        name, least = aim
+        reached = "reached" if (rates | ratios)[name] >= least else "MISSED"
+        line += (
+            f"   {name} at least {least:,.0f}: {reached}" if least > 1 else f"   {name} at least {least:.0%}: {reached}"
+        )
+    print(line, flush=True)
+
+
+def _ours(database: sa.Engine, settings: Settings, batch_size: int, number: int) -> float:
+    values = {**policy().values, "push_batch_size": str(batch_size), "delivery_workers_market": str(CONNECTIONS)}
+    measured = replace(policy(), values=MappingProxyType(values))
+    with mock.patch.object(engine, "policy", lambda: measured):
+        began = perf_counter()
+        summary = engine.deliver(database, "market", settings=settings, clock=BusinessClock.starting_at(CHECKED_AT))
+        seconds = perf_counter() - began
+    if summary.delivered != number:
+        raise SystemExit(f"{summary.counts()}: {number} should have been delivered")
+    return seconds
+
+
+@contextmanager
+def _answering(delay_s: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.bench.answering", str(delay_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
+
+
+def _settings(url: str) -> Settings:
+    market_connection = ConnectionFields(
+        host=url, login="app", password="secret", extra={"key_id": "k1", "algorithm": "HMAC-SM3"}
+    )
+    return Settings(connections={"credit_market": market_connection}, fernet_key=_KEY)
+
+
+def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
+    """An outbox of `number` waiting pushes and nothing else; returns what is to be sent."""
+    cipher = PersonalDataCipher([_KEY])
+    contacts, pushes, items = [], [], []
+    for need in needs(number):
+        payload = {part: dict(need[part]) for part in _PARTS}
+        person = payload["enterprise"].pop("contact")
+        contacts.append((need["need_id"], need["revision"], cipher.encrypt(json.dumps(person).encode())))
+        push = _push(need, payload)
+        pushes.append(push)
+        body = json.dumps(push.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        items.append(market.need_item(body, push.idempotency_key, {name: person[name] for name in ("name", "mobile")}))
+    with database.begin() as connection:
+        connection.execute(sa.text("truncate delivery, delivery_attempt, contact cascade"))
+        copy_rows(connection, "contact", ("need_id", "revision", "ciphertext"), contacts)
+        enqueue(connection, pushes, CHECKED_AT)
+    _tidied(database)
+    return items
+
+
+def _push(need: dict[str, Any], payload: dict[str, Any]) -> NewDelivery:
+    need_id, revision = need["need_id"], need["revision"]
+    return NewDelivery(
+        channel="market",
+        action="push",
+        idempotency_key=f"push:{need_id}:{revision}",
+        order_key=need_id,
+        need_id=need_id,
+        revision=revision,
+        quarter=need["quarter"],
+        department_code=need["department_code"],
+        body={
+            "need_id": need_id,
+            "revision": revision,
+            "quarter": need["quarter"],
+            "is_major": False,
+            "branch_code": "PBC330000",
+            "intended_institutions": ["ICBC"],
+            "payload": payload,
+        },
+    )
+
+
+def _with_register(database: sa.Engine) -> None:
+    """The register in use, of which each push is asked."""
+    rows = [
+        ("bench", at, row.uscc, row.name, [], row.level, row.batch, row.department_code, date(2024, 3, 1))
+        for at, row in enumerate(map(register_row, needs(NEEDS)))
+    ]
+    names = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on")
+    with database.begin() as connection:
+        copy_rows(connection, "register_factory", ("content_sha256", "ordinal", *names), rows)
+        connection.execute(
+            sa.insert(register_snapshot).values(
+                as_of=CHECKED_AT.date(), content_sha256="bench", row_count=NEEDS, taken_at=CHECKED_AT
+            )
+        )
+
+
+def _tidied(database: sa.Engine) -> None:
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("vacuum analyze"))
+
+
+def _claims(database: sa.Engine, sizes: Sequence[int]) -> None:
+    """What one claim of a set costs beside so many waiting pushes: all due, and all put off; the plan at the largest size."""
+    print(f"claim of {BATCH}, milliseconds (median of 9), beside so many waiting pushes")
+    print(f"  {'waiting':>10}{'all due':>10}{'none due':>10}")
+    filled = 0
+    for size in sizes:
+        with database.begin() as connection:
+            connection.execute(_FILL, {"from": filled + 1, "to": size, "now": CHECKED_AT})
+        filled = size
+        _tidied(database)
+        due, _ = _claimed(database)
+        with database.begin() as connection:
+            connection.execute(_PUT_OFF, {"now": CHECKED_AT})
+        _tidied(database)
+        none_due, _ = _claimed(database)
+        with database.begin() as connection:
+            connection.execute(_DUE_AGAIN, {"now": CHECKED_AT})
+        print(f"  {size:>10,}{due:>10.2f}{none_due:>10.2f}", flush=True)
+    _tidied(database)
+    print(f"\nthe plan at {filled:,}, all due")
+    for line in _claimed(database)[1]:
+        print(f"  {line}"[:150])
+
+
+def _claimed(database: sa.Engine) -> tuple[float, list[str]]:
+    """Milliseconds of one claim as PostgreSQL says, rolled back; and its plan."""
+    asked = {"channel": "market", "worker": "bench", "now": CHECKED_AT, "limit": BATCH, "lease": timedelta(minutes=10)}
+    explained: list[tuple[float, list[str]]] = []
+    for _ in range(9):
+        with database.connect() as connection:
+            plan = list(connection.execute(sa.text(f"explain (analyze, costs off) {claim.CLAIM}"), asked).scalars())
+            connection.rollback()
+        explained.append((float(plan[-1].split()[-2]), plan))
+    return sorted(explained, key=lambda one: one[0])[4]
+
+
+_FILL = sa.text(
+    """
+    insert into delivery (channel, action, idempotency_key, need_id, revision, quarter, department_code, order_key,
+                          body, body_sha256, state, created_at, next_attempt_at)
+    select 'market', 'push', 'push-' || number, 'FN' || number, 1, '2026Q3', '330000', 'market-FN' || number,
+           repeat('x', 1800), repeat('0', 64), 'pending', :now, :now
+    from generate_series(cast(:from as integer), cast(:to as integer)) as number
+    """
+)
+_PUT_OFF = sa.text(
+    "update delivery set next_attempt_at = :now + interval '1 day', lease_until = clock_timestamp() + interval '1 day'"
+)
+_DUE_AGAIN = sa.text("update delivery set next_attempt_at = :now, lease_until = null")

@@ -1,0 +1,100 @@
+"""Signing keys are rotated without one failed delivery, a wrong clock is explained, and secrets stay where they are."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import sqlalchemy as sa
+
+from include.delivery.engine import deliver
+from include.errors import CredentialsRefused
+from include.sandbox.server import Sandbox
+from include.sandbox.signature import SignatureCheck
+from include.settings import Settings
+from tests.delivery.outbox import Clock, attempts, everything, queue_pushes, states, with_connection
+from tests.platforms.scripted import Answer, scripted
+
+ALGORITHMS = ("HMAC-SHA256", "HMAC-SM3")
+CANARIES = ("canary-secret-of-today", "canary-secret-of-tomorrow")
+
+
+def _with_two_keys(settings: Settings, sandbox: Sandbox, algorithm: str) -> Settings:
+    coming = {
+        "key_id": sandbox.market_next_key.key_id,
+        "secret": sandbox.market_next_key.secret,
+        "algorithm": algorithm,
+    }
+    return with_connection(settings, "credit_market", extra={"algorithm": algorithm, "next_key": coming})
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_key_that_the_platform_drops_in_the_middle_of_a_run_costs_nothing(
+    database: sa.Engine, sandbox: Sandbox, settings: Settings, algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted_keys: list[str] = []
+    verify = SignatureCheck.verify
+
+    def verifying(check: SignatureCheck, *request: object) -> str:
+        used = verify(check, *request)  # type: ignore[arg-type]
+        accepted_keys.append(used)
+        if len(accepted_keys) == 2:
+            check._keys = {sandbox.market_next_key.key_id: check._keys[sandbox.market_next_key.key_id]}
+        return used
+
+    monkeypatch.setattr(SignatureCheck, "verify", verifying)
+    queue_pushes(database, range(500))
+    clock = Clock()
+    summary = deliver(
+        database,
+        "market",
+        settings=_with_two_keys(settings, sandbox, algorithm),
+        clock=clock,  # type: ignore[arg-type]
+        sleep=clock.sleep,
+    )
+    assert (summary.delivered, summary.deferred, summary.held, summary.unknown) == (500, 0, 0, 0)
+    assert [(row.kind, row.error_class) for row in attempts(database)] == [("send", None)] * 500
+    assert set(accepted_keys) == {sandbox.market_key_id, sandbox.market_next_key.key_id}
+
+
+def test_a_wrong_clock_is_named_as_what_it_is(database: sa.Engine, settings: Settings) -> None:
+    queue_pushes(database, [1])
+    theirs = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    refusal = Answer(401, b'{"title": "x", "status": 401}', {"Date": theirs})
+    with scripted(reply=lambda _: refusal) as server, pytest.raises(CredentialsRefused, match="校准本机时钟"):
+        _run(database, with_connection(settings, "credit_market", host=server.url))
+    assert states(database) == ["pending"]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 422, 429, 500])
+def test_secrets_are_in_no_row_log_or_exception(
+    database: sa.Engine, settings: Settings, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    coming = {"key_id": "k2", "secret": CANARIES[1], "algorithm": "HMAC-SM3"}
+    canary = with_connection(settings, "credit_market", password=CANARIES[0], extra={"next_key": coming})
+    queue_pushes(database, [1])
+    signatures: list[str] = []
+    raised = ""
+
+    def reply(request: object) -> Answer:
+        headers = request.headers  # type: ignore[attr-defined]
+        signatures.append(headers.get("X-Signature", ""))
+        return Answer(status, str(dict(headers)).encode())
+
+    with scripted(reply=reply) as server:
+        try:
+            _run(database, with_connection(canary, "credit_market", host=server.url))
+        except Exception as error:
+            raised = f"{error!r} {error} {error.__cause__!r} {error.__context__!r}"
+    kept = everything(database) + raised + repr(canary) + repr(canary.credit_market)
+    kept += "\n".join(f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records)
+    assert signatures
+    assert not [secret for secret in (*CANARIES, *signatures) if secret and secret in kept]
+
+
+def _run(engine: sa.Engine, settings: Settings) -> None:
+    clock = Clock()
+    deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
