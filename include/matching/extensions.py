@@ -96,8 +96,8 @@ def decide_extension(
     role: str,
     reason: str,
     now: datetime,
-) -> None:
-    """Approve or refuse a request; an approved one moves the due day at once.
+) -> str:
+    """Approve or refuse a request; an approved one moves the due day at once. Returns the need's id.
 
     Raises InvalidRequest for a request that does not wait, without a reason, for the person who asked, and for an approval after
     the clock has stopped.
@@ -128,6 +128,8 @@ def decide_extension(
         now=now,
         details={"need_id": asked.need_id, "institution_code": asked.institution_code},
     )
+    need_id: str = asked.need_id
+    return need_id
 
 
 def waiting_extensions(connection: sa.Connection) -> Sequence[sa.Row[Any]]:

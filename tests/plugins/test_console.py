@@ -156,6 +156,7 @@ PAGES = (
     "register",
     "obstructions",
     "obstructions/1",
+    "deadlines",
     "deliveries",
     "deliveries/1",
     "reruns",
@@ -180,6 +181,8 @@ def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> N
         "alerts/1",
         "register/1",
         "obstructions/1",
+        "deadlines",
+        "deadlines/extensions/1",
         "deliveries/close",
         "reruns",
         "reruns/1/cancel",
@@ -194,6 +197,7 @@ def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Co
 
     from green_finance.console import (
         alerts,
+        deadlines,
         deliveries,
         holds,
         overview,
@@ -205,9 +209,9 @@ def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Co
     )
     from green_finance.console.access import current_operator
 
-    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns, tickets)
+    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns, tickets, deadlines)
     routes = [route for part in parts for route in part.router.routes]
-    assert len(routes) >= 24
+    assert len(routes) >= 27
     for route in routes:
         asked = [dependency.call for dependency in _all_of(route.dependant)]
         assert get_user in asked, route.path
@@ -593,3 +597,48 @@ def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, d
     assert "已接单" in browser.get("/green-finance/obstructions/1").text
     assert [one["note"] for one in answers(database)] == ["已联系担保公司"]
     assert _audit(database) == [("li", "operator", "obstruction_acknowledged", "已联系担保公司")]
+
+
+def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Console, database: sa.Engine) -> None:
+    from tests.test_matching import opened, push
+
+    push(database, intended=["ICBC"])
+    opened(database)
+    page = f"/green-finance/deadlines?need_id={rows.need_id(1)}"
+    viewer = console.log_in("guan", "viewer").get(page).text
+    assert "2026-10-08已推送，加1个工作日：10月9日到期" in viewer
+    assert "2026-10-09 逾期" in viewer
+    assert "申请延期" not in viewer
+
+    asked = {
+        "need_id": rows.need_id(1),
+        "institution_code": "ICBC",
+        "from_type": "pushed",
+        "to_type": "received",
+        "day0": "2026-10-08",
+        "working_days": "5",
+        "reason": REASON,
+    }
+    decided = {"decision": "approved", "reason": REASON}
+    assert console.browser.post("/green-finance/deadlines", data=asked, headers=SAME_ORIGIN).status_code == 403
+    li = console.log_in("li", "op")
+    assert (
+        li.post("/green-finance/deadlines", data={**asked, "working_days": "多"}, headers=SAME_ORIGIN).status_code
+        == 400
+    )
+    assert li.post("/green-finance/deadlines", data=asked, headers=SAME_ORIGIN).status_code == 303
+    own = li.get(page).text
+    assert "须由另一人决定" in own and "批准</button>" not in own
+    decide = "/green-finance/deadlines/extensions/1"
+    assert li.post(decide, data=decided, headers=SAME_ORIGIN).status_code == 400
+    wang = console.log_in("wang", "op")
+    assert "批准</button>" in wang.get(page).text
+    answer = wang.post(decide, data=decided, headers=SAME_ORIGIN)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"../../deadlines?need_id={rows.need_id(1)}")
+    text = wang.get(page).text
+    assert "经批准延长5个工作日，10月10日（周六）调休上班：10月15日到期" in text
+    assert "到期日变更" in text
+    assert [entry[:3] for entry in _audit(database)] == [
+        ("li", "operator", "request_extension"),
+        ("wang", "operator", "approve_extension"),
+    ]

@@ -1,0 +1,102 @@
+"""Deadlines (时限): why each clock of a need is due when it is, how due days moved, and more time by two persons."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, done, engine, show
+from include.errors import InvalidRequest
+from include.mail import state_label
+from include.matching import extensions
+from include.reference import institutions, policy
+from include.reference.calendar import china_calendar
+
+router = APIRouter(prefix="/deadlines")
+
+Text = Annotated[str, Form()]
+
+
+@router.get("", response_class=HTMLResponse)
+def deadlines(request: Request, user: GetUserDep, operator: MayOperate, need_id: str = "") -> HTMLResponse:
+    """Requests that wait for a second person; of one need its clocks explained, and how they moved."""
+    need_id = need_id.strip().upper()
+    with engine().connect() as connection:
+        waiting = extensions.waiting_extensions(connection)
+        clocks = extensions.explained_clocks(connection, need_id, china_calendar()) if need_id else []
+        changes = extensions.due_date_changes(connection, need_id) if need_id else []
+    return show(
+        request,
+        "deadlines.html",
+        need_id=need_id,
+        waiting=waiting,
+        clocks=clocks,
+        changes=changes,
+        most=policy().integer("extension_max_working_days"),
+        today=business_now().date(),
+        may_operate=operator,
+        user=user.get_name(),
+        bank=lambda code: institutions()[code].name if code in institutions() else code,
+        step=lambda one: f"{state_label(one.from_type)} → {state_label(one.to_type)}",
+    )
+
+
+@router.post("")
+def request_extension(
+    operator: CurrentOperator,
+    need_id: Text = "",
+    institution_code: Text = "",
+    from_type: Text = "",
+    to_type: Text = "",
+    day0: Text = "",
+    working_days: Text = "",
+    reason: Text = "",
+) -> RedirectResponse:
+    """Ask for more time on a clock that runs."""
+    try:
+        started, number = date.fromisoformat(day0), int(working_days)
+    except ValueError:
+        raise InvalidRequest("延期申请填写不完整。", "请在时限页面选择环节，填写工作日数（整数）后重新提交。") from None
+    with engine().begin() as connection:
+        extensions.request_extension(
+            connection,
+            need_id=need_id,
+            institution_code=institution_code,
+            from_type=from_type,
+            to_type=to_type,
+            day0=started,
+            working_days=number,
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+            policy=policy(),
+        )
+    return done(f"deadlines?need_id={need_id}", "已提交延期申请，须由另一人批准后生效。")
+
+
+@router.post("/extensions/{extension_id}")
+def decide_extension(
+    extension_id: int,
+    operator: CurrentOperator,
+    decision: Annotated[Literal["approved", "refused"], Form()],
+    reason: Text = "",
+) -> RedirectResponse:
+    """Approve or refuse a request of another person."""
+    with engine().begin() as connection:
+        need_id = extensions.decide_extension(
+            connection,
+            extension_id,
+            approved=decision == "approved",
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+        )
+    note = "已批准延期，到期日已重算。" if decision == "approved" else "已决定不批准延期，到期日不变。"
+    return done(f"../../deadlines?need_id={need_id}", note)
