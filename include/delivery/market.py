@@ -29,7 +29,7 @@ from include.delivery.outcomes import (
 from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import RECORDED_TOGETHER, one_by_one
 from include.domain.canonical import canonical_parts
-from include.errors import PlatformUnavailable
+from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
@@ -76,8 +76,7 @@ class MarketSender:
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
         yield [*put_aside, *(contact_missing(claim) for claim in pending if claim.delivery_id not in people)]
-        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
-            yield from self._push(batch, people)
+        yield from self._push_all([claim for claim in pending if claim.delivery_id in people], people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
 
     def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
@@ -99,6 +98,21 @@ class MarketSender:
         for start in range(0, len(together), self._batch_size):
             yield together[start : start + self._batch_size]
         yield from ([claim] for claim in claims if claim.series.failures >= _ALONE_AFTER)
+
+    def _push_all(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
+        """The results of all batches; those of small ones are gathered, so that marks are written in sets."""
+        gathered: list[Result] = []
+        try:
+            for batch in self._batches(claims):
+                for results in self._push(batch, people):
+                    gathered += results
+                if len(gathered) >= RECORDED_TOGETHER:
+                    yield gathered
+                    gathered = []
+        except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
+            yield gathered
+            raise
+        yield gathered
 
     def _push(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
         personal = [str(value) for claim in claims for value in people[claim.delivery_id].values() if value]

@@ -93,6 +93,9 @@ OUTCOMES = {
     "unavailable": "对方不可用",
     "not_sent": "未能发出",
     "started": "开始发送",
+    "key_reused": "同一幂等键以不同内容再次入列，本系统已拒绝",
+    "newer_revision": "已有更高版本，不再发送",
+    "withdrawn": "需求已撤回，不再发送",
 }
 
 

@@ -50,6 +50,7 @@ _OUTCOMES = {
     "withdrawn": "需求已撤回，不再发送",
     "started": "开始发送",
     "sent": "已交给邮件服务器",
+    "key_reused": "同一幂等键以不同内容再次入列，已拒绝",
     "factory_removed": "企业已不在名单内，暂缓推送",
 }
 _SHOWN = 300
