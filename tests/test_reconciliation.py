@@ -413,6 +413,9 @@ def test_what_a_person_closed_is_explained_by_a_conflict_with_the_ledger_alone(
     assert (summary.explained, set(_open(database))) == (
         ({"closed": 1}, set()) if explained else ({}, {"unknown_in_ledger 1.1"})
     )
+    with database.connect() as connection:
+        suggestions = connection.execute(sa.select(tables.reconciliation_finding.c.suggestion)).scalars().all()
+    assert not any("rerun_deliveries" in suggestion for suggestion in suggestions), "it would refuse a closed one"
 
 
 def test_another_receipt_or_another_state_in_the_ledger_is_found(database: sa.Engine, platforms: Platforms) -> None:

@@ -262,7 +262,8 @@ CHECKS = (
     Check(
         "unknown_in_ledger",
         """
-        select entry.need_id, entry.revision, push.department_code, push.delivery_id,
+        select entry.need_id, entry.revision, push.department_code,
+               case when push.state <> 'closed' then push.delivery_id end as delivery_id,
                case when push.state in ('pending', 'unknown') and push.next_attempt_at >= :overdue_before
                    then 'in_flight'
                    when push.state = 'closed' and push.error_class = 'conflict' then 'closed' end as explained

@@ -551,6 +551,15 @@ def test_a_rerun_is_previewed_started_watched_and_cancelled(
         assert connection.execute(sa.select(delivery.c.state)).scalar_one() == "held"
 
 
+def test_a_push_kept_back_by_the_register_points_to_its_alert(
+    console: Console, given_up: int, database: sa.Engine
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.update(delivery).values(state="superseded", outcome="factory_removed", error_class=None))
+    page = console.log_in("guan", "viewer").get(f"/green-finance/deliveries/{given_up}").text
+    assert "暂缓推送，待处理警示" in page and 'href="../alerts"' in page and "不再需要" not in page
+
+
 def test_what_is_ticked_on_the_list_is_what_the_preview_shows(console: Console, given_up: int) -> None:
     browser = console.log_in("li", "op")
     ticked = browser.get("/green-finance/reruns/preview", params={"delivery_id": given_up, "reason": ""})

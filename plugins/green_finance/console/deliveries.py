@@ -18,6 +18,7 @@ from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
 from include.errors import InvalidRequest
+from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery
 
 router = APIRouter(prefix="/deliveries")
@@ -103,6 +104,7 @@ def one_delivery(request: Request, delivery_id: int, user: GetUserDep, operator:
         "delivery.html",
         delivery=found,
         history=_history(tries, by_persons),
+        put_aside=found.state == "superseded" and found.outcome == FACTORY_REMOVED,
         may_operate=operator,
         names=CHANNEL_NAMES,
         actions=ACTIONS,
