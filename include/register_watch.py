@@ -249,19 +249,22 @@ def _resume_pushes(connection: sa.Connection, need_ids: Iterable[str], now: date
 
 
 def open_alerts(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """The open alerts, oldest first, each with quarter, department, credit code and name of its need."""
+    """The open alerts, holds before notes and the oldest first, each with its grounds and with what is known of its need."""
     return list(
         connection.execute(
             sa.text(
                 """
                 select alert_id, rule_id, alert.need_id, institution_code, severity, opened_at,
-                       version.quarter, version.department_code, version.uscc, version.enterprise_name
+                       version.quarter, version.department_code, version.uscc, version.enterprise_name,
+                       array(
+                           select ground from alert_ground where alert_ground.alert_id = alert.alert_id order by ground
+                       ) as grounds
                 from alert
                 left join lateral (
                     select quarter, department_code, uscc, enterprise_name from need_version
                     where need_version.need_id = alert.need_id order by revision desc limit 1
                 ) version on true
-                where state = 'open' order by opened_at, alert_id
+                where state = 'open' order by severity, opened_at, alert_id
                 """
             )
         )

@@ -71,12 +71,16 @@ def _measure(database: sa.Engine, cases: int) -> None:
     print(
         f"  looking for what waits, with nothing new:       {(time.perf_counter() - begun) * 1000:9,.1f} ms, {opened} found"
     )
-    begun = time.perf_counter()
-    summary = collect_feedback(database, _Feed(new), _NOW, cipher=_CIPHER)
-    seconds = time.perf_counter() - begun
+    collect_feedback(database, _Feed(new[:100]), _NOW, cipher=_CIPHER)  # the rule book is loaded once a process
+    with database.begin() as connection:
+        connection.execute(sa.text("delete from feedback_cursor"))
+    begun, at_work = time.perf_counter(), time.process_time()
+    summary = collect_feedback(database, _Feed(new[100:]), _NOW, cipher=_CIPHER)
+    seconds, at_work = time.perf_counter() - begun, time.process_time() - at_work
     print(
         f"  {summary.new:,} new events read, stored, judged, folded, told: {seconds:6,.2f} s,"
-        f" {summary.new / seconds:9,.0f} events/s (aim: 30,000), {summary.cases_changed:,} cases changed"
+        f" {summary.new / seconds:9,.0f} events/s (aim: 30,000), {summary.cases_changed:,} cases changed;"
+        f" {at_work:,.2f} s of it this process's own"
     )
     begun = time.perf_counter()
     with database.begin() as connection:
@@ -87,7 +91,7 @@ def _measure(database: sa.Engine, cases: int) -> None:
 
 
 def _overdue(database: sa.Engine) -> None:
-    known = {"today": (_PUSHED + timedelta(days=25)).date()}
+    known = {"today": (_PUSHED + timedelta(days=60)).date()}
     with database.connect() as connection:
         begun = time.perf_counter()
         rows = connection.execute(sa.text(_OVERDUE), known).all()

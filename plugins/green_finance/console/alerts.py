@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
-from include import register_watch
+from include import need_view, register_watch
 from include.mail import public_name
 
 router = APIRouter(prefix="/alerts")
@@ -23,7 +23,14 @@ def alerts(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResp
     """The open alerts, oldest first, each with the two ways to settle it."""
     with engine().connect() as connection:
         found = register_watch.open_alerts(connection)
-    return show(request, "alerts.html", alerts=found, may_operate=operator, public_name=public_name)
+    return show(
+        request,
+        "alerts.html",
+        alerts=found,
+        may_operate=operator,
+        public_name=public_name,
+        bank=need_view.words.institution,
+    )
 
 
 @router.post("/{alert_id}")
