@@ -133,3 +133,14 @@ def test_what_a_receiver_asked_for_is_waited_for_by_all_workers_by_either_clock(
     with database.begin() as connection:
         connection.execute(sa.update(channel_state).values(resume_after=sa.func.now() - timedelta(seconds=1)))
     assert other.admit(NOW) == "free"
+
+
+def test_a_run_in_which_one_worker_asks_with_success_is_not_called_away(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    shared = SharedChannel(database, "market", threshold=1)
+    shared.failed("无法连接", NOW - timedelta(hours=1))
+    queue_pushes(database, range(400))
+    summary = _run(database, settings, Clock())
+    assert (summary.delivered, summary.away) == (400, None)
+    assert _state(database) == "closed"
