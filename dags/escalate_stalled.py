@@ -10,7 +10,9 @@ without a result, holds without a decision, and vacant posts.
 **By hand**: trigger with `{}`; a second run on the same day adds nothing.
 
 **Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is named in
-the operators' notice.
+the operators' notice. Red at `audit_steps`: the message names the breaches that nobody was told of, or the mails that are gone; see
+`escalation_step` and `delivery` for them, trigger again (it catches up), and tell the developers if it stays red. What coordinators
+took on (console, `/green-finance/escalations`) waits until the case has been quiet for acknowledged_idle_working_days.
 """
 
 from __future__ import annotations
@@ -48,7 +50,13 @@ def escalate() -> dict[str, int]:
     from include import escalation
 
     with stage_run() as run:
-        summary = escalation.escalate(run.engine, now=run.now, calendar=run.calendar, policy=run.policy)
+        summary = escalation.escalate(
+            run.engine,
+            now=run.now,
+            calendar=run.calendar,
+            policy=run.policy,
+            console_url=run.settings.console_url,
+        )
         return asdict(summary)
 
 
@@ -67,6 +75,15 @@ def notify_operator() -> bool:
         )
 
 
+@task
+def audit_steps() -> dict[str, int]:
+    """Check by another way of counting that what was due was told, and that its mails are there; red if not."""
+    from include import escalation
+
+    with stage_run() as run:
+        return asdict(escalation.audit_steps(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
+
+
 @dag(
     schedule=WorkingDaysTimetable(8, 30),
     dag_display_name="停滞升级 escalate_stalled",
@@ -74,7 +91,7 @@ def notify_operator() -> bool:
     **dag_defaults("协调"),
 )
 def escalate_stalled():
-    pull_coordinators() >> advance_obstructions() >> escalate() >> notify_operator()
+    pull_coordinators() >> advance_obstructions() >> escalate() >> notify_operator() >> audit_steps()
 
 
 escalate_stalled()

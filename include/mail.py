@@ -71,6 +71,8 @@ class Subject:
     institution: str
     state: str
     is_major: bool
+    link: str
+    """To its page in the console; empty where mails carry no links."""
     reasons: tuple[Reason, ...]
 
     @property

@@ -141,10 +141,11 @@ class Settings:
     business_start: datetime | None = None
     sandbox: bool = False
     reports_dir: Path | None = None
+    api_base_url: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read AIRFLOW_CONN_*, AIRFLOW__CORE__FERNET_KEY, GFF_NOW, GFF_SANDBOX and GFF_REPORTS_DIR."""
+        """Read AIRFLOW_CONN_*, AIRFLOW__CORE__FERNET_KEY, GFF_NOW, GFF_SANDBOX, GFF_REPORTS_DIR and Airflow's API base_url."""
         connections = {
             name: ConnectionFields.parse(name, environ[environment_name(name)])
             for name in CONNECTION_IDS
@@ -167,7 +168,16 @@ class Settings:
             business_start=business_moment(environ.get("GFF_NOW")),
             sandbox=environ.get("GFF_SANDBOX") == "1",
             reports_dir=Path(reports_dir) if reports_dir else None,
+            api_base_url=environ.get("AIRFLOW__API__BASE_URL", ""),
         )
+
+    @property
+    def console_url(self) -> str:
+        """Where mails link to: `console_url` of smtp_default's extra, else /green-finance under Airflow; empty: nowhere."""
+        given = (
+            self.connections["smtp_default"].extra.get("console_url") if "smtp_default" in self.connections else None
+        )
+        return str(given or (f"{self.api_base_url.rstrip('/')}/green-finance" if self.api_base_url else "")).rstrip("/")
 
     @property
     def business_db_url(self) -> URL:

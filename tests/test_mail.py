@@ -42,6 +42,7 @@ def subject(number: int = 1, **changes: Any) -> Subject:
         "institution": "中国工商银行",
         "state": "已推送",
         "is_major": False,
+        "link": "https://airflow.example/green-finance/needs/FN000000000001",
         "reasons": (reason(),),
     }
     return Subject(**{**fields, **changes})

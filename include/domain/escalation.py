@@ -44,6 +44,14 @@ class Step:
     mailed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A coordinator took it on when `step` was the highest told; nothing has happened in the case since `quiet_since`."""
+
+    step: int
+    quiet_since: date
+
+
 def ladder(policy: Policy) -> tuple[Rung, ...]:
     """The four rungs, lowest first."""
     told: tuple[tuple[Level, tuple[Authority, ...]], ...] = (
@@ -58,13 +66,22 @@ def ladder(policy: Policy) -> tuple[Rung, ...]:
     )
 
 
-def due_steps(overdue_working_days: int, sent: Collection[int], policy: Policy) -> list[Step]:
+def due_steps(
+    overdue_working_days: int, sent: Collection[int], policy: Policy, *, highest_allowed: int | None = None
+) -> list[Step]:
     """The steps newly due for a breach, lowest first; `sent` are those already recorded, mailed or superseded.
+
+    `highest_allowed` is where an acknowledgement keeps it for now (see `step_allowed`); None without one.
 
     Only the highest is mailed. So an outage of any length brings one mail, and a breach brings each step at most once,
     whatever the days on which it is looked at.
     """
-    reached = [rung.step for rung in ladder(policy) if overdue_working_days >= rung.overdue_working_days]
+    reached = [
+        rung.step
+        for rung in ladder(policy)
+        if overdue_working_days >= rung.overdue_working_days
+        and (highest_allowed is None or rung.step <= highest_allowed)
+    ]
     due = [step for step in reached if step not in sent]
     highest = max(reached, default=0)
     return [Step(step, mailed=step == highest) for step in due]
@@ -73,6 +90,26 @@ def due_steps(overdue_working_days: int, sent: Collection[int], policy: Policy) 
 def next_rung(step: int, policy: Policy) -> Rung | None:
     """The rung above `step`; None at the top."""
     return next((rung for rung in ladder(policy) if rung.step == step + 1), None)
+
+
+def step_allowed(acknowledged: Acknowledged, today: date, calendar: WorkingCalendar, policy: Policy) -> int:
+    """The highest step that an acknowledged breach may have reached: one more for each round of quiet working days.
+
+    A round is policy acknowledged_idle_working_days (ours). Activity in the case begins the first round anew.
+    """
+    quiet = calendar.working_days_after(acknowledged.quiet_since, today)
+    return acknowledged.step + quiet // policy.integer("acknowledged_idle_working_days")
+
+
+def climbs_on(
+    due_on: date, rung: Rung, acknowledged: Acknowledged | None, calendar: WorkingCalendar, policy: Policy
+) -> date:
+    """The day on which a breach reaches `rung` if nothing happens until then."""
+    by_ladder = calendar.add_working_days(due_on, rung.overdue_working_days).day
+    if acknowledged is None or rung.step <= acknowledged.step:
+        return by_ladder
+    quiet = (rung.step - acknowledged.step) * policy.integer("acknowledged_idle_working_days")
+    return max(by_ladder, calendar.add_working_days(acknowledged.quiet_since, quiet).day)
 
 
 # --- Breaches --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,16 @@
 """Escalation (升级): what stands still climbs the ladder, one digest a coordinator and working day."""
 
+from include.escalation.acknowledging import acknowledge, open_breaches
+from include.escalation.auditor import AuditSummary, StepsMissing, audit_steps
 from include.escalation.stage import EscalationSummary, escalate, operator_notice
 
-__all__ = ["EscalationSummary", "escalate", "operator_notice"]
+__all__ = [
+    "AuditSummary",
+    "EscalationSummary",
+    "StepsMissing",
+    "acknowledge",
+    "audit_steps",
+    "escalate",
+    "open_breaches",
+    "operator_notice",
+]

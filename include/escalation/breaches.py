@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from include.domain import escalation as stalls
 from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.domain.escalation import Breach, CaseFacts, Contact
+from include.domain.escalation import Acknowledged, Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
 from include.mail import public_name
@@ -46,6 +46,8 @@ class OpenItem:
     reason_code: str | None
     level: Level | None = None
     """Of an obstruction: whose turn it is; None for what climbs the ladder."""
+    acknowledged: Acknowledged | None = None
+    """Taken on by the coordinators, and since when the case has been quiet."""
 
     @property
     def key(self) -> BreachKey:
@@ -140,9 +142,25 @@ _APPROVED = sa.text(
 )
 
 
+# The newest acknowledgement of each breach, and since when nothing has happened in its case.
+_ACKNOWLEDGED = sa.text(
+    """
+    select distinct on (a.need_id, a.institution_code, a.rule_id, a.breach)
+           a.need_id, a.institution_code, a.rule_id, a.breach, a.step,
+           (greatest(a.at, m.last_event_at) at time zone 'Asia/Shanghai')::date as quiet_since
+    from escalation_acknowledgement a left join matching_case m using (need_id, institution_code)
+    order by a.need_id, a.institution_code, a.rule_id, a.breach, a.at desc, a.acknowledgement_id desc
+    """
+)
+
+
 def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> list[OpenItem]:
     """Everything that climbs the ladder (S01, S02, S03, S05, S06), obstructions, and returns for departments (S07)."""
     approved = set(connection.execute(_APPROVED).scalars())
+    acknowledged = {
+        (row.need_id, row.institution_code, row.rule_id, row.breach): Acknowledged(row.step, row.quiet_since)
+        for row in connection.execute(_ACKNOWLEDGED)
+    }
     return [
         OpenItem(
             breach=breach,
@@ -151,6 +169,7 @@ def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar
             overdue=calendar.working_days_after(breach.due_on, today),
             reason_code=reason_code,
             level=row["level"] if breach.rule_id == "OBSTRUCTION" else None,
+            acknowledged=acknowledged.get((breach.need_id, breach.institution_code, breach.rule_id, breach.breach)),
         )
         for breach, row, reason_code in _found(connection, today, calendar, policy)
         if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), today, policy)

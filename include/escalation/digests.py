@@ -60,6 +60,7 @@ class Mailer:
     calendar: WorkingCalendar
     policy: Policy
     told_before: Mapping[str, Sequence[OpenItem]]
+    console_url: str = ""
 
     def mails(self, raised: Iterable[DueStep]) -> list[DigestMail]:
         """One mail for each coordinator and urgency."""
@@ -132,6 +133,7 @@ class Mailer:
             institution=institution.name if institution else item.breach.institution_code,
             state=mail.state_label(item.state) if item.state else "",
             is_major=item.need.is_major,
+            link=f"{self.console_url}/needs/{item.need.need_id}" if self.console_url else "",
             reasons=tuple(self._reason(one, recipient) for one in ordered),
         )
 
@@ -159,7 +161,8 @@ class Mailer:
         above = stalls.next_rung(one.step, self.policy)
         if breach.rule_id == "S07" or above is None:
             return None, ""
-        return self.calendar.add_working_days(breach.due_on, above.overdue_working_days).day, mail.rung_label(above)
+        climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.calendar, self.policy)
+        return climbs_on, mail.rung_label(above)
 
 
 def digest_key(coordinator_id: str, day: date) -> str:

@@ -42,11 +42,13 @@ class EscalationSummary:
     vacancies: int
 
 
-def escalate(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy) -> EscalationSummary:
+def escalate(
+    engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy, console_url: str = ""
+) -> EscalationSummary:
     """Raise every breach that has reached a new rung today, and queue the mails that tell it.
 
     On a day off nothing happens (policy mail_on_working_days_only); the next working day catches up, with the highest
-    step only. A second run on the same day adds nothing that is not new.
+    step only. A second run on the same day adds nothing that is not new. Mails link to cases under `console_url`, if given.
     """
     today = now.astimezone(SHANGHAI).date()
     if not _mails_go_out(today, calendar, policy):
@@ -55,9 +57,15 @@ def escalate(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, pol
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         items = open_items(connection, today, calendar, policy)
         taken = _steps_taken(connection, items)
-        due = _due_steps(items, taken, network(connection), policy)
+        due = _due_steps(items, taken, network(connection), today, calendar, policy)
         raised = _without_second_digest(connection, due, today)
-        mailer = Mailer(today=today, calendar=calendar, policy=policy, told_before=_told_before(items, taken))
+        mailer = Mailer(
+            today=today,
+            calendar=calendar,
+            policy=policy,
+            told_before=_told_before(items, taken),
+            console_url=console_url,
+        )
         mails = mailer.mails(raised)
         _record(connection, raised, mails, now)
         enqueue(connection, [one.delivery for one in mails], now)
@@ -84,7 +92,7 @@ def operator_notice(
     with engine.begin() as connection:
         breaches = operator_breaches(connection, today, calendar, policy)
         items = open_items(connection, today, calendar, policy)
-        vacancies = _vacant_posts(_due_steps(items, {}, network(connection), policy))
+        vacancies = _vacant_posts(_due_steps(items, {}, network(connection), today, calendar, policy))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
         if not (breaches or vacancies or clocks):
             return False
@@ -139,15 +147,21 @@ def _due_steps(
     items: Iterable[OpenItem],
     taken: Mapping[BreachKey, Mapping[int, set[str]]],
     coordinators: Network,
+    today: date,
+    calendar: WorkingCalendar,
     policy: Policy,
 ) -> list[DueStep]:
     found: list[DueStep] = []
     for item in items:
-        found += _due_for(item, taken.get(item.key, {}), coordinators, policy)
+        held = item.acknowledged
+        allowed = None if held is None else stalls.step_allowed(held, today, calendar, policy)
+        found += _due_for(item, taken.get(item.key, {}), allowed, coordinators, policy)
     return found
 
 
-def _due_for(item: OpenItem, taken: Mapping[int, set[str]], coordinators: Network, policy: Policy) -> list[DueStep]:
+def _due_for(
+    item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
+) -> list[DueStep]:
     place, major = item.need.place, item.need.is_major
     if item.breach.rule_id == "OBSTRUCTION":
         if taken:
@@ -182,7 +196,7 @@ def _due_for(item: OpenItem, taken: Mapping[int, set[str]], coordinators: Networ
                 for authority in rungs[one.step].authorities
             ),
         )
-        for one in stalls.due_steps(item.overdue, taken.keys(), policy)
+        for one in stalls.due_steps(item.overdue, taken.keys(), policy, highest_allowed=allowed)
     ]
 
 

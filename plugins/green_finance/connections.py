@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -11,10 +13,11 @@ from include.settings import CONNECTION_IDS, ConnectionFields, Settings
 
 def settings() -> Settings:
     """The settings, each connection looked up where Airflow keeps it; a missing one is named when a stage needs it."""
-    return Settings.given(
+    found = Settings.given(
         {name: fields for name in CONNECTION_IDS if (fields := _connection(name)) is not None},
         conf.get("core", "fernet_key", fallback=None) or None,
     )
+    return replace(found, api_base_url=conf.get("api", "base_url", fallback="") or "")
 
 
 def _connection(name: str) -> ConnectionFields | None:

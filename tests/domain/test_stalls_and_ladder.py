@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from include.domain import escalation
 from include.domain.calendar import SHANGHAI
-from include.domain.escalation import CaseFacts, Contact, Step, due_steps
+from include.domain.escalation import Acknowledged, CaseFacts, Contact, Step, due_steps, step_allowed
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.reference import Policy, policy
@@ -251,3 +251,27 @@ def test_an_obstruction_starts_in_the_city_if_somebody_coordinates_there() -> No
 def test_an_obstruction_of_a_major_need_always_starts_in_the_province() -> None:
     staffed = Network([person("PBOC", "city", "330100")])
     assert escalation.start_level(staffed, HANGZHOU, is_major=True, policy=POLICY) == "province"
+
+
+@given(
+    acknowledged_at=st.integers(1, 12),
+    looked_at=st.lists(st.integers(0, 60), max_size=40),
+    active_at=st.integers(0, 40),
+)
+def test_an_acknowledged_breach_climbs_one_step_a_quiet_round_and_each_step_once(
+    acknowledged_at: int, looked_at: list[int], active_at: int
+) -> None:
+    def day(overdue: int) -> date:
+        return CALENDAR.add_working_days(DUE, overdue).day
+
+    sent: list[int] = [step.step for step in due_steps(acknowledged_at, [], POLICY)]
+    told = max(sent)
+    for overdue in sorted(at for at in looked_at if at >= acknowledged_at):
+        quiet_since = max(acknowledged_at, active_at) if overdue >= active_at else acknowledged_at
+        held = Acknowledged(told, day(quiet_since))
+        allowed = step_allowed(held, day(overdue), CALENDAR, POLICY)
+        due = due_steps(overdue, sent, POLICY, highest_allowed=allowed)
+        sent += [step.step for step in due]
+        assert len(sent) == len(set(sent))
+        if overdue - quiet_since < POLICY.integer("acknowledged_idle_working_days"):
+            assert due == [], "held while the case is not quiet for long enough"

@@ -154,6 +154,7 @@ PAGES = (
     "stops",
     "alerts",
     "register",
+    "escalations",
     "obstructions",
     "obstructions/1",
     "deadlines",
@@ -180,6 +181,7 @@ def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> N
         "holds/1/confirm",
         "alerts/1",
         "register/1",
+        "escalations",
         "obstructions/1",
         "deadlines",
         "deadlines/extensions/1",
@@ -199,6 +201,7 @@ def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Co
         alerts,
         deadlines,
         deliveries,
+        escalations,
         holds,
         overview,
         register,
@@ -209,7 +212,19 @@ def test_every_route_asks_for_the_user_and_every_act_for_an_operator(console: Co
     )
     from green_finance.console.access import current_operator
 
-    parts = (overview, validation_pages, holds, stops, alerts, register, deliveries, reruns, tickets, deadlines)
+    parts = (
+        overview,
+        validation_pages,
+        holds,
+        stops,
+        alerts,
+        register,
+        deliveries,
+        reruns,
+        tickets,
+        deadlines,
+        escalations,
+    )
     routes = [route for part in parts for route in part.router.routes]
     assert len(routes) >= 27
     for route in routes:
@@ -651,3 +666,31 @@ def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Consol
         ("li", "operator", "request_extension"),
         ("wang", "operator", "approve_extension"),
     ]
+
+
+def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console, database: sa.Engine) -> None:
+    from tests.test_escalation import DUE, run, staff, stalled_case
+
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection, enterprise_name=HOSTILE)
+    run(database, "2026-10-20 08:30")
+    form = {
+        "need_id": rows.need_id(1),
+        "institution_code": "ICBC",
+        "rule_id": "S01",
+        "breach": "received-contacted@2026-10-08",
+        "note": "市人民银行已联系机构",
+    }
+    with database.connect() as connection:
+        form["breach"] = connection.execute(sa.text("select breach from escalation_step limit 1")).scalar_one()
+    assert str(DUE) in (page := console.log_in("viewer", "viewer").get("/green-finance/escalations")).text
+    assert HOSTILE not in page.text and "记录接办" not in page.text
+    assert console.browser.post("/green-finance/escalations", data=form, headers=SAME_ORIGIN).status_code == 403
+    browser = console.log_in("op", "op")
+    assert browser.post("/green-finance/escalations", data={**form, "note": ""}, headers=SAME_ORIGIN).status_code == 400
+    assert browser.post("/green-finance/escalations", data=form, headers=SAME_ORIGIN).status_code == 303
+    assert "已接办" in browser.get("/green-finance/escalations").text
+    with database.connect() as connection:
+        entry = connection.execute(sa.select(audit_entry)).one()
+    assert (entry.actor, entry.action) == ("op", "acknowledge_breach")

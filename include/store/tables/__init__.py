@@ -3,10 +3,10 @@
 Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
 finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
 feedback_cursor, policy_snapshot, case_policy, due_date_change, deadline_extension, deadline_extension_decision,
-obstruction_event, escalation_step, register_snapshot, reconciliation_finding, audit_entry. Derived, and rebuilt from them at
-any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`, `obstruction_ticket`
-and `channel_state` carry the state that their attempts and events add up to. `contact` alone holds personal data, encrypted;
-`raw_payload` is encrypted whole, since a filer may write anything anywhere.
+obstruction_event, escalation_step, escalation_acknowledgement, register_snapshot, reconciliation_finding, audit_entry. Derived,
+and rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`,
+`obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. `contact` alone holds
+personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
@@ -29,7 +29,7 @@ from include.store.tables.deadlines import (
     due_date_change,
     policy_snapshot,
 )
-from include.store.tables.escalation import escalation_step
+from include.store.tables.escalation import escalation_acknowledgement, escalation_step
 from include.store.tables.gate import (
     batch_finding,
     department_stop,
@@ -75,6 +75,7 @@ __all__ = [
     "delivery_attempt",
     "department_stop",
     "due_date_change",
+    "escalation_acknowledgement",
     "escalation_step",
     "event_finding",
     "feedback_cursor",

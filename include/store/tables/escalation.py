@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     Identity,
+    Index,
     Integer,
     Table,
     Text,
@@ -38,4 +39,20 @@ escalation_step = Table(
     UniqueConstraint("need_id", "institution_code", "rule_id", "breach", "step", "coordinator_id"),
     CheckConstraint("state in ('mailed', 'superseded')", name="state"),
     comment="Each rung of the ladder, once for ever",
+)
+
+escalation_acknowledgement = Table(
+    "escalation_acknowledgement",
+    metadata,
+    Column("acknowledgement_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("need_id", Text, nullable=False),
+    Column("institution_code", Text, nullable=False, server_default=""),
+    Column("rule_id", Text, nullable=False),
+    Column("breach", Text, nullable=False),
+    Column("step", Integer, nullable=False, comment="the highest that had been told"),
+    Column("actor", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    moment("at"),
+    Index(None, "need_id"),
+    comment="A breach taken on by the coordinators; the newest counts",
 )

@@ -9,6 +9,7 @@ from green_finance.console import (
     alerts,
     deadlines,
     deliveries,
+    escalations,
     holds,
     needs,
     overview,
@@ -23,7 +24,20 @@ from green_finance.console.pages import show
 from include.errors import ConfigurationError, UserFacingError
 
 console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None)
-for part in (overview, needs, holds, stops, alerts, tickets, deadlines, register, deliveries, reruns, validation_pages):
+for part in (
+    overview,
+    needs,
+    holds,
+    stops,
+    alerts,
+    escalations,
+    tickets,
+    deadlines,
+    register,
+    deliveries,
+    reruns,
+    validation_pages,
+):
     console.include_router(part.router)
 
 _STATUS = {NotPermitted: 403, ConfigurationError: 503}

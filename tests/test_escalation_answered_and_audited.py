@@ -1,0 +1,231 @@
+"""Breaches taken on by coordinators, the auditor beside the ladder, a storm, and a mail server that is away for a day."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+
+from include import escalation
+from include.delivery.engine import deliver
+from include.errors import InvalidRequest, PlatformUnavailable
+from include.escalation import AuditSummary, StepsMissing
+from include.settings import ConnectionFields, Settings
+from include.store import tables
+from tests.delivery.outbox import Clock
+from tests.delivery.test_delivering_mails import Mailbox
+from tests.rows import add_case, moment, need_id
+from tests.test_escalation import (
+    CALENDAR,
+    POLICY,
+    bodies,
+    keys,
+    overdue_day,
+    pushed_need,
+    run,
+    staff,
+    stalled_case,
+    steps,
+)
+
+BREACH = (need_id(1), "ICBC", "S01", "received-contacted@2026-10-08")
+
+
+def acknowledge(database: sa.Engine, when: str, note: str = "已约机构上门") -> None:
+    with database.begin() as connection:
+        found = escalation.open_breaches(connection, now=moment(when), calendar=CALENDAR, policy=POLICY)
+        for one in found:
+            escalation.acknowledge(
+                connection,
+                one.item.key,
+                actor="op",
+                role="operator",
+                note=note,
+                now=moment(when),
+                calendar=CALENDAR,
+                policy=POLICY,
+            )
+
+
+def audit(database: sa.Engine, when: str) -> AuditSummary:
+    return escalation.audit_steps(database, now=moment(when), calendar=CALENDAR, policy=POLICY)
+
+
+def send(database: sa.Engine, settings: Settings, clock: Clock) -> int:
+    """Deliver what is due; how many mails left."""
+    try:
+        return deliver(database, "mail", settings=settings, clock=clock, sleep=clock.sleep).delivered  # type: ignore[arg-type]
+    except PlatformUnavailable:
+        return 0
+
+
+def told_steps(database: sa.Engine) -> list[int]:
+    return sorted({step for rule, step, state, _ in steps(database) if state == "mailed"})
+
+
+def test_what_was_taken_on_waits_and_climbs_one_step_after_quiet_days(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    acknowledge(database, overdue_day(1).replace("08:30", "10:00"))
+    for day in (2, 3):
+        run(database, overdue_day(day))
+        audit(database, overdue_day(day))
+    assert told_steps(database) == [1]
+    run(database, overdue_day(4))
+    assert told_steps(database) == [1, 2]
+    run(database, overdue_day(6))
+    assert told_steps(database) == [1, 2]
+    run(database, overdue_day(7))
+    assert told_steps(database) == [1, 2, 3]
+
+
+def test_news_of_a_case_begins_the_quiet_days_anew(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    acknowledge(database, overdue_day(1).replace("08:30", "10:00"))
+    with database.begin() as connection:
+        news = moment(overdue_day(3))
+        connection.execute(tables.matching_case.update().values(last_event_at=news))
+    run(database, overdue_day(5))
+    assert told_steps(database) == [1]
+    run(database, overdue_day(6))
+    assert told_steps(database) == [1, 2]
+
+
+def test_a_breach_that_is_over_cannot_be_taken_on(database: sa.Engine) -> None:
+    with pytest.raises(InvalidRequest, match="已经办结"), database.begin() as connection:
+        escalation.acknowledge(
+            connection,
+            BREACH,
+            actor="op",
+            role="operator",
+            note="已约机构上门",
+            now=moment(overdue_day(1)),
+            calendar=CALENDAR,
+            policy=POLICY,
+        )
+
+
+def test_a_digest_links_to_the_need_only_where_the_console_s_address_is_known(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    escalation.escalate(
+        database,
+        now=moment(overdue_day(1)),
+        calendar=CALENDAR,
+        policy=POLICY,
+        console_url="https://airflow.example/green-finance",
+    )
+    link = f"https://airflow.example/green-finance/needs/{need_id(1)}"
+    for body in bodies(database):
+        assert link in body["text"] and f'href="{link}"' in body["html"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ""),
+        ({"AIRFLOW__API__BASE_URL": "https://airflow.example/"}, "https://airflow.example/green-finance"),
+    ],
+)
+def test_the_console_s_address_comes_from_airflow(environ: dict[str, str], expected: str) -> None:
+    assert Settings.from_environment(environ).console_url == expected
+
+
+# --- The auditor -----------------------------------------------------------------------------------------------------
+
+
+def audited_day(database: sa.Engine) -> str:
+    """A limit overdue, a silent case and an unclaimed need, all told on the right day."""
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+        pushed_need(connection, 2)
+        add_case(connection, 3, "ICBC", state="received", last_event_at=moment("2026-09-10 10:00"))
+        pushed_need(connection, 3)
+    when = overdue_day(11)
+    run(database, when)
+    return when
+
+
+def test_the_auditor_is_content_with_what_the_ladder_told(database: sa.Engine) -> None:
+    when = audited_day(database)
+    summary = audit(database, when)
+    assert summary.breaches >= 2
+    assert summary.mails == summary.waiting == len(keys(database)) > 0
+
+
+@pytest.mark.parametrize("rule_id", ["S01", "S02", "S06"])
+def test_the_auditor_alarms_where_a_step_was_never_taken(database: sa.Engine, rule_id: str) -> None:
+    when = audited_day(database)
+    with database.begin() as connection:
+        lost = connection.execute(
+            tables.escalation_step.delete().where(tables.escalation_step.c.rule_id == rule_id)
+        ).rowcount
+    assert lost
+    with pytest.raises(StepsMissing, match=f"没有提请.*{rule_id}"):
+        audit(database, when)
+
+
+def test_the_auditor_alarms_where_a_mail_is_gone(database: sa.Engine) -> None:
+    when = audited_day(database)
+    gone = keys(database)[0]
+    with database.begin() as connection:
+        connection.execute(tables.delivery.delete().where(tables.delivery.c.idempotency_key == gone))
+    with pytest.raises(StepsMissing, match=gone):
+        audit(database, when)
+
+
+def test_the_auditor_asks_nothing_on_a_day_off_or_of_an_unstaffed_network(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection, [])
+        stalled_case(connection)
+    audit(database, overdue_day(3))
+    assert audit(database, "2026-10-11 08:30") == AuditSummary(0, 0, 0)
+
+
+# --- Storm and outage ------------------------------------------------------------------------------------------------
+
+
+def test_five_hundred_stalls_at_once_are_one_digest_a_person_a_day_and_lose_nothing_to_a_day_without_mail(
+    database: sa.Engine, free_tcp_port: int
+) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        for number in range(1, 501):
+            stalled_case(connection, number)
+    server = ConnectionFields(
+        host="127.0.0.1",
+        port=free_tcp_port,
+        extra={"from_email": "robot@example.test", "disable_ssl": True, "disable_tls": True},
+    )
+    settings = Settings(connections={"smtp_default": server})
+    clock = Clock(moment(overdue_day(1)))
+    for day in (1, 2):
+        run(database, overdue_day(day))
+        run(database, overdue_day(day))
+    digests = Counter(tuple(key.split(":")[1:]) for key in keys(database, "digest:"))
+    assert set(digests.values()) == {1} and len(digests) == 3
+    for _ in range(3):
+        clock.sleep(8 * 3600)
+        assert send(database, settings, clock) == 0
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=free_tcp_port)
+    controller.start()
+    try:
+        for _ in range(3):
+            clock.sleep(2 * 3600)
+            send(database, settings, clock)
+    finally:
+        controller.stop()
+    assert sorted(str(mail["To"]) for mail in box.messages) == sorted(
+        ["miit.city@example.test", "pboc.city@example.test", "pboc.province@example.test"]
+    )
+    assert len({mail["Message-ID"] for mail in box.messages}) == 3
