@@ -17,13 +17,26 @@ from include.domain.clocks import NO_EXTENSIONS, Clock, Started, clocks
 from include.domain.policy_snapshot import PolicySnapshot
 from include.reference import case_limits, limit_overrides, policy
 from include.reference.calendar import china_calendar
-from include.store import tables
 from include.store.database import copy_rows
 
 Pair = tuple[str, str]
 """need_id and institution_code."""
 
-_CLOCK_COLUMNS = tuple(column.name for column in tables.case_clock.columns)
+_CLOCK_COLUMNS = (
+    "need_id",
+    "institution_code",
+    "from_type",
+    "to_type",
+    "day0",
+    "number",
+    "unit",
+    "stood_still",
+    "extended",
+    "due_on",
+    "provisional",
+    "stopped_on",
+    "paused",
+)
 
 
 def store_clocks(connection: sa.Connection, cases: Mapping[Pair, Case], now: datetime) -> None:
@@ -88,15 +101,22 @@ def _clocks(
 
 
 def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
-    values = {
-        "need_id": pair[0],
-        "institution_code": pair[1],
-        "number": clock.limit,
-        "stood_still": json.dumps([[str(start), str(end)] for start, end in clock.stood_still]),
-        "due_on": clock.due.day,
-        "provisional": clock.due.provisional,
-    }
-    return tuple(values[name] if name in values else getattr(clock, name) for name in _CLOCK_COLUMNS)
+    """In the order of _CLOCK_COLUMNS."""
+    stood_still = clock.stood_still
+    return (
+        *pair,
+        clock.from_type,
+        clock.to_type,
+        clock.day0,
+        clock.limit,
+        clock.unit,
+        json.dumps([[str(start), str(end)] for start, end in stood_still]) if stood_still else "[]",
+        clock.extended,
+        clock.due.day,
+        clock.due.provisional,
+        clock.stopped_on,
+        clock.paused,
+    )
 
 
 def _pin(connection: sa.Connection, pairs: Collection[Pair], now: datetime) -> dict[Pair, PolicySnapshot]:
