@@ -14,7 +14,7 @@ help:  ## This list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: venv  ## Play quarter 2026Q3 end to end; stays up until Ctrl-C (ONCE=1: ends by itself)
-	@$(RUN) -m include.local demo $(if $(filter 1,$(ONCE)),--once)
+	@$(RUN) -m include.local demo $(if $(filter 1,$(ONCE)),--once) $(if $(QUARTERS),--quarters $(QUARTERS))
 
 test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2

@@ -8,9 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
-from typing import Self
+from typing import Protocol, Self
 
 from include.domain.calendar import SHANGHAI
+
+
+class Clock(Protocol):
+    """Whatever tells business time."""
+
+    def now(self) -> datetime:
+        """The moment (aware)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

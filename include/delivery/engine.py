@@ -15,7 +15,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from include.business_time import BusinessClock
+from include.business_time import Clock
 from include.delivery.channel import SharedChannel
 from include.delivery.claim import claim, next_due, present_worker, release, supersede, take_over
 from include.delivery.green_platform import GreenPlatformSender
@@ -71,7 +71,7 @@ _COUNTED = ("delivered", "deferred", "held", "superseded", "unknown", "waiting")
 
 
 def deliver(
-    engine: sa.Engine, channel: Channel, *, settings: Settings, clock: BusinessClock, sleep: Sleep = time.sleep
+    engine: sa.Engine, channel: Channel, *, settings: Settings, clock: Clock, sleep: Sleep = time.sleep
 ) -> DeliverySummary:
     """Send everything that is due on `channel`, until nothing is or the receiver is away.
 
@@ -132,7 +132,7 @@ def _workers(engine: sa.Engine, channel: Channel, now: datetime) -> int:
 
 @contextmanager
 def _open_sender(
-    shared: SharedChannel, settings: Settings, worker: str, clock: BusinessClock, sleep: Sleep
+    shared: SharedChannel, settings: Settings, worker: str, clock: Clock, sleep: Sleep
 ) -> Iterator[Sender]:
     engine = shared.engine
     if shared.channel == "market":
@@ -155,7 +155,7 @@ class _Run:
     channel: Channel
     worker: str
     sender: Sender
-    clock: BusinessClock
+    clock: Clock
     sleep: Sleep
     shared: SharedChannel
     jitter: Callable[[], float] = random.random

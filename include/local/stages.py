@@ -1,0 +1,194 @@
+"""Each DAG as a plain call of the stage verbs that its tasks call, for plays on a simulated clock without Airflow.
+
+The tasks add retries, logs and mapping; what is done is the same. A test compares this with the files in dags/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from include import (
+    circular,
+    escalation,
+    housekeeping,
+    intake,
+    matching,
+    obstructions,
+    reconciliation,
+    register_watch,
+    reminders,
+)
+from include.delivery.engine import deliver
+from include.domain.calendar import WorkingCalendar
+from include.gate import pages
+from include.gate import stage as gate
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
+from include.reference import Policy, departments, policy
+from include.reference.calendar import china_calendar
+from include.settings import Settings
+from include.store.outbox import Channel
+
+_CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
+
+
+@dataclass
+class SimulatedClock:
+    """Stands still but for the waits, which it jumps over."""
+
+    moment: datetime
+
+    def now(self) -> datetime:
+        """The moment that the play has reached."""
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        """Jump over a wait."""
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The surroundings of a play: what `stage_run` gives to a task."""
+
+    engine: sa.Engine
+    settings: Settings
+    green: GreenPlatformClient
+    market: CreditMarketClient
+
+    @property
+    def cipher(self) -> PersonalDataCipher:
+        """For personal data."""
+        return PersonalDataCipher(self.settings.personal_data_keys)
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        """China's working days."""
+        return china_calendar()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return policy()
+
+    def run(self, dag_id: str, quarter: str, now: datetime) -> None:
+        """Play a DAG at a moment; `quarter` is asked for where the DAG has that parameter."""
+        PLAYED[dag_id](self, quarter, now)
+
+    def remind_departments(self, quarter: str, now: datetime) -> None:
+        """Reminders to the departments."""
+        intake.pull_coordinators(self.engine, self.green)
+        reminders.remind(
+            self.engine,
+            quarter,
+            manifest=self.green.manifest(quarter),
+            now=now,
+            calendar=self.calendar,
+            policy=self.policy,
+        )
+
+    def quarterly_intake(self, quarter: str, now: datetime) -> None:
+        """A quarter read whole, judged and closed."""
+        self._pull_reference(now)
+        self._take_in("quarterly", quarter, tuple(departments()), now)
+
+    def major_intake(self, quarter: str, now: datetime) -> None:
+        """Major needs, then what departments have corrected."""
+        self._pull_reference(now)
+        self._take_in("major", quarter, tuple(departments()), now)
+        closed = str(self.calendar.newest_closed_quarter(now))
+        returned = intake.departments_with_returns(self.engine, closed)
+        if returned:
+            self._take_in("corrections", closed, returned, now)
+
+    def deliver(self, quarter: str, now: datetime) -> None:
+        """The outbox, and the cases that pushes open."""
+        for channel in _CHANNELS:
+            clock = SimulatedClock(now)
+            deliver(self.engine, channel, settings=self.settings, clock=clock, sleep=clock.sleep)
+            if channel == "market":
+                with self.engine.begin() as connection:
+                    matching.open_cases(connection, now)
+
+    def bank_feedback(self, quarter: str, now: datetime) -> None:
+        """What institutions report."""
+        matching.collect_feedback(self.engine, self.market, now, cipher=self.cipher)
+        obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+
+    def escalate_stalled(self, quarter: str, now: datetime) -> None:
+        """What stands still."""
+        intake.pull_coordinators(self.engine, self.green)
+        obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+        escalation.escalate(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+        escalation.operator_notice(
+            self.engine,
+            recipient=self.settings.mail_server.operator_email,
+            now=now,
+            calendar=self.calendar,
+            policy=self.policy,
+        )
+
+    def reconcile(self, quarter: str, now: datetime) -> None:
+        """The ledgers."""
+        reconciliation.reconcile(self.engine, self.green, self.market, quarter, now)
+
+    def quarterly_circular(self, quarter: str, now: datetime) -> None:
+        """The circular."""
+        circular.publish(self.engine, quarter, now, self.settings.reports_dir)
+
+    def housekeeping(self, quarter: str, now: datetime) -> None:
+        """Purges, the audit chain, the watch over the register and over money paid out."""
+        housekeeping.housekeep(self.engine, now, self.policy)
+        intake.pull_register(self.engine, self.green, now.date(), now, self.policy)
+        register_watch.watch(self.engine, now=now, policy=self.policy)
+        matching.watch_post_loan(self.engine, now=now, policy=self.policy)
+
+    def _pull_reference(self, now: datetime) -> None:
+        intake.pull_register(self.engine, self.green, now.date(), now, self.policy)
+        intake.pull_coordinators(self.engine, self.green)
+
+    def _take_in(self, kind: intake.IntakeKind, quarter: str, codes: tuple[str, ...], now: datetime) -> None:
+        request = intake.IntakeRequest(
+            run_id=f"{kind}/{quarter}/{now.isoformat()}", kind=kind, quarter=quarter, departments=codes, dry_run=False
+        )
+        intake_id = intake.begin(self.engine, request, now)
+        if kind == "quarterly":
+            intake.pull_manifest(self.engine, self.green, intake_id, quarter, now=now, policy=self.policy)
+        intake.pull_withdrawals(self.engine, self.green, quarter, now, intake_id)
+        for code in codes:
+            intake.pull_department(
+                self.engine, self.green, self.cipher, intake_id=intake_id, department_code=code, now=now
+            )
+        gate.fingerprint_needs(self.engine, self.cipher, now=now, policy=self.policy)
+        for code in codes:
+            gate.judge_department(
+                self.engine,
+                self.cipher,
+                intake_id=intake_id,
+                department_code=code,
+                now=now,
+                policy=self.policy,
+                calendar=self.calendar,
+                reports_dir=self.settings.reports_dir,
+            )
+        intake.close(self.engine, intake_id, now=now, policy=self.policy, calendar=self.calendar)
+        pages.publish_quarter(self.engine, intake_id=intake_id, now=now, reports_dir=self.settings.reports_dir)
+
+
+PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {
+    "remind_departments": Stages.remind_departments,
+    "quarterly_intake": Stages.quarterly_intake,
+    "major_intake": Stages.major_intake,
+    "deliver": Stages.deliver,
+    "bank_feedback": Stages.bank_feedback,
+    "escalate_stalled": Stages.escalate_stalled,
+    "reconcile": Stages.reconcile,
+    "quarterly_circular": Stages.quarterly_circular,
+    "housekeeping": Stages.housekeeping,
+}
+"""By dag_id: every DAG that is scheduled. Those run by hand alone are played by nobody."""
