@@ -1,13 +1,13 @@
-"""Runs one part of the benchmark: python -m tests.bench gate|delivery|cases [--sizes 10000,100000]."""
+"""Runs one part of the benchmark: python -m tests.bench gate|delivery|cases|escalation [--sizes 10000,100000]."""
 
 from __future__ import annotations
 
 import argparse
 
-from tests.bench import cases, delivery, gate
+from tests.bench import cases, delivery, escalation, gate
 from tests.bench.answer_key import print_answer_key
 
-PARTS = {"cases": cases.report, "delivery": delivery.report, "gate": gate.report}
+PARTS = {"cases": cases.report, "delivery": delivery.report, "escalation": escalation.report, "gate": gate.report}
 
 
 def main() -> None:

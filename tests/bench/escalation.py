@@ -1,0 +1,120 @@
+"""One day's escalation over so many open cases, and its digests sent to a mail server on loopback."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+
+from include import escalation
+from include.delivery.engine import deliver
+from include.local.postgres import PostgresServer
+from include.settings import ConnectionFields, Settings
+from include.store.database import connect, migrate
+from tests.delivery.outbox import Clock
+from tests.rows import moment, need_id
+from tests.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
+
+_CITIES = 500
+_COPIED = ("need_version", "delivery", "matching_case", "case_clock", "feedback_event")
+_PORT = 18025
+
+
+class _Sink:
+    """Takes every mail and keeps none."""
+
+    taken = 0
+
+    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
+        self.taken += 1
+        return "250 OK"
+
+
+def report(sizes: Sequence[int]) -> None:
+    """Measure each size and print what a day takes."""
+    for cases in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as home, PostgresServer(Path(home)) as server:
+            server.create_database("bench")
+            database = connect(server.url("bench"))
+            migrate(database)
+            _generate(database, cases)
+            _measure(database, cases)
+            database.dispose()
+
+
+def _measure(database: sa.Engine, cases: int) -> None:
+    now = moment(overdue_day(1))
+    begun = time.perf_counter()
+    summary = escalation.escalate(
+        database, now=now, calendar=CALENDAR, policy=POLICY, console_url="https://airflow.example/green-finance"
+    )
+    decided = time.perf_counter() - begun
+    print(f"{cases:,} open cases: {summary.steps_raised:,} steps, {summary.digests:,} digests in {decided:,.1f} s")
+    begun = time.perf_counter()
+    audited = escalation.audit_steps(database, now=now, calendar=CALENDAR, policy=POLICY)
+    print(
+        f"  the auditor: {audited.breaches:,} breaches, {audited.mails:,} mails in {time.perf_counter() - begun:,.1f} s"
+    )
+    extra = {"from_email": "robot@example.test", "disable_ssl": True, "disable_tls": True}
+    server = ConnectionFields(host="127.0.0.1", port=_PORT, extra=extra)
+    sink = _Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=_PORT)
+    controller.start()
+    try:
+        begun = time.perf_counter()
+        clock = Clock(now)
+        deliver(
+            database, "mail", settings=Settings(connections={"smtp_default": server}), clock=clock, sleep=clock.sleep
+        )  # type: ignore[arg-type]
+        sent = time.perf_counter() - begun
+    finally:
+        controller.stop()
+    print(f"  sent {sink.taken:,} mails in {sent:,.1f} s ({sink.taken / sent:,.0f}/s)")
+    print(f"  decided, rendered and sent: {sink.taken / (decided + sent):,.0f} digests/s")
+
+
+def _generate(database: sa.Engine, cases: int) -> None:
+    """One stalled case, copied under other numbers and spread over cities."""
+    with database.begin() as connection:
+        cities = [(authority, "city", f"33{city:04d}") for city in range(_CITIES) for authority in ("MIIT", "PBOC")]
+        staff(connection, [("MIIT", "nation", "000000"), ("PBOC", "nation", "000000")])
+        connection.execute(
+            sa.text(
+                "insert into coordinator (coordinator_id, position, authority, level, region_code, role, email, on_duty)"
+                " values (:id, :position, :authority, 'city', :region, '融资协调岗', :email, true)"
+            ),
+            [
+                {
+                    "id": f"{a}-{r}",
+                    "position": at,
+                    "authority": a,
+                    "region": r,
+                    "email": f"{a}.{r}@example.test".lower(),
+                }
+                for at, (a, _, r) in enumerate(cities, start=10)
+            ],
+        )
+        stalled_case(connection, 1)
+        connection.execute(sa.text("set local session_replication_role = replica"))
+        for table in _COPIED:
+            connection.execute(
+                sa.text(
+                    f"""
+                    insert into {table} overriding system value
+                    select (jsonb_populate_record(one, jsonb_build_object(
+                        'need_id', 'FN' || lpad(n::text, 12, '0'), 'delivery_id', 1000 + n, 'event_id', 'EV-' || n,
+                        'idempotency_key', 'push:' || n, 'city_code', '33' || lpad((n % {_CITIES})::text, 4, '0')))).*
+                    from {table} one cross join generate_series(2, :cases) n where one.need_id = :need_id
+                    """
+                ),
+                {"cases": cases, "need_id": need_id(1)},
+            )
+        connection.execute(
+            sa.text("update need_version set city_code = '330001' where need_id = :one"), {"one": need_id(1)}
+        )
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("analyze"))
