@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench check up down env lock clean venv venv-dev
+.PHONY: help demo test nightly faults bench check up down env lock clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -18,6 +18,9 @@ demo: venv  ## Play quarter 2026Q3 end to end; stays up until Ctrl-C (ONCE=1: en
 
 test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2
+
+nightly: venv-dev  ## The state machines at length: 2,000 courses of 50 steps each
+	HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -q tests/domain/test_state_machines.py
 
 SIZES ?= 10000,100000
 bench: venv-dev  ## Measure the gate beside its peers and the delivery beside a bare client (SIZES=10000,100000,1000000)
