@@ -163,5 +163,5 @@ TestLadderCourse = LadderCourse.TestCase
 TestTicketCourse = TicketCourse.TestCase
 
 if os.environ.get("HYPOTHESIS_PROFILE") != "nightly":
-    for _course in (TestCaseCourse, TestLadderCourse, TestTicketCourse):
-        _course.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+    _short = settings(max_examples=25, stateful_step_count=25, deadline=None)
+    TestCaseCourse.settings = TestLadderCourse.settings = TestTicketCourse.settings = _short
