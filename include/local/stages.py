@@ -124,7 +124,13 @@ class Stages:
         """What stands still."""
         intake.pull_coordinators(self.engine, self.green)
         obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
-        escalation.escalate(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+        escalation.escalate(
+            self.engine,
+            now=now,
+            calendar=self.calendar,
+            policy=self.policy,
+            console_url=self.settings.console_url,
+        )
         escalation.operator_notice(
             self.engine,
             recipient=self.settings.mail_server.operator_email,
@@ -132,6 +138,7 @@ class Stages:
             calendar=self.calendar,
             policy=self.policy,
         )
+        escalation.audit_steps(self.engine, now=now, calendar=self.calendar, policy=self.policy)
 
     def reconcile(self, quarter: str, now: datetime) -> None:
         """The ledgers."""
