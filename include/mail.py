@@ -19,9 +19,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stdnum import numdb
 
-from include.domain.escalation import Rung
+from include.domain.escalation import ALERT, Rung
 from include.domain.routing import Authority, Level, Post, is_address
-from include.reference import branches, departments, enum_labels, reason_codes
+from include.reference import branches, departments, enum_labels, reason_codes, rules
 
 PREFIX = "【绿厂融通】"
 LIST_DOMAIN = "green-factory-financing"
@@ -130,6 +130,8 @@ _ASKED: Mapping[str, str] = {
 
 def why(rule_id: str, breach: str, reason_code: str | None = None) -> str:
     """A stall in words a coordinator understands."""
+    if is_alert(breach):
+        return f"警示：{rules()[rule_id].message}"
     if rule_id == "OBSTRUCTION" and waits_for_confirmation(breach):
         return f"融资梗阻已办结，机构尚未确认：{_reason(reason_code).name}"
     if rule_id == "OBSTRUCTION":
@@ -137,6 +139,11 @@ def why(rule_id: str, breach: str, reason_code: str | None = None) -> str:
     if rule_id == "S01":
         return _STALLED_LIMITS[breach.split("@")[0]]
     return _STALLS[rule_id]
+
+
+def is_alert(breach: str) -> bool:
+    """Whether what is told is an open alert and no stall."""
+    return breach.startswith(f"{ALERT}@")
 
 
 def waits_for_confirmation(breach: str) -> bool:
@@ -148,7 +155,7 @@ def due_label(rule_id: str) -> str:
     """What the due day of a stall is called: for S03 and S05 the day on which it came true, else the end of a limit."""
     if rule_id == "OBSTRUCTION":
         return "办理时限"
-    return TRIGGERED if rule_id in ("S03", "S05") else "约定时限"
+    return TRIGGERED if rule_id in ("S03", "S05") or rule_id in rules() else "约定时限"
 
 
 def asked(rule_id: str, reason_code: str | None = None) -> str:
@@ -157,6 +164,8 @@ def asked(rule_id: str, reason_code: str | None = None) -> str:
         cause = _reason(reason_code)
         lead = f"（{_SHORT_AUTHORITY[cause.owner]}牵头）" if cause.owner in _SHORT_AUTHORITY else ""
         return f"确认接单并协调{lead}。参考处置：{cause.remedy}"
+    if rule_id in rules():
+        return f"{rules()[rule_id].how_to_fix}核实后由运维人员在系统中排除或确认。"
     return _ASKED[rule_id]
 
 

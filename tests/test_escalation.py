@@ -520,6 +520,30 @@ def test_the_branch_is_reminded_of_what_its_bank_does_not_confirm(database: sa.E
     assert "机构尚未确认" in bodies(database, "digest:PBOC-province")[-1]["text"]
 
 
+def test_a_new_alert_is_told_once_to_the_branch_s_coordinator(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        pushed_need(connection, 1)
+        add_event(connection, 1, "drawn", sequence=1)
+        add_case(connection, 1, state="drawn")
+        for rule_id, severity in (("G03a", "hold"), ("G09b", "warn")):
+            connection.execute(
+                tables.alert.insert().values(
+                    rule_id=rule_id,
+                    need_id=need_id(1),
+                    institution_code="ICBC",
+                    severity=severity,
+                    state="open",
+                    opened_at=moment("2026-10-09 09:00"),
+                )
+            )
+    assert run(database, "2026-10-09 11:00").digests == 1
+    assert steps(database) == [("G03a", 1, "mailed", "PBOC-province")]
+    text = bodies(database)[0]["text"]
+    assert "警示：放款金额超过合同金额。" in text and "督促机构核实更正" in text
+    assert run(database, "2026-10-12 08:30").steps_raised == 0
+
+
 def returned_need(connection: sa.Connection, respond_by: str) -> None:
     add_need(connection, 1, verdict="returned")
     add_delivery(connection, 1, action="return")

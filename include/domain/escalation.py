@@ -18,6 +18,7 @@ from include.domain.routing import AUTHORITIES, LEVELS, Authority, Level, Networ
 from include.reference import Policy
 
 NO_CONTACT = "R17"
+ALERT = "alert"
 BEFORE_DRAWN = frozenset(PATH[: RANK["drawn"]])
 APPROVED_OR_BEYOND = frozenset(PATH[RANK["credit_approved"] :])
 REACHED = frozenset(PATH[RANK["contacted"] :])
@@ -308,6 +309,18 @@ def obstruction(
         since=since,
         due_on=due_on,
         provisional=provisional,
+    )
+
+
+def alert_opened(need_id: str, institution_code: str, rule_id: str, found_on: date) -> Breach:
+    """An open alert (警示) of a rule that holds money back (handbook section 5.2): told once to the PBoC's province coordinator."""
+    return Breach(
+        need_id=need_id,
+        institution_code=institution_code,
+        rule_id=rule_id,
+        breach=f"{ALERT}@{found_on}",
+        since=found_on,
+        due_on=found_on,
     )
 
 

@@ -126,6 +126,15 @@ _OBSTRUCTIONS = sa.text(
     """
 )
 
+_ALERTS = sa.text(
+    _NEEDS
+    + """
+    select live.*, a.institution_code, coalesce(m.state, '') as state, a.rule_id, a.opened_at
+    from alert a join live using (need_id) left join matching_case m using (need_id, institution_code)
+    where a.state = 'open' and a.severity = 'hold'
+    """
+)
+
 _RETURNS = sa.text(
     _NEEDS
     + """
@@ -155,7 +164,7 @@ _ACKNOWLEDGED = sa.text(
 
 
 def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> list[OpenItem]:
-    """Everything that climbs the ladder (S01, S02, S03, S05, S06), obstructions, and returns for departments (S07)."""
+    """Everything that climbs the ladder (S01, S02, S03, S05, S06), obstructions, returns for departments (S07), open alerts."""
     approved = set(connection.execute(_APPROVED).scalars())
     acknowledged = {
         (row.need_id, row.institution_code, row.rule_id, row.breach): Acknowledged(row.step, row.quiet_since)
@@ -196,6 +205,9 @@ def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, po
         yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, respond_by), row, None
     for row in connection.execute(_OBSTRUCTIONS, {"today": today}).mappings():
         yield _obstruction(row), row, row["reason_code"]
+    for row in connection.execute(_ALERTS).mappings():
+        found_on = _local_day(row["opened_at"])
+        yield stalls.alert_opened(row["need_id"], row["institution_code"], row["rule_id"], found_on), row, None
 
 
 def _limit_overdue(row: sa.RowMapping) -> Breach:

@@ -156,6 +156,8 @@ class Mailer:
     def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
         """The day on which the item climbs further, and to whom; the due day itself while it is not yet over."""
         breach = one.item.breach
+        if mail.is_alert(breach.breach):
+            return None, ""
         if breach.rule_id == "OBSTRUCTION":
             return (breach.due_on if breach.due_on > self.today else None), ""
         above = stalls.next_rung(one.step, self.policy)

@@ -171,6 +171,9 @@ def _due_for(
         if mail.waits_for_confirmation(item.breach.breach):
             level, told = "province", (coordinators.accountable("PBOC", "province", place),)
         return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
+    if mail.is_alert(item.breach.breach):
+        told = (coordinators.accountable("PBOC", "province", place),)
+        return [] if taken else [DueStep(item=item, step=1, mailed=True, urgent=False, assignments=told)]
     if item.breach.rule_id == "S07":
         if taken or item.overdue == 0:
             return []
