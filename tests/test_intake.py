@@ -22,6 +22,8 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import GreenPlatform
+from tests.gate.clean_need import clean_need
+from tests.gate.taken_in import take_in
 from tests.rows import add_hold, add_need
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -282,3 +284,11 @@ def test_a_corrected_revision_is_waited_for_where_the_gate_or_a_person_sent_a_ne
         add_need(connection, 9, verdict="returned", department_code="210000")
         add_need(connection, 9, revision=2, verdict="passed", department_code="210000")
     assert set(intake.departments_with_returns(database, "2026Q3")) == {"330000", "440300"}
+
+
+@pytest.mark.parametrize("filed", ["2026年三季度", "", None, 3, "2026Q3\n"])
+def test_a_need_whose_quarter_is_unusable_counts_in_the_quarter_it_was_listed_for(
+    database: sa.Engine, filed: object
+) -> None:
+    take_in(database, "run-1", [clean_need() | {"quarter": filed}], now=NOW, quarter="2026Q3")
+    assert _count(database, "need_version", "quarter = '2026Q3'") == 1

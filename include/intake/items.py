@@ -19,6 +19,7 @@ from include.reference import departments
 
 _NEED_ID = re.compile(r"FN[0-9]{12}")
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
+_QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -65,8 +66,13 @@ def usable_revision(record: Mapping[str, Any]) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31 else None
 
 
-def version_row(item: Item, intake_id: int, department_code: str, now: datetime) -> dict[str, Any]:
-    """The row of table `need_version`: what later stages ask for, and the document without the contact."""
+def version_row(
+    item: Item, *, intake_id: int, listed_quarter: str, department_code: str, now: datetime
+) -> dict[str, Any]:
+    """The row of table `need_version`: what later stages ask for, and the document without the contact.
+
+    A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
+    """
     record = item.record or {}
     enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
     department = departments().get(department_code)
@@ -78,7 +84,7 @@ def version_row(item: Item, intake_id: int, department_code: str, now: datetime)
         "item_hash": item.item_hash,
         "raw_sha256": item.raw_sha256,
         "intake_id": intake_id,
-        "quarter": _string(record, "quarter") or "",
+        "quarter": _usable_quarter(record) or listed_quarter,
         "department_code": department_code,
         "branch_code": department.branch_code if department else None,
         "is_major": record.get("is_major") is True,
@@ -95,6 +101,11 @@ def version_row(item: Item, intake_id: int, department_code: str, now: datetime)
         "document": _encode(_without_contact(record)).decode(),
         "received_at": now,
     }
+
+
+def _usable_quarter(record: Mapping[str, Any]) -> str | None:
+    value = _string(record, "quarter")
+    return value if value is not None and _QUARTER.fullmatch(value) else None
 
 
 def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

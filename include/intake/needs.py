@@ -81,7 +81,7 @@ def pull_department(
             .returning(listing.c.intake_id)
         ).first()
         if claimed:
-            _store(connection, cipher, intake_id, department_code, items, now)
+            _store(connection, cipher, intake_id, header.quarter, department_code, items, now)
     return PullSummary(department_code, len(items), sum(item.record is None for item in items))
 
 
@@ -139,6 +139,7 @@ def _store(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
     intake_id: int,
+    quarter: str,
     department_code: str,
     items: Sequence[Item],
     now: datetime,
@@ -189,7 +190,10 @@ def _store(
         insert(need_version)
         .on_conflict_do_nothing(index_elements=["need_id", "revision"])
         .returning(need_version.c.need_id, need_version.c.revision, need_version.c.item_hash),
-        [version_row(item, intake_id, department_code, now) for item in addressed],
+        [
+            version_row(item, intake_id=intake_id, listed_quarter=quarter, department_code=department_code, now=now)
+            for item in addressed
+        ],
     ).fetchall()
     known = {(row.need_id, row.revision, row.item_hash) for row in stored}
     fresh = [item for item in addressed if (item.need_id, item.revision, item.item_hash) in known]

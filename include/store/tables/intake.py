@@ -92,7 +92,7 @@ need_version = Table(
     Column("item_hash", Text, nullable=False),
     Column("raw_sha256", ForeignKey("raw_payload.raw_sha256"), nullable=False),
     Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
-    Column("quarter", Text, nullable=False),
+    Column("quarter", Text, nullable=False, comment="as filed; where that is unusable, as listed"),
     Column("department_code", Text, nullable=False),
     Column("branch_code", Text, comment="of the department; null where the department is unknown"),
     Column("is_major", Boolean, nullable=False),
@@ -107,6 +107,7 @@ need_version = Table(
     Column("document", Text, nullable=False, comment="the item as JSON text without the contact"),
     moment("received_at"),
     Index(None, "quarter", "department_code"),
+    CheckConstraint("quarter ~ '^20[0-9]{2}Q[1-4]$'", name="quarter"),
     comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
 )
 
