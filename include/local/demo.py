@@ -14,6 +14,7 @@ from include.local.plan import quarter_plan
 from include.local.play import Played, Player
 from include.local.promises import (
     Promise,
+    each_life_told,
     each_need_once,
     ledgers_explained,
     no_mail_twice,
@@ -75,6 +76,7 @@ def _play(environment: Environment, display: Display, *, once: bool) -> int:
                 each_need_once(figures.passed_needs(connection, str(QUARTER)), sandbox.ledger()),
                 no_mail_twice(sandbox.message_ids()),
                 ledgers_explained(connection, str(QUARTER)),
+                each_life_told(connection, steps[-1].moment.date()),
             ]
     finally:
         business.dispose()
@@ -95,6 +97,7 @@ def addresses(environment: Environment) -> list[tuple[str, str, str]]:
     logins = "\n".join(f"{user} / {password}" for user, password in passwords.items())
     return [
         ("Airflow", airflow, logins),
+        ("操作台（需求、隔离区、停滞、发件箱等）", f"{airflow}/green-finance/", "同 Airflow"),
         ("季度通报", f"{airflow}/green-finance/circular/{QUARTER}", "同 Airflow"),
         ("邮箱（全部提醒和汇总）", environment.mailbox_url, "无需登录"),
     ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 
+from include import need_view
 from include.intake import agrees_with_manifest
 from include.local import figures
 from include.local.play import Played
@@ -93,6 +95,25 @@ def ledgers_explained(connection: sa.Connection, quarter: str) -> Promise:
     if found:
         return Promise("对账", False, f"有 {found} 项差异未能解释，见业务库 reconciliation_finding")
     return Promise("对账", True, "各方台账之间没有未解释的差异")
+
+
+def each_life_told(connection: sa.Connection, today: date) -> Promise:
+    """Of each need, everything that happened can be shown, its push among it where it was pushed."""
+    pushed = set(connection.execute(_PUSHED).scalars())
+    needs: list[str] = list(connection.execute(sa.text("select distinct need_id from need_version")).scalars())
+    entries, untold = 0, []
+    for need_id in needs:
+        need_view.need_head(connection, need_id, today=today)
+        told = need_view.timeline(connection, need_id, today=today)
+        entries += len(told)
+        if not told or (need_id in pushed and not any(entry.part == "发送" for entry in told)):
+            untold.append(need_id)
+    if untold:
+        return Promise("需求全程", False, f"{len(untold)} 项需求的记录不完整：{_some(untold)}")
+    return Promise("需求全程", True, f"{len(needs)} 项需求都能从填报查到现状，共 {entries:,} 条记录")
+
+
+_PUSHED = sa.text("select distinct need_id from delivery where action = 'push' and state = 'delivered'")
 
 
 def _tasks(run: Played) -> str:

@@ -26,7 +26,14 @@ from include.errors import UserFacingError
 from include.local import figures
 from include.local.plan import Step, quarter_plan
 from include.local.postgres import PostgresServer
-from include.local.promises import Promise, each_need_once, ledgers_explained, no_mail_twice, nothing_lost
+from include.local.promises import (
+    Promise,
+    each_life_told,
+    each_need_once,
+    ledgers_explained,
+    no_mail_twice,
+    nothing_lost,
+)
 from include.local.sandbox_client import LedgerEntry
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
@@ -108,7 +115,7 @@ def play_quarter(
                 CreditMarketClient(settings.credit_market) as market,
             ):
                 _play(Stages(engine, settings, green, market), sandbox, quarter, steps)
-            return _ended(engine, sandbox, quarter, time.monotonic() - began)
+            return _ended(engine, sandbox, quarter, steps[-1].moment, time.monotonic() - began)
     finally:
         engine.dispose()
         shutil.rmtree(mail, ignore_errors=True)
@@ -130,7 +137,7 @@ def _play(stages: Stages, sandbox: Sandbox, quarter: str, steps: Sequence[Step])
         stages.run(step.dag_id, quarter, step.moment)
 
 
-def _ended(engine: sa.Engine, sandbox: Sandbox, quarter: str, seconds: float) -> PlayedQuarter:
+def _ended(engine: sa.Engine, sandbox: Sandbox, quarter: str, now: datetime, seconds: float) -> PlayedQuarter:
     ledger = [LedgerEntry(one["need_id"], one["revision"], one["state"], one["effects"]) for one in sandbox.ledger()]
     counted = figures.counters(engine)
     with engine.connect() as connection:
@@ -140,6 +147,7 @@ def _ended(engine: sa.Engine, sandbox: Sandbox, quarter: str, seconds: float) ->
             each_need_once(figures.passed_needs(connection, quarter), ledger),
             no_mail_twice([mail["message_id"] for mail in sandbox.mails()]),
             ledgers_explained(connection, quarter),
+            each_life_told(connection, now.date()),
             _no_mail_on_days_off(connection),
             _cut_off(quarter),
         )

@@ -198,7 +198,7 @@ def _escalated(connection: sa.Connection, known: Known) -> Iterator[Entry]:
 
 def _obstructed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
     for row in connection.execute(_TICKETS, known):
-        lines = list(_decided(row, "")) if row.note else []
+        lines = list(_decided(row, ""))
         if row.kind in ("opened", "climbed", "reopened"):
             lines.insert(0, f"{words.AUTHORITIES[row.authority]}牵头，{words.LEVELS[row.level]}")
         yield Entry(
@@ -373,7 +373,7 @@ _STEPS = sa.text(
 
 _TICKETS = sa.text(
     """
-    select ticket.institution_code, ticket.reason_code, ticket.authority, event.*
+    select ticket.institution_code, ticket.reason_code, ticket.authority, event.*, event.note as reason
     from obstruction_ticket ticket join obstruction_event event using (ticket_id)
     where need_id = :need_id order by event.event_id
     """

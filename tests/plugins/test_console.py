@@ -171,7 +171,23 @@ PAGES = (
 
 @pytest.mark.parametrize("page", PAGES)
 def test_nobody_sees_a_page_without_logging_in(console: Console, page: str) -> None:
-    assert console.browser.get(f"/green-finance/{page}").status_code == 401
+    answer = console.browser.get(f"/green-finance/{page}")
+    assert answer.status_code == 401
+    assert "请先在 Airflow 首页登录" in answer.text
+
+
+def test_a_page_that_breaks_or_is_not_there_is_told_in_words(console: Console, database: sa.Engine) -> None:
+    browser = console.log_in("wang", "op")
+    gone = browser.get("/green-finance/nowhere")
+    assert (gone.status_code, "没有这个页面" in gone.text) == (404, True)
+    misread = browser.get("/green-finance/obstructions/first")
+    assert (misread.status_code, "无法识别" in misread.text) == (422, True)
+    with database.begin() as connection:
+        connection.execute(sa.text("drop table alert cascade"))
+    broken = TestClient(browser.app, base_url="http://airflow.example", raise_server_exceptions=False)
+    answer = broken.get("/green-finance/alerts")
+    assert (answer.status_code, "页面出错" in answer.text) == (500, True)
+    assert "UndefinedTable" not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from include import audit
+from include import audit, obstructions
 from include.matching import collect_feedback
-from include.reference import rules
+from include.reference import policy, rules
+from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.plugins.test_console import Console, console
 from tests.rows import (
@@ -183,3 +184,24 @@ def test_what_is_not_there_is_said_in_words(console: Console, lived: None) -> No
     answer = console.log_in("wang", "op").get("/green-finance/needs/FN999999999999")
     assert answer.status_code == 400
     assert "没有编号为" in answer.text
+
+
+def test_what_coordinators_did_about_an_obstruction_is_told_with_their_note(
+    console: Console, database: sa.Engine, lived: None
+) -> None:
+    known = {"now": NOW, "calendar": china_calendar(), "policy": policy()}
+    obstructions.advance(database, **known)
+    with database.begin() as connection:
+        (ticket_id,) = connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalars()
+        obstructions.act(
+            connection,
+            ticket_id,
+            "acknowledged",
+            actor="zhou",
+            role="operator",
+            note=f"正在补齐资料，联系 {CANARY}",
+            **known,
+        )
+    text = page(console, "viewer")
+    assert in_order(text, "中国建设银行融资梗阻", "牵头", "zhou：正在补齐资料")
+    assert CANARY not in text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
 
 from green_finance.console import (
     alerts,
@@ -40,6 +42,11 @@ for part in (
 ):
     console.include_router(part.router)
 
+_REFUSALS = {
+    401: ("尚未登录，或登录已过期。", "请先在 Airflow 首页登录，再打开本页。"),
+    403: ("当前账号无权查看或办理。", "如需办理，请联系管理员开通运维权限。"),
+    404: ("没有这个页面。", "请核对网址，或从“总览”进入。"),
+}
 _STATUS = {NotPermitted: 403, ConfigurationError: 503}
 
 
@@ -47,3 +54,37 @@ _STATUS = {NotPermitted: 403, ConfigurationError: 503}
 def problem(request: Request, error: UserFacingError) -> HTMLResponse:
     """What a person can do about it, in Chinese; 403: not permitted, 503: not set up, else 400."""
     return show(request, "problem.html", _STATUS.get(type(error), 400), what=error.what, next_step=error.next_step)
+
+
+@console.exception_handler(HTTPException)
+def refused(request: Request, error: HTTPException) -> HTMLResponse:
+    """No such page, or no login (any more), in words; the status stays."""
+    what, next_step = _REFUSALS.get(
+        error.status_code, ("请求未能办理。", "请返回上一页重试；仍不成功的，请联系数据工程师。")
+    )
+    said = error.detail if error.status_code == 404 and error.detail != "Not Found" else what
+    return show(request, "problem.html", error.status_code, what=said, next_step=next_step)
+
+
+@console.exception_handler(RequestValidationError)
+def misread(request: Request, error: RequestValidationError) -> HTMLResponse:
+    """An address or a form that cannot be read."""
+    return show(
+        request,
+        "problem.html",
+        422,
+        what="网址或表单中有无法识别的内容。",
+        next_step="请返回上一页，按提示填写后重新提交。",
+    )
+
+
+@console.exception_handler(Exception)
+def broken(request: Request, error: Exception) -> HTMLResponse:
+    """A defect of the program: the reader is told what to do, the web server's log has the rest."""
+    return show(
+        request,
+        "problem.html",
+        500,
+        what="页面出错，错误已写入 api-server 的日志；数据未受影响。",
+        next_step="请稍后重试；仍然出错的，请把网址和时间告诉数据工程师。",
+    )
