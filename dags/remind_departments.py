@@ -1,7 +1,8 @@
 """
 ### 报送提醒 remind_departments
 
-Reminds each department ten, five and one working days before the quarter's cut-off, with the state of its filing.
+Reminds each department ten, five and one working days before the quarter's cut-off, with the state of its filing: what it has
+recommended, what waits for its review, and what was sent back and has not come again.
 
 **When**: on each of China's working days at 09:00; it acts on those three days only. **By hand**: trigger with `{"quarter": "2026Q3"}`.
 
@@ -28,11 +29,12 @@ def remind() -> int:
         intake.pull_coordinators(run.engine, client)
         return reminders.remind(
             run.engine,
+            client,
             quarter,
-            manifest=client.manifest(quarter),
             now=run.now,
             calendar=run.calendar,
             policy=run.policy,
+            console_url=run.settings.console_url,
         )
 
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stdnum import numdb
 
 from include.domain.escalation import ALERT, Rung
+from include.domain.quarter import Quarter
 from include.domain.routing import Authority, Level, Post, is_address
 from include.reference import branches, departments, enum_labels, reason_codes, rules
 
@@ -32,6 +34,7 @@ _MOBILE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4
 _LOOSE_ADDRESS = re.compile(r"[^\s@（(]+@[^\s@）)]+")
 _TEMPLATES = Path(__file__).parent / "mail_templates"
 _WEEKDAYS = "一二三四五六日"
+_YI = Decimal(10_000)
 _SHORT_AUTHORITY: Mapping[str, str] = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 
@@ -99,6 +102,17 @@ class Filing:
     recommended: int
     total: str
     reported_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedNeed:
+    """A need that was sent back and has not come again; `company` is empty and `respond_by` None where it was not by us."""
+
+    need_id: str
+    company: str
+    respond_by: date | None
+    overdue: bool
+    link: str
 
 
 _STALLED_LIMITS: Mapping[str, str] = {
@@ -214,6 +228,27 @@ def region_name(code: str) -> str:
     return name.split(",")[-1].split("]")[-1]
 
 
+# --- Figures and links -----------------------------------------------------------------------------------------------
+
+
+def amount_label(amount: Decimal) -> str:
+    """An amount of 万元 for readers: from one 亿元 on in 亿元 with two decimals (half up), else as it is, without empty decimals."""
+    if amount >= _YI:
+        return f"{(amount / _YI).quantize(Decimal('0.01'), ROUND_HALF_UP):,.2f} 亿元"
+    plain = f"{amount:,.2f}"
+    return f"{plain.rstrip('0').rstrip('.')} 万元"
+
+
+def quarter_label(quarter: Quarter) -> str:
+    """E.g. 2026年第三季度."""
+    return f"{quarter.year}年第{'一二三四'[quarter.number - 1]}季度"
+
+
+def need_link(console_url: str, need_id: str) -> str:
+    """The page of a need in the console; empty where mails carry no links."""
+    return f"{console_url}/needs/{need_id}" if console_url else ""
+
+
 # --- Words from outside ----------------------------------------------------------------------------------------------
 
 
@@ -277,6 +312,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["day"] = day_label
+    environment.filters["amount"] = amount_label
     environment.filters["post"] = lambda post: _post(post)
     return environment
 

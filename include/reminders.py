@@ -1,11 +1,14 @@
 """Reminders (报送提醒): T-10, T-5 and T-1 working days before the cut-off, each department hears how its filing stands.
 
+That is: what it has recommended, what it has not reviewed yet, and what was sent back and has not come again. A department with
+nothing left to do is told so in one line: before the cut-off it can still see that a need which it recommended is missing.
 The cut-off is the notice's (工信厅联函〔2025〕490号, last working day of the quarter); the three days are the project's
 own (policy reminder_working_days). The MIIT coordinator of the department's region stands for the department's mailbox.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,38 +19,78 @@ from include import mail
 from include.domain.calendar import SHANGHAI, DueDate, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
+from include.platforms.filed import Filed, Listing, filed
 from include.reference import Department, Policy, departments
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
+from include.store.returns import OpenReturn, open_returns
 
 if TYPE_CHECKING:
-    from include.platforms.green_platform import Manifest, ManifestRow
+    from include.platforms.green_platform import ManifestRow
 
-_NOTHING_FILED = "组织审核并推荐本地区符合条件的融资需求；本季度没有可推荐的，请办理零报送。"
-_ZERO_RETURN = "核对零报送是否属实；截止前如有新增需求，可继续审核推荐。"
-_FILED = "核对推荐项数和金额；截止前如有新增需求，可继续审核推荐。"
+RETURNS_LISTED = 10
+"""Returned needs that a reminder names; of the others it gives the number."""
+
+_COLLECT = "组织审核并推荐本地区符合条件的融资需求；本季度没有可推荐的，请办理零报送。"
+_REPORT = "审核后办理报送；本季度没有可推荐的，请办理零报送。"
+_REVIEW = "在截止前完成审核，符合条件的予以推荐，不符合的退回企业。"
+_ZERO_RETURN = "核对零报送是否属实。"
+_FOLLOW_RETURNS = "提醒企业按退回意见修改并重新报送，审核后重新推荐；不再申报的，请在平台撤回。"
 
 
 def remind(
-    engine: sa.Engine, quarter: str, *, manifest: Manifest, now: datetime, calendar: WorkingCalendar, policy: Policy
+    engine: sa.Engine,
+    client: Listing,
+    quarter: str,
+    *,
+    now: datetime,
+    calendar: WorkingCalendar,
+    policy: Policy,
+    console_url: str = "",
 ) -> int:
     """Queue today's reminder to each of the 37 departments; returns how many are new, 0 on any other day.
 
-    `manifest` is what the departments have reported for `quarter` so far. A department whose region has no MIIT
-    coordinator on duty is reminded through the next level up.
+    The green platform is read on the three days only; raises as its client does. A department whose region has no MIIT
+    coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if given.
     """
-    round_ = _todays_round(Quarter.parse(quarter), now, calendar, policy)
+    round_ = _todays_round(Quarter.parse(quarter), now, calendar, policy, console_url)
     if round_ is None:
         return 0
-    filed = {row.department_code: row for row in manifest.departments}
+    standings = _standings(client, quarter)
     with engine.begin() as connection:
         coordinators = network(connection)
+        sent_back = {one.need_id: one for one in open_returns(connection, [quarter])}
         reminders = [
             reminder
-            for department in departments().values()
-            if (reminder := _reminder(round_, department, filed.get(department.code), coordinators)) is not None
+            for code, standing in standings.items()
+            if (reminder := _reminder(round_, departments()[code], standing, sent_back, coordinators)) is not None
         ]
         return enqueue(connection, reminders, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """How a department's filing stands on the platform; `reported`: None until it has reported the quarter."""
+
+    reported: ManifestRow | None
+    unreviewed: Filed
+    returned: Filed
+
+    @property
+    def nothing_left(self) -> bool:
+        return self.reported is not None and not self.unreviewed.number and not self.returned.number
+
+
+def _standings(client: Listing, quarter: str) -> dict[str, _Standing]:
+    reported = {row.department_code: row for row in client.manifest(quarter).departments}
+    return {
+        code: _Standing(
+            reported=reported.get(code),
+            unreviewed=filed(client, quarter, code, "submitted"),
+            returned=filed(client, quarter, code, "returned"),
+        )
+        for code in departments()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +103,7 @@ class _Round:
     earlier: tuple[int, ...]
     cut_off: DueDate
     inclusive: bool
+    console_url: str
 
     def key(self, department: Department, working_days_left: int) -> str:
         return f"reminder:{self.quarter}:{department.code}:T-{working_days_left}"
@@ -71,7 +115,9 @@ class _Round:
         return mail.day_label(last, self.today, self.cut_off.provisional) + "24:00"
 
 
-def _todays_round(quarter: Quarter, now: datetime, calendar: WorkingCalendar, policy: Policy) -> _Round | None:
+def _todays_round(
+    quarter: Quarter, now: datetime, calendar: WorkingCalendar, policy: Policy, console_url: str
+) -> _Round | None:
     today = now.astimezone(SHANGHAI).date()
     rounds = sorted((int(days) for days in policy.listed("reminder_working_days")), reverse=True)
     for position, days in enumerate(rounds):
@@ -83,34 +129,44 @@ def _todays_round(quarter: Quarter, now: datetime, calendar: WorkingCalendar, po
                 earlier=tuple(rounds[:position]),
                 cut_off=calendar.last_working_day(quarter),
                 inclusive=policy.flag("cutoff_inclusive"),
+                console_url=console_url,
             )
     return None
 
 
 def _reminder(
-    round_: _Round, department: Department, row: ManifestRow | None, coordinators: Network
+    round_: _Round,
+    department: Department,
+    standing: _Standing,
+    sent_back: Mapping[str, OpenReturn],
+    coordinators: Network,
 ) -> NewDelivery | None:
     """None if nobody is on duty up to the nation: there is no mailbox to write to."""
     place = Place(city_code=None, department_code=department.code, branch_region=None)
     recipient = coordinators.accountable("MIIT", "province", place).coordinator
     if recipient is None:
         return None
-    state, asked = _state(row)
+    state = _state(standing.reported)
+    returned = _returned(standing.returned, sent_back, round_)
     body = mail.compose(
         "reminder",
         to=[recipient.email],
-        subject=f"{department.short_name}：{round_.quarter}融资需求报送还有{round_.working_days_left}个工作日（{state}）",
+        subject=_subject_line(round_, department, standing, state),
         list_id="reminder",
         today=round_.today,
         references=[round_.key(department, days) for days in round_.earlier],
         department=department.name,
-        quarter_label=f"{round_.quarter.year}年第{'一二三四'[round_.quarter.number - 1]}季度",
+        quarter_label=mail.quarter_label(round_.quarter),
         working_days_left=round_.working_days_left,
         cut_off=round_.cut_off_label,
         provisional=round_.cut_off.provisional,
         state=state,
-        filing=_filing(row, round_.today),
-        asked=asked,
+        filing=_filing(standing.reported, round_.today),
+        unreviewed=standing.unreviewed,
+        returned=returned[:RETURNS_LISTED],
+        returned_total=len(returned),
+        nothing_left=standing.nothing_left,
+        asked=_asked(standing),
     )
     return NewDelivery(
         channel="mail",
@@ -122,12 +178,31 @@ def _reminder(
     )
 
 
-def _state(row: ManifestRow | None) -> tuple[str, str]:
+def _subject_line(round_: _Round, department: Department, standing: _Standing, state: str) -> str:
+    """What is left to do before what is done."""
+    left = [f"{standing.unreviewed.number}项待审核"] if standing.unreviewed.number else []
+    left += [f"{standing.returned.number}项待补正"] if standing.returned.number else []
+    told = "、".join(left) or ("没有待办" if standing.nothing_left else "没有待审核")
+    return f"{department.short_name}：还有{round_.working_days_left}个工作日截止，{told}（{round_.quarter}，{state}）"
+
+
+def _state(row: ManifestRow | None) -> str:
     if row is None:
-        return "尚未报送", _NOTHING_FILED
-    if row.zero_return:
-        return "已零报送", _ZERO_RETURN
-    return "已报送", _FILED
+        return "尚未报送"
+    return "已零报送" if row.zero_return else "已报送"
+
+
+def _asked(standing: _Standing) -> list[str]:
+    """What a department is asked to do, one sentence each."""
+    if standing.nothing_left:
+        return []
+    asked = [_REVIEW] if standing.unreviewed.number else []
+    asked += [_FOLLOW_RETURNS] if standing.returned.number else []
+    if standing.reported is None:
+        asked.append(_REPORT if asked else _COLLECT)
+    elif standing.reported.zero_return:
+        asked.append(_ZERO_RETURN)
+    return asked
 
 
 def _filing(row: ManifestRow | None, today: date) -> mail.Filing | None:
@@ -138,4 +213,22 @@ def _filing(row: ManifestRow | None, today: date) -> mail.Filing | None:
         recommended=row.recommended,
         total=f"{row.financing_need:,.2f}",
         reported_at=f"{mail.day_label(reported_at.date(), today)}{reported_at:%H:%M}",
+    )
+
+
+def _returned(returned: Filed, sent_back: Mapping[str, OpenReturn], round_: _Round) -> list[mail.ReturnedNeed]:
+    """The first to be answered first; those that the department itself sent back, without a day, last."""
+    found = [_returned_need(need_id, sent_back.get(need_id), round_) for need_id in returned.need_ids]
+    return sorted(found, key=lambda one: (one.respond_by or date.max, one.need_id))
+
+
+def _returned_need(need_id: str, by_us: OpenReturn | None, round_: _Round) -> mail.ReturnedNeed:
+    if by_us is None:
+        return mail.ReturnedNeed(need_id=need_id, company="", respond_by=None, overdue=False, link="")
+    return mail.ReturnedNeed(
+        need_id=need_id,
+        company=mail.public_name(by_us.enterprise_name, by_us.uscc),
+        respond_by=by_us.respond_by,
+        overdue=by_us.respond_by < round_.today,
+        link=mail.need_link(round_.console_url, need_id),
     )

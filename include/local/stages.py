@@ -85,11 +85,12 @@ class Stages:
         intake.pull_coordinators(self.engine, self.green)
         reminders.remind(
             self.engine,
+            self.green,
             quarter,
-            manifest=self.green.manifest(quarter),
             now=now,
             calendar=self.calendar,
             policy=self.policy,
+            console_url=self.settings.console_url,
         )
 
     def quarterly_intake(self, quarter: str, now: datetime) -> None:

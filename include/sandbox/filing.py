@@ -5,14 +5,17 @@ The index is kept apart from the item because an item may be broken in any field
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class FiledNeed:
-    """A need (融资需求) as filed, at its newest revision; `item` is its JSON, `need_id` empty if it is no object."""
+    """A need (融资需求) as filed, at its newest revision; `item` is its JSON, `need_id` empty if it is no object.
+
+    From `submitted_at` until `updated_at` it waits for its department's review.
+    """
 
     need_id: str
     revision: int
@@ -20,8 +23,19 @@ class FiledNeed:
     quarter: str
     status: str
     is_major: bool
+    submitted_at: datetime
     updated_at: datetime
     item: Any = field(repr=False)
+
+    def unreviewed(self) -> FiledNeed:
+        """The need as it stood between its filing and what its department made of it."""
+        item = self.item
+        if isinstance(item, dict):
+            filed_at = self.submitted_at.isoformat(timespec="seconds")
+            review = item.get("review")
+            item = item | {"status": "submitted", "updated_at": filed_at}
+            item["review"] = dict.fromkeys(review) if isinstance(review, dict) else review
+        return replace(self, status="submitted", updated_at=self.submitted_at, item=item)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ class GreenPlatform:
             f"{need.need_id} before {position}": (need, self._needs[need.need_id])
             for position, need in enumerate(scenario.seen_before)
         }
+        self._unreviewed: dict[str, tuple[FiledNeed, FiledNeed]] = {}
         self._encoded: dict[str, tuple[FiledNeed, bytes]] = {}
         self._listings: dict[tuple[Filter, int, datetime], list[tuple[tuple[datetime, str], str]]] = {}
         self._registers: dict[date, list[bytes]] = {}
@@ -153,10 +154,21 @@ class GreenPlatform:
 
     def one_need(self, need_id: str) -> bytes:
         """A need at its newest revision as JSON; Problem 404 if there is none yet."""
-        need = self._needs.get(need_id)
-        if need is None or need.updated_at > self._clock.now:
+        if need_id not in self._needs or self._standing(need_id) is None:
             raise Problem(404, "没有这条融资需求")
         return self._encode(need_id)
+
+    def _standing(self, name: str) -> FiledNeed | None:
+        """The need as it stands now: nothing before it was filed, then waiting for its review, then as it ended."""
+        need = self._needs[name]
+        if need.updated_at <= self._clock.now:
+            return need
+        if need.submitted_at > self._clock.now:
+            return None
+        known = self._unreviewed.get(name)
+        if known is None or known[0] is not need:
+            known = self._unreviewed[name] = (need, need.unreviewed())
+        return known[1]
 
     def _matching(self, wanted: Filter) -> list[tuple[tuple[datetime, str], str]]:
         """Sort keys and keys of what matches and is filed by now, in the contract's order."""
@@ -164,20 +176,20 @@ class GreenPlatform:
         if key not in self._listings:
             if len(self._listings) > 200:
                 self._listings.clear()
-            standing = {
-                name: before
-                for name, (before, newest) in self._seen_before.items()
-                if self._needs[newest.need_id] is newest
-            }
+            listed = {name: need for name in self._needs if (need := self._standing(name)) is not None}
+            for name, (before, newest) in self._seen_before.items():
+                if self._needs[newest.need_id] is newest and before.updated_at <= self._clock.now:
+                    listed[name] = before
+                    if newest.updated_at > self._clock.now:
+                        listed.pop(newest.need_id, None)
             self._listings[key] = sorted(
-                ((need.updated_at, name), name)
-                for name, need in (self._needs | standing).items()
-                if need.updated_at <= self._clock.now and wanted.matches(need)
+                ((need.updated_at, name), name) for name, need in listed.items() if wanted.matches(need)
             )
         return self._listings[key]
 
     def _encode(self, key: str) -> bytes:
-        need = self._needs[key] if key in self._needs else self._seen_before[key][0]
+        need = self._standing(key) if key in self._needs else self._seen_before[key][0]
+        assert need is not None
         known = self._encoded.get(key)
         if known is None or known[0] is not need:
             known = (need, json.dumps(need.item, ensure_ascii=False).encode())

@@ -70,7 +70,9 @@ class Maker:
         reported = self._reports[code].reported_at
         for position in range(count):
             item = _UNREADABLE_ITEMS[position % len(_UNREADABLE_ITEMS)]
-            self.filed.append(FiledNeed("", 0, code, str(self._quarter), "recommended", False, reported, item))
+            self.filed.append(
+                FiledNeed("", 0, code, str(self._quarter), "recommended", False, reported, reported, item)
+            )
 
     def _file(self, code: str, planted: tuple[Defect, ...]) -> None:
         shape = next((d.shape for d in planted if d.shape != ANY_SHAPE), ANY_SHAPE)
@@ -95,6 +97,7 @@ class Maker:
         site.need["status"] = status
         if status == "submitted":
             site.need["review"] = dict.fromkeys(site.need["review"])
+            site.need["updated_at"] = site.corrected["updated_at"] = site.need["submitted_at"]
         elif self._clean:  # what is withdrawn takes no project away from anybody
             site.need["project"]["project_code"] = self._clean.pop().need["project"]["project_code"]
         self.filed.append(_filed(site, status))
@@ -165,6 +168,7 @@ def _filed(site: Site, status: str) -> FiledNeed:
         quarter=str(clean["quarter"]),
         status=status,
         is_major=item["is_major"] is True,
+        submitted_at=datetime.fromisoformat(clean["submitted_at"]),
         updated_at=datetime.fromisoformat(clean["updated_at"]),
         item=item,
     )

@@ -1,0 +1,97 @@
+"""What lies on the green platform for a department: the needs that it has not reviewed, has recommended, or has to correct.
+
+Only numbers, amounts and need_ids are taken out of the listed items; nothing of them is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from include.domain.calendar import SHANGHAI
+from include.platforms.green_platform import Manifest, NeedPage
+
+PlatformStatus = Literal["submitted", "recommended", "returned", "withdrawn"]
+_AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
+_NEED_ID = re.compile(r"FN[0-9]{12}")
+
+
+class Listing(Protocol):
+    """What is asked of the platform's client."""
+
+    def manifest(self, quarter: str) -> Manifest:
+        """What each department says it recommended for `quarter`."""
+        ...
+
+    def need_listing(
+        self, quarter: str | None = None, department: str | None = None, status: str | None = None
+    ) -> Iterable[NeedPage]:
+        """The pages of a listing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """The needs of one department, quarter and status, each at its newest revision.
+
+    `amount` (万元) leaves out what is no amount; `oldest`: local date of the earliest submission, None where there is none.
+    """
+
+    number: int
+    amount: Decimal
+    majors: int
+    oldest: date | None
+    need_ids: tuple[str, ...]
+
+
+def filed(client: Listing, quarter: str, department_code: str, status: PlatformStatus) -> Filed:
+    """Read a department's listing. An item that breaks the form counts with what can be read of it.
+
+    Raises as the client's `need_listing`.
+    """
+    newest: dict[str, dict[str, Any]] = {}
+    unreadable = 0
+    for page in client.need_listing(quarter=quarter, department=department_code, status=status):
+        for position, raw in enumerate(page.items):
+            item = json.loads(raw)
+            if not isinstance(item, dict):
+                unreadable += 1
+                continue
+            need_id = item.get("need_id")
+            key = need_id if isinstance(need_id, str) else f"{len(newest)}/{position}"
+            if key not in newest or _revision(item) >= _revision(newest[key]):
+                newest[key] = item
+    submitted = [day for item in newest.values() if (day := _submitted_on(item)) is not None]
+    return Filed(
+        number=len(newest) + unreadable,
+        amount=sum((_need(item) for item in newest.values()), Decimal(0)),
+        majors=sum(item.get("is_major") is True for item in newest.values()),
+        oldest=min(submitted, default=None),
+        need_ids=tuple(sorted(need_id for need_id in newest if _NEED_ID.fullmatch(need_id))),
+    )
+
+
+def _revision(item: dict[str, Any]) -> int:
+    revision = item.get("revision")
+    return revision if isinstance(revision, int) else 0
+
+
+def _need(item: dict[str, Any]) -> Decimal:
+    finance = item.get("finance")
+    amount = finance.get("financing_need") if isinstance(finance, dict) else None
+    return Decimal(amount) if isinstance(amount, str) and _AMOUNT.fullmatch(amount) else Decimal(0)
+
+
+def _submitted_on(item: dict[str, Any]) -> date | None:
+    """None where the moment is missing, malformed or without an offset."""
+    moment = item.get("submitted_at")
+    try:
+        found = datetime.fromisoformat(moment) if isinstance(moment, str) else None
+    except ValueError:
+        return None
+    return found.astimezone(SHANGHAI).date() if found is not None and found.tzinfo is not None else None

@@ -1,0 +1,61 @@
+"""Returns (退回补正) that wait for an answer: sent back, and no newer revision read since. Shared by the stages that remind of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from include.domain.calendar import SHANGHAI
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenReturn:
+    """A need sent back to its factory; `enterprise_name` and `uscc` as filed. Days are local dates."""
+
+    need_id: str
+    revision: int
+    quarter: str
+    department_code: str
+    enterprise_name: str | None
+    uscc: str | None
+    is_major: bool
+    returned_on: date
+    respond_by: date
+
+
+_OPEN = sa.text(
+    """
+    select sent.need_id, sent.revision, sent.body, sent.created_at, version.quarter, version.department_code,
+           version.enterprise_name, version.uscc, version.is_major
+    from delivery sent join need_version version using (need_id, revision)
+    where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed')
+      and version.quarter = any(cast(:quarters as text[]))
+      and not exists (select from need_version newer where newer.need_id = sent.need_id and newer.revision > sent.revision)
+      and not exists (select from withdrawal_notice notice where notice.need_id = sent.need_id)
+    order by sent.delivery_id
+    """
+)
+
+
+def open_returns(connection: sa.Connection, quarters: list[str]) -> list[OpenReturn]:
+    """The open returns of needs of these quarters, the first to be answered first."""
+    found = [_open_return(row) for row in connection.execute(_OPEN, {"quarters": quarters})]
+    return sorted(found, key=lambda one: (one.respond_by, one.need_id))
+
+
+def _open_return(row: sa.Row[tuple[object, ...]]) -> OpenReturn:
+    sent_at: datetime = row.created_at
+    return OpenReturn(
+        need_id=row.need_id,
+        revision=row.revision,
+        quarter=row.quarter,
+        department_code=row.department_code,
+        enterprise_name=row.enterprise_name,
+        uscc=row.uscc,
+        is_major=row.is_major,
+        returned_on=sent_at.astimezone(SHANGHAI).date(),
+        respond_by=date.fromisoformat(json.loads(row.body)["respond_by"]),
+    )
