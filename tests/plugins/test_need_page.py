@@ -174,6 +174,27 @@ def test_the_head_says_how_far_each_bank_has_come(console: Console, lived: None)
     assert in_order(text, "部分到位", "1,000.00", "2,000.00", "300.00", "各机构办理情况", '"chip">融资梗阻', "全程记录")
 
 
+def test_no_other_institution_is_named_where_one_approved(console: Console, lived: None) -> None:
+    assert "可以了解的其他机构" not in page(console)
+
+
+def test_after_refusals_other_institutions_are_named_for_information_only(
+    console: Console, database: sa.Engine
+) -> None:
+    prepare(database)
+    refusals = [
+        report(sequence, "declined", institution=code, reason_code="R04")
+        for sequence, code in enumerate(("ICBC", "ABC", "CCB"), start=1)
+    ]
+    collect_feedback(database, Feed(refusals), NOW, cipher=CIPHER)
+    text = page(console)
+    assert "3 家机构不予支持或结案，尚无机构授信" in text
+    assert "供参考，是否对接由企业和机构自主决定" in text
+    others = text.split("可以了解的其他机构")[1].split("全程记录")[0]
+    assert in_order(others, "国家开发银行", "中国进出口银行", "中国农业发展银行")
+    assert not [name for name in ("工商银行", "农业银行（", "建设银行") if name in others]
+
+
 @pytest.mark.parametrize("words", [NEED, NEED.lower(), "91330100MA2TE5T013", "青禾", "电炉"])
 def test_a_need_is_found_by_its_number_and_by_names(console: Console, lived: None, words: str) -> None:
     assert NEED in page(console, address=f"needs?q={words}")

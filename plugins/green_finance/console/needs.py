@@ -10,8 +10,11 @@ from fastapi.responses import HTMLResponse
 
 from green_finance.console.access import MayOperate
 from green_finance.console.pages import business_now, engine, show
-from include import need_view
+from include import mail, need_view
 from include.domain.calendar import SHANGHAI
+from include.reference import policy
+from include.reference.calendar import china_calendar
+from include.store.reoffers import reoffer_of_need
 
 router = APIRouter(prefix="/needs")
 
@@ -28,11 +31,15 @@ def needs(request: Request, user: GetUserDep, q: str = "") -> HTMLResponse:
 
 @router.get("/{need_id}", response_class=HTMLResponse)
 def need(request: Request, need_id: str, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
-    """The head and the timeline; reasons of holds, alerts and the audit trail only for those who may act."""
+    """The head, other institutions to think of, and the timeline.
+
+    Reasons of holds, alerts and the audit trail only for those who may act.
+    """
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
         head = need_view.need_head(connection, need_id, today=today)
         entries = need_view.timeline(connection, need_id, today=today)
+        reoffer = reoffer_of_need(connection, need_id, today=today, calendar=china_calendar(), policy=policy())
     shown = [entry for entry in entries if operator or not entry.internal]
     by_day = groupby(shown, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
     return show(
@@ -40,6 +47,10 @@ def need(request: Request, need_id: str, user: GetUserDep, operator: MayOperate)
         "need.html",
         head=head,
         stage=need_view.words.stage(head.stage),
+        reoffer=reoffer,
+        reoffer_reason=mail.reoffer_reason,
+        reoffer_institution=mail.reoffer_institution,
+        reoffer_note=mail.REOFFER_NOTE,
         days=[(day, _WEEKDAYS[day.weekday()], list(of_day)) for day, of_day in by_day],
         count=len(shown),
         may_operate=operator,
