@@ -84,6 +84,14 @@ class Subject:
         """Of the reason that has waited longest."""
         return max(reason.overdue_working_days for reason in self.reasons)
 
+    @property
+    def lateness(self) -> str:
+        """How long the reason that has waited longest is past its day, in words; empty where none is."""
+        longest = max(self.reasons, key=lambda reason: reason.overdue_working_days)
+        if not longest.overdue_working_days:
+            return ""
+        return f"{'逾期' if longest.is_limit else '已过'} {longest.overdue_working_days} 个工作日"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorItem:
@@ -193,6 +201,17 @@ def _reason(code: str | None) -> Any:
     return reason_codes().get(code or "R99") or reason_codes()["R99"]
 
 
+def operator_headline(*, pushes: int, holds: int, vacancies: int, provisional: int) -> str:
+    """What operators have to look at, the gravest first; what there is nothing of is not named."""
+    counted = (
+        (pushes, "项推送无结果"),
+        (holds, "项挂起未决定"),
+        (vacancies, "个岗位空缺"),
+        (provisional, "个时限暂定"),
+    )
+    return "运维提示：" + "，".join(f"{number}{what}" for number, what in counted if number)
+
+
 # --- Other institutions to think of --------------------------------------------------------------------------------------
 
 REOFFER_NOTE = (
@@ -261,6 +280,12 @@ def amount_label(amount: Decimal) -> str:
         return f"{(amount / _YI).quantize(Decimal('0.01'), ROUND_HALF_UP):,.2f} 亿元"
     plain = f"{amount:,.2f}"
     return f"{plain.rstrip('0').rstrip('.')} 万元"
+
+
+def padded(text: str, columns: int) -> str:
+    """`text` with spaces up to so many columns, for tables in plain text: Chinese characters are two columns wide."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return text + " " * (columns - len(text) - wide)
 
 
 def quarter_label(quarter: Quarter) -> str:
@@ -337,6 +362,7 @@ def _environment() -> Environment:
     )
     environment.filters["day"] = day_label
     environment.filters["amount"] = amount_label
+    environment.filters["padded"] = padded
     environment.filters["post"] = lambda post: _post(post)
     return environment
 

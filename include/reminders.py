@@ -180,10 +180,12 @@ def _reminder(
 
 def _subject_line(round_: _Round, department: Department, standing: _Standing, state: str) -> str:
     """What is left to do before what is done."""
-    left = [f"{standing.unreviewed.number}项待审核"] if standing.unreviewed.number else []
+    left = [state] if standing.reported is None else []
+    left += [f"{standing.unreviewed.number}项待审核"] if standing.unreviewed.number else []
     left += [f"{standing.returned.number}项待补正"] if standing.returned.number else []
-    told = "、".join(left) or ("没有待办" if standing.nothing_left else "没有待审核")
-    return f"{department.short_name}：还有{round_.working_days_left}个工作日截止，{told}（{round_.quarter}，{state}）"
+    if not left:
+        left = [state, "没有待办"]
+    return f"{department.short_name}：还有{round_.working_days_left}个工作日截止，{'、'.join(left)}（{round_.quarter}融资需求报送）"
 
 
 def _state(row: ManifestRow | None) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
@@ -161,6 +162,44 @@ def test_the_day_of_a_count_that_was_filled_is_not_called_a_limit() -> None:
     text = digest(detailed=[subject(reasons=(counted,))])["text"]
     assert "触发日期：10月9日（周五），已过 2 个工作日" in text
     assert "约定时限：" not in text and "逾期 2" not in text
+
+
+def test_a_count_that_was_filled_is_not_called_late_in_a_list_either() -> None:
+    counted = reason(title=mail.why("S03", ""), due_label=mail.due_label("S03"))
+    body = digest(detailed=[], brief=[subject(reasons=(counted,)), subject(2)])
+    for form in (body["text"], body["html"]):
+        assert form.count("已过 2 个工作日") == 1 and form.count("逾期 2 个工作日") == 1
+
+
+def test_operators_are_told_the_gravest_first_and_nothing_that_is_not() -> None:
+    assert (
+        mail.operator_headline(pushes=0, holds=3, vacancies=1, provisional=9) == "运维提示：3项挂起未决定，1个岗位空缺"
+    )
+    assert mail.operator_headline(pushes=0, holds=0, vacancies=0, provisional=9) == "运维提示：9个时限暂定"
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "0 万元"),
+        ("1250.50", "1,250.5 万元"),
+        ("1000.00", "1,000 万元"),
+        ("9999.99", "9,999.99 万元"),
+        ("10000.00", "1.00 亿元"),
+        ("123450.00", "12.35 亿元"),
+        ("98765432.10", "9,876.54 亿元"),
+    ],
+)
+def test_amounts_are_shown_in_the_unit_that_fits(amount: str, shown: str) -> None:
+    assert mail.amount_label(Decimal(amount)) == shown
+
+
+def test_columns_of_plain_text_stand_below_each_other_whatever_the_script() -> None:
+    widths = {
+        sum(2 if ord(character) > 255 else 1 for character in mail.padded(text, 14))
+        for text in ("审核通过", "Q3", "已放款A")
+    }
+    assert widths == {14}
 
 
 @pytest.mark.parametrize("limit", LIMITS)

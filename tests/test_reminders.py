@@ -155,7 +155,7 @@ def test_a_department_sees_what_it_has_filed(staffed: sa.Engine) -> None:
     remind(staffed, "2026-09-22")
     body = queued(staffed)["reminder:2026Q3:330000:T-5"]
     assert body["to"] == ["d330000@example.test"]
-    assert body["subject"] == "【绿厂融通】浙江：还有5个工作日截止，没有待办（2026Q3，已报送）"
+    assert body["subject"] == "【绿厂融通】浙江：还有5个工作日截止，已报送、没有待办（2026Q3融资需求报送）"
     for form in (body["text"], body["html"]):
         for expected in (
             "浙江省经济和信息化厅",
@@ -242,7 +242,7 @@ def test_a_department_that_filed_nothing_is_asked_for_a_zero_return_at_least(sta
 def test_a_zero_return_with_needs_still_waiting_is_to_be_checked(staffed: sa.Engine) -> None:
     remind(staffed, "2026-09-22", platform=Platform(items={("440300", "submitted"): [item(1)]}))
     body = queued(staffed)["reminder:2026Q3:440300:T-5"]
-    assert body["subject"].endswith("1项待审核（2026Q3，已零报送）")
+    assert "，1项待审核（" in body["subject"] and "已零报送" in body["text"]
     assert "核对零报送是否属实" in body["text"]
 
 

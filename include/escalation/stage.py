@@ -100,7 +100,9 @@ def operator_notice(
         body = mail.compose(
             "operator",
             to=[recipient],
-            subject=f"运维提示：{len(pushes)}项推送无结果，{len(holds)}项挂起未决定，{len(vacancies)}个岗位空缺",
+            subject=mail.operator_headline(
+                pushes=len(pushes), holds=len(holds), vacancies=len(vacancies), provisional=clocks
+            ),
             list_id="operator",
             today=today,
             pushes=_operator_items(pushes),

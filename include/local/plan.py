@@ -34,10 +34,12 @@ class Step:
 def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
     """The quarter from its first reminder to its circular, 45 working days after the cut-off, every third of them."""
     steps: list[Step] = []
+    summarised: set[tuple[int, int]] = set()
     for days in REMINDERS:
         day = calendar.before_cutoff(quarter, days).day
         phase = f"报送提醒 T-{days}"
         steps += [
+            *_weekly_summary(phase, day, summarised),
             Step(phase, "提醒各地主管部门", "remind_departments", _at(day, 9), str(quarter)),
             Step(phase, "发送提醒邮件", "deliver", _at(day, 9, 10)),
         ]
@@ -52,7 +54,8 @@ def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
         steps += [
             Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8)),
             Step(phase, "识别停滞并升级", "escalate_stalled", _at(day, 8, 30)),
-            Step(phase, "发送", "deliver", _at(day, 8, 40)),
+            *_weekly_summary(phase, day, summarised),
+            Step(phase, "发送", "deliver", _at(day, 8, 50)),
         ]
     steps += [
         Step("收尾", "对账", "reconcile", _at(day, 9), str(quarter)),
@@ -60,6 +63,15 @@ def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
         Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 10)),
     ]
     return steps
+
+
+def _weekly_summary(phase: str, day: date, summarised: set[tuple[int, int]]) -> list[Step]:
+    """On the first day of each week that is played: on a later one nothing would be due."""
+    week = day.isocalendar()[:2]
+    if week in summarised:
+        return []
+    summarised.add(week)
+    return [Step(phase, "向主管部门发周报", "weekly_summary", _at(day, 8, 45))]
 
 
 def _at(day: date, hour: int, minute: int = 0) -> datetime:

@@ -21,6 +21,7 @@ from include import (
     reconciliation,
     register_watch,
     reminders,
+    weekly_summary,
 )
 from include.delivery.engine import deliver
 from include.domain.calendar import WorkingCalendar
@@ -141,6 +142,19 @@ class Stages:
         )
         escalation.audit_steps(self.engine, now=now, calendar=self.calendar, policy=self.policy)
 
+    def weekly_summary(self, quarter: str, now: datetime) -> None:
+        """Summaries to the heads of departments."""
+        intake.pull_coordinators(self.engine, self.green)
+        weekly_summary.summarise(
+            self.engine,
+            self.green,
+            operator=self.settings.mail_server.operator_email,
+            now=now,
+            calendar=self.calendar,
+            policy=self.policy,
+            console_url=self.settings.console_url,
+        )
+
     def reconcile(self, quarter: str, now: datetime) -> None:
         """The ledgers."""
         reconciliation.reconcile(self.engine, self.green, self.market, quarter, now)
@@ -195,6 +209,7 @@ PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {
     "deliver": Stages.deliver,
     "bank_feedback": Stages.bank_feedback,
     "escalate_stalled": Stages.escalate_stalled,
+    "weekly_summary": Stages.weekly_summary,
     "reconcile": Stages.reconcile,
     "quarterly_circular": Stages.quarterly_circular,
     "housekeeping": Stages.housekeeping,

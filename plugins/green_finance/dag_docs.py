@@ -20,6 +20,7 @@ ORDER = (
     "rerun_deliveries",
     "bank_feedback",
     "escalate_stalled",
+    "weekly_summary",
     "reconcile",
     "quarterly_circular",
     "housekeeping",
