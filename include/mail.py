@@ -202,14 +202,10 @@ def _reason(code: str | None) -> Any:
 
 
 def operator_headline(*, pushes: int, holds: int, vacancies: int, provisional: int) -> str:
-    """What operators have to look at, the gravest first; what there is nothing of is not named."""
-    counted = (
-        (pushes, "项推送无结果"),
-        (holds, "项挂起未决定"),
-        (vacancies, "个岗位空缺"),
-        (provisional, "个时限暂定"),
-    )
-    return "运维提示：" + "，".join(f"{number}{what}" for number, what in counted if number)
+    """What operators have to look at, the gravest first; provisional due days only where there is nothing else."""
+    counted = ((pushes, "项推送无结果"), (holds, "项挂起未决定"), (vacancies, "个岗位空缺"))
+    told = "，".join(f"{number}{what}" for number, what in counted if number)
+    return f"运维提示：{told or f'{provisional}个时限暂定'}"
 
 
 # --- Other institutions to think of --------------------------------------------------------------------------------------
