@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from include import audit, obstructions
 from include.domain.obstruction import Act
 from include.errors import InvalidRequest
-from include.reference import policy
+from include.reference import playbooks, policy, reason_codes
 from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.rows import add_case, add_event, add_withdrawal, moment
@@ -106,6 +106,114 @@ def test_tickets_of_one_cause_are_worked_as_one_and_answered_each_under_its_own_
     assert act(database, "acknowledged", ticket_id=_ticket_of(database, "OB1")) == 2
     assert sorted(one["obstruction_id"] for one in answers(database)) == ["OB1", "OB2"]
     assert sorted(state for state, _ in states(database)) == ["acknowledged", "acknowledged", "open"]
+
+
+def test_a_bank_that_reports_a_cause_already_worked_on_joins_it_and_hears_so_at_once(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "in_progress")
+    advance(database, moment("2026-10-26 08:30"))  # over its resolution clock: now at the province
+    act(database, "acknowledged", now=moment("2026-10-26 09:00"))
+    with database.begin() as connection:
+        obstructed(connection, "CCB", number="OB2")
+    assert advance(database, moment("2026-10-27 08:30")) == {"opened": 1}
+    assert states(database) == [("acknowledged", "province")] * 2
+    assert clocks(database) == {("2026-10-26", None, "2026-11-09")}
+    assert (answers(database)[-1]["obstruction_id"], answers(database)[-1]["status"]) == ("OB2", "acknowledged")
+    assert advance(database, moment("2026-11-10 08:30")) == {"climbed": 2}, "by the same day"
+
+
+def test_a_bank_that_reports_another_cause_starts_a_ticket_of_its_own(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "in_progress")
+    with database.begin() as connection:
+        obstructed(connection, "CCB", number="OB2", reason="R06")
+    advance(database, moment("2026-10-12 08:30"))
+    assert [state for state, _ in states(database)] == ["in_progress", "open"]
+
+
+def test_nothing_joins_a_ticket_that_has_come_to_its_end(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "in_progress")
+    clear(database)
+    with database.begin() as connection:
+        obstructed(connection, "CCB", number="OB2")
+    assert advance(database, moment("2026-10-12 08:30")) == {"verified": 1, "opened": 1}
+    assert [state for state, _ in states(database)] == ["verified", "open"]
+
+
+def test_a_reopened_ticket_joins_the_others_of_its_cause(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+        obstructed(connection, "CCB", number="OB2")
+    advance(database)
+    clear(database, "CCB")
+    advance(database, moment("2026-10-09 15:00"))
+    act(database, "in_progress", ticket_id=_ticket_of(database, "OB1"))
+    with database.begin() as connection:
+        case = tables.matching_case
+        standing = [{"obstruction_id": "OB2", "opened_on": "2026-10-12", "reason_code": "R04"}]
+        connection.execute(
+            sa.update(case).where(case.c.institution_code == "CCB").values(open_obstructions=standing, paused=True)
+        )
+    assert advance(database, moment("2026-10-12 09:00")) == {"reopened": 1}
+    assert [state for state, _ in states(database)] == ["in_progress", "in_progress"]
+    assert len(clocks(database)) == 1
+
+
+def clocks(engine: sa.Engine) -> set[tuple[str | None, ...]]:
+    """(level_since, acknowledge_by, resolve_by) over all tickets."""
+    ticket = tables.obstruction_ticket.c
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(ticket.level_since, ticket.acknowledge_by, ticket.resolve_by))
+        return {tuple(day and str(day) for day in row) for row in rows}
+
+
+def test_one_authority_leads_at_the_ticket_s_level_and_the_other_one_works_with_it(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection, reason="R12")
+        city_pboc = (tables.coordinator.c.authority == "PBOC") & (tables.coordinator.c.level == "city")
+        connection.execute(sa.update(tables.coordinator).where(city_pboc).values(on_duty=False))
+    advance(database)
+    with database.connect() as connection:
+        found, _, _ = obstructions.ticket(connection, 1)
+        both = obstructions.responsible(connection, found)
+    told = [(one.authority, one.leads, one.assignment.coordinator and one.assignment.coordinator.level) for one in both]
+    assert told == [("PBOC", True, "province"), ("MIIT", False, "city")], "a vacant post is filled by the next level up"
+
+
+@pytest.mark.parametrize("code", sorted(reason_codes()))
+def test_every_cause_has_steps_and_a_letter_that_leaves_the_decision_to_the_bank(code: str) -> None:
+    playbook = playbooks()[code]
+    assert playbook.steps and all(step.strip() and not step.endswith("。") for step in playbook.steps)
+    text = obstructions.letter(
+        playbook,
+        reason_codes()[code],
+        need_id="FN000000000001",
+        company="青禾精密铸造有限公司",
+        banks=["中国工商银行", "中国建设银行"],
+        answer_by=date(2026, 10, 26),
+    )
+    for told in ("FN000000000001", reason_codes()[code].name, "2026年10月26日前", "自主评估", "中国建设银行"):
+        assert told in text
+    assert not [word for word in ("必须放款", "应当授信", "务必", "None", "。。") if word in text]
+
+
+def test_a_letter_about_permits_goes_to_those_who_grant_them() -> None:
+    text = obstructions.letter(
+        playbooks()["R06"],
+        reason_codes()["R06"],
+        need_id="FN000000000001",
+        company="青禾精密铸造有限公司",
+        banks=["中国工商银行"],
+        answer_by=None,
+    )
+    assert text.startswith("项目审批有关部门：\n中国工商银行反馈，青禾精密铸造有限公司的绿色工厂融资需求")
 
 
 def _ticket_of(engine: sa.Engine, obstruction_id: str) -> int:

@@ -60,6 +60,14 @@ def opened(level: Level, day: date, calendar: WorkingCalendar, policy: Policy) -
     )
 
 
+def joined(ticket: Ticket, worked_on: Ticket) -> Ticket:
+    """A ticket that is (again) open, when another one of its cause is worked on already: the same level, the same clocks.
+
+    Tickets of one cause are worked as one, so one owner answers for all of them by one day.
+    """
+    return worked_on if ticket.state == "open" and worked_on.state in WORKED_ON else ticket
+
+
 def may(ticket: Ticket, act: Act) -> bool:
     """Whether coordinators can do this now; unresolvable is said at nation level only."""
     if act == "unresolvable" and ticket.level != "nation":

@@ -82,11 +82,14 @@ class ReasonCode:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """What to do first about an obstruction, and what the bank needs to see before it goes on. The project's own."""
+    """How an obstruction is worked on: the steps in order, what the bank needs to see before it goes on, and whom to write to for
+    what (`addressee`: enterprise, bank, approver or guarantor). The project's own."""
 
     reason_code: str
-    first_step: str
+    steps: tuple[str, ...]
     evidence: str
+    addressee: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,14 @@ def reason_codes() -> Mapping[str, ReasonCode]:
 @cache
 def playbooks() -> Mapping[str, Playbook]:
     """How an obstruction is worked on, by reason code."""
-    return MappingProxyType({r["reason_code"]: Playbook(**r) for r in rows("playbooks")})
+    return MappingProxyType(
+        {
+            r["reason_code"]: Playbook(
+                r["reason_code"], tuple(r["steps"].split(";")), r["evidence"], r["addressee"], r["request"]
+            )
+            for r in rows("playbooks")
+        }
+    )
 
 
 @cache

@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from include import obstructions
-from include.domain.obstruction import Act, Ticket, may
-from include.mail import public_name
+from include.domain.obstruction import WORKED_ON, Act, Ticket, may
+from include.mail import post_label, public_name
 from include.reference import enum_labels, institutions, playbooks, policy, reason_codes
 from include.reference.calendar import china_calendar
 
@@ -32,6 +32,12 @@ _EVENTS = {
     "reopened": "重新打开",
     **_ACTS,
 }
+_OWNERS = {
+    "MIIT": "工信部门",
+    "PBOC": "人民银行",
+    "ENTERPRISE": "企业，由工信部门督促",
+    "NONE": "无需处理，核实后结案",
+}
 _AUTHORITIES = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 
@@ -45,9 +51,11 @@ def tickets(request: Request, user: GetUserDep, settled: bool = False) -> HTMLRe
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
 def one_ticket(request: Request, ticket_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
-    """A ticket: what to do, a letter to copy, its history, and the acts that are possible now."""
+    """A ticket: who answers for it, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)
+        responsible = obstructions.responsible(connection, found)
+    playbook, reason = playbooks()[found.reason_code], reason_codes()[found.reason_code]
     ticket = Ticket(**{name: getattr(found, name) for name in Ticket.__dataclass_fields__})
     return show(
         request,
@@ -55,7 +63,17 @@ def one_ticket(request: Request, ticket_id: int, user: GetUserDep, operator: May
         ticket=found,
         history=history,
         others=others,
-        playbook=playbooks()[found.reason_code],
+        responsible=responsible,
+        playbook=playbook,
+        owner=_OWNERS[reason.owner],
+        letter=obstructions.letter(
+            playbook,
+            reason,
+            need_id=found.need_id,
+            company=public_name(found.enterprise_name, found.uscc),
+            banks=[_bank(one.institution_code) for one in (found, *others) if one.state in WORKED_ON or one is found],
+            answer_by=found.resolve_by,
+        ),
         acts={act: _ACTS[act] for act in get_args(Act) if may(ticket, act)},
         events=_EVENTS,
         today=business_now().date(),
@@ -84,6 +102,10 @@ def act(
     return done(f"../obstructions/{ticket_id}", f"已记录：{_ACTS[what]}（同一原因的 {number} 张工单），并答复机构。")
 
 
+def _bank(code: str) -> str:
+    return institutions()[code].name if code in institutions() else code
+
+
 def _words() -> dict[str, object]:
     return {
         "states": obstructions.STATES,
@@ -92,4 +114,5 @@ def _words() -> dict[str, object]:
         "institutions": institutions(),
         "authorities": _AUTHORITIES,
         "public_name": public_name,
+        "post_label": post_label,
     }

@@ -1,12 +1,13 @@
 """Obstructions (融资梗阻) as a stage: tickets follow what institutions report, coordinators work on them, time moves them up.
 
 Every change of state or level is an event beside the ticket and, in the same transaction, an answer to the institution in the
-outbox. Tickets of one need with the same reason are worked as one; each is answered under its own id.
+outbox. Tickets of one need with the same reason are worked as one, at one level and by one day; each is answered under its own id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,11 +18,12 @@ from include import audit
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
-from include.domain.obstruction import Act, Ticket, acted, climbed, lead, may, opened, reported
-from include.domain.routing import Level, Place
+from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
+from include.domain.routing import Level
 from include.errors import InvalidRequest
+from include.obstructions.reading import STATES, newest_version, place_of, ticket_of
 from include.platforms.http import scrubbed
-from include.reference import Policy, branches, enum_labels, reason_codes
+from include.reference import Policy, enum_labels, reason_codes
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
@@ -77,7 +79,7 @@ def act(
     ).one_or_none()
     if chosen is None:
         raise InvalidRequest(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
-    if not may(_ticket(chosen), what):
+    if not may(ticket_of(chosen), what):
         raise InvalidRequest(
             f"工单 {ticket_id} 目前为“{STATES[chosen.state]}”（{enum_labels('coordinator.level')[chosen.level]}），不能作此处理。",
             "请刷新页面查看最新状态；“无法解决”只能在国家级认定。",
@@ -87,10 +89,10 @@ def act(
         .where(obstruction_ticket.c.cause == chosen.cause)
         .order_by(obstruction_ticket.c.ticket_id)
     ).all()
-    workable = [row for row in same_cause if may(_ticket(row), what)]
+    workable = [row for row in same_cause if may(ticket_of(row), what)]
     today = now.astimezone(SHANGHAI).date()
     for row in workable:
-        after = acted(_ticket(row), what, today, calendar, policy)
+        after = acted(ticket_of(row), what, today, calendar, policy)
         _change(connection, row, after, what, actor=actor, role=role, note=scrubbed(note), now=now)
     audit.record(
         connection,
@@ -105,17 +107,6 @@ def act(
     return len(workable)
 
 
-STATES = {
-    "open": "待接单",
-    "acknowledged": "已接单",
-    "in_progress": "办理中",
-    "resolved": "已办结，待机构确认",
-    "verified": "机构已确认",
-    "unresolvable": "无法解决",
-}
-"""States in Chinese."""
-
-
 # --- What institutions report ----------------------------------------------------------------------------------------------
 
 
@@ -123,15 +114,17 @@ def _follow_reports(
     connection: sa.Connection, today: date, now: datetime, calendar: WorkingCalendar, policy: Policy
 ) -> Iterator[str]:
     coordinators = network(connection)
-    for row in connection.execute(_REPORTED).all():
+    worked_on = _worked_on(connection)
+    # What ended goes first: nothing is to join it any more.
+    for row in sorted(connection.execute(_REPORTED).all(), key=lambda row: not row.cleared):
         if row.ticket_id is None:
             if row.cleared:
                 continue
-            level = start_level(coordinators, _place(row), is_major=row.is_major, policy=policy)
-            _open(connection, row, opened(level, today, calendar, policy), now)
+            level = start_level(coordinators, place_of(row), is_major=row.is_major, policy=policy)
+            _open(connection, row, opened(level, today, calendar, policy), worked_on, now)
             yield "opened"
             continue
-        before = _ticket(row)
+        before = ticket_of(row)
         again = row.resolved_at is not None and row.last_received > row.resolved_at
         after = reported(before, today, cleared=row.cleared, again=again, calendar=calendar, policy=policy)
         if after == before:
@@ -144,13 +137,53 @@ def _follow_reports(
             if kind == "verified"
             else "机构再次反馈梗阻"
         )
+        after = worked_on.admitted(row.cause, row.ticket_id, after)
         _change(connection, row, after, kind, actor=row.institution_code, role="institution", note=note, now=now)
         yield kind
 
 
-def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, now: datetime) -> None:
+class _WorkedOn:
+    """The tickets that coordinators work on, by cause: what is opened beside one of them is worked on with it."""
+
+    def __init__(self) -> None:
+        self._of_cause: defaultdict[str, dict[int, Ticket]] = defaultdict(dict)
+
+    def admitted(self, cause: str, ticket_id: int | None, ticket: Ticket) -> Ticket:
+        """`ticket` as it stands beside the others of its cause; noted, unless it has no id yet."""
+        of_cause = self._of_cause[cause]
+        for one_id, other in of_cause.items():
+            if one_id != ticket_id:
+                ticket = joined(ticket, other)
+                break
+        if ticket_id is not None:
+            self.note(cause, ticket_id, ticket)
+        return ticket
+
+    def note(self, cause: str, ticket_id: int, ticket: Ticket) -> None:
+        """`ticket` stands like this now."""
+        if ticket.state in WORKED_ON:
+            self._of_cause[cause][ticket_id] = ticket
+        else:
+            self._of_cause[cause].pop(ticket_id, None)
+
+
+def _worked_on(connection: sa.Connection) -> _WorkedOn:
+    found = _WorkedOn()
+    rows = connection.execute(
+        sa.select(obstruction_ticket)
+        .where(obstruction_ticket.c.state.in_(WORKED_ON))
+        .order_by(obstruction_ticket.c.ticket_id)
+    )
+    for row in rows:
+        found.note(row.cause, row.ticket_id, ticket_of(row))
+    return found
+
+
+def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, worked_on: _WorkedOn, now: datetime) -> None:
     reason = row.reason_code if row.reason_code in reason_codes() else OTHER_REASON
-    ticket_id: int = connection.execute(
+    cause = f"{row.need_id}/{reason}"
+    beside = worked_on.admitted(cause, None, ticket)
+    stored = connection.execute(
         sa.insert(obstruction_ticket)
         .values(
             need_id=row.need_id,
@@ -158,25 +191,21 @@ def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, now: date
             obstruction_id=row.obstruction_id,
             answerable=row.answerable,
             reason_code=reason,
-            cause=f"{row.need_id}/{reason}",
+            cause=cause,
             authority=lead(reason_codes()[reason].owner),
             is_major=row.is_major,
             opened_on=row.reported_on,
             updated_at=now,
-            **asdict(ticket),
+            **asdict(beside),
         )
-        .returning(obstruction_ticket.c.ticket_id)
-    ).scalar_one()
-    _note(connection, ticket_id, "opened", ticket.level, row.institution_code, "institution", "机构报告融资梗阻", now)
-
-
-def _place(row: sa.Row[Any]) -> Place:
-    branch = branches().get(row.branch_code or "")
-    return Place(
-        city_code=row.city_code,
-        department_code=row.department_code,
-        branch_region=branch.region_code if branch else None,
+        .returning(obstruction_ticket)
+    ).one()
+    worked_on.note(cause, stored.ticket_id, beside)
+    note = "机构报告融资梗阻" if beside is ticket else "机构报告融资梗阻，与同一原因的工单一并办理"
+    event_id = _note(
+        connection, stored.ticket_id, "opened", beside.level, row.institution_code, "institution", note, now
     )
+    _tell(connection, stored, event_id, "opened", beside, note, now)
 
 
 # --- Time ------------------------------------------------------------------------------------------------------------------
@@ -186,7 +215,7 @@ def _climb(
     connection: sa.Connection, today: date, now: datetime, calendar: WorkingCalendar, policy: Policy
 ) -> Iterator[str]:
     for row in connection.execute(_OVER, {"today": today}).all():
-        before = _ticket(row)
+        before = ticket_of(row)
         after = climbed(before, today, calendar, policy)
         if after == before:
             continue
@@ -198,10 +227,6 @@ def _climb(
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------------
-
-
-def _ticket(row: sa.Row[Any]) -> Ticket:
-    return Ticket(**{name: getattr(row, name) for name in Ticket.__dataclass_fields__})
 
 
 def _change(
@@ -221,7 +246,19 @@ def _change(
         .values(**asdict(after), resolved_at=now if after.state == "resolved" else None, updated_at=now)
     )
     event_id = _note(connection, row.ticket_id, kind, after.level, actor, role, note, now)
-    if row.answerable and (status := _STATUS.get(kind)) is not None:
+    _tell(connection, row, event_id, kind, after, note, now)
+
+
+def _tell(
+    connection: sa.Connection, row: sa.Row[Any], event_id: int, kind: str, after: Ticket, note: str, now: datetime
+) -> None:
+    """Answer the institution, where the contract has a word for it and the institution gave an id to be answered under.
+
+    One that reports a cause on which somebody is at work already hears so at once.
+    """
+    at_work = after.state if kind in ("opened", "reopened") and after.state in _STATUS else None
+    status = _STATUS.get(kind) or at_work
+    if row.answerable and status is not None:
         enqueue(connection, [_answer(row, event_id, status, after.level, note)], now)
 
 
@@ -263,40 +300,7 @@ def _note(
     return event_id
 
 
-# --- Reading ---------------------------------------------------------------------------------------------------------------
-
-
-def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa.Row[Any]]:
-    """The tickets with their enterprise, those overdue first; `unsettled`: without those that came to an end."""
-    return connection.execute(_TICKETS, {"unsettled": unsettled}).all()
-
-
-def ticket(
-    connection: sa.Connection, ticket_id: int
-) -> tuple[sa.Row[Any], Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
-    """A ticket, its history, and the other tickets of its cause. Raises InvalidRequest if there is none such."""
-    found = connection.execute(_TICKET, {"ticket_id": ticket_id}).one_or_none()
-    if found is None:
-        raise InvalidRequest(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
-    history = connection.execute(
-        sa.select(obstruction_event)
-        .where(obstruction_event.c.ticket_id == ticket_id)
-        .order_by(obstruction_event.c.event_id)
-    ).all()
-    others = connection.execute(
-        sa.select(obstruction_ticket).where(
-            (obstruction_ticket.c.cause == found.cause) & (obstruction_ticket.c.ticket_id != ticket_id)
-        )
-    ).all()
-    return found, history, others
-
-
-_NEWEST_VERSION = """
-    join lateral (
-        select enterprise_name, uscc, is_major, city_code, department_code, branch_code, quarter from need_version version
-        where version.need_id = {need}.need_id order by revision desc limit 1
-    ) version on true
-"""
+# --- SQL -------------------------------------------------------------------------------------------------------------------
 
 # One row an obstruction whose ticket may change. What the case path refuses (a case that was closed) opens none.
 _REPORTED = sa.text(
@@ -316,13 +320,13 @@ _REPORTED = sa.text(
           )
         group by 1, 2, 3
     )
-    select told.*, ticket.ticket_id, ticket.state, ticket.level, ticket.level_since, ticket.acknowledge_by,
+    select told.*, ticket.ticket_id, ticket.cause, ticket.state, ticket.level, ticket.level_since, ticket.acknowledge_by,
            ticket.resolve_by, ticket.confirm_by, ticket.provisional, ticket.overdue, ticket.resolved_at, ticket.authority,
            version.is_major, version.city_code, version.department_code, version.branch_code,
            ended.ended, ended.ended or stands.stands is not true as cleared
     from told
     join matching_case matched using (need_id, institution_code)
-    {_NEWEST_VERSION.format(need="told")}
+    {newest_version("told")}
     left join obstruction_ticket ticket using (need_id, institution_code, obstruction_id)
     left join lateral (
         select true as stands from jsonb_array_elements(matched.open_obstructions) one
@@ -343,24 +347,5 @@ _OVER = sa.text(
     where state in ('open', 'acknowledged', 'in_progress') and (acknowledge_by < :today or resolve_by < :today)
       and not overdue
     order by ticket_id
-    """
-)
-
-_TICKETS = sa.text(
-    f"""
-    select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter
-    from obstruction_ticket ticket
-    {_NEWEST_VERSION.format(need="ticket")}
-    where not :unsettled or ticket.state not in ('verified', 'unresolvable')
-    order by ticket.overdue desc, coalesce(ticket.acknowledge_by, ticket.resolve_by, ticket.confirm_by), ticket.ticket_id
-    """
-)
-
-_TICKET = sa.text(
-    f"""
-    select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter
-    from obstruction_ticket ticket
-    {_NEWEST_VERSION.format(need="ticket")}
-    where ticket.ticket_id = :ticket_id
     """
 )

@@ -1,0 +1,28 @@
+"""The letter (函件参考) that may be sent about an obstruction: to the one who can remove its cause, without a word on the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from include.reference import Playbook, ReasonCode
+
+_OFFICES = {"approver": "项目审批有关部门", "guarantor": "政策性融资担保机构"}
+
+
+def letter(
+    playbook: Playbook, reason: ReasonCode, *, need_id: str, company: str, banks: Sequence[str], answer_by: date | None
+) -> str:
+    """The text; `company` as it may be shown, `banks` by name: all that reported the cause, `answer_by`: when the ticket is due."""
+    told = "、".join(banks)
+    to = {**_OFFICES, "enterprise": company, "bank": told}[playbook.addressee]
+    you = "你行" if playbook.addressee == "bank" else "你单位"
+    reported_by = you if playbook.addressee == "bank" else told
+    whose = you if playbook.addressee == "enterprise" else company
+    until = f"，并于{answer_by.year}年{answer_by.month}月{answer_by.day}日前告知进展" if answer_by else ""
+    return (
+        f"{to}：\n"
+        f"{reported_by}反馈，{whose}的绿色工厂融资需求（编号 {need_id}）在对接中遇到“{reason.name}”。"
+        f"为协调解决，请{you}{playbook.request}{until}。\n"
+        f"“{playbook.evidence}”备齐后，由银行按照市场化、法治化原则自主评估；仍有困难的，请告知具体原因。"
+    )
