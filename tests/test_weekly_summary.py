@@ -288,6 +288,22 @@ def test_other_institutions_are_named_without_a_word_of_recommendation(staffed: 
     assert not [word for word in ("推荐您", "优先", "最佳", "建议贷款", "应当", "必须") if word in told]
 
 
+def test_a_refusal_that_can_be_mended_is_told_with_what_helps(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        for number, reasons in ((1, {"ICBC": "R05", "CCB": "R05"}), (2, {"ICBC": "R02"}), (3, {"ICBC": "R05"})):
+            add_need(connection, number)
+            add_delivery(connection, number)
+            for institution, reason in reasons.items():
+                add_case(connection, number, institution, state="declined")
+                case = tables.matching_case
+                connection.execute(sa.update(case).where(case.c.need_id == need_id(number)).values(reason_code=reason))
+        add_case(connection, 3, "ABC", state="credit_approved", approved="10")
+    summarise(staffed)
+    told = summary(staffed)["text"].split("原因可以补救的（1 项）")[1].split("可以了解的其他机构")[0]
+    assert "中国建设银行、中国工商银行：申请资料不全。参考处置：一次性告知缺件清单" in told
+    assert need_id(1) in told and need_id(2) not in told and need_id(3) not in told
+
+
 def test_the_next_dates_are_told_until_they_are_past(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
         add_need(connection, 1)

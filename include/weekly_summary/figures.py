@@ -21,7 +21,7 @@ from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
 from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS, Authority, Level
 from include.mail import public_name
-from include.reference import Policy, institutions
+from include.reference import Policy, institutions, reason_codes
 from include.store.outcomes import outcomes
 from include.store.reoffers import Reoffer, reoffers_of_quarters
 from include.store.returns import OpenReturn, open_returns
@@ -89,6 +89,18 @@ class Obstruction:
     working_days: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A refusal whose cause can be mended (repairable yes or partly), of one or more institutions; the newest day is `since`."""
+
+    need_id: str
+    company: str
+    is_major: bool
+    institutions: tuple[str, ...]
+    reason_code: str
+    since: date
+
+
 @dataclass(slots=True, kw_only=True)
 class DepartmentFigures:
     """All that is stored of one department; `standings` by quarter."""
@@ -97,6 +109,7 @@ class DepartmentFigures:
     changes: Changes = field(default_factory=Changes)
     returns: list[OpenReturn] = field(default_factory=list)
     obstructions: list[Obstruction] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
     reoffers: list[Reoffer] = field(default_factory=list)
 
 
@@ -130,6 +143,8 @@ def department_figures(
         found[one.department_code].returns.append(one)
     for code, obstruction in _obstructions(connection, today, calendar):
         found[code].obstructions.append(obstruction)
+    for code, repair in _repairs(connection, quarters):
+        found[code].repairs.append(repair)
     for reoffer in reoffers_of_quarters(connection, quarters, today=today, calendar=calendar, policy=policy):
         found[reoffer.department_code].reoffers.append(reoffer)
     return dict(found)
@@ -164,18 +179,45 @@ def _obstruction(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCale
         need_id=first.need_id,
         company=public_name(first.enterprise_name, first.uscc),
         is_major=first.is_major,
-        institutions=tuple(
-            institutions()[row.institution_code].name
-            if row.institution_code in institutions()
-            else row.institution_code
-            for row in rows
-        ),
+        institutions=_names(rows),
         reason_code=first.reason_code,
         lead=first.authority,
         level=max((row.level for row in rows), key=LEVELS.index),
         opened_on=opened_on,
         working_days=calendar.working_days_after(opened_on, today),
     )
+
+
+def _repairs(connection: sa.Connection, quarters: Sequence[str]) -> list[tuple[str, Repair]]:
+    """Department and refusals of one need for one reason, the newest first."""
+    asked = {
+        "quarters": list(quarters),
+        "repairable": [code for code, reason in reason_codes().items() if reason.repairable != "no"],
+        "approved": sorted(APPROVED_OR_BEYOND),
+    }
+    refusals: defaultdict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_REFUSALS, asked):
+        refusals[row.need_id, row.reason_code].append(row)
+    found = [
+        (
+            rows[0].department_code,
+            Repair(
+                need_id=rows[0].need_id,
+                company=public_name(rows[0].enterprise_name, rows[0].uscc),
+                is_major=rows[0].is_major,
+                institutions=_names(rows),
+                reason_code=rows[0].reason_code,
+                since=max(row.state_since for row in rows),
+            ),
+        )
+        for rows in refusals.values()
+    ]
+    return sorted(found, key=lambda one: (-one[1].since.toordinal(), one[1].need_id))
+
+
+def _names(rows: Sequence[sa.Row[Any]]) -> tuple[str, ...]:
+    codes = [row.institution_code for row in rows]
+    return tuple(institutions()[code].name if code in institutions() else code for code in codes)
 
 
 _STANDINGS = sa.text(
@@ -251,6 +293,23 @@ _NEWEST_VERSION = """
         where version.need_id = ticket.need_id order by revision desc limit 1
     ) version on true
 """
+
+_REFUSALS = sa.text(
+    """
+    select version.need_id, version.department_code, version.enterprise_name, version.uscc, version.is_major,
+           matched.institution_code, matched.reason_code, matched.state_since
+    from (
+        select distinct on (need_id) * from need_version where quarter = any(:quarters) order by need_id, revision desc
+    ) version join matching_case matched using (need_id)
+    where matched.state = 'declined' and matched.reason_code = any(:repairable)
+      and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+      and not exists (
+          select from matching_case other where other.need_id = version.need_id
+          and (other.drawn > 0 or other.state = any(:approved))
+      )
+    order by version.need_id, matched.institution_code
+    """
+)
 
 _TICKET_EVENTS = sa.text(
     f"""

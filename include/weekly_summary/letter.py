@@ -14,7 +14,7 @@ from include.platforms.filed import Filed
 from include.reference import Department, reason_codes
 from include.store.reoffers import Reoffer
 from include.store.returns import OpenReturn
-from include.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Standing, Sum
+from include.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
 
 LISTED = 8
 """Needs or obstructions that one section names; of the others it gives the number."""
@@ -113,6 +113,8 @@ def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bo
         returns_total=len(figures.returns),
         obstructions=[_obstruction(one, week) for one in figures.obstructions[:LISTED]],
         obstructions_total=len(figures.obstructions),
+        repairs=[_repair(one, week) for one in figures.repairs[:LISTED]],
+        repairs_total=len(figures.repairs),
         reoffers=[_reoffer(one, week) for one in figures.reoffers[:LISTED]],
         reoffers_total=len(figures.reoffers),
         reoffer_note=mail.REOFFER_NOTE,
@@ -219,6 +221,17 @@ def _obstruction(one: Obstruction, week: Week) -> _Line:
         link=f"{week.console_url}/obstructions/{one.ticket_id}" if week.console_url else "",
         right=f"{one.working_days} 个工作日",
         urgent=one.level == "nation",
+    )
+
+
+def _repair(one: Repair, week: Week) -> _Line:
+    reason = reason_codes()[one.reason_code]
+    return _Line(
+        title=("［重大］" if one.is_major else "") + one.company,
+        detail=f"{'、'.join(one.institutions)}：{reason.name}。参考处置：{reason.remedy}",
+        link=mail.need_link(week.console_url, one.need_id),
+        right="",
+        urgent=False,
     )
 
 
