@@ -234,6 +234,14 @@ def test_what_changed_counts_from_the_summary_before(staffed: sa.Engine) -> None
     assert "新放款1" not in summary(staffed)["subject"] and "没有待办，新放款 1 项" in summary(staffed)["subject"]
 
 
+def test_after_a_week_without_a_summary_the_next_one_reaches_back_to_the_last(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        add_need(connection, 1)
+    summarise(staffed, "2026-10-12")
+    summarise(staffed, "2026-10-27")
+    assert "10月12日（周一）以来" in summary(staffed, f"weekly:2026-W44:{ZHEJIANG}")["text"]
+
+
 def test_late_answers_come_before_everything_else(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
         returned_need(connection, 1, "2026-10-26")
