@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +89,26 @@ def test_the_html_needs_nothing_from_outside_and_runs_nothing() -> None:
     assert seen.tags.isdisjoint({"script", "img", "link", "style", "iframe", "svg", "form"})
     assert seen.attributes.isdisjoint({"src", "href", "onclick", "onerror", "class"})
     assert "http" not in html and "url(" not in html
+
+
+@pytest.mark.parametrize(
+    "template", sorted(Path(mail.__file__).with_name("mail_templates").glob("*.html")), ids=lambda one: one.name
+)
+def test_every_template_keeps_to_what_outlook_and_webmail_show(template: Path) -> None:
+    """Tables with styles at each cell; nothing that Outlook's Word or a webmail's filter drops, nothing loaded from outside."""
+    markup = template.read_text(encoding="utf-8")
+    unsafe = "<style|<script|<img|<link|<svg|<form|class=|src=|url\\(|flex|grid|float:|position:|@media|rem;|calc\\("
+    assert re.findall(unsafe, markup) == []
+    widths = [int(width) for width in re.findall(r"(?<!max-)width:([0-9]+)px", markup)]
+    assert all(width <= 130 for width in widths), "a column must leave room beside it on a phone"
+
+
+@pytest.mark.parametrize("name", ["digest", "operator", "reminder", "run_failed", "weekly"])
+def test_every_mail_has_a_plain_text_of_its_own(name: str) -> None:
+    folder = Path(mail.__file__).with_name("mail_templates")
+    assert (folder / f"{name}.html").exists() and "<" not in (folder / f"{name}.txt").read_text("utf-8").replace(
+        "< ", ""
+    )
 
 
 def test_a_link_leads_to_the_need_and_nowhere_else() -> None:

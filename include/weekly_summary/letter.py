@@ -217,7 +217,7 @@ def _obstruction(one: Obstruction, week: Week) -> _Line:
     who = "、".join(one.institutions)
     return _Line(
         title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{reason_codes()[one.reason_code].name}；{who}；{mail.level_label(one.level)}，{_LEADS[one.lead]}牵头",
+        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{mail.level_label(one.level)}，{_LEADS[one.lead]}牵头",
         link=f"{week.console_url}/obstructions/{one.ticket_id}" if week.console_url else "",
         right=f"{one.working_days} 个工作日",
         urgent=one.level == "nation",
@@ -228,7 +228,7 @@ def _repair(one: Repair, week: Week) -> _Line:
     reason = reason_codes()[one.reason_code]
     return _Line(
         title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{'、'.join(one.institutions)}：{reason.name}。参考处置：{reason.remedy}",
+        detail=f"{one.need_id}；{'、'.join(one.institutions)}：{reason.name}。参考处置：{reason.remedy}",
         link=mail.need_link(week.console_url, one.need_id),
         right="",
         urgent=False,
@@ -239,7 +239,7 @@ def _reoffer(one: Reoffer, week: Week) -> _Line:
     named = "、".join(mail.reoffer_institution(suggestion) for suggestion in one.suggestions)
     return _Line(
         title=("［重大］" if one.is_major else "") + mail.public_name(one.enterprise_name, one.uscc),
-        detail=f"{mail.reoffer_reason(one.occasion)}。未对接过的机构：{named}",
+        detail=f"{one.need_id}；{mail.reoffer_reason(one.occasion)}。未对接过的机构：{named}",
         link=mail.need_link(week.console_url, one.need_id),
         right="",
         urgent=False,

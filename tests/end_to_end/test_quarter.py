@@ -133,7 +133,7 @@ def _at(day: date, hour: int, minute: int = 0) -> datetime:
 
 
 def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str, Any]]:
-    """Reminder, intake, delivery, three looks at the feedback, reconciliation, circular."""
+    """Reminder, intake, delivery, three looks at the feedback with their mails, reconciliation, circular."""
     quarter = {"quarter": "2026Q3"}
     steps = [
         _step("remind_departments", _at(date(2026, 9, 22), 9) + offset, **quarter),
@@ -146,6 +146,7 @@ def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str,
         steps += [
             _step("bank_feedback", _at(day, 8) + offset, *platforms),
             _step("escalate_stalled", _at(day, 8, 30) + offset),
+            _step("weekly_summary", _at(day, 8, 35) + offset),
             _step("deliver", _at(day, 8, 40) + offset),
         ]
         if working_days == 12:
