@@ -140,7 +140,7 @@ def test_the_summaries_of_a_quarter_are_one_thread(staffed: sa.Engine) -> None:
 
 def lines(database: sa.Engine) -> dict[str, list[str]]:
     """The table of stages, as the plain text shows it: stage → running quarter, quarter before."""
-    text = summary(database)["text"].split("环节 ")[1].split("\n\n")[0]
+    text = summary(database)["text"].split("环节 ")[1].split("\n各环节为")[0]
     rows = [[cell for cell in line.split("  ") if cell.strip()] for line in text.splitlines()[1:]]
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
 

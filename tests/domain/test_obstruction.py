@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, lead, may, opened, reported
+from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import LEVELS
 from include.reference import policy
 from include.reference.calendar import china_calendar
@@ -117,3 +117,16 @@ def test_whatever_happens_levels_only_rise_and_clocks_run_exactly_while_there_is
         assert (ticket.resolve_by is not None) == (ticket.state in WORKED_ON)
         assert (ticket.acknowledge_by is not None) == (ticket.state == "open")
         assert (ticket.confirm_by is not None) == (ticket.state == "resolved")
+
+
+@given(st.sampled_from(LEVELS), st.sampled_from(LEVELS), st.sampled_from([None, *get_args(Act)]), st.integers(0, 30))
+def test_only_an_open_ticket_joins_and_only_one_that_is_worked_on(
+    level: str, other_level: str, act: Act | None, later: int
+) -> None:
+    ticket, other = at(level), at(other_level, DAY + timedelta(days=later))
+    if act is not None and may(other, act):
+        other = acted(other, act, DAY + timedelta(days=later), **CLOCKS)
+    after = joined(ticket, other)
+    assert after == (other if other.state in WORKED_ON else ticket)
+    ended = reported(ticket, DAY, cleared=True, again=False, **CLOCKS)
+    assert joined(ended, other) == ended

@@ -93,6 +93,26 @@ def test_a_need_that_changed_while_it_was_read_is_listed_with_both_contents_unti
     assert listed() == []
 
 
+def test_a_need_waits_for_its_review_between_its_filing_and_its_recommendation(
+    sandbox: Sandbox, green: GreenClient, scenario: Scenario, sound: list[Mapping[str, Any]]
+) -> None:
+    item = sound[0]
+    filed = next(one for one in scenario.filed if one.need_id == item["need_id"])
+    alone = f"/v1/financing-needs/{filed.need_id}"
+    waiting = f"quarter=2026Q3&status=submitted&department={filed.department_code}"
+    sandbox.set_clock(filed.submitted_at - timedelta(seconds=1))
+    assert green.call("GET", alone).status_code == 404
+    for moment in (filed.submitted_at, filed.updated_at - timedelta(seconds=1)):
+        sandbox.set_clock(moment)
+        assert filed.need_id in _ids(list(green.pages("/v1/financing-needs", waiting)))
+        found = green.call("GET", alone).json()
+        assert (found["status"], found["revision"]) == ("submitted", item["revision"])
+        assert set(found["review"].values()) == {None} and found["finance"] == item["finance"]
+    sandbox.set_clock(filed.updated_at)
+    assert filed.need_id not in _ids(list(green.pages("/v1/financing-needs", waiting)))
+    assert green.call("GET", alone).json() == item
+
+
 def test_each_filter_gives_exactly_its_share(green: GreenClient, scenario: Scenario) -> None:
     department = max(
         {f.department_code for f in scenario.filed}, key=lambda c: sum(f.department_code == c for f in scenario.filed)
