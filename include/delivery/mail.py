@@ -1,40 +1,29 @@
 """Mails (邮件) by SMTP, each handed over at most once.
 
 SMTP knows no idempotency key. So a row `started` is committed before each conversation; where it broke off after the data was
-handed over, the mail stays `unknown` and is not repeated by itself.
+handed over, the mail stays `unknown` and is not repeated by itself. Each mail has a mark of its own: one for a whole set would
+leave the set in doubt where a worker is killed, and not one mail.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from include.delivery.claim import LEASE
+from include.delivery.mail_message import MailMessage, mail_message
 from include.delivery.outcomes import Claim, Result, State, lost, unavailable
 from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.platforms.http import OutcomeUnknown, scrubbed
 from include.settings import MailServer
-from include.store.tables import delivery_attempt
 
-MESSAGE_ID_DOMAIN = "green-factory-financing"
-_POLICY = SMTP.clone(cte_type="7bit")
 _TAKEN, _FORWARDED = 250, 251
-
-
-def message_id(idempotency_key: str) -> str:
-    """The Message-ID of the mail with this key: the same whenever and by whomever it is sent."""
-    return f"<{hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]}@{MESSAGE_ID_DOMAIN}>"
 
 
 class MailSender:
@@ -48,20 +37,26 @@ class MailSender:
         self._worker = worker
         self._clock = clock
         self._smtp: smtplib.SMTP | None = None
+        self._marks: sa.Connection | None = None
 
     def __enter__(self) -> Self:
+        self._marks = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._hang_up()
+        if self._marks is not None:
+            self._marks.close()
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Hand over each mail; the result of one is recorded before the next is begun."""
         for claim in claims:
             try:
-                message = self._message(claim)
+                message = mail_message(
+                    claim.idempotency_key, claim.body, sender=self._server.from_email, at=self._clock()
+                )
             except (ValueError, KeyError, TypeError):
                 yield [_result(claim, "held", "not_sent", "rejected", detail="邮件内容无法成文")]
                 continue
@@ -73,52 +68,21 @@ class MailSender:
             if self._begin(claim):
                 yield [self._hand_over(smtp, claim, message)]
 
-    def _message(self, claim: Claim) -> EmailMessage:
-        body: dict[str, Any] = json.loads(claim.body)
-        message = EmailMessage(policy=_POLICY)
-        message["From"] = self._server.from_email
-        message["To"] = ", ".join(body["to"])
-        message["Subject"] = body["subject"]
-        message["Date"] = format_datetime(self._clock())
-        message["Message-ID"] = message_id(claim.idempotency_key)
-        message["Auto-Submitted"] = "auto-generated"
-        if body.get("list_id"):
-            message["List-Id"] = f"<{body['list_id']}>"
-        if body.get("references"):
-            earlier = [message_id(key) for key in body["references"]]
-            message["In-Reply-To"] = earlier[-1]
-            message["References"] = " ".join(earlier)
-        message.set_content(body["text"], cte="base64")
-        if body.get("html"):
-            message.add_alternative(body["html"], subtype="html", cte="base64")
-        return message
-
     def _begin(self, claim: Claim) -> bool:
-        """Note that the conversation begins, if the mail is still ours."""
-        with self._engine.begin() as connection:
-            ours = connection.execute(_KEEP, {"id": claim.delivery_id, "worker": self._worker, "lease": LEASE}).rowcount
-            if ours:
-                connection.execute(
-                    sa.insert(delivery_attempt).values(
-                        delivery_id=claim.delivery_id,
-                        kind="send",
-                        worker=self._worker,
-                        attempted_at=self._clock(),
-                        outcome="started",
-                    )
-                )
-        return bool(ours)
+        """Note that the conversation begins, if the mail is still ours: durable when this returns."""
+        assert self._marks is not None, "used as a context manager"
+        asked = {"id": claim.delivery_id, "worker": self._worker, "lease": LEASE, "now": self._clock()}
+        return self._marks.execute(_BEGIN, asked).rowcount == 1
 
-    def _hand_over(self, smtp: smtplib.SMTP, claim: Claim, message: EmailMessage) -> Result:
-        recipients: list[str] = json.loads(claim.body)["to"]
+    def _hand_over(self, smtp: smtplib.SMTP, claim: Claim, message: MailMessage) -> Result:
         try:
-            code, text = self._envelope(smtp, recipients)
+            code, text = self._envelope(smtp, message.recipients)
         except (smtplib.SMTPException, OSError):
             self._hang_up()
             return unavailable(claim, self._away("连接中断"))
         if code == _TAKEN:
             try:
-                code, text = _reply(smtp.data(message.as_bytes()))
+                code, text = _reply(smtp.data(message.content))
             except smtplib.SMTPDataError as error:
                 code, text = _reply((error.smtp_code, error.smtp_error))
             except (smtplib.SMTPException, OSError):
@@ -126,7 +90,7 @@ class MailSender:
                 return lost(claim, OutcomeUnknown("邮件服务器", "正文交出后连接中断"))
             if code == _TAKEN:
                 return _result(claim, "delivered", "accepted")
-        return self._refused(smtp, claim, code, scrubbed(text, *recipients))
+        return self._refused(smtp, claim, code, scrubbed(text, *message.recipients))
 
     def _envelope(self, smtp: smtplib.SMTP, recipients: Sequence[str]) -> tuple[int, str]:
         """Sender and recipients; the first reply that refuses one of them, else the last."""
@@ -226,9 +190,15 @@ def _result(
     )
 
 
-_KEEP = sa.text(
+# One statement and its own transaction: a mail costs one round trip to the database before its conversation.
+_BEGIN = sa.text(
     """
-    update delivery set lease_until = clock_timestamp() + :lease
-    where delivery_id = :id and lease_owner = :worker and state = 'pending'
+    with kept as (
+        update delivery set lease_until = clock_timestamp() + :lease
+        where delivery_id = :id and lease_owner = :worker and state = 'pending'
+        returning delivery_id
+    )
+    insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome)
+    select delivery_id, 'send', :worker, :now, 'started' from kept
     """
 )

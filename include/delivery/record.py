@@ -28,7 +28,7 @@ def record(
     """
     marks = [_scheduled(result, now, jitter()) for result in results]
     tries = msgspec.json.encode([_try(result, due, now) for result, due in marks]).decode()
-    with engine.begin() as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         marked: int = connection.execute(_RECORD, {"worker": worker, "now": now, "tries": tries}).scalar_one()
     if marked < len(marks):
         log.warning("%d leases were lost before their results were recorded", len(marks) - marked)
@@ -60,7 +60,8 @@ def _try(result: Result, due: datetime, now: datetime) -> dict[str, object]:
     }
 
 
-# In one statement: a second one would cost as much again. `kept` is the outcome that the delivery is left with.
+# In one statement, which is a transaction of its own: a second one, or a begin and a commit, would cost as much again. `kept` is
+# the outcome that the delivery is left with.
 _RECORD = sa.text(
     """
     with tries as materialized (

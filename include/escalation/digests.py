@@ -11,8 +11,9 @@ from datetime import date
 from include import mail
 from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
-from include.domain.routing import Assignment, Coordinator
+from include.domain.routing import Coordinator
 from include.escalation.breaches import BreachKey, OpenItem
+from include.escalation.steps import DueStep
 from include.reference import Policy, institutions
 from include.store.outbox import NewDelivery
 
@@ -22,24 +23,6 @@ LISTED = 180
 """Subjects that follow with one entry each. Beyond, only counts by institution: mail clients cut what is longer."""
 STILL_OPEN = 10
 """Of what was told before and is still open, so many are listed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueStep:
-    """A step of an open item that is due now, and who answers for it; a superseded step tells nobody."""
-
-    item: OpenItem
-    step: int
-    mailed: bool
-    urgent: bool
-    assignments: tuple[Assignment, ...]
-
-    @property
-    def recipients(self) -> list[Coordinator]:
-        """Who is to be told."""
-        if not self.mailed:
-            return []
-        return [one.coordinator for one in self.assignments if one.coordinator is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include import mail
-from include.domain import escalation as stalls
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach
-from include.domain.routing import AUTHORITIES, LEVELS, Network, Post
+from include.domain.routing import LEVELS, Post
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
-from include.escalation.digests import DigestMail, DueStep, Mailer, digest_key
+from include.escalation.digests import DigestMail, Mailer, digest_key
+from include.escalation.steps import DueStep, due_steps
 from include.reference import Policy
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
@@ -57,7 +57,7 @@ def escalate(
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         items = open_items(connection, today, calendar, policy)
         taken = _steps_taken(connection, items)
-        due = _due_steps(items, taken, network(connection), today, calendar, policy)
+        due = due_steps(items, taken, network(connection), today, calendar, policy)
         raised = _without_second_digest(connection, due, today)
         mailer = Mailer(
             today=today,
@@ -92,7 +92,7 @@ def operator_notice(
     with engine.begin() as connection:
         breaches = operator_breaches(connection, today, calendar, policy)
         items = open_items(connection, today, calendar, policy)
-        vacancies = _vacant_posts(_due_steps(items, {}, network(connection), today, calendar, policy))
+        vacancies = _vacant_posts(due_steps(items, {}, network(connection), today, calendar, policy))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
         if not (breaches or vacancies or clocks):
             return False
@@ -143,66 +143,6 @@ def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[B
     for row in rows:
         found[row.need_id, row.institution_code, row.rule_id, row.breach][row.step] |= {row.coordinator_id} - {""}
     return {key: dict(steps) for key, steps in found.items()}
-
-
-def _due_steps(
-    items: Iterable[OpenItem],
-    taken: Mapping[BreachKey, Mapping[int, set[str]]],
-    coordinators: Network,
-    today: date,
-    calendar: WorkingCalendar,
-    policy: Policy,
-) -> list[DueStep]:
-    found: list[DueStep] = []
-    for item in items:
-        held = item.acknowledged
-        allowed = None if held is None else stalls.step_allowed(held, today, calendar, policy)
-        found += _due_for(item, taken.get(item.key, {}), allowed, coordinators, policy)
-    return found
-
-
-def _due_for(
-    item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
-) -> list[DueStep]:
-    place, major = item.need.place, item.need.is_major
-    if item.breach.rule_id == "OBSTRUCTION":
-        if taken:
-            return []
-        level = item.level or "province"
-        told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
-        if mail.waits_for_confirmation(item.breach.breach):
-            level, told = "province", (coordinators.accountable("PBOC", "province", place),)
-        return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
-    if mail.is_alert(item.breach.breach):
-        told = (coordinators.accountable("PBOC", "province", place),)
-        return [] if taken else [DueStep(item=item, step=1, mailed=True, urgent=False, assignments=told)]
-    if item.breach.rule_id == "S07":
-        if taken or item.overdue == 0:
-            return []
-        # The MIIT coordinator of the department's region stands for the department's mailbox.
-        return [
-            DueStep(
-                item=item,
-                step=1,
-                mailed=True,
-                urgent=False,
-                assignments=(coordinators.accountable("MIIT", "province", place),),
-            )
-        ]
-    rungs = {rung.step: rung for rung in stalls.ladder(policy)}
-    return [
-        DueStep(
-            item=item,
-            step=one.step,
-            mailed=one.mailed,
-            urgent=one.mailed and (major or rungs[one.step].level == "nation"),
-            assignments=tuple(
-                coordinators.accountable(authority, rungs[one.step].level, place)
-                for authority in rungs[one.step].authorities
-            ),
-        )
-        for one in stalls.due_steps(item.overdue, taken.keys(), policy, highest_allowed=allowed)
-    ]
 
 
 def _without_second_digest(connection: sa.Connection, due: Sequence[DueStep], today: date) -> list[DueStep]:

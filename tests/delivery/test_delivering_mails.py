@@ -24,7 +24,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from include.delivery.engine import DeliverySummary, deliver
-from include.delivery.mail import message_id
+from include.delivery.mail_message import message_id
 from include.errors import ConfigurationError, CredentialsRefused
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue

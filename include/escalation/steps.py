@@ -1,0 +1,94 @@
+"""Which steps are due (到期应提请): what is open, what was told before and who is on duty decide; nothing is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from include import mail
+from include.domain import escalation as stalls
+from include.domain.calendar import WorkingCalendar
+from include.domain.routing import AUTHORITIES, Assignment, Coordinator, Network
+from include.escalation.breaches import BreachKey, OpenItem
+from include.reference import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueStep:
+    """A step of an open item that is due now, and who answers for it; a superseded step tells nobody."""
+
+    item: OpenItem
+    step: int
+    mailed: bool
+    urgent: bool
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def recipients(self) -> list[Coordinator]:
+        """Who is to be told."""
+        if not self.mailed:
+            return []
+        return [one.coordinator for one in self.assignments if one.coordinator is not None]
+
+
+def due_steps(
+    items: Iterable[OpenItem],
+    taken: Mapping[BreachKey, Mapping[int, set[str]]],
+    coordinators: Network,
+    today: date,
+    calendar: WorkingCalendar,
+    policy: Policy,
+) -> list[DueStep]:
+    """The steps newly due today of all these items; `taken`: item → step → who was told."""
+    found: list[DueStep] = []
+    for item in items:
+        held = item.acknowledged
+        allowed = None if held is None else stalls.step_allowed(held, today, calendar, policy)
+        found += due_for(item, taken.get(item.key, {}), allowed, coordinators, policy)
+    return found
+
+
+def due_for(
+    item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
+) -> list[DueStep]:
+    """The steps newly due of one item, beyond those `taken`; `allowed`: where an acknowledgement keeps it for now."""
+    place, major = item.need.place, item.need.is_major
+    if item.breach.rule_id == "OBSTRUCTION":
+        if taken:
+            return []
+        level = item.level or "province"
+        told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
+        if mail.waits_for_confirmation(item.breach.breach):
+            level, told = "province", (coordinators.accountable("PBOC", "province", place),)
+        return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
+    if mail.is_alert(item.breach.breach):
+        told = (coordinators.accountable("PBOC", "province", place),)
+        return [] if taken else [DueStep(item=item, step=1, mailed=True, urgent=False, assignments=told)]
+    if item.breach.rule_id == "S07":
+        if taken or item.overdue == 0:
+            return []
+        # The MIIT coordinator of the department's region stands for the department's mailbox.
+        return [
+            DueStep(
+                item=item,
+                step=1,
+                mailed=True,
+                urgent=False,
+                assignments=(coordinators.accountable("MIIT", "province", place),),
+            )
+        ]
+    rungs = {rung.step: rung for rung in stalls.ladder(policy)}
+    return [
+        DueStep(
+            item=item,
+            step=one.step,
+            mailed=one.mailed,
+            urgent=one.mailed and (major or rungs[one.step].level == "nation"),
+            assignments=tuple(
+                coordinators.accountable(authority, rungs[one.step].level, place)
+                for authority in rungs[one.step].authorities
+            ),
+        )
+        for one in stalls.due_steps(item.overdue, taken.keys(), policy, highest_allowed=allowed)
+    ]
