@@ -1,0 +1,257 @@
+"""When each breach of a past quarter would have stood open under a policy. Pure: the stall rules of the domain, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from include.domain import escalation as stalls
+from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.domain.case import OTHER_REASON, TERMINAL
+from include.domain.clocks import clocks
+from include.domain.escalation import Breach, CaseFacts
+from include.domain.obstruction import Ticket, acted, climbed, may, opened, reported
+from include.domain.policy_snapshot import PolicySnapshot
+from include.domain.routing import Level, Network
+from include.escalation.what_if.history import CaseSince, PastNeed, PastObstruction, Runs
+from include.reference import reason_codes
+
+_APPROVED = stalls.APPROVED_OR_BEYOND
+_ENDED = frozenset({"verified", "unresolvable"})
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A breach that stood from run `start` up to and without run `end`."""
+
+    breach: Breach
+    start: int
+    end: int
+    case: CaseSince | None = None
+    level: Level | None = None
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What spans are counted by."""
+
+    snapshot: PolicySnapshot
+    calendar: WorkingCalendar
+    coordinators: Network
+    runs: Runs
+
+
+def open_spans(need: PastNeed, rules: Rules) -> list[Span]:
+    """Every breach of a need, for as long as the need was pursued."""
+    found: list[Span] = []
+    for find in (_overdue_limits, _idle_cases, _turned_down, _unreachable, _unclaimed, _returns, _alerts, _tickets):
+        found += find(need, rules)
+    return [part for span in found for part in _while_pursued(span, need, rules)]
+
+
+def _while_pursued(span: Span, need: PastNeed, rules: Rules) -> Iterator[Span]:
+    """Nothing of a withdrawn need, and nothing of an expired one until one of its cases is approved."""
+    quarter, policy = need.at(span.start).quarter, rules.snapshot.policy
+    last = quarter
+    for _ in range(policy.integer("need_validity_quarters")):
+        last = last.next()
+    expires = rules.runs.on(last.last_day + _ONE_DAY)
+    end = min(span.end, need.withdrawn)
+    approved = min(
+        (one.run for course in need.cases.values() for one in course if one.case.furthest_state in _APPROVED),
+        default=end,
+    )
+    for start, stop in ((span.start, min(end, expires)), (max(span.start, expires, approved), end)):
+        if start < stop:
+            yield replace(span, start=start, end=stop)
+
+
+# --- Cases -----------------------------------------------------------------------------------------------------------
+
+
+def _courses(need: PastNeed, rules: Rules) -> Iterator[tuple[str, CaseSince, int]]:
+    """Each case as it stood, with the run on which it no longer stood so."""
+    for code, course in need.cases.items():
+        for one, after in zip(course, [*course[1:], None], strict=True):
+            yield code, one, after.run if after else len(rules.runs)
+
+
+def _overdue_limits(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    roll = rules.snapshot.policy.flag("calendar_days_roll_forward")
+    for code, one, end in _courses(need, rules):
+        if one.case.paused or one.case.state in TERMINAL or one.run >= end:
+            continue
+        limits = rules.snapshot.limits_of(code)
+        for clock in clocks(one.case, limits, rules.calendar, date.min, roll_forward=roll, extensions=one.extended):
+            if clock.stopped_on is None:
+                breach = stalls.limit_overdue(
+                    need.need_id,
+                    code,
+                    limit=(clock.from_type, clock.to_type),
+                    day0=clock.day0,
+                    due_on=clock.due.day,
+                    provisional=clock.due.provisional,
+                )
+                yield Span(breach=breach, start=one.run, end=end, case=one)
+
+
+def _idle_cases(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    for code, one, end in _courses(need, rules):
+        breach = stalls.idle(_facts(need.need_id, code, one), rules.calendar, rules.snapshot.policy)
+        if breach is not None:
+            yield Span(breach=breach, start=one.run, end=end, case=one)
+
+
+def _turned_down(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    if not any(one.case.state in TERMINAL for course in need.cases.values() for one in course):
+        return
+    changes = sorted({one.run for course in need.cases.values() for one in course})
+    for run, end in zip(changes, [*changes[1:], len(rules.runs)], strict=True):
+        standing = {
+            code: [one for one in course if one.run <= run][-1]
+            for code, course in need.cases.items()
+            if course and course[0].run <= run
+        }
+        facts = [_facts(need.need_id, code, one) for code, one in standing.items()]
+        if any(case.state in TERMINAL for case in facts):
+            breach = stalls.turned_down(facts, rules.snapshot.policy)
+            if breach is not None:
+                yield Span(breach=breach, start=run, end=end)
+
+
+def _facts(need_id: str, code: str, one: CaseSince) -> CaseFacts:
+    case = one.case
+    spoke = case.last_event_at
+    return CaseFacts(
+        need_id=need_id,
+        institution_code=code,
+        intended=one.intended,
+        state=case.state,
+        state_since=case.state_since,
+        last_activity_on=spoke.astimezone(SHANGHAI).date() if spoke else case.opened_on,
+        paused=case.paused,
+        drawn=case.drawn,
+        reopened=case.reopened,
+    )
+
+
+# --- Needs -----------------------------------------------------------------------------------------------------------
+
+
+def _unreachable(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    changes = sorted({run for run, _ in need.contacts})
+    for run, end in zip(changes, [*changes[1:], len(rules.runs)], strict=False):
+        known = [contact for at, contact in need.contacts if at <= run]
+        breach = stalls.unreachable(need.need_id, known, rules.snapshot.policy)
+        if breach is not None:
+            yield Span(breach=breach, start=run, end=end)
+
+
+def _unclaimed(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    if need.pushed is not None:
+        run, day = need.pushed
+        breach = stalls.unclaimed(need.need_id, day, rules.calendar, rules.snapshot.policy)
+        yield Span(breach=breach, start=run, end=need.first_event)
+
+
+def _returns(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    days = rules.snapshot.policy.integer("return_respond_working_days")
+    for one in need.returns:
+        respond_by = rules.calendar.add_working_days(one.returned_on, days).day
+        answered = min((v.run for v in need.versions if v.revision > one.revision), default=len(rules.runs))
+        breach = stalls.return_unanswered(need.need_id, one.revision, one.returned_on, respond_by)
+        yield Span(breach=breach, start=one.run, end=answered)
+
+
+def _alerts(need: PastNeed, _: Rules) -> Iterator[Span]:
+    for one in need.alerts:
+        breach = stalls.alert_opened(need.need_id, one.institution_code, one.rule_id, one.found_on)
+        yield Span(breach=breach, start=one.run, end=one.until)
+
+
+# --- Obstructions ----------------------------------------------------------------------------------------------------
+
+
+def _tickets(need: PastNeed, rules: Rules) -> Iterator[Span]:
+    for one in need.obstructions:
+        told: Span | None = None
+        for run, ticket in _ticket_by_run(need, one, rules):
+            span = _told_of(need, one, ticket, rules.runs.days[run], run)
+            if told is not None and (span is None or span.breach.breach != told.breach.breach):
+                yield told
+                told = None
+            if span is not None:
+                told = span if told is None else replace(told, end=span.end)
+        if told is not None:
+            yield told
+
+
+def _told_of(need: PastNeed, one: PastObstruction, ticket: Ticket, today: date, run: int) -> Span | None:
+    due = ticket.acknowledge_by or ticket.resolve_by
+    when = f"{ticket.level}@{ticket.level_since}"
+    if ticket.confirm_by is not None:
+        if ticket.confirm_by >= today:
+            return None
+        due, when = ticket.confirm_by, f"confirm@{ticket.confirm_by}"
+    if due is None:
+        return None
+    breach = stalls.obstruction(
+        need.need_id,
+        one.institution_code,
+        told=f"{one.obstruction_id}@{when}",
+        since=one.reported_on,
+        due_on=due,
+        provisional=ticket.provisional,
+    )
+    reason = one.reason_code if one.reason_code in reason_codes() else OTHER_REASON
+    return Span(breach=breach, start=run, end=run + 1, level=ticket.level, reason_code=reason)
+
+
+def _ticket_by_run(need: PastNeed, one: PastObstruction, rules: Rules) -> Iterator[tuple[int, Ticket]]:
+    """The ticket on each run, from its opening to its end. Feedback is read every day, so it climbs on days off as well."""
+    course = need.cases.get(one.institution_code, [])
+    runs = rules.runs
+    counted: dict[str, Any] = {"calendar": rules.calendar, "policy": rules.snapshot.policy}
+    ticket: Ticket | None = None
+    resolved_at: datetime | None = None
+    acts = list(one.acts)
+    day = min(one.received).astimezone(SHANGHAI).date()
+    while course and day <= runs.days[-1]:
+        is_run = runs.days[run := runs.on(day)] == day
+        stands = _stands(need, one, course, run if is_run else run - 1)
+        if ticket is None:
+            if stands:
+                ticket = opened(_start_level(need, run, rules), day, **counted)
+        else:
+            while acts and runs.at(acts[0].at) <= run:
+                at, what = acts[0].at, acts.pop(0).act
+                if may(ticket, what):
+                    ticket = acted(ticket, what, at.astimezone(SHANGHAI).date(), **counted)
+                    resolved_at = at if what == "resolved" else None
+            again = resolved_at is not None and any(at > resolved_at and runs.at(at) <= run for at in one.received)
+            followed = reported(ticket, day, cleared=not stands, again=again, **counted)
+            resolved_at = resolved_at if followed == ticket else None
+            ticket = climbed(followed, day, **counted)
+        if is_run and ticket is not None:
+            yield run, ticket
+            if ticket.state in _ENDED and run >= course[-1].run:
+                return
+        day += _ONE_DAY
+
+
+def _start_level(need: PastNeed, run: int, rules: Rules) -> Level:
+    seen = need.at(run).need
+    return stalls.start_level(rules.coordinators, seen.place, is_major=seen.is_major, policy=rules.snapshot.policy)
+
+
+def _stands(need: PastNeed, one: PastObstruction, course: list[CaseSince], run: int) -> bool:
+    """Whether the institution's word is that it stands: not cleared, not refused by the case path, the need not withdrawn."""
+    known = [since for since in course if since.run <= run]
+    if not known or need.withdrawn <= run:
+        return False
+    case = known[-1].case
+    return case.state != "closed" and any(o.obstruction_id == one.obstruction_id for o in case.open_obstructions)
