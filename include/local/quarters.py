@@ -109,7 +109,7 @@ def play_quarter(
     scenario = make_scenario(seed=490, quarter=quarter, needs=needs, factories=factories)
     try:
         with Sandbox(scenario, now=steps[0].moment, mail_dir=mail, resubmit_share=0.5) as sandbox:
-            settings = _settings(sandbox)
+            settings = sandbox_settings(sandbox)
             with (
                 GreenPlatformClient(settings.green_platform) as green,
                 CreditMarketClient(settings.credit_market) as market,
@@ -182,7 +182,8 @@ def _cut_off(quarter: str) -> Promise:
     return Promise("截止日", found == wanted, found if found == wanted else f"算得 {found}，应为 {wanted}")
 
 
-def _settings(sandbox: Sandbox) -> Settings:
+def sandbox_settings(sandbox: Sandbox) -> Settings:
+    """The connections to a sandbox in this process."""
     return Settings(
         connections={
             "green_platform": ConnectionFields(

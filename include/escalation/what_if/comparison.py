@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -16,15 +16,14 @@ from include.escalation.what_if import queries
 from include.escalation.what_if.history import read_history
 from include.escalation.what_if.replay import OPERATOR, Told, replay
 
-
 Group = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much of something: really, under the policy in force, under the other one."""
+    """How much of something: really (None: not kept), under the policy in force, under the other one."""
 
-    actual: int
+    actual: int | None
     present: int
     assumed: int
 
@@ -66,8 +65,8 @@ class WhatIf:
         )
 
     def notices(self) -> Counts:
-        """Days with a notice to the operator of a late push or hold; what was really sent is not kept by quarter."""
-        return self._distinct(lambda one: one.day if one.level == OPERATOR else None)
+        """Days with a notice to the operator of a late push or hold. A notice does not keep of which quarters it told."""
+        return replace(self._distinct(lambda one: one.day if one.level == OPERATOR else None), actual=None)
 
     def _distinct(self, key: Callable[[Told], Hashable | None]) -> Counts:
         return Counts(*(len({key(one) for one in told} - {None}) for told in (self.actual, self.present, self.assumed)))

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,9 +75,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class CaseSince:
-    """A case as it stood from a run on; `extended`: what had been granted by then."""
+    """A case as it stood from a run on; `known_on`: the day that brought it, `extended`: what had been granted by then."""
 
     run: int
+    known_on: date
     case: Case
     intended: bool
     extended: dict[Started, int]
@@ -179,8 +181,8 @@ def read_history(connection: sa.Connection, quarter: Quarter, now: datetime, cal
     asked = {"quarter": str(quarter), "now": now}
     rows = {name: _by_need(connection.execute(query, asked)) for name, query in queries.OF_NEEDS.items()}
     versions = rows["versions"]
-    first = min((row.received_at for found in versions.values() for row in found), default=now)
-    runs = Runs.between(first.astimezone(SHANGHAI).date(), now, calendar)
+    first = min((_local_day(row.received_at) for found in versions.values() for row in found), default=None)
+    runs = Runs.between(first, now, calendar) if first else Runs(())
     needs = [
         _past_need(need_id, {name: found.get(need_id, []) for name, found in rows.items()}, runs)
         for need_id in sorted(versions)
@@ -258,11 +260,11 @@ def _need(row: sa.Row[Any]) -> Need:
 
 def _cases(pushes: Rows, events: Rows, extensions: Rows, runs: Runs) -> dict[str, list[CaseSince]]:
     pushed_at = {row.revision: row.pushed_at for row in pushes}
-    reported: defaultdict[str, list[tuple[int, FeedbackEvent]]] = defaultdict(list)
+    reported: defaultdict[str, list[tuple[datetime, FeedbackEvent]]] = defaultdict(list)
     for row in events:
         if row.revision in pushed_at and row.type in EVENT_TYPES and row.institution_code in institutions():
-            known = runs.at(max(row.received_at, pushed_at[row.revision]))
-            reported[row.institution_code].append((known, _event(row)))
+            known_at = max(row.received_at, pushed_at[row.revision])
+            reported[row.institution_code].append((known_at, _event(row)))
     codes = {code for row in pushes for code in row.intended_institutions} | reported.keys()
     return {
         code: list(
@@ -273,21 +275,21 @@ def _cases(pushes: Rows, events: Rows, extensions: Rows, runs: Runs) -> dict[str
 
 
 def _course(
-    code: str, pushes: Rows, reported: Sequence[tuple[int, FeedbackEvent]], extensions: Rows, runs: Runs
+    code: str, pushes: Rows, reported: Sequence[tuple[datetime, FeedbackEvent]], extensions: Rows, runs: Runs
 ) -> Iterator[CaseSince]:
     """The case from run to run; folded on where events come in order, else anew, as the stage does."""
-    changes = {runs.at(row.pushed_at) for row in pushes} | {run for run, _ in reported}
-    changes |= {runs.at(row.decided_at) for row in extensions}
+    moments = [row.pushed_at for row in pushes] + [at for at, _ in reported] + [row.decided_at for row in extensions]
     folding: Folding | None = None
     opened_on: date | None = None
-    for run in sorted(changes):
-        sent = [row for row in pushes if runs.at(row.pushed_at) <= run]
+    for run, group in groupby(sorted(moments), key=runs.at):
+        until = max(group)
+        sent = [row for row in pushes if row.pushed_at <= until]
         asked = [_local_day(row.pushed_at) for row in sent if code in row.intended_institutions]
         intended = bool(sent) and code in sent[-1].intended_institutions
-        known = [event for at, event in reported if at <= run]
+        known = [event for at, event in reported if at <= until]
         if not (known or intended):
             continue
-        fresh = in_order(event for at, event in reported if at == run)
+        fresh = in_order(event for at, event in reported if runs.at(at) == run)
         asked_on = min(asked, default=None)
         if folding is None or asked_on != opened_on or (fresh and not folding.follows(fresh[0])):
             folding = Folding(asked_on, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
@@ -296,9 +298,9 @@ def _course(
             folding.take(event)
         granted: defaultdict[Started, int] = defaultdict(int)
         for row in extensions:
-            if runs.at(row.decided_at) <= run:
+            if row.decided_at <= until:
                 granted[row.from_type, row.to_type, row.day0] += row.working_days
-        yield CaseSince(run, folding.case(), intended, granted)
+        yield CaseSince(run, _local_day(until), folding.case(), intended, granted)
 
 
 def _event(row: sa.Row[Any]) -> FeedbackEvent:

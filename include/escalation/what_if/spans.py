@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from include.domain import escalation as stalls
@@ -15,7 +16,7 @@ from include.domain.escalation import Breach, CaseFacts
 from include.domain.obstruction import Ticket, acted, climbed, may, opened, reported
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.routing import Level, Network
-from include.escalation.what_if.history import CaseSince, PastNeed, PastObstruction, Runs
+from include.escalation.what_if.history import RUN_AT, CaseSince, PastNeed, PastObstruction, Runs
 from include.reference import reason_codes
 
 _APPROVED = stalls.APPROVED_OR_BEYOND
@@ -212,34 +213,43 @@ def _told_of(need: PastNeed, one: PastObstruction, ticket: Ticket, today: date, 
 
 
 def _ticket_by_run(need: PastNeed, one: PastObstruction, rules: Rules) -> Iterator[tuple[int, Ticket]]:
-    """The ticket on each run, from its opening to its end. Feedback is read every day, so it climbs on days off as well."""
+    """The ticket on each run, from its opening to its end. Feedback is read all day and every day: it climbs on days off too."""
     course = need.cases.get(one.institution_code, [])
-    runs = rules.runs
     counted: dict[str, Any] = {"calendar": rules.calendar, "policy": rules.snapshot.policy}
     ticket: Ticket | None = None
     resolved_at: datetime | None = None
-    acts = list(one.acts)
-    day = min(one.received).astimezone(SHANGHAI).date()
-    while course and day <= runs.days[-1]:
-        is_run = runs.days[run := runs.on(day)] == day
-        stands = _stands(need, one, course, run if is_run else run - 1)
-        if ticket is None:
-            if stands:
-                ticket = opened(_start_level(need, run, rules), day, **counted)
-        else:
-            while acts and runs.at(acts[0].at) <= run:
-                at, what = acts[0].at, acts.pop(0).act
-                if may(ticket, what):
-                    ticket = acted(ticket, what, at.astimezone(SHANGHAI).date(), **counted)
-                    resolved_at = at if what == "resolved" else None
-            again = resolved_at is not None and any(at > resolved_at and runs.at(at) <= run for at in one.received)
+    acts = deque(one.acts)
+    for moment, run in _looks(min(one.received), rules.runs) if course else ():
+        day = moment.date()
+        known = [since for since in course if (since.run <= run if run is not None else since.known_on <= day)]
+        stands = bool(known) and _stands(
+            need, one, known[-1], run if run is not None else rules.runs.on(day + _ONE_DAY)
+        )
+        if ticket is None and stands:
+            ticket = opened(_start_level(need, known[-1].run, rules), day, **counted)
+        elif ticket is not None:
+            while acts and acts[0].at <= moment:
+                done = acts.popleft()
+                if may(ticket, done.act):
+                    ticket = acted(ticket, done.act, done.at.astimezone(SHANGHAI).date(), **counted)
+                    resolved_at = done.at if done.act == "resolved" else None
+            again = resolved_at is not None and any(resolved_at < at <= moment for at in one.received)
             followed = reported(ticket, day, cleared=not stands, again=again, **counted)
             resolved_at = resolved_at if followed == ticket else None
             ticket = climbed(followed, day, **counted)
-        if is_run and ticket is not None:
+        if run is not None and ticket is not None:
             yield run, ticket
             if ticket.state in _ENDED and run >= course[-1].run:
                 return
+
+
+def _looks(first: datetime, runs: Runs) -> Iterator[tuple[datetime, int | None]]:
+    """From the day of `first` on: each run, and the end of each day, when no ladder is looked at."""
+    day = first.astimezone(SHANGHAI).date()
+    while day <= runs.days[-1]:
+        if runs.days[run := runs.on(day)] == day:
+            yield datetime.combine(day, RUN_AT, SHANGHAI), run
+        yield datetime.combine(day, time.max, SHANGHAI), None
         day += _ONE_DAY
 
 
@@ -248,10 +258,9 @@ def _start_level(need: PastNeed, run: int, rules: Rules) -> Level:
     return stalls.start_level(rules.coordinators, seen.place, is_major=seen.is_major, policy=rules.snapshot.policy)
 
 
-def _stands(need: PastNeed, one: PastObstruction, course: list[CaseSince], run: int) -> bool:
+def _stands(need: PastNeed, one: PastObstruction, known: CaseSince, run: int) -> bool:
     """Whether the institution's word is that it stands: not cleared, not refused by the case path, the need not withdrawn."""
-    known = [since for since in course if since.run <= run]
-    if not known or need.withdrawn <= run:
+    case = known.case
+    if case.state == "closed" or need.withdrawn <= run:
         return False
-    case = known[-1].case
-    return case.state != "closed" and any(o.obstruction_id == one.obstruction_id for o in case.open_obstructions)
+    return any(standing.obstruction_id == one.obstruction_id for standing in case.open_obstructions)
