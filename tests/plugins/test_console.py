@@ -155,6 +155,7 @@ PAGES = (
     "alerts",
     "register",
     "escalations",
+    "escalations/what-if",
     "obstructions",
     "obstructions/1",
     "deadlines",
@@ -713,3 +714,24 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
     with database.connect() as connection:
         entry = connection.execute(sa.select(audit_entry)).one()
     assert (entry.actor, entry.action) == ("op", "acknowledge_breach")
+
+
+def test_another_ladder_is_tried_out_by_whoever_may_look(console: Console, database: sa.Engine) -> None:
+    from tests.test_escalation import pushed_need, staff
+
+    with database.begin() as connection:
+        staff(connection)
+        pushed_need(connection, 1, intended_institutions=["ICBC"], enterprise_name=HOSTILE)
+    browser = console.log_in("guan", "viewer")
+    empty = browser.get("/green-finance/escalations/what-if")
+    assert empty.status_code == 200 and 'name="ladder_step2_working_days" value="2"' in empty.text
+    asked = {"quarter": rows.QUARTER, "ladder_step2_working_days": "4", "idle_working_days": ""}
+    page = browser.get("/green-finance/escalations/what-if", params=asked).text
+    assert 'name="ladder_step2_working_days" value="4"' in page and "现行 2" in page
+    assert "逾期满多少日提请省级（人民银行） 2 → <b>4</b>" in page
+    assert page.count("推送后无任何反馈（S06）") >= 2 and "浙江" in page
+    for kept_out in (HOSTILE, "有限公司", rows.need_id(1), "example.test", "MIIT-city"):
+        assert kept_out not in page
+    refused = browser.get("/green-finance/escalations/what-if", params={**asked, "idle_working_days": "0"})
+    assert refused.status_code == 400 and "1 到 250" in refused.text
+    assert browser.get("/green-finance/escalations/what-if", params={"quarter": "x"}).status_code == 400
