@@ -18,6 +18,7 @@ from typing import Any
 
 MESSAGE_ID_DOMAIN = "green-factory-financing"
 _POLICY = SMTP.clone(cte_type="7bit")
+_LINE = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def mail_message(idempotency_key: str, body: str, *, sender: str, at: datetime) 
 
 def _part(subtype: str, text: str) -> bytes:
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-    return head.encode() + base64.encodebytes(text.encode()).replace(b"\n", b"\r\n")
+    encoded = base64.b64encode(text.encode())
+    lines = [encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]
+    return head.encode() + b"\r\n".join([*lines, b""])
 
 
 def _together(parts: list[bytes], name: str) -> bytes:

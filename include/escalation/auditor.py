@@ -1,14 +1,16 @@
-"""The auditor (核查): was everything told that was due, and is each of its mails there?
+"""The auditor (核查): was everything told that was due, and did each of its mails leave?
 
-It counts for itself, from the stored clocks, events and pushes and the ladder's figures, and shares no code with the decision
-of which steps are due. It sees S01, S02 and S06, which need no more than one row each; S03 and S05 it does not count.
+It counts for itself, by plain SQL from the stored events, clocks, tickets and pushes and the figures of the policy, and shares no code
+with the decision of which steps are due. It covers every rule: those that climb the ladder (S01, S02, S03, S05, S06), what is told once
+(S07, obstructions at each level and unconfirmed, alerts that hold money back), and what operators must hear of (S04, S08). What was
+decided is not enough: a mail that was not handed over within a day is missing too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,11 +19,23 @@ from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.errors import UserFacingError
 from include.reference import Policy
 
+HANDED_OVER_WITHIN = timedelta(days=1)
 _NAMED = 5
+_ALLOWANCES: Mapping[str, str | None] = {
+    "S01": None,
+    "S02": "idle_working_days",
+    "S03": None,
+    "S05": None,
+    "S06": "unclaimed_working_days",
+}
+"""What climbs the ladder, and how many working days pass after its start before it is late."""
+_OPERATORS_LIMITS = {"S04": "push_unanswered_working_days", "S08": "hold_decision_working_days"}
+_ANSWERS = {"S07": "MIIT"}
+"""Which authority is among those told, where it is not the PBoC."""
 
 
 class StepsMissing(UserFacingError):
-    """Somebody should have been told and was not, or the mail that told them is gone."""
+    """Somebody should have been told and was not, or the mail that told them did not leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +47,67 @@ class AuditSummary:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What is not as it should be, each in words or by its key."""
+
+    steps: Sequence[str]
+    levels: Sequence[str]
+    notice: int
+    gone: Sequence[str]
+    undelivered: Sequence[str]
+
+
 def audit_steps(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy) -> AuditSummary:
     """Count again what should have been told by today. Raises StepsMissing, naming what was not.
 
-    On a day off nothing is due. Where a nation-level post is vacant, nobody may be left to be told: steps are not missed then.
+    On a day off nothing is due. Where the PBoC's post at nation level (for S07: MIIT's) is vacant, nobody may be left to be told, and
+    steps are not missed; where it is filled, every step has somebody. A mail that a person closed is no longer waited for.
     """
     today = now.astimezone(SHANGHAI).date()
     if policy.flag("mail_on_working_days_only") and not calendar.is_working_day(today):
         return AuditSummary(0, 0, 0)
+    asked = {
+        "today": today,
+        "now": now,
+        "day_starts": datetime.combine(today, time(), SHANGHAI),
+        "digest_of_today": f"digest:%:{today}",
+        "notice_of_today": f"operator:%:{today}",
+        "handed_over_by": now - HANDED_OVER_WITHIN,
+        "oldest_quarter": _quarter_index(today) - policy.integer("need_validity_quarters"),
+        "declined_needed": policy.integer("declined_needed"),
+        "contact_failures": policy.integer("contact_failures"),
+    }
     with engine.connect() as connection:
-        due = connection.execute(
-            _DUE,
-            {
-                "today": today,
-                "digest_of_today": f"digest:%:{today}",
-                "day_starts": datetime.combine(today, time(), SHANGHAI),
-                "oldest_quarter": _quarter_index(today) - policy.integer("need_validity_quarters"),
-            },
-        ).all()
-        silenced = connection.execute(_NATION_POSTS).scalar_one() < len(("MIIT", "PBOC"))
-        gone = connection.execute(_MAILS_GONE).scalars().all()
+        due = connection.execute(_DUE, asked).all()
+        filled = set(connection.execute(_NATION_POSTS).scalars())
+        late = [(row, _step_by(row, today, calendar, policy)) for row in due]
+        missing = _Missing(
+            steps=[
+                _name(row) for row, step in late if step > row.taken and _ANSWERS.get(row.rule_id, "PBOC") in filled
+            ],
+            levels=list(connection.execute(_LEVELS_MISSED, asked).scalars()),
+            notice=_unnoticed(connection.execute(_FOR_OPERATORS, asked).all(), today, calendar, policy),
+            gone=list(connection.execute(_MAILS_GONE).scalars()),
+            undelivered=list(connection.execute(_MAILS_UNDELIVERED, asked).scalars()),
+        )
         mails, waiting = connection.execute(_MAILS).one()
-    late = [(row, _step_by(row, today, calendar, policy)) for row in due]
-    missing = [] if silenced else [row for row, step in late if step > row.taken]
-    if missing or gone:
+    if said := _what(missing):
         raise StepsMissing(
-            _what([f"{row.need_id}/{row.institution_code or '全部机构'} {row.rule_id}" for row in missing], gone),
-            "请查看 escalate 任务日志并重新触发 escalate_stalled 补发；仍有缺失的，保留数据库现状并联系开发人员。",
+            f"升级核查未通过：{said}。",
+            "请查看 escalate、notify_operator 和 deliver 的任务日志：没有提请的，重新触发 escalate_stalled 补发；邮件未发出的，"
+            "先恢复邮件服务器，再在发件箱重新发送或关闭。仍有缺失的，保留数据库现状并联系开发人员。",
         )
     return AuditSummary(breaches=sum(step > 0 for _, step in late), mails=mails, waiting=waiting)
 
 
 def _step_by(row: sa.Row[Any], today: date, calendar: WorkingCalendar, policy: Policy) -> int:
-    """How high the breach must have climbed by `today`."""
-    allowance = {
-        "S01": 0,
-        "S02": policy.integer("idle_working_days"),
-        "S06": policy.integer("unclaimed_working_days"),
-    }[row.rule_id]
-    late = calendar.working_days_after(row.starts_on, today) - allowance
+    """How high the breach must have climbed by `today`; what is told once has the one step."""
+    late = calendar.working_days_after(row.starts_on, today)
+    if row.rule_id not in _ALLOWANCES:
+        return 1 if row.rule_id != "S07" or late >= 1 else 0
+    if (allowance := _ALLOWANCES[row.rule_id]) is not None:
+        late -= policy.integer(allowance)
     reached = sum(late >= policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4))
     if row.acknowledged_step is None:
         return reached
@@ -79,13 +115,32 @@ def _step_by(row: sa.Row[Any], today: date, calendar: WorkingCalendar, policy: P
     return min(reached, int(row.acknowledged_step + rounds))
 
 
-def _what(missing: Sequence[str], gone: Sequence[str]) -> str:
+def _unnoticed(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCalendar, policy: Policy) -> int:
+    """How many pushes and holds are late although no operator got a notice today."""
+    return sum(
+        calendar.working_days_after(row.since, today) > policy.integer(_OPERATORS_LIMITS[row.rule_id])
+        for row in rows
+        if not row.noticed
+    )
+
+
+def _name(row: sa.Row[Any]) -> str:
+    return f"{row.need_id}/{row.institution_code or '全部机构'} {row.rule_id}"
+
+
+def _what(missing: _Missing) -> str:
     parts = []
-    if missing:
-        parts.append(f"{len(missing)} 个到期事项没有提请（{_named(missing)}）")
-    if gone:
-        parts.append(f"{len(gone)} 封已登记的邮件不在发件箱或已被撤下（{_named(gone)}）")
-    return "升级核查未通过：" + "；".join(parts) + "。"
+    if missing.steps:
+        parts.append(f"{len(missing.steps)} 个到期事项没有提请（{_named(missing.steps)}）")
+    if missing.levels:
+        parts.append(f"{len(missing.levels)} 个梗阻工单逾期而没有升级（{_named(missing.levels)}）")
+    if missing.notice:
+        parts.append(f"{missing.notice} 项推送无结果或挂起未决定，而今天没有运维提示")
+    if missing.gone:
+        parts.append(f"{len(missing.gone)} 封已登记的邮件不在发件箱或已被撤下（{_named(missing.gone)}）")
+    if missing.undelivered:
+        parts.append(f"{len(missing.undelivered)} 封邮件登记满一天仍未发出（{_named(missing.undelivered)}）")
+    return "；".join(parts)
 
 
 def _named(found: Sequence[str]) -> str:
@@ -97,14 +152,17 @@ def _quarter_index(day: date) -> int:
 
 
 # A limit starts to be late on its due day; silence counts from the last event, or from the push. What a case was folded to
-# after the first digest of the day waits for the next working day.
+# after the first digest of the day waits for the next working day, and so does what was reported or opened after it.
 _DUE = sa.text(
     """
-    with pushed as (
+    with digests as (
+        select coalesce(min(created_at), 'infinity') as began from delivery
+        where channel = 'mail' and created_at >= :day_starts and idempotency_key like :digest_of_today
+    ), pushed as (
         select need_id, min(settled_at) as pushed_at from delivery
         where action = 'push' and state = 'delivered' group by need_id
     ), alive as (
-        select v.need_id from need_version v
+        select v.need_id, max(v.revision) as revision from need_version v
         where not exists (select from withdrawal_notice w where w.need_id = v.need_id)
         group by v.need_id
         having max(left(v.quarter, 4)::int * 4 + right(v.quarter, 1)::int - 1) >= :oldest_quarter
@@ -113,11 +171,21 @@ _DUE = sa.text(
                   and m.furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')
             )
     ), settled as (
-        select m.* from matching_case m
-        where not m.paused and m.folded_at < coalesce(
-            (select min(created_at) from delivery
-             where channel = 'mail' and created_at >= :day_starts and idempotency_key like :digest_of_today),
-            'infinity')
+        select m.* from matching_case m, digests where not m.paused and m.folded_at < digests.began
+    ), refused as (
+        select need_id, sum(reopened) + 1 as round,
+               array_agg(state_since order by state_since) filter (where state in ('declined', 'closed')) as refused_on,
+               least(:declined_needed, coalesce(nullif(count(*) filter (where intended), 0), :declined_needed)) as needed
+        from matching_case, digests
+        group by need_id, digests.began
+        having bool_and(folded_at < digests.began) and bool_or(state in ('declined', 'closed'))
+           and not bool_or(drawn > 0 or state in ('credit_approved', 'contracted', 'drawn', 'post_loan'))
+    ), unreached as (
+        select distinct on (need_id) need_id, occurred_at
+        from (
+            select need_id, occurred_at, row_number() over (partition by need_id order by occurred_at, event_id) as failures
+            from feedback_event, digests where reason_code = 'R17' and received_at < digests.began
+        ) failed where failures >= :contact_failures order by need_id, failures
     ), breach as (
         select c.need_id, c.institution_code, 'S01' as rule_id, c.from_type || '-' || c.to_type || '@' || c.day0 as breach,
                c.due_on as starts_on
@@ -130,11 +198,40 @@ _DUE = sa.text(
         ) spoke
         where state not in ('declined', 'closed', 'drawn', 'post_loan')
         union all
+        select need_id, '', 'S03', 'turned-down#' || round, refused_on[needed] from refused
+        where cardinality(refused_on) >= needed
+        union all
+        select need_id, '', 'S05', 'no-contact#1', (occurred_at at time zone 'Asia/Shanghai')::date from unreached
+        where not exists (
+            select from feedback_event e
+            where e.need_id = unreached.need_id and e.occurred_at > unreached.occurred_at and e.type in (
+                'contacted', 'visited', 'accepted', 'credit_approved', 'contracted', 'drawn', 'post_loan'
+            )
+        )
+        union all
         select need_id, '', 'S06', 'unclaimed@' || sent.on_day, sent.on_day
         from pushed cross join lateral (select (pushed_at at time zone 'Asia/Shanghai')::date as on_day) sent
         where not exists (select from feedback_event e where e.need_id = pushed.need_id)
+        union all
+        select r.need_id, '', 'S07', 'return@r' || r.revision, (r.body::json ->> 'respond_by')::date
+        from delivery r join alive using (need_id, revision)
+        where r.action = 'return' and r.state not in ('held', 'superseded', 'closed')
+        union all
+        select need_id, institution_code, 'OBSTRUCTION', obstruction_id || '@' || case
+                   when confirm_by is not null then 'confirm@' || confirm_by else level || '@' || level_since
+               end, coalesce(confirm_by, level_since)
+        from obstruction_ticket, digests
+        where updated_at <= digests.began
+          and (state in ('open', 'acknowledged', 'in_progress') or (state = 'resolved' and confirm_by < :today))
+        union all
+        select need_id, institution_code, rule_id, 'alert@' || opened.on_day, opened.on_day
+        from alert cross join digests cross join lateral (
+            select (opened_at at time zone 'Asia/Shanghai')::date as on_day
+        ) opened
+        where state = 'open' and severity = 'hold' and opened_at < digests.began
     ), taken as (
-        select need_id, institution_code, rule_id, breach, max(step) as taken from escalation_step group by 1, 2, 3, 4
+        select need_id, institution_code, rule_id, breach, max(step) as taken from escalation_step
+        where state = 'mailed' group by 1, 2, 3, 4
     ), acknowledged as (
         select distinct on (need_id, institution_code, rule_id, breach) need_id, institution_code, rule_id, breach, step, at
         from escalation_acknowledgement
@@ -148,13 +245,59 @@ _DUE = sa.text(
     left join matching_case m using (need_id, institution_code)
     """
 )
+# By its events: at which level a ticket has stood since when, and what was done there.
+_LEVELS_MISSED = sa.text(
+    """
+    select ticket.need_id || '/' || ticket.institution_code
+    from obstruction_ticket ticket
+    join lateral (
+        select level, event_id from obstruction_event
+        where ticket_id = ticket.ticket_id and kind in ('opened', 'climbed', 'reopened') order by event_id desc limit 1
+    ) arrived on true
+    where arrived.level <> 'nation'
+      and not exists (
+          select from obstruction_event done where done.ticket_id = ticket.ticket_id and done.event_id > arrived.event_id
+            and done.kind in ('resolved', 'unresolvable', 'verified')
+      )
+      and (ticket.resolve_by < :today or (ticket.acknowledge_by < :today and not exists (
+          select from obstruction_event taken where taken.ticket_id = ticket.ticket_id and taken.event_id > arrived.event_id
+            and taken.kind in ('acknowledged', 'in_progress')
+      )))
+    order by 1
+    """
+)
+_FOR_OPERATORS = sa.text(
+    """
+    with notice as (
+        select count(*) > 0 as noticed from delivery
+        where channel = 'mail' and created_at >= :day_starts and idempotency_key like :notice_of_today
+    )
+    select 'S04' as rule_id, (created_at at time zone 'Asia/Shanghai')::date as since, noticed from delivery, notice
+    where action = 'push' and state in ('pending', 'unknown') and created_at < :day_starts
+    union all
+    select 'S08', (opened_at at time zone 'Asia/Shanghai')::date, noticed from quarantine hold, notice
+    where state = 'open' and opened_at < :day_starts
+      and not exists (select from withdrawal_notice w where w.need_id = hold.need_id)
+      and not exists (
+          select from need_version v where v.need_id = hold.need_id and v.revision > hold.revision
+      )
+    """
+)
 _NATION_POSTS = sa.text(
-    "select count(distinct authority) from coordinator where level = 'nation' and on_duty and email ~ '^[^@[:space:]]+@[^@[:space:]]+$'"
+    "select authority from coordinator where level = 'nation' and on_duty and email ~ '^[^@[:space:]]+@[^@[:space:]]+$'"
 )
 _MAILS_GONE = sa.text(
     """
     select distinct s.idempotency_key from escalation_step s left join delivery d using (idempotency_key)
     where s.state = 'mailed' and (d.delivery_id is null or d.state = 'superseded') order by 1
+    """
+)
+_MAILS_UNDELIVERED = sa.text(
+    """
+    select idempotency_key from delivery
+    where channel = 'mail' and state in ('pending', 'unknown', 'held') and created_at <= :handed_over_by
+      and (idempotency_key like 'digest:%' or idempotency_key like 'urgent:%' or idempotency_key like 'operator:%')
+    order by delivery_id
     """
 )
 _MAILS = sa.text(

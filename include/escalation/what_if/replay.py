@@ -99,8 +99,7 @@ def _runs_to_look_at(span: Span, taken_on: Sequence[Taken], rules: Rules) -> Ite
     if taken_on:
         return range(span.start, span.end)
     due_on, runs = span.breach.due_on, rules.runs
-    after = {1, *(rung.overdue_working_days for rung in stalls.ladder(rules.snapshot.policy))}
-    reached = {runs.on(rules.calendar.add_working_days(due_on, days).day) for days in after}
+    reached = {runs.on(rules.calendar.add_working_days(due_on, days).day) for days in rules.overdue_days}
     return sorted({max(run, span.start) for run in reached | {span.start} if run < span.end})
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 from include.domain import escalation as stalls
@@ -15,6 +16,7 @@ from include.domain.clocks import clocks
 from include.domain.escalation import Breach, CaseFacts
 from include.domain.obstruction import Ticket, acted, climbed, may, opened, reported
 from include.domain.policy_snapshot import PolicySnapshot
+from include.domain.quarter import Quarter
 from include.domain.routing import Level, Network
 from include.escalation.what_if.history import RUN_AT, CaseSince, PastNeed, PastObstruction, Runs
 from include.reference import reason_codes
@@ -36,7 +38,7 @@ class Span:
     reason_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What spans are counted by."""
 
@@ -44,6 +46,17 @@ class Rules:
     calendar: WorkingCalendar
     coordinators: Network
     runs: Runs
+
+    @cached_property
+    def overdue_days(self) -> frozenset[int]:
+        """Working days overdue on which something may become due."""
+        return frozenset({1, *(rung.overdue_working_days for rung in stalls.ladder(self.snapshot.policy))})
+
+    def last_day_of(self, quarter: Quarter) -> date:
+        """The last day on which a need of `quarter` without an approval is pursued."""
+        for _ in range(self.snapshot.policy.integer("need_validity_quarters")):
+            quarter = quarter.next()
+        return quarter.last_day
 
 
 def open_spans(need: PastNeed, rules: Rules) -> list[Span]:
@@ -56,12 +69,12 @@ def open_spans(need: PastNeed, rules: Rules) -> list[Span]:
 
 def _while_pursued(span: Span, need: PastNeed, rules: Rules) -> Iterator[Span]:
     """Nothing of a withdrawn need, and nothing of an expired one until one of its cases is approved."""
-    quarter, policy = need.at(span.start).quarter, rules.snapshot.policy
-    last = quarter
-    for _ in range(policy.integer("need_validity_quarters")):
-        last = last.next()
-    expires = rules.runs.on(last.last_day + _ONE_DAY)
+    expires = rules.runs.on(rules.last_day_of(need.at(span.start).quarter) + _ONE_DAY)
     end = min(span.end, need.withdrawn)
+    if end <= expires:
+        if span.start < end:
+            yield span if end == span.end else replace(span, end=end)
+        return
     approved = min(
         (one.run for course in need.cases.values() for one in course if one.case.furthest_state in _APPROVED),
         default=end,
