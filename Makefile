@@ -20,7 +20,7 @@ test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2
 
 nightly: venv-dev  ## The state machines at length: 2,000 courses of 50 steps each
-	HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -q tests/domain/test_state_machines.py
+	HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -q tests/domain/test_state_machines.py tests/delivery/test_delivery_course.py
 
 SIZES ?= 10000,100000
 bench: venv-dev  ## Measure the gate beside its peers and the delivery beside a bare client (SIZES=10000,100000,1000000)
