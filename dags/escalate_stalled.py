@@ -10,9 +10,11 @@ without a result, holds without a decision, and vacant posts.
 **By hand**: trigger with `{}`; a second run on the same day adds nothing.
 
 **Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is named in
-the operators' notice. Red at `audit_steps`: the message names the breaches that nobody was told of, or the mails that are gone; see
-`escalation_step` and `delivery` for them, trigger again (it catches up), and tell the developers if it stays red. What coordinators
-took on (console, `/green-finance/escalations`) waits until the case has been quiet for acknowledged_idle_working_days.
+the operators' notice. Red at `audit_steps`: the message names the breaches that nobody was told of, the tickets that did not climb, and
+the mails that are gone or were not handed over within a day. For the first, trigger again (it catches up); for mails, look at the
+mail server and the outbox, and re-send or close them there; tell the developers if it stays red. What coordinators took on
+(console, `/green-finance/escalations`) waits until the case has been quiet for acknowledged_idle_working_days. Who would have been told
+under other figures: `/green-finance/escalations/what-if`, or `python -m include.escalation.what_if --quarter 2026Q3 --set KEY=VALUE`.
 """
 
 from __future__ import annotations

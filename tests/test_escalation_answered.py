@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from include.settings import ConnectionFields, Settings
 from include.store import tables
 from tests.delivery.outbox import Clock
 from tests.delivery.test_delivering_mails import Mailbox
-from tests.rows import moment, need_id
+from tests.rows import add_case, add_clock, moment, need_id
 from tests.test_escalation import (
     CALENDAR,
     POLICY,
@@ -104,6 +105,83 @@ def test_news_of_a_case_begins_the_quiet_days_anew(database: sa.Engine) -> None:
     assert told_steps(database) == [1]
     run(database, overdue_day(6))
     assert told_steps(database) == [1, 2]
+
+
+def play(database: sa.Engine, first: date, last: date) -> None:
+    """Look at the ladder on every day, days off included, twice."""
+    day = first
+    while day <= last:
+        run(database, f"{day} 08:30")
+        run(database, f"{day} 16:00")
+        day += timedelta(days=1)
+
+
+@pytest.mark.parametrize("taken_on", [False, True])
+@pytest.mark.parametrize("state", ["declined", "closed"])
+def test_nothing_more_is_told_of_a_case_that_ended_however_long_it_is_looked_at(
+    database: sa.Engine, state: str, taken_on: bool
+) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    if taken_on:
+        acknowledge(database, overdue_day(1).replace("08:30", "10:00"))
+    before = steps(database)
+    with database.begin() as connection:
+        # One of several institutions asked: the need as a whole is not turned down by it.
+        add_case(connection, 1, "CCB", state="credit_approved", last_event_at=moment("2026-12-30 10:00"))
+        connection.execute(
+            tables.matching_case.update().where(tables.matching_case.c.institution_code == "ICBC").values(state=state)
+        )
+    play(database, date(2026, 10, 11), date(2026, 11, 20))
+    assert steps(database) == before
+
+
+def test_what_is_urgent_waits_for_a_working_day_too(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection, is_major=True)
+    for day_off in ("2026-10-11", "2026-10-17", "2026-10-18"):
+        run(database, f"{day_off} 08:30")
+    assert keys(database) == []
+    run(database, "2026-10-19 08:30")
+    assert keys(database, "urgent:") == keys(database) != []
+
+
+def test_whoever_takes_over_a_post_is_not_told_again_of_what_the_post_was_told(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    with database.begin() as connection:
+        post = tables.coordinator
+        renamed = {"coordinator_id": "MIIT-city-2", "email": "new@example.test"}
+        connection.execute(post.update().where(post.c.coordinator_id == "MIIT-city").values(renamed))
+    run(database, overdue_day(2))
+    assert not any(coordinator == "MIIT-city-2" for *_, coordinator in steps(database))
+
+
+def test_a_breach_that_begins_anew_is_another_one_and_climbs_from_the_foot(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+        connection.execute(tables.matching_case.update().values(last_event_at=moment("2026-12-30 10:00")))
+    run(database, overdue_day(2))
+    with database.begin() as connection:
+        clock = tables.case_clock
+        connection.execute(clock.update().values(stopped_on=date(2026, 10, 12)))
+        add_clock(connection, 1, "CCB", due_on=date(2026, 10, 15))
+        connection.execute(
+            clock.update()
+            .where(clock.c.institution_code == "CCB")
+            .values(institution_code="ICBC", day0=date(2026, 10, 13))
+        )
+    run(database, "2026-10-16 08:30")
+    with database.connect() as connection:
+        step = tables.escalation_step.c
+        found = connection.execute(sa.select(step.breach, step.step).where(step.state == "mailed").distinct()).all()
+    assert sorted(map(tuple, found)) == [("pushed-received@2026-09-30", 2), ("pushed-received@2026-10-13", 1)]
 
 
 def test_a_breach_that_is_over_cannot_be_taken_on(database: sa.Engine) -> None:
