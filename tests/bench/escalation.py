@@ -1,4 +1,4 @@
-"""One day's escalation over so many open cases, and its digests sent to a mail server on loopback."""
+"""One day's escalation over so many open cases, its digests sent to a mail server on loopback, and the quarter under another policy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import sqlalchemy as sa
 
 from include import escalation
 from include.delivery.engine import deliver
+from include.domain.quarter import Quarter
+from include.escalation import what_if
 from include.local.postgres import PostgresServer
 from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from tests.bench.mail_sink import mail_sink
 from tests.delivery.outbox import Clock
-from tests.rows import moment, need_id
+from tests.rows import QUARTER, moment, need_id
 from tests.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
 
 _CITIES = 500
@@ -60,6 +62,26 @@ def _measure(database: sa.Engine, cases: int) -> None:
         f"  sent {mails:,} mails in {sent:,.1f} s ({mails / sent:,.0f}/s), of which {own:,.1f} s of the sender's own work"
     )
     print(f"  decided, rendered and sent: {mails / (decided + sent):,.0f} digests/s")
+    _try_out(database)
+
+
+def _try_out(database: sa.Engine) -> None:
+    present = what_if.in_force()
+    assumed = what_if.changed(present, {"ladder_step2_working_days": "4"})
+    begun, worked = time.perf_counter(), time.process_time()
+    outcome = what_if.what_if(
+        database,
+        Quarter.parse(QUARTER),
+        assumed,
+        present=present,
+        now=moment(overdue_day(30)),
+        calendar=CALENDAR,
+    )
+    took, own = time.perf_counter() - begun, time.process_time() - worked
+    print(
+        f"  what-if over {outcome.needs:,} needs and 30 working days: {len(outcome.assumed):,} steps"
+        f" in {took:,.1f} s, of which {own:,.1f} s of its own work"
+    )
 
 
 def _generate(database: sa.Engine, cases: int) -> None:
