@@ -23,9 +23,10 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from include.delivery.engine import DeliverySummary, deliver
+from include.delivery.engine import _WORTH_A_WORKER, DeliverySummary, deliver
 from include.delivery.mail_message import message_id
 from include.errors import ConfigurationError, CredentialsRefused
+from include.reference import policy
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, states
@@ -256,6 +257,19 @@ def test_two_runs_at_once_send_each_mail_once(database: sa.Engine, mailbox: Mail
         thread.join(timeout=60)
     ids = [message["Message-ID"] for message in mailbox.messages]
     assert len(ids) == len(set(ids)) == 80
+
+
+def test_many_mails_go_in_several_conversations_and_once_each(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_WORTH_A_WORKER, "mail", 10)
+    queue_mails(database, range(60))
+    assert run(database, settings).delivered == 60
+    assert 1 < mailbox.connections <= policy().integer("delivery_workers_mail")
+    ids = [message["Message-ID"] for message in mailbox.messages]
+    assert len(ids) == len(set(ids)) == 60
+    started = [row.delivery_id for row in attempts(database) if row.outcome == "started"]
+    assert len(started) == len(set(started)) == 60
 
 
 _RUN = """
