@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 
 from include.domain.calendar import WorkingCalendar
 from include.domain.case import PATH, RANK, TERMINAL
@@ -55,6 +56,11 @@ class Acknowledged:
 
 def ladder(policy: Policy) -> tuple[Rung, ...]:
     """The four rungs, lowest first."""
+    return _rungs(*(policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4)))
+
+
+@cache
+def _rungs(*overdue_working_days: int) -> tuple[Rung, ...]:
     told: tuple[tuple[Level, tuple[Authority, ...]], ...] = (
         ("city", AUTHORITIES),
         ("province", ("PBOC",)),
@@ -62,8 +68,8 @@ def ladder(policy: Policy) -> tuple[Rung, ...]:
         ("nation", AUTHORITIES),
     )
     return tuple(
-        Rung(step, policy.integer(f"ladder_step{step}_working_days"), level, authorities)
-        for step, (level, authorities) in enumerate(told, start=1)
+        Rung(step, days, level, authorities)
+        for step, (days, (level, authorities)) in enumerate(zip(overdue_working_days, told, strict=True), start=1)
     )
 
 
