@@ -42,7 +42,7 @@ def claim(
     engine: sa.Engine, channel: Channel, worker: str, now: datetime, limit: int, lease: timedelta = LEASE
 ) -> list[Claim]:
     """Lease up to `limit` due deliveries, the longest due first, each the earliest open one of its order_key."""
-    with engine.begin() as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         rows = connection.execute(
             CLAIM, {"channel": channel, "worker": worker, "now": now, "limit": limit, "lease": lease}
         ).all()

@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Literal
 
 import sqlalchemy as sa
 
 from include.business_time import Clock
 from include.delivery.channel import SharedChannel
-from include.delivery.claim import claim, next_due, present_worker, release, supersede, take_over
+from include.delivery.claim import LEASE, claim, next_due, present_worker, release, supersede, take_over
 from include.delivery.green_platform import GreenPlatformSender
 from include.delivery.mail import MailSender
 from include.delivery.market import MarketSender
-from include.delivery.outcomes import FRUITLESS_CLASSES, NOT_FOUND, Claim
+from include.delivery.outcomes import NOT_FOUND, THROTTLED, Claim
 from include.delivery.record import record
-from include.delivery.sending import Sender
+from include.delivery.sending import Sender, came_to_nothing
 from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
@@ -39,7 +40,10 @@ LONGEST_PAUSE = timedelta(seconds=5)
 """A longer wait is left to the next run."""
 ALL_PAUSES = timedelta(seconds=30)
 _FRUITLESS_SETS = 3
-_WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
+_LONGEST_SET_S = LEASE.total_seconds() / 2
+CameTo = Literal["unasked", "nothing", "something"]
+"""What became of a set: no request was made, all were lost or refused for now, or one was answered."""
+_WORTH_A_WORKER: dict[Channel, int] = {"market": 400, "green_platform": 100, "mail": 100}
 """So many due deliveries keep one worker busy; fewer are not worth another connection."""
 _SHORTEST_PAUSE = timedelta(milliseconds=50)
 _UNSAID_WAIT = timedelta(seconds=1)
@@ -177,18 +181,18 @@ class _Run:
             claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
                 try:
-                    useful = self._send(claims, counts)
-                    self._tell_breaker(None if useful else "回答丢失或被推迟")
-                    fruitless = 0 if useful else fruitless + 1
+                    came_to = self._send(claims, counts)
+                    if admission == "probe" and came_to == "unasked":
+                        self.shared.unasked(self.clock.now())
+                    fruitless = fruitless + 1 if came_to == "nothing" else 0
                 except PlatformBusy as busy:
                     log.warning("%s", busy)
                     if admission == "probe":
-                        self._tell_breaker(busy.what)
+                        self.shared.failed(busy.what, self.clock.now())
                     fruitless += 1
                     wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
                     self.shared.hold_back(self.clock.now(), wait)
                 except PlatformUnavailable as away:
-                    self._tell_breaker(away.what)
                     self.away = away
                     break
                 continue
@@ -205,29 +209,39 @@ class _Run:
             self._tidy(counts)
         return counts
 
-    def _send(self, claims: Sequence[Claim], counts: Counter[str]) -> bool:
-        """Send one set and record its results; False if nothing but lost answers and refusals for now came of it."""
+    def _send(self, claims: Sequence[Claim], counts: Counter[str]) -> CameTo:
+        """Send one set and record its results; tell the breaker of each request that came to nothing, and when one did not.
+
+        Ends early, with the rest given back, where the breaker may have opened or the lease is half over.
+        """
         left = {one.delivery_id: one for one in claims}
-        useful = reopened = False
+        came_to: CameTo = "unasked"
+        in_a_row, reopened, began = 0, False, time.monotonic()
         try:
             for results in filter(None, self.sender.send(claims)):
                 for result in record(self.engine, self.worker, results, self.clock.now(), self.jitter):
                     del left[result.claim.delivery_id]
                     counts["deferred" if result.state == "pending" and result.error_class else result.state] += 1
-                    useful |= result.error_class not in FRUITLESS_CLASSES
                     reopened |= result.outcome == NOT_FOUND
+                if all(result.kind == "check" for result in results):
+                    continue
+                if came_to_nothing(results):
+                    came_to = "nothing" if came_to == "unasked" else came_to
+                    if results[0].error_class != THROTTLED:
+                        in_a_row += 1
+                        self.shared.failed(results[0].detail or results[0].outcome, self.clock.now())
+                elif in_a_row or came_to != "something":
+                    came_to, in_a_row = "something", 0
+                    self.shared.succeeded(self.clock.now())
+                if in_a_row >= self.shared.threshold or time.monotonic() - began > _LONGEST_SET_S:
+                    break
         except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
             release(self.engine, self.worker, list(left.values()))
             raise
+        release(self.engine, self.worker, list(left.values()))
         if reopened:
             self._tidy(counts)
-        return useful
-
-    def _tell_breaker(self, failure: str | None) -> None:
-        if failure is None:
-            self.shared.succeeded(self.clock.now())
-        else:
-            self.shared.failed(failure, self.clock.now())
+        return came_to
 
     def _tidy(self, counts: Counter[str]) -> None:
         take_over(self.engine, self.channel, self.worker, self.clock.now())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from include.delivery.outcomes import Claim, Result, lost, of_receipt, refused
-from include.delivery.sending import RECORDED_TOGETHER, one_by_one
+from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
 from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import OutcomeUnknown, ProblemResponse
 
@@ -23,7 +23,7 @@ class GreenPlatformSender:
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Send each claim under its key."""
-        yield from one_by_one(claims, self._send_one)
+        yield from in_sets(one_by_one(claims, self._send_one))
 
     def _send_one(self, claim: Claim) -> Result:
         send = self._client.send_return if claim.action == "return" else self._client.send_progress

@@ -27,9 +27,9 @@ from include.delivery.outcomes import (
     unavailable,
 )
 from include.delivery.push_rules import not_to_be_pushed
-from include.delivery.sending import RECORDED_TOGETHER, one_by_one
+from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
 from include.domain.canonical import canonical_parts
-from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
@@ -38,6 +38,8 @@ from include.privacy import PersonalDataCipher
 _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 # After so many failures an item goes alone, so that it cannot keep others from arriving.
 _ALONE_AFTER = 3
+# Leased and checked together: a set costs as much as a batch.
+_BATCHES_AT_ONCE = 4
 
 
 class MarketSender:
@@ -59,7 +61,7 @@ class MarketSender:
 
     @property
     def at_once(self) -> int:
-        return max(self._batch_size, RECORDED_TOGETHER)
+        return max(self._batch_size * _BATCHES_AT_ONCE, RECORDED_TOGETHER)
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Look up what is unknown, push in batches what may still be pushed, then withdrawals and answers one by one."""
@@ -71,12 +73,19 @@ class MarketSender:
             pending = _without(pending, put_aside)
             put_aside += not_to_be_pushed(connection, pending, self._clock())
         pending = _without(pending, put_aside)
-        unknown = [claim for claim in pushes if claim.state == "unknown"]
+        yield [*put_aside, *(contact_missing(claim) for claim in pending if claim.delivery_id not in people)]
+        yield from in_sets(self._requests(claims, pending, people))
+
+    def _requests(
+        self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, dict[str, Any]]
+    ) -> Iterator[list[Result]]:
+        """The results of one request after another."""
+        unknown = [claim for claim in claims if claim.action == "push" and claim.state == "unknown"]
         yield from one_by_one(
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
-        yield [*put_aside, *(contact_missing(claim) for claim in pending if claim.delivery_id not in people)]
-        yield from self._push_all([claim for claim in pending if claim.delivery_id in people], people)
+        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
+            yield from self._push(batch, people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
 
     def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
@@ -98,21 +107,6 @@ class MarketSender:
         for start in range(0, len(together), self._batch_size):
             yield together[start : start + self._batch_size]
         yield from ([claim] for claim in claims if claim.series.failures >= _ALONE_AFTER)
-
-    def _push_all(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
-        """The results of all batches; those of small ones are gathered, so that marks are written in sets."""
-        gathered: list[Result] = []
-        try:
-            for batch in self._batches(claims):
-                for results in self._push(batch, people):
-                    gathered += results
-                if len(gathered) >= RECORDED_TOGETHER:
-                    yield gathered
-                    gathered = []
-        except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
-            yield gathered
-            raise
-        yield gathered
 
     def _push(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
         personal = [str(value) for claim in claims for value in people[claim.delivery_id].values() if value]

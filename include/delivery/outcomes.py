@@ -25,7 +25,8 @@ LOST = "lost_answer"
 NOT_FOUND = "not_found"
 EXHAUSTED = "exhausted"
 CONFLICT = "conflict"
-FRUITLESS_CLASSES = (LOST, "throttled", "unavailable")
+THROTTLED = "throttled"
+FRUITLESS_CLASSES = (LOST, THROTTLED, "unavailable")
 HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
 
 
@@ -149,7 +150,7 @@ def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send"
         kind=kind,
         outcome="busy" if busy else "unavailable",
         state=claim.state,
-        error_class="throttled" if busy else "unavailable",
+        error_class=THROTTLED if busy else "unavailable",
         http_status=error.status if isinstance(error, PlatformBusy) else None,
         detail=error.what,
         wait=None if retry_after is None else timedelta(seconds=retry_after),

@@ -61,7 +61,8 @@ def _try(result: Result, due: datetime, now: datetime) -> dict[str, object]:
 
 
 # In one statement, which is a transaction of its own: a second one, or a begin and a commit, would cost as much again. `kept` is
-# the outcome that the delivery is left with.
+# the outcome that the delivery is left with. The owner is coalesced because statistics know nothing of leases that last a moment:
+# taken at their word, PostgreSQL expects one row and compares every lease with every try.
 _RECORD = sa.text(
     """
     with tries as materialized (
@@ -82,7 +83,7 @@ _RECORD = sa.text(
             settled_at = case when tries.state in ('delivered', 'superseded', 'held') then :now end,
             lease_owner = null, lease_until = clock_timestamp() + make_interval(secs => tries.wait_s)
         from tries
-        where delivery.delivery_id = tries.delivery_id and delivery.lease_owner = :worker
+        where delivery.delivery_id = tries.delivery_id and coalesce(delivery.lease_owner, '') = :worker
         returning delivery.delivery_id
     )
     select count(*) from marked

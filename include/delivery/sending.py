@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Protocol
 
-from include.delivery.outcomes import Claim, Kind, Result, unavailable
-from include.errors import CredentialsRefused, PlatformUnavailable
+from include.delivery.outcomes import FRUITLESS_CLASSES, Claim, Kind, Result, unavailable
+from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 
 RECORDED_TOGETHER = 50
+_KEPT_FOR_S = 10.0
 
 
 class Sender(Protocol):
@@ -31,18 +33,42 @@ class Sender(Protocol):
 def one_by_one(
     claims: Sequence[Claim], try_one: Callable[[Claim], Result], *, kind: Kind = "send"
 ) -> Iterator[list[Result]]:
-    """The results of trying each claim, in sets; stops where the receiver is away or refuses the credentials."""
-    results: list[Result] = []
+    """The result of trying each claim; stops where the receiver is away or refuses the credentials."""
     for claim in claims:
         try:
-            results.append(try_one(claim))
+            result = try_one(claim)
         except PlatformUnavailable as error:
-            yield [*results, unavailable(claim, error, kind=kind)]
+            yield [unavailable(claim, error, kind=kind)]
             raise
-        except CredentialsRefused:
-            yield results
-            raise
-        if len(results) == RECORDED_TOGETHER:
-            yield results
-            results = []
-    yield results
+        yield [result]
+
+
+def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
+    """The results of small requests gathered, so that marks are written in sets.
+
+    A request that came to nothing is told at once and alone, so that the breaker can count it; and nothing is kept for long.
+    """
+    gathered: list[Result] = []
+    began = monotonic()
+    try:
+        for results in requests:
+            if not gathered:
+                began = monotonic()
+            if came_to_nothing(results):
+                yield gathered
+                gathered = []
+                yield results
+                continue
+            gathered += results
+            if len(gathered) >= RECORDED_TOGETHER or monotonic() - began > _KEPT_FOR_S:
+                yield gathered
+                gathered = []
+    except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
+        yield gathered
+        raise
+    yield gathered
+
+
+def came_to_nothing(results: Sequence[Result]) -> bool:
+    """Whether a request got no answer that says anything about what was sent."""
+    return bool(results) and all(result.error_class in FRUITLESS_CLASSES for result in results)

@@ -64,7 +64,8 @@ def canonical_parts(text: str) -> tuple[Any, Callable[[Any], bytes]]:
     Ten times as fast as `canonical_json` where nothing in the text is written differently. What is added to the value may
     hold texts only.
     """
-    if len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text) and not _LONG_NUMBER.search(text):
+    in_utf16_order = len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
+    if in_utf16_order and _LONG_NUMBER not in text.encode("utf-8", "surrogatepass").translate(_ANY_DIGIT):
         try:
             return _PLAIN.decode(text), _written_plainly
         except (msgspec.DecodeError, UnicodeEncodeError, _WrittenDifferently):
@@ -91,7 +92,9 @@ class _WrittenDifferently(Exception):
 
 
 _PLAIN = msgspec.json.Decoder(float_hook=_plain_number)
-_LONG_NUMBER = re.compile(r"\d{16}")
+# Sixteen digits, as a search in bytes: a regular expression takes thirty times as long.
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 16
 
 
 def storable(value: Any) -> Any:
