@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import hashlib
@@ -160,7 +161,7 @@ class Mailbox:
         if fault == "451":
             return "451 4.3.0 try again later"
         if fault == "421":
-            _transport(server).close()
+            asyncio.get_running_loop().call_soon(_transport(server).close)  # after the reply has been written
             return "421 4.3.2 going away"
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
         self.store(content, tuple(envelope.rcpt_tos))

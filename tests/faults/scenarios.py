@@ -3,100 +3,153 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
-import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.context import ForkServerProcess
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from include.delivery.engine import deliver
+from include.delivery.mail import message_id
 from include.errors import UserFacingError
 from include.local.postgres import PostgresServer
-from include.sandbox.proxy import TcpProxy
-from include.sandbox.server import Sandbox
+from include.sandbox.proxy import KINDS, TcpProxy
 from include.settings import ConnectionFields, Settings
 from tests.delivery.outbox import NOW, Clock
+from tests.delivery.test_delivering_mails import queue_mails
 from tests.faults.stage import Stage, settings_of, staged
-from tests.faults.worker import CRASH_POINTS
+from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, MAIL_CRASH_POINTS
 
-_PATIENCE_S = 120
-
-
-def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; returns how many were killed."""
-    return sum(process.wait(timeout=_PATIENCE_S) == -signal.SIGKILL for process in processes)
+_NETWORK = {"reset": "复位", "cut": "截断", "slow": "缓慢", "half_open": "半开"}
 
 
 def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterator[Stage]:
-    """SIGKILL at each crash point, `seeds` times each, two runs at a time, each with new needs before it; at last one undisturbed."""
+    """SIGKILL at each crash point, `seeds` times each, two runs at a time, each with new needs before it.
+
+    A run that did not come to its point (the other one had taken the work) is made again, so that each point is met as often as
+    it should.
+    """
     chance = random.Random(seed)
     with staged(server) as stage:
-        plans = [(point, chance.choice((1, 1, 1, 2))) for point in CRASH_POINTS for _ in range(seeds)]
-        chance.shuffle(plans)
-        portion = -(-needs * 2 // len(plans))
-        for number in range(0, len(plans), 2):
-            start = number // 2 * portion
-            stage.queue(portion, start)
-            if number:
-                stage.change(portion, start - portion)
-            runs = [stage.worker(hours=number, point=point, nth=nth) for point, nth in plans[number : number + 2]]
-            stage.kills += _ended(runs)
+        left = [point for point in CRASH_POINTS for _ in range(seeds)]
+        chance.shuffle(left)
+        rounds, most = 0, 2 * len(left)
+        portion = max(10, -(-needs * 2 // len(left)))
+        while left and rounds < most:
+            stage.queue(portion, rounds * portion)
+            if rounds:
+                stage.change(portion, (rounds - 1) * portion)
+            points, left = left[:2], left[2:]
+            runs = [(point, stage.worker(rounds, point, chance.choice((1, 1, 1, 2)))) for point in points]
+            for point, process in runs:
+                if stage.end(process) == -signal.SIGKILL:
+                    stage.happened[CRASH_POINTS[point]] += 1
+                else:
+                    left.insert(chance.randint(0, len(left)), point)
+            rounds += 1
         stage.settle()
         yield stage
 
 
-def lost_answers(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
+def lost_answers(server: PostgresServer, seed: int, needs: int, rounds: int = 10) -> Iterator[Stage]:
     """One answer in five is lost after the platform has taken what was sent, and one in ten arrives cut short."""
     with staged(server) as stage:
-        stage.sandbox.fault_share("/v1/need-batches", "reset_after_commit", 0.2, seed)
-        stage.sandbox.fault_share("/v1/need-batches", "cut_body", 0.1, seed + 1)
-        stage.queue(needs)
-        processes = [stage.worker(hours=0) for _ in range(2)]
-        stage.change(needs)
-        _ended(processes)
+        for path, shift in (("/v1/need-batches", 0), ("/v1/withdrawals", 2)):
+            stage.sandbox.fault_share(path, "reset_after_commit", 0.2, seed + shift)
+            stage.sandbox.fault_share(path, "cut_body", 0.1, seed + shift + 1)
+        portion = -(-needs // rounds)
+        for number in range(rounds):
+            stage.queue(portion, number * portion)
+            processes = [stage.worker(hours=number) for _ in range(2)]
+            if number:
+                stage.change(portion, (number - 1) * portion)
+            for process in processes:
+                stage.end(process)
         stage.settle()
+        stage.happened["回答丢失"] = _attempts(stage, "lost_answer")
         yield stage
 
 
-def database_away(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
-    """PostgreSQL stops again and again for some seconds while workers run and are started anew."""
+def database_away(server: PostgresServer, seed: int, needs: int, stops: int = 5, pace: float = 1.0) -> Iterator[Stage]:
+    """PostgreSQL stops every 5 to 20 s for up to 5 s, shut down or killed, while two workers at a time go on and on.
+
+    `pace`: of all times; less than 1 for a short play.
+    """
     chance = random.Random(seed)
     with staged(server) as stage:
-        stage.queue(needs)
-        for number in range(4):
-            processes = [stage.worker(hours=number * 2) for _ in range(2)]
-            time.sleep(chance.uniform(1.0, 3.0))
-            server.stop()
-            time.sleep(chance.uniform(0.2, 2.0))
+        # Slow enough to be in the middle of things when the database goes.
+        stage.settings = settings_of(stage.sandbox, rate_per_s=20)
+        portion = -(-needs // (2 * stops))
+        running: list[ForkServerProcess] = []
+        for number in range(stops):
+            stage.queue(portion, 2 * number * portion)
+            ends = time.monotonic() + chance.uniform(5, 20) * pace
+            while time.monotonic() < ends:
+                running = _kept_running(stage, running, hours=number)
+                time.sleep(0.1)
+            stage.queue(portion, (2 * number + 1) * portion)
+            stage.change(2 * portion, 2 * number * portion)
+            running = _kept_running(stage, running, hours=number)
+            time.sleep(chance.uniform(0.3, 1.5))
+            _stop(server, chance.choice((True, False)))
+            stage.happened["数据库停止"] += 1
+            time.sleep(chance.uniform(0.5, 5) * pace)
             server.start()
-            _ended(processes)
             stage.engine.dispose()
-            if number == 1:
-                stage.change(needs)
+        for process in running:
+            stage.happened["运行因此中断"] += stage.end(process) == DATABASE_AWAY
+        stage.settings = settings_of(stage.sandbox)
         stage.settle()
         yield stage
+
+
+def _kept_running(stage: Stage, running: list[ForkServerProcess], hours: float) -> list[ForkServerProcess]:
+    """Two workers, those that ended replaced."""
+    alive = [process for process in running if process.is_alive()]
+    for process in running:
+        if process not in alive:
+            stage.happened["运行因此中断"] += stage.end(process) == DATABASE_AWAY
+    return alive + [stage.worker(hours) for _ in range(2 - len(alive))]
+
+
+def _stop(server: PostgresServer, orderly: bool) -> None:
+    """Shut PostgreSQL down, or let it crash: it recovers from its log when it starts."""
+    if orderly:
+        server.stop()
+        return
+    pid = int((server.home / "data" / "postmaster.pid").read_text("utf-8").split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    while server.is_running():
+        time.sleep(0.05)
 
 
 def broken_network(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
-    """A third of the connections are reset, cut, slow or half open."""
+    """A third of the connections are reset, cut, slow or half open; who waits for an answer gives up after a second."""
     with staged(server) as stage:
         address = urlsplit(stage.sandbox.market_url)
         assert address.hostname is not None and address.port is not None
         with TcpProxy((address.hostname, address.port), seed=seed) as proxy:
-            straight = stage.settings
+            straight, stage.read_timeout_s = stage.settings, 1.0
             stage.settings = settings_of(stage.sandbox, f"http://127.0.0.1:{proxy.port}")
             proxy.broken = 1 / 3
-            stage.queue(needs)
-            for number in range(3):
-                _ended([stage.worker(hours=number * 3) for _ in range(2)])
-                if number == 0:
-                    stage.change(needs)
+            rounds = 12
+            portion = -(-needs // rounds)
+            for number in range(rounds):
+                stage.queue(portion, number * portion)
+                if number:
+                    stage.change(portion, (number - 1) * portion)
+                for process in [stage.worker(hours=number) for _ in range(2)]:
+                    stage.end(process)
             stage.settings = straight
         stage.settle()
+        stage.happened.update({_NETWORK[kind]: proxy.played.get(kind, 0) for kind in KINDS})
         yield stage
 
 
@@ -118,6 +171,7 @@ def long_outage(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage
         while clock.now() < NOW + timedelta(hours=76):
             deliver(stage.engine, "market", settings=nowhere, clock=clock, sleep=clock.sleep)
             clock.sleep(1800)
+        stage.happened["试连失败"] = _attempts(stage, "unavailable")
         stage.change(needs)
         stage.settle()
         yield stage
@@ -129,38 +183,80 @@ def many_workers(server: PostgresServer, seed: int, needs: int) -> Iterator[Stag
         stage.queue(needs)
         processes = [stage.worker(hours=0) for _ in range(8)]
         stage.change(needs)
-        _ended(processes)
-        _ended([stage.worker(hours=1) for _ in range(8)])
+        for process in processes:
+            stage.end(process)
+        for process in [stage.worker(hours=1) for _ in range(8)]:
+            stage.end(process)
+        with stage.engine.connect() as connection:
+            workers = connection.execute(sa.text("select count(distinct worker) from delivery_attempt")).scalar_one()
+        stage.happened["分担发送的工作单元"] = workers
         stage.settle()
         yield stage
 
 
-def troubled_mail(server: PostgresServer, mails: int) -> tuple[int, int, int, int]:
-    """Mails to a server that goes away, says not now, knows no such recipient, and takes one without a word.
+def _attempts(stage: Stage, outcome: str) -> int:
+    with stage.engine.connect() as connection:
+        found: int = connection.execute(
+            sa.text("select count(*) from delivery_attempt where outcome = :outcome"), {"outcome": outcome}
+        ).scalar_one()
+        return found
 
-    Returns (queued, received, received twice, neither received nor in sight).
-    """
-    from tests.delivery.test_delivering_mails import queue_mails
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailVerdict:
+    """Of `queued` mails: `received` different ones, `twice` those more than once, `unreceived` said to be handed over and not
+    there, `unattempted` there without a try noted, `out_of_sight` neither handed over nor waiting for a person."""
+
+    queued: int
+    received: int
+    twice: int
+    unreceived: int
+    unattempted: int
+    out_of_sight: int
+    happened: Counter[str]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was kept."""
+        return not (self.twice or self.unreceived or self.unattempted or self.out_of_sight)
+
+
+def troubled_mail(server: PostgresServer, mails: int, kills: int = 10) -> MailVerdict:
+    """Runs are killed before and after a mail's data; the server goes away, says not now, knows no such recipient, and takes
+    one without a word."""
     with staged(server) as stage:
         queue_mails(stage.engine, range(mails))
+        for number in range(kills):
+            for point, name in MAIL_CRASH_POINTS.items():
+                process = stage.worker(number / 60, point, 1 + number % 3, channel="mail")
+                stage.happened[name] += stage.end(process) == -signal.SIGKILL
         for kind in ("421", "451", "550", "drop_after_data"):
             stage.sandbox.mail_fault(kind)
-        clock = Clock()
+            stage.happened[kind] += 1
+        clock = Clock(NOW + timedelta(hours=2))
         for _ in range(12):
             with contextlib.suppress(UserFacingError):
                 deliver(stage.engine, "mail", settings=stage.settings, clock=clock, sleep=clock.sleep)
             clock.sleep(3600)
-        return _count_mails(stage, stage.sandbox, mails)
+        return _judged(stage, mails)
 
 
-def _count_mails(stage: Stage, sandbox: Sandbox, mails: int) -> tuple[int, int, int, int]:
-    received = [one["message_id"] for one in sandbox.mails()]
+def _judged(stage: Stage, mails: int) -> MailVerdict:
+    received = Counter(one["message_id"] for one in stage.sandbox.mails())
     with stage.engine.connect() as connection:
-        in_sight = connection.execute(
-            sa.text("select count(*) from delivery where channel = 'mail' and state in ('held', 'unknown')")
-        ).scalar_one()
-        delivered = connection.execute(
-            sa.text("select count(*) from delivery where channel = 'mail' and state = 'delivered'")
-        ).scalar_one()
-    return mails, len(set(received)), len(received) - len(set(received)), mails - delivered - in_sight
+        rows = connection.execute(sa.text("select idempotency_key, state, attempts from delivery")).all()
+        begun = connection.execute(_BEGUN).scalars()
+        attempted = {message_id(key) for key in begun}
+    states = {message_id(row.idempotency_key): row.state for row in rows}
+    return MailVerdict(
+        queued=mails,
+        received=len(received),
+        twice=sum(number > 1 for number in received.values()),
+        unreceived=sum(state == "delivered" and key not in received for key, state in states.items()),
+        unattempted=len(received.keys() - attempted),
+        out_of_sight=sum(state not in ("delivered", "held", "unknown") for state in states.values()),
+        happened=stage.happened,
+    )
+
+
+_BEGUN = sa.text("select distinct idempotency_key from delivery join delivery_attempt using (delivery_id)")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import multiprocessing
+import signal
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,28 +21,42 @@ from include.errors import UserFacingError
 from include.local.postgres import PostgresServer
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import ConnectionFields, Settings, environment_name
+from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from include.store.outbox import Channel
 from tests.delivery.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
+from tests.faults import worker
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-_REVISED_EVERY, _WITHDRAWN_EVERY = 5, 20
+_REVISED_EVERY, _WITHDRAWN_EVERY = 5, 10
 _ROUNDS = 60
+_PATIENCE_S = 240
+
+# Workers are forked from a process that has imported everything: a kill costs a tenth of a second, not two.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["__main__", "tests.faults.worker"])
+
+
+class WorkerFailed(Exception):
+    """A worker met a defect of the engine; the text is its traceback."""
 
 
 @dataclass
 class Stage:
-    """One scenario's surroundings; `expected`: need → (revision, state) that the platform's ledger must end with;
-    `kills`: how many workers died."""
+    """One scenario's surroundings.
+
+    `expected`: need → (revision, state) that the platform's ledger must end with. `happened`: how often each fault really
+    struck; a scenario in which one did not has shown nothing.
+    """
 
     server: PostgresServer
     database: str
+    folder: Path
     engine: sa.Engine
     sandbox: Sandbox
     settings: Settings
     expected: dict[str, tuple[int, str]]
-    kills: int = 0
+    happened: Counter[str] = field(default_factory=Counter)
+    read_timeout_s: float = 30.0
 
     def queue(self, number: int, start: int = 0) -> None:
         """Queue so many new needs."""
@@ -61,16 +75,39 @@ class Stage:
                 queue_withdrawal(self.engine, one)
                 self.expected[need_id(one)] = (1, "withdrawn")
 
-    def worker(self, hours: float, point: str = "none", nth: int = 1) -> subprocess.Popen[bytes]:
+    def worker(
+        self, hours: float, point: str | None = None, nth: int = 1, channel: Channel = "market"
+    ) -> ForkServerProcess:
         """A delivery run in a process of its own, so many hours of business time later."""
-        moment = (NOW + timedelta(hours=hours)).isoformat()
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.worker", self.server.url(self.database), moment, point, str(nth)],
-            env=self._environment(),
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        report = self.folder / f"{uuid.uuid4().hex}.txt"
+        process = _PROCESSES.Process(
+            target=worker.deliver,
+            name=str(report),
+            args=(
+                self.server.url(self.database),
+                self.settings,
+                NOW + timedelta(hours=hours),
+                channel,
+                point,
+                nth,
+                self.read_timeout_s,
+                str(report),
+            ),
+            daemon=True,
         )
+        process.start()
+        return process
+
+    def end(self, process: ForkServerProcess) -> int:
+        """Wait for a worker; returns its exit code (-9: killed). Raises WorkerFailed if it met a defect or hangs."""
+        process.join(_PATIENCE_S)
+        if process.exitcode is None:
+            process.kill()
+            raise WorkerFailed(f"still running after {_PATIENCE_S} s")
+        if process.exitcode not in (0, -signal.SIGKILL, worker.DATABASE_AWAY):
+            report = Path(process.name)
+            raise WorkerFailed(report.read_text("utf-8") if report.exists() else f"exit code {process.exitcode}")
+        return process.exitcode
 
     def settle(self, channel: Channel = "market") -> None:
         """Deliver on, hour after hour of business time, until nothing is open. The faults are over."""
@@ -86,19 +123,10 @@ class Stage:
                 return
             clock.sleep(3600)
 
-    def _environment(self) -> dict[str, str]:
-        connections = {
-            environment_name(name): json.dumps(
-                {"host": one.host, "port": one.port, "login": one.login, "password": one.password, "extra": one.extra}
-            )
-            for name, one in self.settings.connections.items()
-        }
-        return {**os.environ, **connections, "PYTHONPATH": str(REPOSITORY), "AIRFLOW__CORE__FERNET_KEY": KEY}
-
 
 @contextmanager
-def staged(server: PostgresServer, *, market_url: str | None = None) -> Iterator[Stage]:
-    """A fresh database and fresh platforms; `market_url`: where workers find the credit-market platform instead."""
+def staged(server: PostgresServer) -> Iterator[Stage]:
+    """A fresh database and fresh platforms."""
     name = f"faults_{uuid.uuid4().hex[:12]}"
     server.create_database(name)
     engine = connect(server.url(name))
@@ -108,23 +136,27 @@ def staged(server: PostgresServer, *, market_url: str | None = None) -> Iterator
         tempfile.TemporaryDirectory(prefix="faults-") as folder,
         Sandbox(scenario, now=NOW, mail_dir=Path(folder)) as sandbox,
     ):
-        yield Stage(server, name, engine, sandbox, settings_of(sandbox, market_url), {})
+        yield Stage(server, name, Path(folder), engine, sandbox, settings_of(sandbox), {})
     engine.dispose()
 
 
-def settings_of(sandbox: Sandbox, market_url: str | None = None, smtp_port: int | None = None) -> Settings:
-    """The connections to a sandbox."""
+def settings_of(sandbox: Sandbox, market_url: str | None = None, rate_per_s: float | None = None) -> Settings:
+    """The connections to a sandbox; `market_url`: where workers find the credit-market platform instead."""
     return Settings(
         connections={
             "credit_market": ConnectionFields(
                 host=market_url or sandbox.market_url,
                 login=sandbox.market_app_id,
                 password=sandbox.market_secret,
-                extra={"key_id": sandbox.market_key_id, "algorithm": sandbox.market_algorithm},
+                extra={
+                    "key_id": sandbox.market_key_id,
+                    "algorithm": sandbox.market_algorithm,
+                    "rate_per_s": rate_per_s,
+                },
             ),
             "smtp_default": ConnectionFields(
                 host="127.0.0.1",
-                port=smtp_port or sandbox.smtp_port,
+                port=sandbox.smtp_port,
                 extra={"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
             ),
         },

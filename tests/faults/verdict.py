@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,27 +15,43 @@ Revision = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is wrong, by kind; empty lists where all is well."""
+    """What is wrong, by kind; empty lists where all is well.
+
+    `inverted`: a lower revision taken in after a higher one, or a push that the platform had to refuse as out of date: it would
+    have been overtaken. `conflicts`: the platform held another content under the key. `repeats` are no fault: so often the
+    platform saw a key again and took it for what it was.
+    """
 
     needs: int
     lost: list[str]
     doubled: list[Revision]
     inverted: list[str]
+    conflicts: int
     acknowledged_not_received: list[Revision]
     received_not_attempted: list[Revision]
     still_open: int
+    repeats: int
 
     @property
     def kept(self) -> bool:
         """Whether every promise was kept."""
-        return not (
-            self.lost
-            or self.doubled
-            or self.inverted
-            or self.acknowledged_not_received
-            or self.received_not_attempted
-            or self.still_open
-        )
+        return not self.broken()
+
+    def broken(self) -> dict[str, int]:
+        """How often each promise was broken; those that were kept are left out."""
+        counts = {name: _number(getattr(self, name)) for name in _PROMISES}
+        return {name: number for name, number in counts.items() if number}
+
+
+_PROMISES = (
+    "lost",
+    "doubled",
+    "inverted",
+    "conflicts",
+    "acknowledged_not_received",
+    "received_not_attempted",
+    "still_open",
+)
 
 
 def judge(stage: Stage) -> Verdict:
@@ -47,17 +64,23 @@ def judge(stage: Stage) -> Verdict:
     with stage.engine.connect() as connection:
         acknowledged = set(connection.execute(_ACKNOWLEDGED).tuples())
         attempted = set(connection.execute(_ATTEMPTED).tuples())
+        refused_as_late = list(connection.execute(_REFUSED_AS_LATE).scalars())
         still_open = connection.execute(_OPEN).scalar_one()
+    outcomes = stage.sandbox.state()["market"]["outcomes"]
+    inverted = [
+        need for need, seen in orders.items() if [one for _, one in sorted(seen)] != sorted(one for _, one in seen)
+    ]
+    unseen_late = outcomes.get("stale", 0) - len(refused_as_late)
     return Verdict(
         needs=len(stage.expected),
         lost=[need for need, end in sorted(stage.expected.items()) if not _ended_so(need, end, received)],
         doubled=sorted(key for key, entry in received.items() if entry["effects"] != 1),
-        inverted=sorted(
-            need for need, seen in orders.items() if [revision for _, revision in sorted(seen)] != _rising(seen)
-        ),
+        inverted=sorted({*inverted, *refused_as_late}) + ["?"] * max(0, unseen_late),
+        conflicts=outcomes.get("conflict", 0),
         acknowledged_not_received=sorted(acknowledged - received.keys()),
         received_not_attempted=sorted(received.keys() - attempted),
         still_open=still_open,
+        repeats=outcomes.get("duplicate", 0),
     )
 
 
@@ -70,12 +93,21 @@ def _ended_so(need: str, end: tuple[int, str], received: dict[Revision, dict[str
     )
 
 
-def _rising(seen: list[tuple[int, int]]) -> list[int]:
-    return sorted(revision for _, revision in seen)
+def _number(wrong: int | Sequence[object]) -> int:
+    return wrong if isinstance(wrong, int) else len(wrong)
 
 
 _ACKNOWLEDGED = sa.text("select need_id, revision from delivery where action = 'push' and state = 'delivered'")
 _ATTEMPTED = sa.text(
-    "select need_id, revision from delivery join delivery_attempt using (delivery_id) where action = 'push'"
+    """
+    select distinct need_id, revision from delivery join delivery_attempt using (delivery_id)
+    where action = 'push' and kind = 'send'
+    """
+)
+_REFUSED_AS_LATE = sa.text(
+    """
+    select need_id from delivery join delivery_attempt attempt using (delivery_id)
+    where action = 'push' and attempt.outcome = 'stale'
+    """
 )
 _OPEN = sa.text("select count(*) from delivery where state in ('pending', 'unknown')")

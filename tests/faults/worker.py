@@ -1,65 +1,122 @@
-"""One delivery run in a process of its own, killed at a named point: python -m tests.faults.worker <database> <moment> <point> <nth>.
+"""One delivery run in a process of its own, which may die at a named point.
 
-The points are where a run can leave the outside and the inside apart. `none` runs to its end.
+The points are where a run can leave the outside and the inside apart. A worker that ends by anything else than its end, its
+death or a database that is away has met a defect: it leaves a traceback.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
+import smtplib
+import threading
+import traceback
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from include.business_time import BusinessClock
 from include.delivery import engine, record
+from include.errors import UserFacingError
+from include.platforms import http
 from include.platforms.credit_market import CreditMarketClient
-from include.settings import Settings, business_moment
+from include.settings import Settings
 from include.store.database import connect
+from include.store.outbox import Channel
 
-CRASH_POINTS = ("claimed", "about_to_send", "sent", "recording", "recorded", "taken_over")
+CRASH_POINTS = {
+    "claimed": "租约已取得",
+    "about_to_send": "即将发出",
+    "sent": "已发出、未记录",
+    "recording": "正在记录",
+    "recorded": "已记录",
+    "looked_up": "已查询、未记录",
+    "withdrawn": "已撤回、未记录",
+    "superseded": "已取消旧版",
+    "taken_over": "已接管中断的租约",
+}
+MAIL_CRASH_POINTS = {"handing_over": "即将交出正文", "handed_over": "正文已交出、未记录"}
+DATABASE_AWAY, DEFECT = 75, 70
+"""Exit codes."""
 
 
-def _dying(function: Callable[..., Any], nth: int, *, before: bool = False) -> Callable[..., Any]:
+def deliver(
+    database: str,
+    settings: Settings,
+    moment: datetime,
+    channel: Channel,
+    point: str | None,
+    nth: int,
+    read_timeout_s: float,
+    report: str,
+) -> None:
+    """Deliver on a channel at a business moment; `report`: the file for the traceback of a defect."""
+    http.READ_TIMEOUT_S = read_timeout_s
+    if point is not None:
+        plant(point, nth)
+    try:
+        engine.deliver(connect(database), channel, settings=settings, clock=BusinessClock.starting_at(moment))
+    except (sa.exc.OperationalError, sa.exc.InterfaceError):
+        os._exit(DATABASE_AWAY)
+    except UserFacingError:
+        pass
+    except BaseException:
+        Path(report).write_text(traceback.format_exc(), encoding="utf-8")
+        os._exit(DEFECT)
+    os._exit(0)
+
+
+def plant(point: str, nth: int) -> None:
+    """Let the process die at the nth passing of a crash point."""
+    owner, name, before = {
+        "claimed": (engine, "claim", False),
+        "about_to_send": (CreditMarketClient, "push_batch", True),
+        "sent": (CreditMarketClient, "push_batch", False),
+        "recording": (engine, "record", True),
+        "recorded": (engine, "record", False),
+        "looked_up": (CreditMarketClient, "look_up", False),
+        "withdrawn": (CreditMarketClient, "withdraw", False),
+        "superseded": (engine, "supersede", False),
+        "taken_over": (engine, "take_over", False),
+        "handing_over": (smtplib.SMTP, "data", True),
+        "handed_over": (smtplib.SMTP, "data", False),
+    }[point]
+    die = _die
+    if point == "recording":
+        _let_marks_take_long()
+        die = _die_soon
+    setattr(owner, name, _dying(getattr(owner, name), nth, die, before=before))
+
+
+def _dying(function: Callable[..., Any], nth: int, die: Callable[[], None], *, before: bool) -> Callable[..., Any]:
     calls = 0
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if before and calls == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         found = function(*arguments, **named)
         if not before and calls == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         return found
 
     return wrapped
 
 
-def plant(point: str, nth: int) -> None:
-    """Let the process die at the nth passing of a crash point."""
-    if point == "claimed":
-        engine.claim = _dying(engine.claim, nth)
-    elif point == "about_to_send":
-        CreditMarketClient.push_batch = _dying(CreditMarketClient.push_batch, nth, before=True)  # type: ignore[method-assign]
-    elif point == "sent":
-        CreditMarketClient.push_batch = _dying(CreditMarketClient.push_batch, nth)  # type: ignore[method-assign]
-    elif point == "recording":
-        record.copy_rows = _dying(record.copy_rows, nth)
-    elif point == "recorded":
-        engine.record = _dying(engine.record, nth)
-    elif point == "taken_over":
-        engine.take_over = _dying(engine.take_over, nth)
-    elif point != "none":
-        raise SystemExit(f"no such crash point: {point}")
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(database: str, moment: str, point: str, nth: str) -> None:
-    """Deliver on the market channel."""
-    plant(point, int(nth))
-    clock = BusinessClock.starting_at(business_moment(moment))
-    engine.deliver(connect(database), "market", settings=Settings.from_environment(), clock=clock)
+def _die_soon() -> None:
+    threading.Timer(0.2, _die).start()
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _let_marks_take_long() -> None:
+    """PostgreSQL is at the marks when the process dies: they are committed, and nobody hears of it."""
+    statement, slowly = str(record._RECORD), "select count(*) + length(cast(pg_sleep(1) as text)) from marked"
+    assert "select count(*) from marked" in statement
+    record._RECORD = sa.text(statement.replace("select count(*) from marked", slowly))
