@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from include.delivery.outcomes import HOLDING_CLASSES, LOST, Claim
+from include.delivery.outcomes import HOLDING_CLASSES, LOST, MAYBE_SENT, Claim
 from include.domain.retry import Series
 from include.store.outbox import Channel
 
@@ -72,10 +72,18 @@ def release(engine: sa.Engine, worker: str, claims: Sequence[Claim]) -> None:
 def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -> int:
     """Reopen what workers that are gone had leased: it may have been sent. Returns how many.
 
-    A mail whose conversation had not begun certainly was not.
+    A mail whose conversation had not begun certainly was not; one whose had is held, since it cannot be looked up.
     """
     with engine.begin() as connection:
-        parameters = {"channel": channel, "worker": worker, "now": now, "presence": _PRESENCE, "lost": LOST}
+        parameters = {
+            "channel": channel,
+            "worker": worker,
+            "now": now,
+            "presence": _PRESENCE,
+            "lost": LOST,
+            "doubt": "held" if channel == "mail" else "unknown",
+            "class": MAYBE_SENT if channel == "mail" else LOST,
+        }
         return connection.execute(_TAKE_OVER, parameters).rowcount
 
 
@@ -104,10 +112,9 @@ def _series(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int,
     return {row.delivery_id: Series(row.failures, row.began_at) for row in rows}
 
 
-# A mail of which nobody knows whether it went out is left to a person. `lease_until` is null before the first try.
+# `lease_until` is null before the first try.
 _OPEN_AND_FREE = """
     delivery.channel = :channel and delivery.state in ('pending', 'unknown') and delivery.lease_owner is null
-    and (delivery.state = 'pending' or delivery.channel <> 'mail')
     and not exists (
         select from delivery earlier
         where earlier.order_key = delivery.order_key and earlier.delivery_id < delivery.delivery_id
@@ -191,12 +198,13 @@ _TAKE_OVER = sa.text(
         for update skip locked
     ), noted as (
         insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome, error_class, detail)
-        select delivery_id, 'send', lease_owner, :now, :lost, :lost, '发送进程中断' from gone where doubtful
+        select delivery_id, 'send', lease_owner, :now, :lost, :class, '发送进程中断' from gone where doubtful
     )
     update delivery
-    set state = case when doubtful then 'unknown' else state end,
+    set state = case when doubtful then :doubt else state end,
         outcome = case when doubtful then :lost else outcome end,
-        error_class = case when doubtful then :lost else error_class end,
+        error_class = case when doubtful then :class else error_class end,
+        settled_at = case when doubtful and cast(:doubt as text) = 'held' then :now else settled_at end,
         attempts = attempts + case when doubtful then 1 else 0 end,
         lease_owner = null, lease_until = null
     from gone where delivery.delivery_id = gone.delivery_id

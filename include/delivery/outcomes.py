@@ -1,7 +1,7 @@
 """What a try means for its delivery. Pure: receiver's word in, next state out.
 
 Of a lost answer nothing is concluded: the delivery is `unknown` until a look-up, or the same request under the same key,
-tells. What a receiver refuses for good is `held` for a person.
+tells. What a receiver refuses for good, and a mail of which nobody knows whether it went out, is `held` for a person.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ LOST = "lost_answer"
 NOT_FOUND = "not_found"
 EXHAUSTED = "exhausted"
 CONFLICT = "conflict"
+MAYBE_SENT = "maybe_sent"
 THROTTLED = "throttled"
-FRUITLESS_CLASSES = (LOST, THROTTLED, "unavailable")
+FRUITLESS_CLASSES = (LOST, MAYBE_SENT, THROTTLED, "unavailable")
 HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
 
 
@@ -128,13 +129,14 @@ def refused(claim: Claim, problem: ProblemResponse, *personal: str, kind: Kind =
 
 
 def lost(claim: Claim, error: OutcomeUnknown) -> Result:
-    """The answer was lost: it may be in."""
+    """The answer was lost: it may be in. A mail cannot be looked up: whether it went out is for a person to find out."""
+    is_mail = claim.action == "mail"
     return Result(
         claim=claim,
         kind="send",
         outcome=LOST,
-        state="unknown",
-        error_class=LOST,
+        state="held" if is_mail else "unknown",
+        error_class=MAYBE_SENT if is_mail else LOST,
         http_status=error.status,
         detail=error.reason,
         doubtful=True,

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from include.delivery import engine
 from include.delivery.channel import SharedChannel
 from include.delivery.engine import deliver
+from include.delivery.outcomes import Claim
+from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.tables import channel_state, delivery_attempt
-from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes
+from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes, with_connection
+from tests.platforms.scripted import Answer, scripted
 
 
-def _run(engine: sa.Engine, settings: Settings, clock: Clock):
-    return deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)
+def _run(database: sa.Engine, settings: Settings, clock: Clock):
+    return deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)
 
 
-def _state(engine: sa.Engine) -> str:
-    with engine.connect() as connection:
+def _state(database: sa.Engine) -> str:
+    with database.connect() as connection:
         return str(connection.execute(sa.select(channel_state.c.breaker)).scalar())
 
 
-def _attempts(engine: sa.Engine) -> int:
-    with engine.connect() as connection:
+def _attempts(database: sa.Engine) -> int:
+    with database.connect() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(delivery_attempt)).scalar_one())
 
 
@@ -82,6 +89,52 @@ def test_only_one_of_several_workers_asks(database: sa.Engine) -> None:
     assert Counter(answers) == {"probe": 1, "refused": 7}
 
 
+def test_five_lost_answers_in_a_row_end_a_set_that_has_more(
+    database: sa.Engine, settings: Settings, monkeypatch
+) -> None:
+    one_by_one = {**policy().values, "push_batch_size": "1"}
+    monkeypatch.setattr(engine, "policy", lambda: replace(policy(), values=MappingProxyType(one_by_one)))
+    queue_pushes(database, range(30))
+    with scripted(reply=lambda _: Answer(fault="reset")) as server:
+        summary = _run(database, with_connection(settings, "credit_market", host=server.url), Clock())
+        assert len(server.received) == 5
+    assert _state(database) == "open"
+    assert summary.away is not None and "连续 5 次失败" in summary.away.what
+    rows = deliveries(database)
+    assert Counter(row.state for row in rows) == {"unknown": 5, "pending": 25}
+    assert not [row for row in rows if row.lease_owner]
+
+
+def test_a_set_is_given_back_when_its_lease_is_half_over(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_pushes(database, range(300))
+    monkeypatch.setattr(engine, "_LONGEST_SET_S", 0.0)
+    claimed: list[int] = []
+    claim = engine.claim
+
+    def claiming(*asked: Any) -> list[Claim]:
+        found = claim(*asked)
+        claimed.append(len(found))
+        return found
+
+    monkeypatch.setattr(engine, "claim", claiming)
+    assert _run(database, settings, Clock()).delivered == 300
+    assert claimed == [300, 200, 100, 0]
+    assert sandbox.state()["market"]["outcomes"] == {"accepted": 300}
+
+
+def test_an_item_that_need_not_be_sent_is_no_answer_of_the_receiver(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    shared = SharedChannel(database, "market", threshold=1)
+    shared.failed("无法连接", NOW - timedelta(hours=1))
+    queue_pushes(database, [1], with_contact=False)
+    _run(database, settings, Clock())
+    assert [row.error_class for row in deliveries(database)] == ["contact_missing"]
+    assert _state(database) == "open"
+
+
 def test_an_asking_worker_that_died_blocks_nobody_for_long(database: sa.Engine) -> None:
     shared = SharedChannel(database, "market", threshold=1)
     shared.failed("无法连接", NOW)
@@ -119,7 +172,7 @@ def test_several_workers_send_each_need_once_and_in_order(
     assert summary.waiting == summary.unknown == 0
     with database.connect() as connection:
         workers = connection.execute(sa.text("select count(distinct worker) from delivery_attempt")).scalar_one()
-    assert workers == 4
+    assert workers == 2 * revisions
 
 
 def test_what_a_receiver_asked_for_is_waited_for_by_all_workers_by_either_clock(database: sa.Engine) -> None:

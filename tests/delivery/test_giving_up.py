@@ -9,13 +9,18 @@ import sqlalchemy as sa
 
 from include import audit
 from include.delivery import closing, rerun, rerun_jobs
-from include.delivery.overview import channel_figures, held_deliveries
+from include.delivery.claim import claim
+from include.delivery.outcomes import lost
+from include.delivery.overview import ERROR_CLASSES, channel_figures, held_deliveries
+from include.delivery.record import record
 from include.delivery.rerun import Selection
 from include.errors import InvalidRequest
+from include.platforms.http import OutcomeUnknown
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.tables import audit_entry, delivery, delivery_attempt
 from tests.delivery.outbox import NOW, deliveries, queue_pushes
+from tests.delivery.test_delivering_mails import queue_mails
 from tests.delivery.test_rerun import hold, run
 
 SIGNED = {"actor": "li", "role": "operator", "reason": "已与平台核对，不再发送", "now": NOW}
@@ -54,6 +59,18 @@ def test_only_what_is_held_can_be_closed_and_then_all_or_nothing(database: sa.En
         with database.begin() as connection, pytest.raises(InvalidRequest):
             closing.close(connection, chosen, **{**SIGNED, "reason": reason})
     assert _states(database) == ["held", "pending"]
+
+
+def test_a_mail_that_may_have_gone_out_waits_for_a_person_who_closes_it_or_sends_it_again(database: sa.Engine) -> None:
+    queue_mails(database, range(2))
+    claims = claim(database, "mail", "worker", NOW, 2)
+    record(database, "worker", [lost(one, OutcomeUnknown("邮件服务器", "中断")) for one in claims], NOW, lambda: 0.5)
+    with database.begin() as connection:
+        first, second = held_deliveries(connection)
+        assert "可能已送达" in ERROR_CLASSES[str(first.error_class)][0]
+        assert closing.close(connection, [first.delivery_id], **SIGNED) == 1
+        rerun.rerun(connection, Selection(delivery_ids=(second.delivery_id,)), actor="li", reason="没有收到", now=NOW)
+    assert _states(database) == ["closed", "pending"]
 
 
 def test_what_failed_since_a_moment_is_selected(database: sa.Engine) -> None:

@@ -56,6 +56,7 @@ delivery = Table(
         "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')", name="action"
     ),
     CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held', 'closed')", name="state"),
+    CheckConstraint("channel <> 'mail' or state <> 'unknown'", name="mail_is_not_looked_up"),
     Index("ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")),
     Index(
         "ix_delivery_unsettled_order",
