@@ -31,7 +31,7 @@ from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
 from include.domain.canonical import canonical_parts
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
-from include.platforms.http import OutcomeUnknown, ProblemResponse
+from include.platforms.http import Concealed, ConcealedText, OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
@@ -40,6 +40,20 @@ _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LA
 _ALONE_AFTER = 3
 # Leased and checked together: a set costs as much as a batch.
 _BATCHES_AT_ONCE = 4
+
+
+class Person(msgspec.Struct, frozen=True):
+    """The contact of a need as the platform gets it. Never shown: it may stand among the variables of a traceback."""
+
+    name: Any = None
+    mobile: Any = None
+
+    def __repr__(self) -> str:
+        return "<contact>"
+
+    def content(self) -> dict[str, Any]:
+        """As in the contract's payload."""
+        return {"name": self.name, "mobile": self.mobile}
 
 
 class MarketSender:
@@ -77,7 +91,7 @@ class MarketSender:
         yield from in_sets(self._requests(claims, pending, people))
 
     def _requests(
-        self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, dict[str, Any]]
+        self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, Person]
     ) -> Iterator[list[Result]]:
         """The results of one request after another."""
         unknown = [claim for claim in claims if claim.action == "push" and claim.state == "unknown"]
@@ -88,7 +102,7 @@ class MarketSender:
             yield from self._push(batch, people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
 
-    def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, dict[str, Any]]:
+    def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, Person]:
         """Name and mobile by delivery_id; left out where there is no contact (any more)."""
         if not pushes:
             return {}
@@ -98,8 +112,7 @@ class MarketSender:
         for claim in pushes:
             ciphertext = sealed.get((claim.need_id, claim.revision))
             if ciphertext is not None:
-                person = msgspec.json.decode(self._cipher.decrypt(ciphertext))
-                people[claim.delivery_id] = {"name": person.get("name"), "mobile": person.get("mobile")}
+                people[claim.delivery_id] = msgspec.json.decode(self._cipher.decrypt(ciphertext), type=Person)
         return people
 
     def _batches(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
@@ -108,8 +121,7 @@ class MarketSender:
             yield together[start : start + self._batch_size]
         yield from ([claim] for claim in claims if claim.series.failures >= _ALONE_AFTER)
 
-    def _push(self, claims: Sequence[Claim], people: dict[int, dict[str, Any]]) -> Iterator[list[Result]]:
-        personal = [str(value) for claim in claims for value in people[claim.delivery_id].values() if value]
+    def _push(self, claims: Sequence[Claim], people: dict[int, Person]) -> Iterator[list[Result]]:
         try:
             items = self._client.push_batch(
                 [need_item(claim.body, claim.idempotency_key, people[claim.delivery_id]) for claim in claims]
@@ -120,16 +132,17 @@ class MarketSender:
                 yield from self._push(claims[:middle], people)
                 yield from self._push(claims[middle:], people)
             else:
-                yield [refused(claim, problem, *personal) for claim in claims]
+                yield [refused(claim, problem, *_personal(claims, people)) for claim in claims]
         except OutcomeUnknown as error:
             yield [lost(claim, error) for claim in claims]
         except PlatformUnavailable as error:
             yield [unavailable(claim, error) for claim in claims]
             raise
         else:
+            personal = _personal(claims, people) if any(item.errors for item in items) else ()
             yield [of_item(claim, item, *personal) for claim, item in zip(claims, items, strict=True)]
 
-    def _look_up(self, claim: Claim, person: dict[str, Any] | None) -> Result:
+    def _look_up(self, claim: Claim, person: Person | None) -> Result:
         assert claim.need_id is not None and claim.revision is not None
         try:
             entry = self._client.look_up(claim.need_id, claim.revision)
@@ -153,6 +166,12 @@ class MarketSender:
         return self._client.obstruction_update(body.pop("obstruction_id"), body)
 
 
+def _personal(claims: Sequence[Claim], people: dict[int, Person]) -> tuple[ConcealedText, ...]:
+    """The values that a message of the platform must not carry on."""
+    contacts = (people[claim.delivery_id].content() for claim in claims)
+    return tuple(ConcealedText(value) for contact in contacts for value in contact.values() if value)
+
+
 _SEALED = sa.text("select need_id, revision, ciphertext from contact where need_id = any(:need_ids)")
 
 
@@ -166,7 +185,7 @@ def _without(claims: Sequence[Claim], settled: Sequence[Result]) -> list[Claim]:
     return [claim for claim in claims if claim.delivery_id not in gone]
 
 
-def need_item(frozen_body: str, idempotency_key: str, person: dict[str, Any]) -> dict[str, Any]:
+def need_item(frozen_body: str, idempotency_key: str, person: Person) -> dict[str, Any]:
     """The contract's NeedItem; its payload is sent as it was hashed."""
     body, payload = _parts(frozen_body, person)
     return body | {
@@ -176,11 +195,12 @@ def need_item(frozen_body: str, idempotency_key: str, person: dict[str, Any]) ->
     }
 
 
-def _parts(frozen_body: str, person: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def _parts(frozen_body: str, person: Person) -> tuple[dict[str, Any], Concealed]:
     """The body, and its payload with the contact as canonical JSON."""
     body, written = canonical_parts(frozen_body)
     payload = body["payload"]
-    return body, written(payload | {"enterprise": payload["enterprise"] | {"contact": person}})
+    enterprise = payload["enterprise"]
+    return body, Concealed(written(payload | {"enterprise": enterprise | {"contact": person.content()}}))
 
 
 def _sha256(data: bytes) -> str:

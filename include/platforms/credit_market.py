@@ -19,6 +19,7 @@ import requests
 
 from include.errors import ConfigurationError, PlatformUnavailable
 from include.platforms.http import (
+    Concealed,
     FieldError,
     OutcomeUnknown,
     PlatformSession,
@@ -215,5 +216,5 @@ def _feedback_page(response: requests.Response) -> FeedbackPage:
     return msgspec.convert(json.loads(response.content), FeedbackPage)
 
 
-def _encode(content: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode(content)
+def _encode(content: Mapping[str, Any]) -> Concealed:
+    return Concealed(msgspec.json.encode(content))

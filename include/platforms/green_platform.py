@@ -23,7 +23,7 @@ import requests
 from requests.auth import AuthBase
 
 from include.errors import CredentialsRefused, PlatformUnavailable
-from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of
+from include.platforms.http import Concealed, PlatformSession, ProblemResponse, Sleep, json_of
 from include.settings import GreenPlatform
 
 PLATFORM = "绿色平台"
@@ -218,6 +218,9 @@ class _Token(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int
 
+    def __repr__(self) -> str:
+        return "<token>"
+
 
 class _BearerToken(AuthBase):
     def __init__(self, token: str) -> None:
@@ -259,14 +262,16 @@ class _TokenAuthentication:
         return f"请核对连接 green_platform 的 login（client id）和 password（client secret），并确认其在 {host} 上有效且有权限。"
 
     def _fetch(self) -> None:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._settings.client_id,
-            "client_secret": self._settings.client_secret,
-        }
         asked_at = self._clock()
         try:
-            token = self._session.read("/oauth/token", json_of(_Token), None, method="POST", form=form)
+            token = self._session.read(
+                "/oauth/token",
+                json_of(_Token),
+                None,
+                method="POST",
+                body=_token_request(self._settings),
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+            )
         except ProblemResponse as problem:
             raise CredentialsRefused(
                 f"{PLATFORM}（{self._session.address}）没有发放访问令牌（HTTP {problem.status}）。",
@@ -274,6 +279,11 @@ class _TokenAuthentication:
             ) from None
         self._token = token.access_token
         self._good_until = asked_at + token.expires_in - min(30.0, token.expires_in / 10)
+
+
+def _token_request(settings: GreenPlatform) -> Concealed:
+    form = {"grant_type": "client_credentials", "client_id": settings.client_id}
+    return Concealed(urlencode(form | {"client_secret": settings.client_secret}).encode())
 
 
 class _NeedEnvelope(msgspec.Struct):

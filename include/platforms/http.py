@@ -45,21 +45,43 @@ _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _NEXT_STEP_AWAY = "请确认平台地址和网络可达、平台未在维护，然后重新运行；未送出的内容会自动补发。"
 
 
+class Concealed(bytes):
+    """Bytes of which only their number is shown: what is sent may stand among the variables of a traceback."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
+class ConcealedText(str):
+    """Text that is not shown, for the same reason."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<text>"
+
+
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that a platform refuses, and why."""
+    """One field that a platform refuses, and why; the message may repeat what was sent, and is not shown."""
 
     field: str = ""
     message: str = ""
 
+    def __repr__(self) -> str:
+        return f"FieldError({self.field!r})"
+
 
 class Problem(msgspec.Struct, frozen=True):
-    """An RFC 9457 problem. `detail` and `errors` may repeat what was sent: never log them."""
+    """An RFC 9457 problem. Its texts may repeat what was sent: never log them."""
 
     title: str = ""
     status: int = 0
     type: str = ""
     detail: str = ""
     errors: list[FieldError] = []
+
+    def __repr__(self) -> str:
+        return f"Problem({self.status})"
 
 
 class PlatformBusy(PlatformUnavailable):
@@ -168,7 +190,8 @@ class PlatformSession:
         authentication: Authentication | None,
         *,
         method: str = "GET",
-        form: dict[str, str] | None = None,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> T:
         """The decoded answer of a request that may be repeated. `decode` raises ValueError on a body cut short.
 
@@ -176,7 +199,7 @@ class PlatformSession:
         """
         waited = 0.0
         for tries in range(1, MOST_READS + 1):
-            answer = self._exchange(method, target, decode, authentication, form=form)
+            answer = self._exchange(method, target, decode, authentication, body=body, headers=headers)
             if not isinstance(answer, _Fault):
                 return answer
             fault = answer
@@ -225,27 +248,27 @@ class PlatformSession:
         authentication: Authentication | None,
         *,
         body: bytes | None = None,
-        form: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> T | _Fault:
         renewals = authentication.renewals if authentication else 0
         while True:
             auth = authentication.authorise() if authentication else None
             self._pace()
+            response: requests.Response | None = None
             try:
                 response = self._session.request(
                     method,
                     self._base_url + target,
-                    data=form if body is None else body,
+                    data=body,
                     headers=headers,
                     auth=auth,
                     timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                     allow_redirects=False,
                 )
             except requests.exceptions.SSLError as error:
-                if _before_sending(error):
-                    raise self._untrusted() from None
-                return _Fault("加密连接中断")
+                if not _before_sending(error):
+                    return _Fault("加密连接中断")
+                problem = self._untrusted()
             except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as error:
                 return _Fault("无法连接", sent=False) if _before_sending(error) else _Fault("连接中断")
             except requests.exceptions.Timeout:
@@ -253,12 +276,15 @@ class PlatformSession:
             except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
                 return _Fault("回答不完整")
             except requests.exceptions.RequestException as error:
-                raise PlatformUnavailable(
+                problem = PlatformUnavailable(
                     f"{self.platform}的地址 {self.address} 无法使用（{type(error).__name__}）。",
                     "请核对该平台连接的 host 和 extra.ca。",
-                ) from None
+                )
             except OSError:
-                raise self._no_certificate_file() from None
+                problem = self._no_certificate_file()
+            if response is None:
+                # Outside of the handlers: what went before has the request and its credentials among its variables.
+                raise problem
             if response.status_code in _REFUSED:
                 if authentication and renewals and response.status_code == HTTPStatus.UNAUTHORIZED:
                     renewals -= 1

@@ -140,7 +140,9 @@ def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
         push = _push(need, payload)
         pushes.append(push)
         body = json.dumps(push.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        items.append(market.need_item(body, push.idempotency_key, {name: person[name] for name in ("name", "mobile")}))
+        items.append(
+            market.need_item(body, push.idempotency_key, market.Person(name=person["name"], mobile=person["mobile"]))
+        )
     with database.begin() as connection:
         connection.execute(sa.text("truncate delivery, delivery_attempt, contact cascade"))
         copy_rows(connection, "contact", ("need_id", "revision", "ciphertext"), contacts)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include.delivery.engine import deliver
 from include.settings import Settings
+from tests.delivery.everything_told import told
 from tests.delivery.outbox import Clock, everything, need_id, person, queue_pushes, with_connection
 from tests.platforms.scripted import Answer, Received, scripted
 
@@ -51,12 +52,14 @@ def _echo(request: Received, *, status: int, outcome: str) -> Answer:
         (422, ""),
         (429, ""),
         (500, ""),
+        (302, ""),
     ],
 )
 def test_contacts_are_in_no_row_log_or_exception(
     database: sa.Engine, settings: Settings, caplog: pytest.LogCaptureFixture, status: int, outcome: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     queue_pushes(database, range(3))
     raised = ""
     sent: list[bytes] = []
@@ -76,10 +79,11 @@ def test_contacts_are_in_no_row_log_or_exception(
                 sleep=clock.sleep,
             )
         except Exception as error:
-            raised = f"{error!r} {error} {error.__cause__!r} {error.__context__!r}"
+            raised = told(error)
     pushed = b"".join(sent).decode()
     kept = everything(database) + raised + "\n".join(f"{r.getMessage()} {r.args} {r.exc_text}" for r in caplog.records)
     assert need_id(0) in kept
+    assert "update delivery" in kept
     for number in range(3):
         contact = person(number)
         assert contact["mobile"] in pushed

@@ -10,14 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from include.delivery.engine import deliver
-from include.errors import CredentialsRefused
+from include.errors import CredentialsRefused, UserFacingError
+from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.server import Sandbox
 from include.sandbox.signature import SignatureCheck
-from include.settings import Settings
+from include.settings import GreenPlatform, Settings
+from tests.delivery.everything_told import told
 from tests.delivery.outbox import Clock, attempts, everything, queue_pushes, states, with_connection
 from tests.platforms.scripted import Answer, scripted
 
 ALGORITHMS = ("HMAC-SHA256", "HMAC-SM3")
+UNREACHABLE = "http://127.0.0.1:9"
 CANARIES = ("canary-secret-of-today", "canary-secret-of-tomorrow")
 
 
@@ -59,6 +62,23 @@ def test_a_key_that_the_platform_drops_in_the_middle_of_a_run_costs_nothing(
     assert set(accepted_keys) == {sandbox.market_key_id, sandbox.market_next_key.key_id}
 
 
+def test_the_client_secret_is_in_no_exception() -> None:
+    secret = "canary-client-secret"
+    refusal = Answer(401, b'{"title": "x", "status": 401}')
+    with scripted(reply=lambda _: refusal) as server:
+        for host in (server.url, UNREACHABLE):
+            settings = GreenPlatform(base_url=host, client_id="pipeline", client_secret=secret)
+            with (
+                GreenPlatformClient(settings, sleep=lambda _: None) as client,
+                pytest.raises(UserFacingError) as raised,
+            ):
+                client.manifest("2026Q3")
+            text = told(raised.value)
+            assert "_token_request" in text or "authorise" in text
+            assert secret not in text
+    assert secret.encode() in server.received[0].body
+
+
 def test_a_wrong_clock_is_named_as_what_it_is(database: sa.Engine, settings: Settings) -> None:
     queue_pushes(database, [1])
     theirs = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
@@ -68,11 +88,12 @@ def test_a_wrong_clock_is_named_as_what_it_is(database: sa.Engine, settings: Set
     assert states(database) == ["pending"]
 
 
-@pytest.mark.parametrize("status", [200, 401, 403, 404, 422, 429, 500])
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 422, 429, 500, 0])
 def test_secrets_are_in_no_row_log_or_exception(
     database: sa.Engine, settings: Settings, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     coming = {"key_id": "k2", "secret": CANARIES[1], "algorithm": "HMAC-SM3"}
     canary = with_connection(settings, "credit_market", password=CANARIES[0], extra={"next_key": coming})
     queue_pushes(database, [1])
@@ -85,13 +106,15 @@ def test_secrets_are_in_no_row_log_or_exception(
         return Answer(status, str(dict(headers)).encode())
 
     with scripted(reply=reply) as server:
+        host = server.url if status else UNREACHABLE
         try:
-            _run(database, with_connection(canary, "credit_market", host=server.url))
+            _run(database, with_connection(canary, "credit_market", host=host))
         except Exception as error:
-            raised = f"{error!r} {error} {error.__cause__!r} {error.__context__!r}"
+            raised = told(error)
     kept = everything(database) + raised + repr(canary) + repr(canary.credit_market)
     kept += "\n".join(f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records)
-    assert signatures
+    assert bool(signatures) == bool(status)
+    assert "update delivery" in kept
     assert not [secret for secret in (*CANARIES, *signatures) if secret and secret in kept]
 
 
