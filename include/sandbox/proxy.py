@@ -1,7 +1,8 @@
 """A TCP proxy that breaks connections, to stand in front of a platform or the mail server.
 
 Faults: `reset` (RST after so many bytes of the answer), `cut` (closed after so many bytes), `slow` (the answer drips), `half_open` (the
-request is taken and nothing is ever answered). By chance with a seed, connection by connection; none is played while `broken` is 0.
+request is taken and nothing is ever answered). By chance with a seed, connection by connection, each kind once before one comes again;
+none is played while `broken` is 0.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class TcpProxy:
         """The share of connections that break, 0 … 1; may be changed at any time."""
         self._target, self._kinds, self._hold_s = target, kinds, hold_s
         self._chance = random.Random(seed)
+        self._to_come: list[Kind] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._started, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tcp-proxy", daemon=True)
@@ -64,7 +66,7 @@ class TcpProxy:
         self._loop.run_forever()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        fault = self._chance.choice(self._kinds) if self._chance.random() < self.broken else None
+        fault = self._next_fault() if self._chance.random() < self.broken else None
         if fault is not None:
             self.played[fault] = self.played.get(fault, 0) + 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -76,6 +78,11 @@ class TcpProxy:
                 towards.cancel()
                 back.close()
                 writer.close()
+
+    def _next_fault(self) -> Kind:
+        if not self._to_come:
+            self._to_come = self._chance.sample(self._kinds, len(self._kinds))
+        return self._to_come.pop()
 
     async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Kind | None) -> None:
         if fault is None:

@@ -20,7 +20,11 @@ import sqlalchemy as sa
 
 from include.business_time import BusinessClock
 from include.delivery import claim, engine, market
+from include.delivery.claim import present_worker
+from include.delivery.outcomes import of_item
+from include.delivery.record import record
 from include.local.postgres import PostgresServer
+from include.platforms.credit_market import ItemResult
 from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.settings import ConnectionFields, Settings
@@ -56,24 +60,29 @@ def report(sizes: Sequence[int]) -> None:
         print(
             f"  {'answer after':14}{'a request':>10}{'needs':>8}{'ours':>10}{'bare':>10}{'raw':>10}   ours/bare  ours/raw"
         )
+        aims: list[str] = []
         for delay_ms in DELAYS_MS:
             with _answering(delay_ms / 1000) as url:
                 for batch_size in (1, BATCH):
                     few = batch_size == 1 and delay_ms == max(DELAYS_MS)
-                    _compared(database, url, delay_ms, batch_size, _FEWER_SINGLE_AT_50_MS if few else NEEDS)
+                    aims += _compared(database, url, delay_ms, batch_size, _FEWER_SINGLE_AT_50_MS if few else NEEDS)
+        aims += _marks(database)
         database.dispose()
         print()
         server.create_database("waiting")
         database = connect(server.url("waiting"))
         migrate(database)
-        _claims(database, sorted({*_PLAN_SIZES, *sizes}))
+        aims += _claims(database, sorted({*_PLAN_SIZES, *sizes}))
         database.dispose()
+        print("\naims")
+        print("\n".join(aims))
 
 
 _AIMS = {(0, BATCH): ("ours/bare", 0.25), (5, BATCH): ("ours", 10_000), (50, BATCH): ("ours/bare", 0.70)}
 
 
-def _compared(database: sa.Engine, url: str, delay_ms: int, batch_size: int, number: int) -> None:
+def _compared(database: sa.Engine, url: str, delay_ms: int, batch_size: int, number: int) -> list[str]:
+    """Print a line of the table; returns how the aim that belongs to it was met, if there is one."""
     settings = _settings(url)
     found: dict[str, list[float]] = {"ours": [], "bare": [], "raw": []}
     rounds = _ROUNDS if batch_size > 1 else 1
@@ -84,19 +93,53 @@ def _compared(database: sa.Engine, url: str, delay_ms: int, batch_size: int, num
         found["bare"].append(number / bare(settings.credit_market, batches, CONNECTIONS))
         found["raw"].append(number / raw(settings.credit_market, batches, CONNECTIONS))
     rates = {name: sorted(values)[len(values) // 2] for name, values in found.items()}
-    ratios = {f"ours/{other}": rates["ours"] / rates[other] for other in ("bare", "raw")}
+    # Neighbours in time: what else the machine does meets both alike.
+    ratios = {
+        f"ours/{other}": sorted(mine / theirs for mine, theirs in zip(found["ours"], found[other], strict=True))[
+            rounds // 2
+        ]
+        for other in ("bare", "raw")
+    }
     figures = "".join(f"{rate:10,.0f}" for rate in rates.values())
-    line = (
-        f"  {delay_ms:>10} ms {batch_size:>10}{number:8,}{figures}{ratios['ours/bare']:12.0%}{ratios['ours/raw']:10.0%}"
+    print(
+        f"  {delay_ms:>10} ms {batch_size:>10}{number:8,}{figures}{ratios['ours/bare']:12.0%}{ratios['ours/raw']:10.0%}",
+        flush=True,
     )
-    aim = _AIMS.get((delay_ms, batch_size))
-    if aim is not None:
-        name, least = aim
-        reached = "reached" if (rates | ratios)[name] >= least else "MISSED"
-        line += (
-            f"   {name} at least {least:,.0f}: {reached}" if least > 1 else f"   {name} at least {least:.0%}: {reached}"
+    if (delay_ms, batch_size) not in _AIMS:
+        return []
+    name, least = _AIMS[delay_ms, batch_size]
+    met = (rates | ratios)[name]
+    shown = f"{met:.0%} of bare, at least {least:.0%}" if least < 1 else f"{met:,.0f} items/s, at least {least:,.0f}"
+    return [_aim(f"batches of {BATCH}, answer after {delay_ms} ms: {shown}", met >= least)]
+
+
+def _aim(what: str, reached: bool) -> str:
+    return f"  {'reached' if reached else 'MISSED '}  {what}"
+
+
+def _marks(database: sa.Engine) -> list[str]:
+    """Print how many attempts and marks a second are written in sets and one by one; returns the aim."""
+    rates = {}
+    for size, number in ((BATCH, NEEDS), (1, 500)):
+        _queue(database, number)
+        with present_worker(database) as worker:
+            claims = claim.claim(database, "market", worker, CHECKED_AT, number)
+            results = [
+                of_item(one, ItemResult(idempotency_key="", outcome="accepted", receipt_no="R")) for one in claims
+            ]
+            began = perf_counter()
+            for start in range(0, number, size):
+                record(database, worker, results[start : start + size], CHECKED_AT, lambda: 0.5)
+            rates[size] = number / (perf_counter() - began)
+    print(
+        f"\nattempts and marks per second, each commit durable: sets of {BATCH} {rates[BATCH]:,.0f}, one by one {rates[1]:,.0f}"
+    )
+    return [
+        _aim(
+            f"marks in sets: {rates[BATCH] / rates[1]:.0f} times as fast as one by one, at least 5",
+            rates[BATCH] >= 5 * rates[1],
         )
-    print(line, flush=True)
+    ]
 
 
 def _ours(database: sa.Engine, settings: Settings, batch_size: int, number: int) -> float:
@@ -195,9 +238,11 @@ def _tidied(database: sa.Engine) -> None:
         connection.execute(sa.text("vacuum analyze"))
 
 
-def _claims(database: sa.Engine, sizes: Sequence[int]) -> None:
-    """What one claim of a set costs beside so many waiting pushes: all due, and all put off; the plan at the largest size."""
-    print(f"claim of {BATCH}, milliseconds (median of 9), beside so many waiting pushes")
+def _claims(database: sa.Engine, sizes: Sequence[int]) -> list[str]:
+    """Print what one claim of a set costs beside so many waiting pushes, all due and all put off, and the plan at the largest
+    size; returns the aim."""
+    spent = {}
+    print(f"claim of {BATCH}, milliseconds (best of 9), beside so many waiting pushes")
     print(f"  {'waiting':>10}{'all due':>10}{'none due':>10}")
     filled = 0
     for size in sizes:
@@ -212,11 +257,19 @@ def _claims(database: sa.Engine, sizes: Sequence[int]) -> None:
         none_due, _ = _claimed(database)
         with database.begin() as connection:
             connection.execute(_DUE_AGAIN, {"now": CHECKED_AT})
+        spent[size] = due
         print(f"  {size:>10,}{due:>10.2f}{none_due:>10.2f}", flush=True)
     _tidied(database)
     print(f"\nthe plan at {filled:,}, all due")
     for line in _claimed(database)[1]:
         print(f"  {line}"[:150])
+    growth = spent[max(sizes)] / spent[min(sizes)]
+    return [
+        _aim(
+            f"claim beside {max(sizes):,} waiting: {growth:.1f} times that beside {min(sizes):,}, at most 2",
+            growth <= 2,
+        )
+    ]
 
 
 def _claimed(database: sa.Engine) -> tuple[float, list[str]]:
@@ -228,7 +281,7 @@ def _claimed(database: sa.Engine) -> tuple[float, list[str]]:
             plan = list(connection.execute(sa.text(f"explain (analyze, costs off) {claim.CLAIM}"), asked).scalars())
             connection.rollback()
         explained.append((float(plan[-1].split()[-2]), plan))
-    return sorted(explained, key=lambda one: one[0])[4]
+    return min(explained, key=lambda one: one[0])
 
 
 _FILL = sa.text(

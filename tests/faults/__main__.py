@@ -27,6 +27,7 @@ _NAMES = {
     "doubled": "重复生效",
     "inverted": "乱序",
     "conflicts": "同号异文",
+    "repeated": "未查询就重发",
     "acknowledged_not_received": "记为送达而未收到",
     "received_not_attempted": "收到而无发送记录",
     "still_open": "未了结",
@@ -38,8 +39,8 @@ _MAIL_NAMES = {
     "out_of_sight": "不知去向",
 }
 _HOW_TO_READ = """\
-结论取自接收方（平台台账、邮箱），不取自本系统的记录：记为送达的都已收到，收到的都有发送记录，每项需求只生效一次、不丢失、不乱序。
-“重认”是平台收到同一编号的重复请求并认出的次数，不产生第二次效果，不算故障。某种故障一次都没有发生，或某个时点没有杀够次数的，该场景不算通过。"""
+结论取自接收方（平台台账、邮箱）：记为送达的都已收到，收到的都有发送记录，每项需求只生效一次，不丢失，不乱序。
+某种故障一次都没有发生，或某个时点没有杀够次数的，该场景不算通过。"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of needs")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)  # the report is what is read; faults are expected
-    console, seed, began = Console(), asked.seed, time.monotonic()
+    console, seed, began = Console(width=None if sys.stdout.isatty() else 120), asked.seed, time.monotonic()
 
     def needs(number: int) -> int:
         return max(20, int(number * asked.scale))
@@ -132,14 +133,14 @@ def _mailed(title: str, server: PostgresServer, mails: int, kills: int) -> _Line
         f"{name} {getattr(verdict, field)}" for field, name in _MAIL_NAMES.items() if getattr(verdict, field)
     )
     unsure = verdict.queued - verdict.received
-    good = f"收到 {verdict.received}，重复 0，另 {unsure} 封存疑或被拒，留待人工"
+    good = f"收到 {verdict.received}，重复 0，另 {unsure} 封存疑或被拒收，留待人工"
     struck = all(verdict.happened[name] >= kills for name in MAIL_CRASH_POINTS.values())
     result = wrong or (good if struck else f"{good}；强杀次数不足")
     return _Line(title, verdict.queued, _happened(verdict.happened), result, verdict.kept and struck)
 
 
 def _happened(happened: Counter[str]) -> str:
-    return "，".join(f"{name} {number}" for name, number in sorted(happened.items()))
+    return "\n".join(f"{name} {number}" for name, number in sorted(happened.items()))
 
 
 def _table(seed: int, lines: list[_Line]) -> Table:
@@ -155,7 +156,7 @@ def _table(seed: int, lines: list[_Line]) -> Table:
 def told(verdict: Verdict) -> str:
     """What is wrong, in words."""
     if verdict.kept:
-        return "丢失 0，重复 0，乱序 0" + (f"，重认 {verdict.repeats}" if verdict.repeats else "")
+        return "丢失 0，重复 0，乱序 0"
     broken = verdict.broken()
     return "；".join(f"{_NAMES[name]} {number}" for name, number in broken.items())
 

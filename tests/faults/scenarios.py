@@ -135,7 +135,7 @@ def broken_network(server: PostgresServer, seed: int, needs: int) -> Iterator[St
         address = urlsplit(stage.sandbox.market_url)
         assert address.hostname is not None and address.port is not None
         with TcpProxy((address.hostname, address.port), seed=seed) as proxy:
-            straight, stage.read_timeout_s = stage.settings, 1.0
+            straight, stage.read_timeout_s, stage.requests_linger = stage.settings, 1.0, True
             stage.settings = settings_of(stage.sandbox, f"http://127.0.0.1:{proxy.port}")
             proxy.broken = 1 / 3
             rounds = 12

@@ -45,7 +45,8 @@ class Stage:
     """One scenario's surroundings.
 
     `expected`: need → (revision, state) that the platform's ledger must end with. `happened`: how often each fault really
-    struck; a scenario in which one did not has shown nothing.
+    struck; a scenario in which one did not has shown nothing. `requests_linger`: some reach the platform after their sender has
+    given up on them.
     """
 
     server: PostgresServer
@@ -57,6 +58,7 @@ class Stage:
     expected: dict[str, tuple[int, str]]
     happened: Counter[str] = field(default_factory=Counter)
     read_timeout_s: float = 30.0
+    requests_linger: bool = False
 
     def queue(self, number: int, start: int = 0) -> None:
         """Queue so many new needs."""

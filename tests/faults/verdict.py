@@ -18,8 +18,8 @@ class Verdict:
     """What is wrong, by kind; empty lists where all is well.
 
     `inverted`: a lower revision taken in after a higher one, or a push that the platform had to refuse as out of date: it would
-    have been overtaken. `conflicts`: the platform held another content under the key. `repeats` are no fault: so often the
-    platform saw a key again and took it for what it was.
+    have been overtaken. `conflicts`: the platform held another content under the key. `repeated`: a key came again although a
+    look-up would have found it.
     """
 
     needs: int
@@ -27,10 +27,10 @@ class Verdict:
     doubled: list[Revision]
     inverted: list[str]
     conflicts: int
+    repeated: int
     acknowledged_not_received: list[Revision]
     received_not_attempted: list[Revision]
     still_open: int
-    repeats: int
 
     @property
     def kept(self) -> bool:
@@ -48,6 +48,7 @@ _PROMISES = (
     "doubled",
     "inverted",
     "conflicts",
+    "repeated",
     "acknowledged_not_received",
     "received_not_attempted",
     "still_open",
@@ -55,7 +56,11 @@ _PROMISES = (
 
 
 def judge(stage: Stage) -> Verdict:
-    """Compare the platform's ledger with what was to be sent and with what the outbox says."""
+    """Compare the platform's ledger with what was to be sent and with what the outbox says.
+
+    Where requests may still be on their way when their answer is given up (`stage.requests_linger`), a look-up cannot see them, and
+    the key alone keeps them from having two effects: a repetition is no fault there.
+    """
     ledger = stage.sandbox.ledger()
     received = {(entry["need_id"], entry["revision"]): entry for entry in ledger}
     orders: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -77,10 +82,10 @@ def judge(stage: Stage) -> Verdict:
         doubled=sorted(key for key, entry in received.items() if entry["effects"] != 1),
         inverted=sorted({*inverted, *refused_as_late}) + ["?"] * max(0, unseen_late),
         conflicts=outcomes.get("conflict", 0),
+        repeated=0 if stage.requests_linger else outcomes.get("duplicate", 0),
         acknowledged_not_received=sorted(acknowledged - received.keys()),
         received_not_attempted=sorted(received.keys() - attempted),
         still_open=still_open,
-        repeats=outcomes.get("duplicate", 0),
     )
 
 

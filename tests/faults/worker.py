@@ -6,6 +6,7 @@ death or a database that is away has met a defect: it leaves a traceback.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import smtplib
@@ -54,6 +55,7 @@ def deliver(
     report: str,
 ) -> None:
     """Deliver on a channel at a business moment; `report`: the file for the traceback of a defect."""
+    logging.disable(logging.CRITICAL)
     http.READ_TIMEOUT_S = read_timeout_s
     if point is not None:
         plant(point, nth)
