@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from include.domain.canonical import canonical_sha256
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
 from include.reconciliation import ReconciliationSummary, quarter_is_settled, reconcile
 from include.settings import CreditMarket, GreenPlatform
 from include.store import tables
@@ -139,7 +140,7 @@ def _reconcile(database: sa.Engine, platforms: Platforms, now: datetime = NOW) -
             rate_per_s=None,
         )
     )
-    return reconcile(database, green, market, QUARTER, now)
+    return reconcile(database, green, market, PersonalDataCipher(["key"]), QUARTER, now)
 
 
 def _open(database: sa.Engine) -> dict[str, sa.Row[Any]]:

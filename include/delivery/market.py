@@ -5,7 +5,6 @@ The contact's name and mobile join a push here, at the moment of sending, and ar
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -28,10 +27,11 @@ from include.delivery.outcomes import (
 )
 from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
-from include.domain.canonical import canonical_parts
+from include.domain.concealed import ConcealedText
+from include.domain.push_payload import Person, contact_of, payload_sha256, with_contact
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
-from include.platforms.http import Concealed, ConcealedText, OutcomeUnknown, ProblemResponse
+from include.platforms.http import OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
@@ -40,20 +40,6 @@ _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LA
 _ALONE_AFTER = 3
 # Leased and checked together: a set costs as much as a batch.
 _BATCHES_AT_ONCE = 4
-
-
-class Person(msgspec.Struct, frozen=True):
-    """The contact of a need as the platform gets it. Never shown: it may stand among the variables of a traceback."""
-
-    name: Any = None
-    mobile: Any = None
-
-    def __repr__(self) -> str:
-        return "<contact>"
-
-    def content(self) -> dict[str, Any]:
-        """As in the contract's payload."""
-        return {"name": self.name, "mobile": self.mobile}
 
 
 class MarketSender:
@@ -112,7 +98,7 @@ class MarketSender:
         for claim in pushes:
             ciphertext = sealed.get((claim.need_id, claim.revision))
             if ciphertext is not None:
-                people[claim.delivery_id] = msgspec.json.decode(self._cipher.decrypt(ciphertext), type=Person)
+                people[claim.delivery_id] = contact_of(self._cipher.decrypt(ciphertext))
         return people
 
     def _batches(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
@@ -148,7 +134,7 @@ class MarketSender:
             entry = self._client.look_up(claim.need_id, claim.revision)
         except ProblemResponse as problem:
             return refused(claim, problem, kind="look_up")
-        sent = _sha256(_parts(claim.body, person)[1]) if person else None
+        sent = payload_sha256(with_contact(claim.body, person)[1]) if person else None
         return of_look_up(claim, entry, sent)
 
     def _send_one(self, claim: Claim) -> Result:
@@ -187,21 +173,9 @@ def _without(claims: Sequence[Claim], settled: Sequence[Result]) -> list[Claim]:
 
 def need_item(frozen_body: str, idempotency_key: str, person: Person) -> dict[str, Any]:
     """The contract's NeedItem; its payload is sent as it was hashed."""
-    body, payload = _parts(frozen_body, person)
+    body, payload = with_contact(frozen_body, person)
     return body | {
         "idempotency_key": idempotency_key,
         "payload": msgspec.Raw(payload),
-        "payload_sha256": _sha256(payload),
+        "payload_sha256": payload_sha256(payload),
     }
-
-
-def _parts(frozen_body: str, person: Person) -> tuple[dict[str, Any], Concealed]:
-    """The body, and its payload with the contact as canonical JSON."""
-    body, written = canonical_parts(frozen_body)
-    payload = body["payload"]
-    enterprise = payload["enterprise"]
-    return body, Concealed(written(payload | {"enterprise": enterprise | {"contact": person.content()}}))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -157,7 +157,7 @@ class Stages:
 
     def reconcile(self, quarter: str, now: datetime) -> None:
         """The ledgers."""
-        reconciliation.reconcile(self.engine, self.green, self.market, quarter, now)
+        reconciliation.reconcile(self.engine, self.green, self.market, self.cipher, quarter, now)
 
     def quarterly_circular(self, quarter: str, now: datetime) -> None:
         """The circular."""

@@ -17,9 +17,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 import requests
 
+from include.domain.concealed import Concealed
 from include.errors import ConfigurationError, PlatformUnavailable
 from include.platforms.http import (
-    Concealed,
     FieldError,
     OutcomeUnknown,
     PlatformSession,

@@ -22,8 +22,9 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
+from include.domain.concealed import Concealed
 from include.errors import CredentialsRefused, PlatformUnavailable
-from include.platforms.http import Concealed, PlatformSession, ProblemResponse, Sleep, json_of
+from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of
 from include.settings import GreenPlatform
 
 PLATFORM = "绿色平台"

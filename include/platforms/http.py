@@ -45,22 +45,6 @@ _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _NEXT_STEP_AWAY = "请确认平台地址和网络可达、平台未在维护，然后重新运行；未送出的内容会自动补发。"
 
 
-class Concealed(bytes):
-    """Bytes of which only their number is shown: what is sent may stand among the variables of a traceback."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
-
-
-class ConcealedText(str):
-    """Text that is not shown, for the same reason."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<text>"
-
-
 class FieldError(msgspec.Struct, frozen=True):
     """One field that a platform refuses, and why; the message may repeat what was sent, and is not shown."""
 

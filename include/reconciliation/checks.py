@@ -1,7 +1,7 @@
 """What reconciliation asks, one check for each way in which two ledgers can differ.
 
 A check yields (need_id, revision, department_code, delivery_id, explained); `explained` is null where the difference is
-a finding. The tables platform_need, ledger_entry, our_need and noted_before are those of comparison.py.
+a finding. The tables platform_need, ledger_entry, other_content, our_need and noted_before are those of comparison.py.
 """
 
 from __future__ import annotations
@@ -285,6 +285,15 @@ CHECKS = (
                or push.receipt_no is not null and push.receipt_no <> entry.receipt_no)
         """,
         "{need_id} 第{revision}版的推送（编号{delivery_id}）与信贷市场服务平台台账的编号或回执不一致。",
+        _ask("信贷市场服务平台"),
+    ),
+    Check(
+        "content_differs",
+        """
+        select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
+        from other_content join delivery push using (idempotency_key)
+        """,
+        "{need_id} 第{revision}版在信贷市场服务平台台账中的内容摘要与所推送的（编号{delivery_id}）不一致。",
         _ask("信贷市场服务平台"),
     ),
     Check(

@@ -20,9 +20,11 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.canonical import canonical_sha256, storable
+from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
 from include.reconciliation.checks import CHECKS, Check
 from include.reference import policy
 from include.reference.calendar import china_calendar
@@ -53,13 +55,15 @@ def reconcile(
     engine: sa.Engine,
     green_client: GreenPlatformClient,
     market_client: CreditMarketClient,
+    cipher: PersonalDataCipher,
     quarter: str,
     now: datetime,
 ) -> ReconciliationSummary:
     """Compare all ledgers of `quarter` as of `now`: open a finding for each unexplained difference, close what is gone.
 
     Safe to run twice and side by side. What we hold is noted before the platforms are asked, so that a record that
-    arrives meanwhile is not taken for one that they lost.
+    arrives meanwhile is not taken for one that they lost. `cipher` opens the contacts: the hash of what the market holds is
+    that of the payload with the contact in it.
     """
     with engine.connect() as connection:
         try:
@@ -70,6 +74,7 @@ def reconcile(
             ledger = list(_ledger(market_client, quarter))
             with connection.begin():
                 _load(connection, listed, ledger)
+                _compare_contents(connection, cipher, quarter)
                 summary = _compare(connection, quarter, now)
         finally:
             connection.rollback()
@@ -133,7 +138,14 @@ def _moment(record: Mapping[str, Any]) -> datetime | None:
 def _ledger(client: CreditMarketClient, quarter: str) -> Iterator[tuple[Any, ...]]:
     for page in client.ledger(quarter):
         for entry in page:
-            yield entry.idempotency_key, entry.need_id, entry.revision, entry.receipt_no, entry.state
+            yield (
+                entry.idempotency_key,
+                entry.need_id,
+                entry.revision,
+                entry.receipt_no,
+                entry.state,
+                entry.payload_sha256,
+            )
 
 
 def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: Iterable[tuple[Any, ...]]) -> None:
@@ -147,7 +159,7 @@ def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: 
     copy_rows(
         connection,
         "incoming_entry",
-        ("idempotency_key", "need_id", "revision", "receipt_no", "state"),
+        ("idempotency_key", "need_id", "revision", "receipt_no", "state", "payload_sha256"),
         ledger,
     )
     for statement in (_PLATFORM_NEED, _LEDGER_ENTRY, _OUR_NEED):
@@ -155,6 +167,28 @@ def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: 
     # Tables made a moment ago have no statistics, and without them the joins of the checks go row by row.
     connection.execute(sa.text("analyze platform_need, ledger_entry, our_need, noted_before"))
 
+
+def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, quarter: str) -> None:
+    """Note which pushes the market holds with another content than ours; one whose contact was purged cannot be told."""
+    connection.execute(sa.text("create temporary table other_content (idempotency_key text)"))
+    held = connection.execute(_HELD_BY_THE_MARKET, {"quarter": quarter}, execution_options={"yield_per": 1000})
+    differing = [
+        (row.idempotency_key,)
+        for row in held
+        if payload_sha256(with_contact(row.body, contact_of(cipher.decrypt(row.ciphertext)))[1]) != row.payload_sha256
+    ]
+    copy_rows(connection, "other_content", ("idempotency_key",), differing)
+
+
+_HELD_BY_THE_MARKET = sa.text(
+    """
+    select push.idempotency_key, push.body, contact.ciphertext, entry.payload_sha256
+    from delivery push
+    join ledger_entry entry on entry.idempotency_key = push.idempotency_key
+    join contact on contact.need_id = push.need_id and contact.revision = push.revision
+    where push.action = 'push' and push.quarter = :quarter and push.state = 'delivered'
+    """
+)
 
 _NOTED_BEFORE = """
 create temporary table noted_before as
@@ -170,7 +204,7 @@ create temporary table incoming_item (
     is_major boolean, updated_at timestamptz
 );
 create temporary table incoming_entry (
-    idempotency_key text, need_id text, revision integer, receipt_no text, state text
+    idempotency_key text, need_id text, revision integer, receipt_no text, state text, payload_sha256 text
 )
 """
 

@@ -23,6 +23,7 @@ from include.delivery import claim, engine, market
 from include.delivery.claim import present_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
+from include.domain.push_payload import Person
 from include.local.postgres import PostgresServer
 from include.platforms.credit_market import ItemResult
 from include.privacy import PersonalDataCipher
@@ -183,9 +184,7 @@ def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
         push = _push(need, payload)
         pushes.append(push)
         body = json.dumps(push.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        items.append(
-            market.need_item(body, push.idempotency_key, market.Person(name=person["name"], mobile=person["mobile"]))
-        )
+        items.append(market.need_item(body, push.idempotency_key, Person(name=person["name"], mobile=person["mobile"])))
     with database.begin() as connection:
         connection.execute(sa.text("truncate delivery, delivery_attempt, contact cascade"))
         copy_rows(connection, "contact", ("need_id", "revision", "ciphertext"), contacts)

@@ -13,7 +13,9 @@ def told(error: BaseException) -> str:
 
 def _frames(error: BaseException) -> list[str]:
     frames = (
-        (frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_the_system_s(frame.f_code.co_filename)
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if _is_the_system_s(frame.f_code.co_filename)
     )
     return traceback.StackSummary.extract(frames, capture_locals=True).format()
 

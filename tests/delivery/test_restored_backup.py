@@ -15,7 +15,7 @@ from include.reconciliation import reconcile
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.database import connect
-from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes
+from tests.delivery.outbox import CIPHER, NOW, Clock, deliveries, need_id, queue_pushes
 
 
 def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
@@ -36,7 +36,7 @@ def _deliver(engine: sa.Engine, settings: Settings) -> None:
 
 def _unknown_in_ledger(engine: sa.Engine, settings: Settings) -> list[str]:
     with GreenPlatformClient(settings.green_platform) as green, CreditMarketClient(settings.credit_market) as market:
-        reconcile(engine, green, market, "2026Q3", NOW)
+        reconcile(engine, green, market, CIPHER, "2026Q3", NOW)
     with engine.connect() as connection:
         return list(
             connection.execute(

@@ -73,7 +73,7 @@ def main() -> int:
             points,
         ),
         (
-            "回答丢失：提交后 20% 断开、10% 截断",
+            "回答丢失：提交后 20% 断开、10% 截断，提交前 10% 断开",
             partial(scenarios.lost_answers, seed=seed, needs=needs(2_000)),
             Counter({"回答丢失": 1}),
         ),

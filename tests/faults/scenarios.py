@@ -58,11 +58,12 @@ def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterato
 
 
 def lost_answers(server: PostgresServer, seed: int, needs: int, rounds: int = 10) -> Iterator[Stage]:
-    """One answer in five is lost after the platform has taken what was sent, and one in ten arrives cut short."""
+    """One answer in five is lost after the platform has taken what was sent, one in ten arrives cut short, and one request in ten is
+    broken off before the platform has taken anything: who sent them cannot tell them apart."""
     with staged(server) as stage:
-        for path, shift in (("/v1/need-batches", 0), ("/v1/withdrawals", 2)):
-            stage.sandbox.fault_share(path, "reset_after_commit", 0.2, seed + shift)
-            stage.sandbox.fault_share(path, "cut_body", 0.1, seed + shift + 1)
+        for path, shift in (("/v1/need-batches", 0), ("/v1/withdrawals", 3)):
+            for number, (kind, share) in enumerate((("reset_after_commit", 0.2), ("cut_body", 0.1), ("reset", 0.1))):
+                stage.sandbox.fault_share(path, kind, share, seed + shift + number)
         portion = -(-needs // rounds)
         for number in range(rounds):
             stage.queue(portion, number * portion)

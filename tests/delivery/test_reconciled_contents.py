@@ -1,0 +1,44 @@
+"""What the market holds under a key is compared by its hash with what we pushed, the contact included."""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+
+from include.delivery.engine import deliver
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.reconciliation import reconcile
+from include.sandbox.server import Sandbox
+from include.settings import Settings
+from include.store.tables import contact, delivery
+from tests.delivery.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
+
+
+def _differing(engine: sa.Engine, settings: Settings) -> list[str]:
+    with GreenPlatformClient(settings.green_platform) as green, CreditMarketClient(settings.credit_market) as market:
+        reconcile(engine, green, market, CIPHER, "2026Q3", NOW)
+    query = "select need_id from reconciliation_finding where kind = 'content_differs' and closed_at is null order by need_id"
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text(query)).scalars())
+
+
+def test_another_content_or_another_contact_than_ours_is_found_and_a_purged_contact_is_no_difference(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, range(5))
+    clock = Clock()
+    deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    assert _differing(database, settings) == []
+    with database.begin() as connection:
+        body = json.loads(
+            connection.execute(sa.select(delivery.c.body).where(delivery.c.need_id == need_id(1))).scalar_one()
+        )
+        body["payload"]["finance"]["financing_need"] = "9900.00"
+        connection.execute(sa.update(delivery).where(delivery.c.need_id == need_id(1)).values(body=json.dumps(body)))
+        other = CIPHER.encrypt(json.dumps(person(7)).encode())
+        connection.execute(sa.update(contact).where(contact.c.need_id == need_id(2)).values(ciphertext=other))
+        connection.execute(sa.delete(contact).where(contact.c.need_id == need_id(3)))
+    assert _differing(database, settings) == [need_id(1), need_id(2)]
+    assert person(2)["mobile"] not in everything(database)
