@@ -25,17 +25,28 @@ LEASE = timedelta(minutes=10)
 _PRESENCE = 4902027
 
 
+class NoPlaceLeft(Exception):
+    """As many workers as may are on the channel already; they send what this one would have sent."""
+
+
 @contextmanager
-def present_worker(engine: sa.Engine) -> Iterator[str]:
-    """The name of a worker that counts as alive until the block, or the process, ends."""
+def present_worker(engine: sa.Engine, channel: Channel = "market", most: int | None = None) -> Iterator[str]:
+    """The name of a worker that counts as alive until the block, or the process, ends.
+
+    `most`: so many workers at once on the channel, of all runs and machines together. Raises NoPlaceLeft.
+    """
     worker = uuid.uuid4().hex
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        lock = {"presence": _PRESENCE, "worker": worker}
-        connection.execute(sa.text("select pg_advisory_lock(:presence, hashtext(:worker))"), lock)
         try:
+            if most is not None:
+                taken = connection.execute(_TAKE_PLACE, {"channel": channel, "most": most}).scalar()
+                if taken is None:
+                    raise NoPlaceLeft
+            connection.execute(_BE_PRESENT, {"presence": _PRESENCE, "worker": worker})
             yield worker
         finally:
-            connection.execute(sa.text("select pg_advisory_unlock(:presence, hashtext(:worker))"), lock)
+            # Of the session, which goes back to its pool: else the place would stay taken.
+            connection.execute(_LEAVE)
 
 
 def claim(
@@ -111,6 +122,15 @@ def _series(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int,
     rows = connection.execute(_SERIES, {"ids": list(delivery_ids), "holding": list(HOLDING_CLASSES)})
     return {row.delivery_id: Series(row.failures, row.began_at) for row in rows}
 
+
+_BE_PRESENT = sa.text("select pg_advisory_lock(:presence, hashtext(:worker))")
+_TAKE_PLACE = sa.text(
+    """
+    select place from generate_series(1, :most) as place
+    where pg_try_advisory_lock(hashtext('place on ' || :channel), place) limit 1
+    """
+)
+_LEAVE = sa.text("select pg_advisory_unlock_all()")
 
 # `lease_until` is null before the first try.
 _OPEN_AND_FREE = """

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from include.business_time import Clock
 from include.delivery.channel import SharedChannel
-from include.delivery.claim import LEASE, claim, next_due, present_worker, release, supersede, take_over
+from include.delivery.claim import LEASE, NoPlaceLeft, claim, next_due, present_worker, release, supersede, take_over
 from include.delivery.green_platform import GreenPlatformSender
 from include.delivery.mail import MailSender
 from include.delivery.market import MarketSender
@@ -79,19 +79,24 @@ def deliver(
 ) -> DeliverySummary:
     """Send everything that is due on `channel`, until nothing is or the receiver is away.
 
-    Safe to run twice, at once, and after a crash. Several workers share what is much (policy delivery_workers_<channel>). A
+    Safe to run twice, at once, and after a crash. Several workers share what is much (policy delivery_workers_<channel>, of all
+    runs together; a run that finds all places taken leaves the work to those who have them). A
     receiver that is away is no failure of the run: what waits is tried again by later ones. Raises CredentialsRefused or
     ConfigurationError: nothing can be sent before a person acts.
     """
     shared = SharedChannel(engine, channel, policy().integer("breaker_failures"))
 
     def work() -> tuple[Counter[str], PlatformUnavailable | None]:
-        with (
-            present_worker(engine) as worker,
-            _open_sender(shared, settings, worker, clock, sleep) as sender,
-        ):
-            run = _Run(engine, channel, worker, sender, clock, sleep, shared)
-            return run.go(), run.away
+        try:
+            with (
+                present_worker(engine, channel, most=policy().integer(f"delivery_workers_{channel}")) as worker,
+                _open_sender(shared, settings, worker, clock, sleep) as sender,
+            ):
+                run = _Run(engine, channel, worker, sender, clock, sleep, shared)
+                return run.go(), run.away
+        except NoPlaceLeft:
+            log.info("%s: 已有足够的发送者在工作", channel)
+            return Counter(), None
 
     workers = _workers(engine, channel, clock.now())
     if workers == 1:

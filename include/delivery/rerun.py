@@ -21,9 +21,11 @@ from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
 from include.reference import departments
 from include.store.outbox import Channel
+from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
 
 _SHOWN = 50
+_SETTLED = {"delivered": "已送达", "superseded": "已不再需要", "closed": "已由人工关闭"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,11 @@ class RerunItem:
 
 @dataclass(frozen=True, slots=True)
 class RerunPreview:
-    """What a re-run would send, and what not and why."""
+    """What a re-run would send, and what not and why. `no_such`: numbers that were named without a delivery that
+    bears them and fits the rest of the selection."""
 
     items: tuple[RerunItem, ...]
+    no_such: tuple[int, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """selected = would_send + would_not_send."""
@@ -89,6 +93,8 @@ class RerunPreview:
         classes = Counter(item.error_class or "waiting" for item in self.items if not item.hindrance)
         lines += [f"  {error_class}：{number} 条" for error_class, number in classes.most_common()]
         lines += [_line(item) for item in self.items[:_SHOWN]]
+        if self.no_such:
+            lines.append(f"编号 {'、'.join(map(str, self.no_such[:_SHOWN]))} 不存在，或不符合其他条件。")
         if len(self.items) > _SHOWN:
             lines.append(f"……其余 {len(self.items) - _SHOWN} 条从略。")
         return "\n".join(lines)
@@ -104,7 +110,9 @@ class StartedRerun:
 
 def preview(connection: sa.Connection, selection: Selection) -> RerunPreview:
     """What `rerun` would do with this selection; changes nothing. Raises InvalidRequest."""
-    return RerunPreview(_items(connection, _selected(selection)))
+    items = _items(connection, _selected(selection))
+    found = {item.delivery_id for item in items}
+    return RerunPreview(items, tuple(sorted(set(selection.delivery_ids) - found)))
 
 
 def rerun(
@@ -218,7 +226,10 @@ def _selected(selection: Selection) -> sa.Select[Any]:
         raise InvalidRequest(
             f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请使用 37 个受理主管部门的六位代码，例如 330000。"
         )
-    query = sa.select(delivery).where(delivery.c.state.in_(("held", "pending", "unknown")))
+    query = sa.select(delivery)
+    if not selection.delivery_ids:
+        # What is named one by one is told of in any case.
+        query = query.where(delivery.c.state.in_(("held", "pending", "unknown")))
     if selection.channel:
         query = query.where(delivery.c.channel == selection.channel)
     if selection.quarter:
@@ -253,6 +264,10 @@ def _items(connection: sa.Connection, query: sa.Select[Any]) -> tuple[RerunItem,
 
 
 def _hindrance(row: Mapping[Any, Any], obstacle: str | None) -> str:
+    if row["state"] == "superseded" and row["outcome"] == FACTORY_REMOVED:
+        return "企业已不在绿色工厂名单内，请在警示页面处理"
+    if row["state"] in _SETTLED:
+        return _SETTLED[row["state"]]
     if row["error_class"] == CONFLICT:
         return "接收方在同一幂等键下持有不同内容，不得重发，请与平台核对"
     if row["lease_owner"] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from include.delivery import engine
 from include.delivery.channel import SharedChannel
+from include.delivery.claim import NoPlaceLeft, present_worker
 from include.delivery.engine import deliver
 from include.delivery.outcomes import Claim
 from include.reference import policy
@@ -172,7 +174,31 @@ def test_several_workers_send_each_need_once_and_in_order(
     assert summary.waiting == summary.unknown == 0
     with database.connect() as connection:
         workers = connection.execute(sa.text("select count(distinct worker) from delivery_attempt")).scalar_one()
-    assert workers == 2 * revisions
+    assert workers > 1
+
+
+def test_runs_at_once_share_the_places_of_a_channel(database: sa.Engine) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(present_worker(database, "market", most=2))
+        with pytest.raises(NoPlaceLeft), present_worker(database, "market", most=2):
+            pass
+        with present_worker(database, "mail", most=1):
+            pass
+    with present_worker(database, "market", most=1):
+        pass
+
+
+def test_a_run_without_a_place_leaves_the_work_to_those_who_have_one(
+    database: sa.Engine, settings: Settings, sandbox: Sandbox
+) -> None:
+    queue_pushes(database, [1])
+    with contextlib.ExitStack() as stack:
+        for _ in range(policy().integer("delivery_workers_market")):
+            stack.enter_context(present_worker(database, "market", most=policy().integer("delivery_workers_market")))
+        summary = _run(database, settings, Clock())
+        assert (summary.delivered, summary.waiting, summary.away) == (0, 1, None)
+    assert _run(database, settings, Clock()).delivered == 1
 
 
 def test_what_a_receiver_asked_for_is_waited_for_by_all_workers_by_either_clock(database: sa.Engine) -> None:

@@ -155,6 +155,34 @@ def test_a_selection_takes_what_it_names(database: sa.Engine, selection: Selecti
         assert again(database, selection) == len(numbers)
 
 
+def test_what_is_named_and_not_sent_is_told_with_the_reason(database: sa.Engine) -> None:
+    queue_pushes(database, range(4))
+    for number, state, outcome in (
+        (1, "delivered", "accepted"),
+        (2, "closed", "conflict"),
+        (3, "superseded", "factory_removed"),
+    ):
+        with database.begin() as connection:
+            connection.execute(
+                sa.update(delivery).where(delivery.c.need_id == need_id(number)).values(state=state, outcome=outcome)
+            )
+    ids = tuple(row.delivery_id for row in deliveries(database))
+    named = Selection(delivery_ids=(*ids, 999_999))
+    with database.begin() as connection:
+        found = rerun.preview(connection, named)
+        assert [item.hindrance for item in found.items] == [
+            "",
+            "已送达",
+            "已由人工关闭",
+            "企业已不在绿色工厂名单内，请在警示页面处理",
+        ]
+        assert "编号 999999 不存在" in found.text()
+        started = rerun.rerun(connection, named, actor="李四", reason="平台已修复", now=NOW)
+    assert started is not None
+    assert started.number == 1
+    assert [row.state for row in deliveries(database)] == ["pending", "delivered", "closed", "superseded"]
+
+
 def test_a_rerun_is_audited_with_its_reason(database: sa.Engine) -> None:
     queue_pushes(database, [1])
     hold(database, 1, "rejected")

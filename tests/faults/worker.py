@@ -11,6 +11,7 @@ import os
 import signal
 import smtplib
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime
@@ -39,6 +40,8 @@ CRASH_POINTS = {
     "superseded": "已取消旧版",
     "taken_over": "已接管中断的租约",
 }
+DAWDLING = "dawdling"
+"""No crash point: a worker that waits before each request, with what it is about to send leased."""
 MAIL_CRASH_POINTS = {"handing_over": "即将交出正文", "handed_over": "正文已交出、未记录"}
 DATABASE_AWAY, DEFECT = 75, 70
 """Exit codes."""
@@ -57,7 +60,9 @@ def deliver(
     """Deliver on a channel at a business moment; `report`: the file for the traceback of a defect."""
     logging.disable(logging.CRITICAL)
     http.READ_TIMEOUT_S = read_timeout_s
-    if point is not None:
+    if point == DAWDLING:
+        _dawdle()
+    elif point is not None:
         plant(point, nth)
     try:
         engine.deliver(connect(database), channel, settings=settings, clock=BusinessClock.starting_at(moment))
@@ -91,6 +96,16 @@ def plant(point: str, nth: int) -> None:
         _let_marks_take_long()
         die = _die_soon
     setattr(owner, name, _dying(getattr(owner, name), nth, die, before=before))
+
+
+def _dawdle() -> None:
+    push = CreditMarketClient.push_batch
+
+    def late(client: CreditMarketClient, items: Any) -> Any:
+        time.sleep(1)
+        return push(client, items)
+
+    CreditMarketClient.push_batch = late  # type: ignore[method-assign]
 
 
 def _dying(function: Callable[..., Any], nth: int, die: Callable[[], None], *, before: bool) -> Callable[..., Any]:
