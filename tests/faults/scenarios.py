@@ -24,7 +24,7 @@ from include.settings import ConnectionFields, Settings
 from tests.delivery.outbox import NOW, Clock
 from tests.delivery.test_delivering_mails import message_id, queue_mails
 from tests.faults.stage import Stage, settings_of, staged
-from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, DAWDLING, MAIL_CRASH_POINTS
+from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, DAWDLING, GO, MAIL_CRASH_POINTS
 
 _NETWORK = {"reset": "复位", "cut": "截断", "slow": "缓慢", "half_open": "半开"}
 
@@ -180,16 +180,18 @@ def long_outage(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage
 def many_workers(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
     """Eight runs at once, twice over: two schedulers' worth of doubled runs of four workers each.
 
-    One dawdles: what it has leased gets later revisions and withdrawals that the others would send before it.
+    One of the first eight waits for the others with what it has leased, of which there are later revisions and withdrawals by then.
     """
     with staged(server) as stage:
         stage.queue(needs)
-        processes = [stage.worker(hours=0, point=DAWDLING)]
+        dawdling = stage.worker(hours=0, point=DAWDLING)
         _wait_until_leased(stage)
         stage.change(needs)
-        processes += [stage.worker(hours=0) for _ in range(7)]
+        processes = [stage.worker(hours=0) for _ in range(7)]
         for process in processes:
             stage.end(process)
+        (stage.folder / GO).touch()
+        stage.end(dawdling)
         for process in [stage.worker(hours=1) for _ in range(8)]:
             stage.end(process)
         with stage.engine.connect() as connection:

@@ -41,7 +41,8 @@ CRASH_POINTS = {
     "taken_over": "已接管中断的租约",
 }
 DAWDLING = "dawdling"
-"""No crash point: a worker that waits before each request, with what it is about to send leased."""
+"""No crash point: a worker that waits before it sends what it has leased, until there is a file GO."""
+GO = "go"
 MAIL_CRASH_POINTS = {"handing_over": "即将交出正文", "handed_over": "正文已交出、未记录"}
 DATABASE_AWAY, DEFECT = 75, 70
 """Exit codes."""
@@ -61,7 +62,7 @@ def deliver(
     logging.disable(logging.CRITICAL)
     http.READ_TIMEOUT_S = read_timeout_s
     if point == DAWDLING:
-        _dawdle()
+        _dawdle(Path(report).parent / GO)
     elif point is not None:
         plant(point, nth)
     try:
@@ -98,11 +99,12 @@ def plant(point: str, nth: int) -> None:
     setattr(owner, name, _dying(getattr(owner, name), nth, die, before=before))
 
 
-def _dawdle() -> None:
+def _dawdle(go: Path) -> None:
     push = CreditMarketClient.push_batch
 
     def late(client: CreditMarketClient, items: Any) -> Any:
-        time.sleep(1)
+        while not go.exists():
+            time.sleep(0.05)
         return push(client, items)
 
     CreditMarketClient.push_batch = late  # type: ignore[method-assign]
