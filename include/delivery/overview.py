@@ -37,8 +37,9 @@ ERROR_CLASSES: Mapping[str, tuple[str, str]] = {
 class ChannelFigures:
     """A channel now.
 
-    `by_class`: open and held deliveries by error class; `oldest`: since when the oldest open one waits; `closed_today`: given
-    up for good by a person today (Asia/Shanghai).
+    `by_class`: open and held deliveries by error class, `held_by_class` those that wait for a person; `oldest`: since when the
+    oldest open one waits; `closed_today`: given up for good by a person today (Asia/Shanghai); `asks_again_at`: when one request
+    asks whether the receiver is back, where sending is paused.
     """
 
     channel: Channel
@@ -48,8 +49,16 @@ class ChannelFigures:
     closed_today: int
     oldest: datetime | None
     by_class: Mapping[str, int]
+    held_by_class: Mapping[str, int]
     breaker: str
     last_failure: str | None
+    asks_again_at: datetime | None
+
+    @property
+    def open_by_class(self) -> Mapping[str, int]:
+        """Those that are tried again without anybody's doing."""
+        still_open = {name: number - self.held_by_class.get(name, 0) for name, number in self.by_class.items()}
+        return {name: number for name, number in still_open.items() if number}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +82,19 @@ class HeldDelivery:
 def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFigures]:
     """Every channel, those without any delivery too."""
     classes: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
+    held: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
     for row in connection.execute(_BY_CLASS):
         classes[row.channel][row.error_class] = row.number
+        if row.held:
+            held[row.channel][row.error_class] = row.held
     found = {row.channel: row for row in connection.execute(_FIGURES)}
     states = {row.channel: row for row in connection.execute(_BREAKERS)}
     midnight = datetime.combine(now.astimezone(SHANGHAI).date(), time(), SHANGHAI)
     closed: dict[str, int] = dict(connection.execute(_CLOSED_SINCE, {"since": midnight}).tuples().all())
     return [
-        _figures(channel, found.get(channel), classes[channel], states.get(channel), closed.get(channel, 0))
+        _figures(
+            channel, found.get(channel), classes[channel], held[channel], states.get(channel), closed.get(channel, 0)
+        )
         for channel in CHANNELS
     ]
 
@@ -141,7 +155,14 @@ def attempts(connection: sa.Connection, delivery_id: int) -> Sequence[sa.Row[Any
     return connection.execute(_ATTEMPTS, {"delivery_id": delivery_id}).all()
 
 
-def _figures(channel: Channel, row: Any, by_class: Mapping[str, int], state: Any, closed_today: int) -> ChannelFigures:
+def _figures(
+    channel: Channel,
+    row: Any,
+    by_class: Mapping[str, int],
+    held_by_class: Mapping[str, int],
+    state: Any,
+    closed_today: int,
+) -> ChannelFigures:
     return ChannelFigures(
         channel=channel,
         pending=row.pending if row else 0,
@@ -150,8 +171,10 @@ def _figures(channel: Channel, row: Any, by_class: Mapping[str, int], state: Any
         closed_today=closed_today,
         oldest=row.oldest if row else None,
         by_class=by_class,
+        held_by_class=held_by_class,
         breaker=state.breaker if state else "closed",
         last_failure=state.last_failure if state else None,
+        asks_again_at=state.probe_at if state and state.breaker != "closed" else None,
     )
 
 
@@ -165,7 +188,7 @@ _FIGURES = sa.text(
 )
 _BY_CLASS = sa.text(
     """
-    select channel, error_class, count(*) as number from delivery
+    select channel, error_class, count(*) as number, count(*) filter (where state = 'held') as held from delivery
     where state in ('pending', 'unknown', 'held') and error_class is not null
     group by channel, error_class order by channel, number desc, error_class
     """
@@ -173,7 +196,7 @@ _BY_CLASS = sa.text(
 _CLOSED_SINCE = sa.text(
     "select channel, count(*) from delivery where state = 'closed' and settled_at >= :since group by channel"
 )
-_BREAKERS = sa.text("select channel, breaker, last_failure from channel_state")
+_BREAKERS = sa.text("select channel, breaker, last_failure, probe_at from channel_state")
 _HELD = sa.text(
     """
     select delivery_id, channel, action, need_id, revision, quarter, department_code, error_class, attempts, created_at,

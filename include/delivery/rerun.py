@@ -255,25 +255,42 @@ def _looked_up_first() -> sa.ColumnElement[bool]:
 
 def _items(connection: sa.Connection, query: sa.Select[Any]) -> tuple[RerunItem, ...]:
     rows = connection.execute(query.order_by(delivery.c.delivery_id)).mappings().all()
-    obsolete = obstacles(connection, [row["delivery_id"] for row in rows])
+    ids = [row["delivery_id"] for row in rows]
+    obsolete = obstacles(connection, ids)
+    without_contact = set(connection.execute(_WITHOUT_CONTACT, {"ids": ids}).scalars())
     names = [field.name for field in fields(RerunItem) if field.name != "hindrance"]
     return tuple(
-        RerunItem(**{name: row[name] for name in names}, hindrance=_hindrance(row, obsolete.get(row["delivery_id"])))
+        RerunItem(
+            **{name: row[name] for name in names},
+            hindrance=_hindrance(row, obsolete.get(row["delivery_id"]), row["delivery_id"] in without_contact),
+        )
         for row in rows
     )
 
 
-def _hindrance(row: Mapping[Any, Any], obstacle: str | None) -> str:
+# What may have arrived is looked up, for which no contact is needed.
+_WITHOUT_CONTACT = sa.text(
+    """
+    select delivery_id from delivery push
+    where delivery_id = any(:ids) and action = 'push' and state <> 'unknown' and outcome is distinct from 'lost_answer'
+      and not exists (select from contact where contact.need_id = push.need_id and contact.revision = push.revision)
+    """
+)
+
+
+def _hindrance(row: Mapping[Any, Any], obstacle: str | None, without_contact: bool) -> str:
     if row["state"] == "superseded" and row["outcome"] == FACTORY_REMOVED:
         return "企业已不在绿色工厂名单内，请在警示页面处理"
     if row["state"] in _SETTLED:
         return _SETTLED[row["state"]]
     if row["error_class"] == CONFLICT:
-        return "接收方在同一幂等键下持有不同内容，不得重发，请与平台核对"
+        return "接收方在同一编号下持有不同内容，不得重发，请与平台核对"
     if row["lease_owner"] is not None:
         return "正在发送"
     if obstacle is not None and row["state"] != "unknown":
         return {"newer_revision": "已有更高版本", "withdrawn": "需求已撤回"}[obstacle]
+    if without_contact:
+        return "没有联系人信息，请企业更新后由主管部门重新推荐"
     return ""
 
 

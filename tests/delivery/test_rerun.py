@@ -155,6 +155,15 @@ def test_a_selection_takes_what_it_names(database: sa.Engine, selection: Selecti
         assert again(database, selection) == len(numbers)
 
 
+def test_a_push_whose_contact_is_gone_is_not_sent_again_but_may_be_looked_up(database: sa.Engine) -> None:
+    queue_pushes(database, [1, 2], with_contact=False)
+    hold(database, 1, "contact_missing", outcome="not_sent")
+    hold(database, 2, "exhausted", outcome="lost_answer")
+    with database.connect() as connection:
+        found = rerun.preview(connection, Selection(quarter="2026Q3"))
+    assert ["没有联系人信息" in item.hindrance for item in found.items] == [True, False]
+
+
 def test_what_is_named_and_not_sent_is_told_with_the_reason(database: sa.Engine) -> None:
     queue_pushes(database, range(4))
     for number, state, outcome in (

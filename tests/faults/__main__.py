@@ -140,7 +140,7 @@ def _mailed(title: str, server: PostgresServer, mails: int, kills: int) -> _Line
 
 
 def _happened(happened: Counter[str]) -> str:
-    return "\n".join(f"{name} {number}" for name, number in sorted(happened.items()))
+    return "\n".join(f"{name} {number}" for name, number in happened.items())
 
 
 def _table(seed: int, lines: list[_Line]) -> Table:

@@ -37,6 +37,7 @@ def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterato
     """
     chance = random.Random(seed)
     with staged(server) as stage:
+        stage.happened.update(dict.fromkeys(CRASH_POINTS.values(), 0))
         left = [point for point in CRASH_POINTS for _ in range(seeds)]
         chance.shuffle(left)
         rounds, most = 0, 2 * len(left)
@@ -131,14 +132,14 @@ def _stop(server: PostgresServer, orderly: bool) -> None:
 
 
 def broken_network(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
-    """A third of the connections are reset, cut, slow or half open; who waits for an answer gives up after a second."""
+    """Six in ten connections are reset, cut, slow or half open; who waits for an answer gives up after a second."""
     with staged(server) as stage:
         address = urlsplit(stage.sandbox.market_url)
         assert address.hostname is not None and address.port is not None
         with TcpProxy((address.hostname, address.port), seed=seed) as proxy:
             straight, stage.read_timeout_s, stage.requests_linger = stage.settings, 1.0, True
             stage.settings = settings_of(stage.sandbox, f"http://127.0.0.1:{proxy.port}")
-            proxy.broken = 1 / 3
+            proxy.broken = 0.6
             rounds = 12
             portion = -(-needs // rounds)
             for number in range(rounds):

@@ -599,6 +599,25 @@ def test_what_is_ticked_on_the_list_is_what_the_preview_shows(console: Console, 
     assert browser.get("/green-finance/reruns/preview", params={"reason": ""}).status_code == 400
 
 
+def test_a_receiver_s_words_name_the_fields_of_the_form() -> None:
+    from green_finance.console.deliveries import in_words
+
+    assert in_words("payload.finance.term_months：期限不符；payload_sha256：摘要与内容不符。") == (
+        "融资期限：期限不符；payload_sha256：摘要与内容不符。"
+    )
+    assert in_words("payload.finance.methods[0].amount：有误；payload.unheard_of：不接收") == (
+        "融资方式 第1项 金额：有误；unheard_of：不接收"
+    )
+
+
+def test_a_preview_says_what_was_asked_for(console: Console, given_up: int) -> None:
+    asked = "quarter=2026Q3&department=330000&error_class=rejected&failed_since=2026-10-09T09:00"
+    text = console.log_in("li", "op").get(f"/green-finance/reruns/preview?{asked}").text
+    assert "季度 2026Q3；主管部门 浙江；原因 接收方退回了内容；此时之后失败过 2026-10-09 09:00" in text
+    text = console.log_in("li", "op").get(f"/green-finance/reruns/preview?delivery_ids={given_up},777").text
+    assert "编号 777 不存在" in text and "发送编号 所选 2 个" in text
+
+
 def test_a_list_filtered_by_channel_is_of_that_channel(console: Console, given_up: int) -> None:
     browser = console.log_in("guan", "viewer")
     assert "待人工处理 1 条" in browser.get("/green-finance/deliveries?channel=market").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
 from include.errors import InvalidRequest
+from include.gate.field_names import field_name
 from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery
 
@@ -55,6 +57,8 @@ _OUTCOMES = {
     "factory_removed": "企业已不在名单内，暂缓推送",
 }
 _SHOWN = 300
+# Classes whose note says the same as their name: the receiver has said nothing.
+_IN_OUR_WORDS = ("contact_missing", "maybe_sent")
 _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
 
@@ -88,6 +92,8 @@ def deliveries(
         actions=ACTIONS,
         breakers=_BREAKERS,
         error_classes=ERROR_CLASSES,
+        in_our_words=_IN_OUR_WORDS,
+        in_words=in_words,
     )
 
 
@@ -127,6 +133,14 @@ def close(
     return done("../deliveries", f"已关闭 {closed} 条。")
 
 
+def in_words(detail: str | None) -> str:
+    """What a receiver said, with the fields of the form by their names."""
+    return _FIELD.sub(lambda found: field_name(found["path"]), detail or "")
+
+
+_FIELD = re.compile(r"payload\.(?P<path>[a-z_]+(?:\[[0-9]+\])?(?:\.[a-z_]+(?:\[[0-9]+\])?)*)(?=：)")
+
+
 @dataclass(frozen=True, slots=True)
 class _Event:
     """A line of a delivery's history."""
@@ -139,7 +153,9 @@ class _Event:
 
 def _history(tries: Sequence[Any], by_persons: Sequence[Any]) -> list[_Event]:
     """Tries and what persons did, in order of time."""
-    events = [_Event(one.attempted_at, _KINDS[one.kind], _result(one), one.detail or _receipt(one)) for one in tries]
+    events = [
+        _Event(one.attempted_at, _KINDS[one.kind], _result(one), in_words(one.detail) or _receipt(one)) for one in tries
+    ]
     for act in by_persons:
         job = f"第 {act.job_id} 号任务" if act.job_id else ""
         events.append(_Event(act.at, _ACTS[act.action], f"{act.actor} {job}".strip(), act.reason or "—"))

@@ -19,7 +19,7 @@ from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import CHANNELS, ERROR_CLASSES
 from include.delivery.rerun import Selection
 from include.errors import InvalidRequest
-from include.reference import departments
+from include.reference import department_short_name, departments
 from include.store.outbox import Channel
 
 router = APIRouter(prefix="/reruns")
@@ -104,6 +104,7 @@ def preview(
         asked=asked,
         request_key=uuid.uuid4().hex,
         found=found,
+        criteria=_criteria(asked),
         counts=found.counts(),
         may_operate=operator,
         actions=ACTIONS,
@@ -163,6 +164,20 @@ def cancel(job_id: int, operator: CurrentOperator, reason: Annotated[str, Form()
             connection, job_id, actor=operator.actor, role=operator.role, reason=reason, now=business_now()
         )
     return done(f"../{job_id}", f"已取消：{taken_back} 条尚未发送的已恢复原状。")
+
+
+def _criteria(asked: Asked) -> list[str]:
+    """What was asked for, in words."""
+    words = ERROR_CLASSES.get(asked.error_class, (asked.error_class, ""))[0]
+    told = {
+        "通道": CHANNEL_NAMES[channel] if (channel := _channel(asked.channel)) else "",
+        "季度": asked.quarter,
+        "主管部门": department_short_name(asked.department) if asked.department else "",
+        "原因": words,
+        "此时之后失败过": asked.failed_since.replace("T", " "),
+        "发送编号": f"所选 {len(_numbers(asked.delivery_ids))} 个" if asked.delivery_ids else "",
+    }
+    return [f"{name} {value}" for name, value in told.items() if value]
 
 
 def _channel(code: str) -> Channel | None:
