@@ -117,7 +117,11 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     recommended_at = [review.get("recommended_at") for review in given]
     no_recommendation = [_is_absent(value) for value in recommended_at]
 
-    submitted = _moments(record.get("submitted_at") for record in records)
+    # A time of submission that lies in the future is not usable: nothing is measured by it.
+    submitted = [
+        when if when is not None and when <= latest else None
+        for when in _moments(record.get("submitted_at") for record in records)
+    ]
     updated = _moments(record.get("updated_at") for record in records)
     recommended = _moments(recommended_at)
 
@@ -128,7 +132,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
         "quarter": [_matches(_QUARTER, record.get("quarter")) for record in records],
         "is_major": [type(record.get("is_major")) is bool for record in records],
         "department_code": [_is_one_of(record.get("department_code"), known_departments) for record in records],
-        "submitted_at": [when is not None and when <= latest for when in submitted],
+        "submitted_at": [when is not None for when in submitted],
         "updated_at": _in_order(updated, submitted, latest),
         "review.recommended_at": [
             absent or in_order

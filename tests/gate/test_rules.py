@@ -36,6 +36,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("DQ01", {"submitted_at": MISSING}, "DQ01 submitted_at"),
     ("DQ01", {"submitted_at": "2026-09-10T09:30:00"}, "DQ01 submitted_at"),
     ("DQ01", {"submitted_at": "2026-09-10t01:30:00.5z"}, ""),
+    ("DQ01", {"submitted_at": LATE}, "DQ01 submitted_at"),
     ("DQ01", {"updated_at": LATER}, ""),
     ("DQ01", {"updated_at": LATE}, "DQ01 updated_at"),
     ("DQ01", {"updated_at": "2026-09-10T01:30:00Z"}, ""),
