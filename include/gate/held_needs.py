@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from include.errors import InvalidRequest
 from include.gate.field_names import field_name
-from include.mail import public_name
+from include.gate.results import shown_enterprise, shown_project
 from include.reference import Policy, department_short_name, rules
 
 Place = tuple[str, str]
@@ -71,6 +71,7 @@ class HeldNeed:
     department_code: str
     department: str
     enterprise: str
+    project: str
     is_major: bool
     financing_need: Decimal | None
     opened_at: datetime
@@ -79,7 +80,7 @@ class HeldNeed:
 
 
 _HELD = """
-    select hold.*, version.enterprise_name, version.uscc, version.is_major, version.financing_need
+    select hold.*, version.enterprise_name, version.project_name, version.uscc, version.is_major, version.financing_need
     from quarantine hold left join need_version version using (need_id, revision)
 """
 _OPEN = sa.text(
@@ -87,7 +88,7 @@ _OPEN = sa.text(
     {_HELD}
     where hold.state = 'open' and hold.quarter = coalesce(:quarter, hold.quarter)
       and hold.department_code = coalesce(:department_code, hold.department_code)
-    order by hold.decide_by, hold.quarantine_id
+    order by hold.decide_by, version.is_major desc nulls last, version.financing_need desc nulls last, hold.quarantine_id
     """
 )
 _ONE = sa.text(f"{_HELD} where hold.quarantine_id = :quarantine_id")
@@ -127,7 +128,10 @@ _EVENTS = sa.text(
 def open_list(
     connection: sa.Connection, policy: Policy, *, quarter: str | None = None, department_code: str | None = None
 ) -> list[HeldNeed]:
-    """The needs that wait for a decision, the most urgent first; of all quarters and departments unless limited."""
+    """The needs that wait for a decision, of all quarters and departments unless limited.
+
+    The most urgent first: by the day to decide by, then major ones, then by the money they ask for.
+    """
     where = {"quarter": quarter, "department_code": department_code}
     rows = connection.execute(_OPEN.bindparams(**where)).mappings().all()
     found = hold_findings(connection, {row["quarantine_id"]: row["department_code"] for row in rows}, policy)
@@ -192,7 +196,8 @@ def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> Hel
         quarter=row["quarter"],
         department_code=row["department_code"],
         department=department_short_name(row["department_code"]),
-        enterprise=public_name(row["enterprise_name"], row["uscc"]),
+        enterprise=shown_enterprise(row["enterprise_name"], row["uscc"]),
+        project=shown_project(row["project_name"], row["uscc"]),
         is_major=bool(row["is_major"]),
         financing_need=row["financing_need"],
         opened_at=row["opened_at"],

@@ -182,6 +182,7 @@ def _render_overview(quarter: str, counts: Sequence[DepartmentCounts], batch: Se
         lines=lines,
         total=total,
         batch=batch,
+        noted=sorted({finding.rule_id for one in counts for finding in one.batch}),
         decided_at=max((one.decided_at.astimezone(SHANGHAI) for one in counts if one.decided_at), default=None),
     )
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.identifiers import normalise_text
 from include.gate.judge import Finding, Verdict
 from include.mail import public_name
 from include.store.outcomes import outcomes
@@ -379,6 +378,5 @@ def shown_project(name: str | None, uscc: str | None) -> str:
     return "" if name is None or (uscc or "").startswith("92") else _cut(public_name(name, None))
 
 
-def _cut(text: str) -> str:
-    plain = normalise_text(text)
-    return plain if len(plain) <= _NAME_LIMIT else f"{plain[:_NAME_LIMIT]}…"
+def _cut(line: str) -> str:
+    return line if len(line) <= _NAME_LIMIT else f"{line[:_NAME_LIMIT]}…"

@@ -378,8 +378,33 @@ def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: 
         (False, "quarter=2026Q1"),
         (False, "department=110000"),
         (False, "rule=DQ14"),
+        (True, "due=late"),
+        (True, "due=today"),
     ):
         assert (rows.need_id(1) in browser.get(f"/green-finance/holds?{query}").text) is shown, query
+
+
+def test_the_list_says_how_urgent_each_need_is_and_puts_the_most_urgent_first(
+    console: Console, hold: int, database: sa.Engine
+) -> None:
+    """Seen on 20 October; the first was to be decided by the 13th."""
+    waiting = (
+        (2, date(2026, 10, 20), False, "100"),
+        (3, date(2026, 10, 22), False, "900"),
+        (4, date(2026, 10, 22), True, "5"),
+    )
+    with database.begin() as connection:
+        for number, decide_by, is_major, amount in waiting:
+            rows.add_need(connection, number, verdict="held", is_major=is_major, financing_need=amount)
+            held = rows.add_hold(connection, number)
+            connection.execute(
+                sa.update(quarantine).where(quarantine.c.quarantine_id == held).values(decide_by=decide_by)
+            )
+    page = console.log_in("guan", "viewer").get("/green-finance/holds").text
+    places = [page.index(f">{rows.need_id(need)}<") for need in (1, 2, 4, 3)]
+    assert places == sorted(places)
+    assert "1 条逾期" in page and "逾期 5 个工作日" in page
+    assert "今日到期" in page.split("</form>")[1] and page.count("还剩 2 个工作日") == 2
 
 
 def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold: int, database: sa.Engine) -> None:

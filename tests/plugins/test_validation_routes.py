@@ -44,6 +44,7 @@ def published(database: sa.Engine) -> None:
 def test_the_page_in_force_is_shown(console: Console, path: str, html: str) -> None:
     answer = console.log_in("reader", "viewer").get(path, follow_redirects=True)
     assert (answer.status_code, answer.text) == (200, html)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.usefixtures("published")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.connections import settings
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
@@ -39,6 +41,7 @@ _EVENTS = {
     "returned": "退回",
     "expired": "关闭",
 }
+_DUES = {"today": "今日到期和已逾期", "late": "已逾期"}
 _STATES = {"open": "待处理", "released": "已放行", "returned": "已退回", "expired": "已关闭"}
 
 Chosen = Annotated[list[str], Form()]
@@ -47,11 +50,12 @@ Reason = Annotated[str, Form()]
 
 @router.get("", response_class=HTMLResponse)
 def held_needs(
-    request: Request, user: GetUserDep, quarter: str = "", department: str = "", rule: str = ""
+    request: Request, user: GetUserDep, quarter: str = "", department: str = "", rule: str = "", due: str = ""
 ) -> HTMLResponse:
     """The needs that wait for a decision, the most urgent first."""
     from include.gate.held_needs import open_list
 
+    today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
         everything = open_list(connection, policy())
     shown = [
@@ -60,27 +64,46 @@ def held_needs(
         if quarter in ("", hold.quarter)
         and department in ("", hold.department_code)
         and (not rule or any(finding.rule_id == rule for finding in hold.findings))
+        and (due != "late" or hold.decide_by < today)
+        and (due != "today" or hold.decide_by <= today)
     ]
     return show(
         request,
         "holds.html",
         holds=shown,
-        today=business_now().date(),
-        chosen={"quarter": quarter, "department": department, "rule": rule},
+        of=len(everything),
+        late=sum(hold.decide_by < today for hold in shown),
+        remaining=lambda hold: _remaining(hold.decide_by, today),
+        days_held=lambda hold: (today - hold.opened_at.astimezone(SHANGHAI).date()).days,
+        today=today,
+        chosen={"quarter": quarter, "department": department, "rule": rule, "due": due},
         quarters=sorted({hold.quarter for hold in everything}, reverse=True),
         departments=sorted({hold.department_code for hold in everything}),
         rules=sorted({finding.rule_id for hold in everything for finding in hold.findings}),
+        dues=_DUES,
     )
+
+
+def _remaining(decide_by: date, today: date) -> str:
+    """How far off the day to decide by is, in words; in working days, as it was counted."""
+    if decide_by == today:
+        return "今日到期"
+    if decide_by < today:
+        return f"逾期 {china_calendar().working_days_after(decide_by, today)} 个工作日"
+    return f"还剩 {china_calendar().working_days_after(today, decide_by)} 个工作日"
 
 
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
 def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
     """One held need: what was found, what the revision changed, who has agreed, what happened, and the two decisions."""
     from include.gate.field_names import field_name
+    from include.gate.filed_content import filed_content
     from include.gate.held_needs import detail
 
+    today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
         hold, events = detail(connection, quarantine_id, policy())
+        filed = filed_content(connection, quarantine_id)
         changes = connection.execute(_AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision}).all()
     amendments = [
         {
@@ -104,7 +127,10 @@ def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: 
         event_names=_EVENTS,
         field_name=field_name,
         amendments=amendments,
-        today=business_now().date(),
+        filed=filed,
+        values={one.path: one.value for fields in filed.values() for one in fields},
+        remaining=_remaining(hold.decide_by, today),
+        today=today,
         may_operate=operator,
         user=name,
         mine=[one for one in hold.findings if one.missing and not one.approved_already_by(name)],

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
-from green_finance.console.pages import published
+from green_finance.console.pages import document, published
 from include.gate.pages import DRY_RUN, KIND, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
 
@@ -39,7 +39,7 @@ def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, user: Get
     file = preview_file(folder, quarter, department_code) if folder else None
     if file is None or not file.is_file():
         raise HTTPException(404, f"{department_code} {quarter} 没有试运行结果，或报告目录不在本机。")
-    return HTMLResponse(file.read_text(encoding="utf-8"))
+    return document(file.read_text(encoding="utf-8"))
 
 
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
