@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from tests.rows import let_history_be_changed
 
 NOW = datetime(2026, 9, 30, 10, tzinfo=UTC)
 
@@ -48,6 +49,7 @@ def test_an_untouched_chain_holds(database: sa.Engine) -> None:
 def test_an_edit_a_deletion_and_a_reordering_are_found(database: sa.Engine, tampering: str, entry_id: int) -> None:
     _three_entries(database)
     with database.begin() as connection:
+        let_history_be_changed(connection)
         for statement in tampering.split(";"):
             connection.execute(sa.text(statement))
     with database.connect() as connection:

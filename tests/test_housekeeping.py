@@ -9,7 +9,18 @@ from include.audit import record
 from include.housekeeping import AuditChainBroken, HousekeepingSummary, housekeep
 from include.reference import policy
 from include.store import tables
-from tests.rows import TAKEN_IN, add_case, add_delivery, add_hold, add_need, add_withdrawal, digest, moment, need_id
+from tests.rows import (
+    TAKEN_IN,
+    add_case,
+    add_delivery,
+    add_hold,
+    add_need,
+    add_withdrawal,
+    digest,
+    let_history_be_changed,
+    moment,
+    need_id,
+)
 
 RETENTION = timedelta(days=policy().integer("contact_retention_days"))
 LONG_AFTER = TAKEN_IN + RETENTION + timedelta(days=60)
@@ -213,6 +224,7 @@ def test_old_register_snapshots_go_but_the_last_of_each_quarter_and_the_newest_s
 def test_the_register_that_a_verdict_rests_on_stays_though_its_snapshot_goes(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1)
+        let_history_be_changed(connection)
         connection.execute(sa.update(tables.judgement).values(register_sha256="judged by"))
         for ordinal, content in enumerate(("judged by", "not judged by")):
             connection.execute(
@@ -260,6 +272,7 @@ def test_a_broken_audit_chain_is_reported_after_the_rest_is_done(database: sa.En
         add_withdrawal(connection, 1)
     _housekeep(database)
     with database.begin() as connection:
+        let_history_be_changed(connection)
         connection.execute(
             sa.update(tables.audit_entry).where(tables.audit_entry.c.entry_id == 2).values(reason="改动")
         )

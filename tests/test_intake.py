@@ -24,7 +24,7 @@ from include.sandbox.server import Sandbox
 from include.settings import GreenPlatform
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import take_in
-from tests.rows import add_hold, add_need
+from tests.rows import add_hold, add_need, let_history_be_changed
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 CIPHER = PersonalDataCipher(["test-key"])
@@ -151,6 +151,7 @@ def test_a_record_without_a_verdict_makes_the_close_red_and_names_the_department
     _judge(database, intake_id)
     with database.begin() as connection:
         row = connection.execute(sa.text("select judgement_id, department_code from judgement limit 1")).one()
+        let_history_be_changed(connection)
         connection.execute(sa.text("delete from finding where judgement_id = :id"), {"id": row.judgement_id})
         connection.execute(sa.text("delete from judgement where judgement_id = :id"), {"id": row.judgement_id})
     name = departments()[row.department_code].short_name

@@ -25,6 +25,7 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
+from tests.rows import let_history_be_changed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CUT_OFF = datetime(2026, 10, 1, 0, 10, tzinfo=SHANGHAI)
@@ -252,6 +253,44 @@ def test_an_operator_previews_and_then_sends_again_what_was_given_up_on(
     assert tuple(_rows(stack, given_up)[0]) == (before.delivery_id, "delivered", before.receipt_no)
     entries = _rows(stack, "select reason from audit_entry where reason = '平台已恢复，重新发送'")
     assert len(entries) == 1
+
+
+def _judged_again(stack: Stack) -> dict[str, Any]:
+    """What the newest page of the quarter judged again says."""
+    query = "select figures from report where kind = 'rejudgement' order by report_id desc limit 1"
+    figures: dict[str, Any] = _rows(stack, query)[0].figures
+    return figures
+
+
+def test_the_quarter_judged_again_gives_the_same_verdicts_and_under_other_rules_what_changed(
+    played: list[dict[str, Any]], stack: Stack
+) -> None:
+    same = _judged_again(stack)
+    assert same["judged"] == same["reproduced"] > 100
+    assert same["changed"] == []
+
+    with_warnings = "judgement_id in (select judgement_id from finding where rule_id = 'DQ63')"
+    warned = sorted(row.need_id for row in _rows(stack, f"select need_id from judgement where {with_warnings}"))
+    version = _rows(stack, "select ruleset_version from judgement limit 1")[0].ruleset_version
+    # As if the verdicts had been given by rules that did not know DQ63 yet.
+    with stack.business.begin() as connection:
+        let_history_be_changed(connection)
+        connection.execute(sa.text("create table kept as select * from finding where rule_id = 'DQ63'"))
+        connection.execute(sa.text("delete from finding where rule_id = 'DQ63'"))
+        connection.execute(sa.text("update judgement set ruleset_version = 'older'"))
+    before = _end_state(stack)
+    step = _step("rejudge", _at(date(2026, 11, 18), 9, 30), quarter="2026Q3")
+    assert stack.run([step])[0]["state"] == "success"
+    other = _judged_again(stack)
+    assert (other["judged"], other["reproduced"]) == (same["judged"], 0)
+    assert sorted(one["need_id"] for one in other["changed"]) == warned != []
+    assert {finding["rule_id"] for one in other["changed"] for finding in one["added"]} == {"DQ63"}
+    assert _end_state(stack) == before
+    with stack.business.begin() as connection:
+        let_history_be_changed(connection)
+        connection.execute(sa.text("update judgement set ruleset_version = :version"), {"version": version})
+        connection.execute(sa.text("insert into finding overriding system value select * from kept"))
+        connection.execute(sa.text("drop table kept"))
 
 
 def test_a_failed_run_is_told_to_the_operator_in_one_mail(played: list[dict[str, Any]], stack: Stack) -> None:

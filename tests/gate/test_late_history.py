@@ -13,7 +13,7 @@ from include.domain.identifiers import make_uscc
 from include.gate.consequences import queue_pushes
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import findings, judge, take_in
-from tests.rows import moment, need_id
+from tests.rows import let_history_be_changed, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=1)
@@ -161,6 +161,7 @@ def test_a_need_first_seen_in_a_dry_run_is_late_when_it_is_judged(database: sa.E
 
 
 def _returned(connection: sa.Connection) -> None:
+    let_history_be_changed(connection)
     connection.execute(sa.text("update judgement set verdict = 'returned'"))
 
 
@@ -174,6 +175,7 @@ def _withdrawn(connection: sa.Connection) -> None:
 
 
 def _judged_under_other_rules(connection: sa.Connection) -> None:
+    let_history_be_changed(connection)
     connection.execute(sa.text("update judgement set ruleset_version = 'older'"))
 
 

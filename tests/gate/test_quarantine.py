@@ -26,7 +26,17 @@ from include.store.holds import close_overtaken
 from include.store.withdrawals import Withdrawal, withdraw
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import judge, take_in
-from tests.rows import QUARTER, TAKEN_IN, add_judgement, add_need, add_stop, add_withdrawal, moment, need_id
+from tests.rows import (
+    QUARTER,
+    TAKEN_IN,
+    add_judgement,
+    add_need,
+    add_stop,
+    add_withdrawal,
+    let_history_be_changed,
+    moment,
+    need_id,
+)
 
 NOW = moment("2026-10-09 15:00")
 AMOUNT: Place = ("DQ37", "finance.total_investment")
@@ -354,6 +364,7 @@ def test_a_record_that_cannot_be_addressed_is_closed_and_settled_by_hand(databas
             connection.execute(tables.need_version.delete())
             add_judgement(connection, number, "held", item_hash=f"unaddressed {number}")
             note_findings(connection, ("DQ01", "need_id"))
+            let_history_be_changed(connection)
             connection.execute(tables.judgement.update().values(need_id=None, revision=None))
             assert open_all(connection) == 1
             [waiting] = open_list(connection, policy())

@@ -18,7 +18,7 @@ from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.gate.test_validation_pages import filed, text_of
-from tests.rows import add_event, moment, need_id
+from tests.rows import add_event, let_history_be_changed, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=200)
@@ -99,10 +99,12 @@ def test_an_approval_that_came_later_keeps_no_old_need_open(database: sa.Engine)
 def test_a_verdict_that_cannot_be_reproduced_is_an_error_that_names_the_need(database: sa.Engine) -> None:
     judged(database, filed(1), filed(2, project__permits__land="missing"))
     with database.begin() as connection:
+        let_history_be_changed(connection)
         connection.execute(sa.text("delete from finding where rule_id = 'DQ35'"))
     with pytest.raises(VerdictNotReproduced, match=rf"1 项需求.*{need_id(2)}（修订 1，DQ35）"):
         again(database)
     with database.begin() as connection:
+        let_history_be_changed(connection)
         connection.execute(sa.text("update judgement set verdict = 'held' where need_id = :id"), {"id": need_id(1)})
     with pytest.raises(VerdictNotReproduced, match=rf"{need_id(1)}（修订 1，结论）"):
         again(database)

@@ -5,7 +5,8 @@ finding, batch_finding, event_finding, register_finding, quarantine_event, alert
 feedback_cursor, policy_snapshot, case_policy, due_date_change, deadline_extension, deadline_extension_decision,
 obstruction_event, escalation_step, escalation_acknowledgement, register_snapshot, reconciliation_finding, audit_entry. Derived,
 and rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`,
-`obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. `contact` alone holds
+`obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. Triggers refuse any
+change of verdicts and findings, of amendments, of what was decided on holds and alerts, and of the audit. `contact` alone holds
 personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
