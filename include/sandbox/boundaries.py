@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from include.domain.calendar import SHANGHAI
+from include.reference.calendar import china_calendar
 from include.sandbox import history_plants as history
 from include.sandbox.defects import FiledBy
-from include.sandbox.needs import ANY_SHAPE, Shape, cents, money, set_energy
-from include.sandbox.plants import Site
-from include.sandbox.register import other_batch
+from include.sandbox.needs import ANY_SHAPE, Shape, money
+from include.sandbox.plants import Site, exact_energy
+from include.sandbox.register import national_uscc, other_batch
 from include.sandbox.register_plants import list_again, three_years_before
 
 _ENERGY = Shape(category="technical_retrofit", sub_direction="energy_carbon", energy=True, is_major=False)
@@ -31,13 +32,8 @@ class Boundary:
     filed_by: FiledBy = "own"
 
 
-def _energy(per_amount: str, ratio: str, share: str) -> Callable[[Site], None]:
-    def change(site: Site) -> None:
-        # a total that keeps every quotient exact
-        site.rescale(Decimal("9000.00"))
-        set_energy(site.need["benefit"], cents(site.total * Decimal(per_amount)), Decimal(ratio), Decimal(share))
-
-    return change
+def _energy(per_amount: str, ratio: str, share: str) -> Callable[[Site], object]:
+    return exact_energy([], per_amount, ratio, share)
 
 
 def _fund(need: str, own: str, invested: str = "0") -> Callable[[Site], None]:
@@ -120,6 +116,52 @@ def _major_of_just_enough(site: Site) -> None:
 
 def _zero_subsidy(site: Site) -> None:
     site.need["finance"]["subsidy_amount"] = money(Decimal(0))
+
+
+def _three_banks(site: Site) -> None:
+    site.need["finance"]["intended_institutions"] = ["ICBC", "CDB", "CMB"]
+
+
+def _shortest_texts(site: Site) -> None:
+    site.need["project"]["content"] = f"余热锅炉一套{site.need['need_id']}"
+    site.need["finance"]["use_of_funds"] = "购置余热锅炉"
+    site.need["enterprise"]["contact"]["name"] = "林晓"
+
+
+def _more_than_a_generic_use(site: Site) -> None:
+    site.need["finance"]["use_of_funds"] = "主要用于项目建设所需的余热锅炉购置"
+
+
+def _industry(code: str) -> Callable[[Site], None]:
+    def change(site: Site) -> None:
+        site.need["enterprise"]["industry_code"] = code
+
+    return change
+
+
+def _not_filed_yet(site: Site) -> None:
+    site.need["project"]["permits"]["filing"] = "in_progress"
+    site.need["project"]["project_code"] = None
+
+
+def _ends_on_the_day_of_the_recommendation(site: Site) -> None:
+    day = site.recommended_on
+    site.need["project"] |= {"start_date": str(day - timedelta(days=300)), "end_date": str(day)}
+    site.need["finance"]["needed_by"] = str(day)
+
+
+def _starts_on_the_last_day_of_next_year(site: Site) -> None:
+    year = site.quarter.year + 1
+    site.need["project"] |= {"start_date": f"{year}-12-31", "end_date": f"{year + 2}-06-30"}
+
+
+def _last_moment(site: Site) -> None:
+    last = china_calendar().deadline(site.quarter) - timedelta(seconds=1)
+    site.need["review"]["recommended_at"] = last.isoformat(timespec="seconds")
+
+
+def _registered_nationally(site: Site) -> None:
+    site.factory.row["uscc"] = site.need["enterprise"]["uscc"] = national_uscc(site.chance)
 
 
 # --- Against the register --------------------------------------------------------------------------------------------
@@ -235,6 +277,11 @@ BOUNDARIES: tuple[Boundary, ...] = (
     Boundary("total 100", _total("100.00"), _ORDINARY),
     Boundary("total 5,000,000", _total("5000000.00")),
     Boundary("whole amounts", _whole_amounts, _ORDINARY),
+    Boundary(
+        "almost complete",
+        _fund("0.04", "0.92", "0.9499"),
+        Shape(construction_status="under_construction", is_major=False),
+    ),
     Boundary("term 12", _term(12)),
     Boundary("term 120", _term(120)),
     Boundary("ratio 1.5", _energy("1.5", "1.5", "0.25"), _ENERGY),
@@ -246,11 +293,25 @@ BOUNDARIES: tuple[Boundary, ...] = (
     Boundary("needed on the day of filing", _needed_on_the_day_of_filing),
     Boundary("needed on the last day", _needed_on_the_last_day),
     Boundary("first moment of the quarter", _first_moment, _PLANNED),
+    Boundary("last moment of the quarter", _last_moment, _ORDINARY),
+    Boundary(
+        "ends on the day of the recommendation",
+        _ends_on_the_day_of_the_recommendation,
+        Shape(construction_status="under_construction", is_major=False),
+    ),
+    Boundary("starts on the last day of next year", _starts_on_the_last_day_of_next_year, _PLANNED),
+    Boundary("last division of manufacturing", _industry("4390")),
+    Boundary("data centre", _industry("6450"), Shape(category="technical_retrofit", sub_direction="green_data_centre")),
+    Boundary("not filed yet", _not_filed_yet, _PLANNED),
+    Boundary("shortest texts", _shortest_texts),
+    Boundary("more than a generic use", _more_than_a_generic_use),
     Boundary("free spelling", _free_spelling),
     Boundary("debt 60 %", _enterprise("debt_ratio", 60)),
     Boundary("debt 0", _enterprise("debt_ratio", 0)),
     Boundary("rate 15 %", _rate),
     Boundary("no intended institution", _no_banks),
+    Boundary("three intended institutions", _three_banks),
+    Boundary("registered nationally", _registered_nationally),
     Boundary("major of just enough", _major_of_just_enough, _ORDINARY),
     Boundary("no subsidy", _zero_subsidy),
     Boundary("former name", _former_name),

@@ -284,6 +284,8 @@ WARN: tuple[Defect, ...] = (
     _warn("DQ22", plants.fund([("DQ22", "finance.own_capital")], "0.78", "0.18")),
     _warn("DQ30 low", plants.energy([("DQ30", _CARBON)], "1.2", "1.2", "0.20"), _ENERGY),
     _warn("DQ30 high", plants.energy([("DQ30", _CARBON)], "1.2", "5.2", "0.20"), _ENERGY),
+    _warn("DQ30 lowest", plants.exact_energy([("DQ30", _CARBON)], "1.5", "0.5", "0.25"), _ENERGY),
+    _warn("DQ30 highest", plants.exact_energy([("DQ30", _CARBON)], "1.5", "6.0", "0.25"), _ENERGY),
     _warn("DQ33", plants.registered_elsewhere),
     _warn("DQ36", plants.starts_late, _PLANNED),
     _warn("DQ39", plants.fund([("DQ39", FUNDS)], "0.50", "0.30")),
@@ -294,6 +296,7 @@ WARN: tuple[Defect, ...] = (
     _warn("DQ64", plants.small_major, Shape(is_major=False)),
     Defect("DQ56", "warn", register.another_batch, lone=False),
     _warn("G06a", plants.energy([("G06a", _CARBON)], "22", "2.5", "0.30"), _ENERGY),
+    _warn("G06a highest", plants.exact_energy([("G06a", _CARBON)], "30", "2.5", "0.25"), _ENERGY),
 )
 
 

@@ -11,7 +11,7 @@ from include.sandbox.defects import BLOCK, HOLD, WARN, Defect, several
 
 Planted = tuple[Defect, ...] | Boundary
 
-_BLOCK_SHARE, _HOLD_SHARE, _WARN_SHARE, _BOUNDARY_SHARE, _SEVERAL_SHARE = 0.12, 0.08, 0.10, 0.03, 0.15
+_BLOCK_SHARE, _HOLD_SHARE, _WARN_SHARE, _BOUNDARY_SHARE, _SEVERAL_SHARE = 0.12, 0.08, 0.10, 0.035, 0.15
 _BLOCKED_AT_MOST, _BREAKER_ROWS = 0.30, 5
 
 

@@ -325,6 +325,16 @@ def energy(findings: Sequence[Finding], per_amount: str, ratio: str, share: str)
     return plant
 
 
+def exact_energy(findings: Sequence[Finding], per_amount: str, ratio: str, share: str) -> Plant:
+    """As `energy`, on a total that keeps every quotient exact: on the very edge of a rule."""
+
+    def plant(site: Site) -> Findings:
+        site.rescale(Decimal(9000 + 36 * site.chance.randrange(1000)))
+        return energy(findings, per_amount, ratio, share)(site)
+
+    return plant
+
+
 def saving_above_baseline(site: Site) -> Findings:
     """More is saved than was used before."""
     benefit = site.need["benefit"]

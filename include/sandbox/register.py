@@ -189,6 +189,11 @@ def foreign_uscc(chance: random.Random, department: str) -> str:
     return _uscc(chance, chance.choice(places()[other]).county_code)
 
 
+def national_uscc(chance: random.Random) -> str:
+    """A credit code registered with the national authority, whatever the province (DQ33 lets it be)."""
+    return _uscc(chance, "100000")
+
+
 def remove_some(chance: random.Random, factories: list[Factory], total: int) -> None:
     """Take factories off the list on the days of the yearly rounds; `factories` are those that file nothing."""
     scale = total / sum(added for _, _, added, _ in _BATCHES)
