@@ -755,6 +755,8 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
     assert browser.post("/green-finance/escalations", data={**form, "note": ""}, headers=SAME_ORIGIN).status_code == 400
     assert browser.post("/green-finance/escalations", data=form, headers=SAME_ORIGIN).status_code == 303
     assert "已接办" in browser.get("/green-finance/escalations").text
+    assert "已接办" in browser.get("/green-finance/escalations?department=330000&title=").text
+    assert "已接办" not in browser.get("/green-finance/escalations?department=110000").text
     with database.connect() as connection:
         entry = connection.execute(sa.select(audit_entry)).one()
     assert (entry.actor, entry.action) == ("op", "acknowledge_breach")

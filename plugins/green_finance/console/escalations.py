@@ -26,15 +26,28 @@ _ROWS = 1_000
 
 
 @router.get("", response_class=HTMLResponse)
-def breaches(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def breaches(
+    request: Request, user: GetUserDep, operator: MayOperate, department: str = "", title: str = ""
+) -> HTMLResponse:
     """What is overdue, the longest first."""
     with engine().connect() as connection:
-        found = escalation.open_breaches(connection, now=business_now(), calendar=china_calendar(), policy=policy())
+        everything = escalation.open_breaches(
+            connection, now=business_now(), calendar=china_calendar(), policy=policy()
+        )
+    found = [
+        one
+        for one in everything
+        if department in ("", one.item.need.place.department_code) and title in ("", one.title)
+    ]
     return show(
         request,
         "escalations.html",
         breaches=found[:_SHOWN],
         total=len(found),
+        of=len(everything),
+        chosen={"department": department, "title": title},
+        departments=sorted({one.item.need.place.department_code for one in everything}),
+        titles=sorted({one.title for one in everything}),
         quiet_days=policy().integer("acknowledged_idle_working_days"),
         institutions=institutions(),
         state_label=state_label,
