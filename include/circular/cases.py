@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, time
 from itertools import groupby
 from typing import Any
 
@@ -128,7 +128,8 @@ def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[t
         opened_on = reported[0].opened_on
         if opened_on is None and not events:
             continue
-        case = fold(opened_on, events, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
+        opened_at = None if opened_on is None else datetime.combine(opened_on, time(), SHANGHAI)
+        case = fold(opened_at, events, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
         folded.append(
             (
                 need_id,

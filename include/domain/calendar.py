@@ -49,6 +49,7 @@ class WorkingCalendar:
     published_until: date
     statutory_off: Callable[[date], bool]
     _years: dict[int, tuple[date, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _sums: dict[tuple[date, int], DueDate] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def is_working_day(self, day: date) -> bool:
         """Whether people are at work on `day`."""
@@ -65,6 +66,12 @@ class WorkingCalendar:
 
         `day` need not be a working day. Provisional if any day counted lies past the published calendar.
         """
+        known = self._sums.get((day, number))
+        if known is None:
+            known = self._sums[day, number] = self._add(day, number)
+        return known
+
+    def _add(self, day: date, number: int) -> DueDate:
         if number == 0:
             return DueDate(day, self.is_provisional(day))
         year = day.year

@@ -7,9 +7,10 @@ the same case as timely feedback. Amounts are in 万元; local dates are Asia/Sh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+
+import msgspec
 
 from include.domain.calendar import SHANGHAI
 
@@ -35,10 +36,10 @@ RANK = {state: rank for rank, state in enumerate(PATH)}
 
 _REPEATS_COUNT = frozenset({"credit_approved", "contracted", "drawn", "post_loan"})
 _ZERO = Decimal(0)
+_CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedbackEvent:
+class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report of an institution (反馈), fields as in the credit-market contract, without the free remark.
 
     `occurred_at` is aware. `amount` (万元) is None where the report has none that is usable (E05).
@@ -66,32 +67,34 @@ class FeedbackEvent:
         return self.occurred_at.astimezone(SHANGHAI).date()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An applied event: the state that it led to (or whose amount it changed) and its local date."""
+class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An applied event: the state that it led to (or whose amount it changed) and the moment, in Asia/Shanghai."""
 
     state: str
-    day: date
+    at: datetime
+
+    @property
+    def day(self) -> date:
+        """Its local date."""
+        return self.at.date()
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The way of a case from its start, or from a re-open; `first_event_on` is where the decision limit starts."""
+class Round(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The way of a case from its start, or from a re-open; `first_event_at` is where the decision limit starts."""
 
-    first_event_on: date | None
+    first_event_at: datetime | None
     steps: tuple[Step, ...]
 
     @property
-    def entered(self) -> dict[str, date]:
-        """State → local date on which it was first entered; skipped states are absent."""
-        days: dict[str, date] = {}
+    def entered(self) -> dict[str, datetime]:
+        """State → when it was first entered; skipped states are absent."""
+        moments: dict[str, datetime] = {}
         for step in self.steps:
-            days.setdefault(step.state, step.day)
-        return days
+            moments.setdefault(step.state, step.at)
+        return moments
 
 
-@dataclass(frozen=True, slots=True)
-class OpenObstruction:
+class OpenObstruction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An obstruction (融资梗阻) that is not cleared."""
 
     obstruction_id: str
@@ -99,24 +102,21 @@ class OpenObstruction:
     reason_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Days on which the clocks stand still: after `obstructed_on` up to and with `cleared_on`; None: still open."""
 
     obstructed_on: date
     cleared_on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event that changed nothing because it contradicts what came before; `reason` is E08 or G03c."""
 
     event_id: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the events add up to. `opened_on` is the day of the push, or of the first event where nothing was pushed."""
 
     opened_on: date
@@ -134,7 +134,7 @@ class Case:
     reason_code: str | None
     anomalies: tuple[Anomaly, ...]
     reopened: int
-    rounds: tuple[Round, ...] = field(repr=False)
+    rounds: tuple[Round, ...]
 
     @property
     def paused(self) -> bool:
@@ -142,8 +142,7 @@ class Case:
         return bool(self.open_obstructions)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """What became of an event in the fold, and the money of the case behind it (万元, before a refusal or closure voids it).
 
     `refusal`: E08 or G03c where it changed nothing because it contradicts what came before.
@@ -157,7 +156,7 @@ class Taken:
 
 
 def fold(
-    opened_on: date | None,
+    opened_at: datetime | None,
     events: Iterable[FeedbackEvent],
     *,
     transitions: Collection[tuple[str, str]],
@@ -165,11 +164,11 @@ def fold(
 ) -> Case:
     """The case that `events` add up to.
 
-    `opened_on`: local date of the push to this institution; None if it was not asked, and the case opens with its first
+    `opened_at`: when it was pushed to this institution (aware); None if it was not asked, and the case opens with its first
     event. `events` come as stored (of two with one event_id the first counts), in any order. ValueError where there is
     neither a push nor an event.
     """
-    folding = Folding(opened_on, transitions=transitions, reopen_max=reopen_max)
+    folding = Folding.opened(opened_at, transitions=transitions, reopen_max=reopen_max)
     for event in in_order(events):
         folding.take(event)
     return folding.case()
@@ -183,6 +182,30 @@ def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     return sorted(stored.values(), key=_order)
 
 
+class Standing(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where a fold stands: all that later events need to know of the earlier ones. Moments are in Asia/Shanghai."""
+
+    state: str = PATH[0]
+    state_since: date | None = None
+    opened_on: date | None = None
+    steps: list[Step] = []
+    first_event_at: datetime | None = None
+    rounds: list[Round] = []
+    furthest_state: str = PATH[0]
+    approved: Decimal = _ZERO
+    contracted: Decimal = _ZERO
+    drawn: Decimal = _ZERO
+    contract_reported: bool = False
+    draw_applied: bool = False
+    obstructions: dict[str, OpenObstruction] = {}
+    pauses: list[Pause] = []
+    reason_code: str | None = None
+    anomalies: list[Anomaly] = []
+    reopened: int = 0
+    last: tuple[int, datetime, str] | None = None
+    last_event_at: datetime | None = None
+
+
 class Folding:
     """A case while its events are applied one after another, in the order of `in_order`.
 
@@ -190,152 +213,137 @@ class Folding:
     events had been folded at once.
     """
 
-    __slots__ = (
-        "anomalies",
-        "approved",
-        "contract_reported",
-        "contracted",
-        "draw_applied",
-        "drawn",
-        "first_event_on",
-        "furthest_state",
-        "last",
-        "last_event_at",
-        "obstructions",
-        "opened_on",
-        "pauses",
-        "reason_code",
-        "reopen_max",
-        "reopened",
-        "rounds",
-        "state",
-        "state_since",
-        "steps",
-        "transitions",
-    )
+    __slots__ = ("_reopen_max", "_transitions", "standing")
 
-    def __init__(self, opened_on: date | None, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> None:
-        self.transitions = transitions
-        self.reopen_max = reopen_max
-        self.opened_on = opened_on
-        self.state = PATH[0]
-        self.state_since = opened_on
-        self.steps = [] if opened_on is None else [Step(PATH[0], opened_on)]
-        self.first_event_on: date | None = None
-        self.rounds: list[Round] = []
-        self.furthest_state = PATH[0]
-        self.approved = self.contracted = self.drawn = _ZERO
-        self.contract_reported = self.draw_applied = False
-        self.obstructions: dict[str, OpenObstruction] = {}
-        self.pauses: list[Pause] = []
-        self.reason_code: str | None = None
-        self.anomalies: list[Anomaly] = []
-        self.reopened = 0
-        self.last: tuple[int, datetime, str] | None = None
-        self.last_event_at: datetime | None = None
+    def __init__(self, standing: Standing, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> None:
+        self.standing = standing
+        self._transitions = transitions
+        self._reopen_max = reopen_max
+
+    @classmethod
+    def opened(
+        cls, opened_at: datetime | None, *, transitions: Collection[tuple[str, str]], reopen_max: int
+    ) -> Folding:
+        """A case to which nothing was reported yet; arguments as of `fold`."""
+        standing = Standing()
+        if opened_at is not None:
+            pushed = Step(PATH[0], opened_at.astimezone(SHANGHAI))
+            standing = Standing(opened_on=pushed.day, state_since=pushed.day, steps=[pushed])
+        return cls(standing, transitions=transitions, reopen_max=reopen_max)
 
     def follows(self, event: FeedbackEvent) -> bool:
         """Whether `event` comes after all that were taken, so that it can be taken now."""
-        return self.last is None or _order(event) > self.last
+        last = self.standing.last
+        return last is None or _order(event) > last
 
     def take(self, event: FeedbackEvent) -> Taken:
         """Apply one event, or note it as an anomaly."""
-        self._open(event)
+        standing = self.standing
+        at = event.occurred_at.astimezone(SHANGHAI)
+        self._open(event, at)
         refusal = None
         if event.type == "obstructed":
-            refusal = self._obstruct(event)
+            refusal = self._obstruct(event, at)
         elif event.type == "obstruction_cleared":
-            self._clear(event)
-        elif event.type == self.state:
+            self._clear(event, at)
+        elif event.type == standing.state:
             if event.type in _REPEATS_COUNT:
-                self._apply(event)
+                self._apply(event, at)
         elif self._allowed(event.type):
-            self._move(event)
+            self._move(event, at)
         else:
             refusal = self._refuse(event)
-        self.contract_reported |= event.type == "contracted"
-        return Taken(event, refusal, self.approved, self.contracted, self.drawn)
+        standing.contract_reported |= event.type == "contracted"
+        return Taken(event, refusal, standing.approved, standing.contracted, standing.drawn)
 
-    def _open(self, event: FeedbackEvent) -> None:
-        self.last = _order(event)
-        if self.last_event_at is None:
-            self.first_event_on = event.local_date
-            if self.opened_on is None:
-                self.opened_on = self.state_since = event.local_date
-            self.last_event_at = event.occurred_at
-        else:
-            self.last_event_at = max(self.last_event_at, event.occurred_at)
+    def _open(self, event: FeedbackEvent, at: datetime) -> None:
+        standing = self.standing
+        standing.last = (event.sequence, at, event.event_id)
+        if standing.last_event_at is None:
+            standing.first_event_at = standing.last_event_at = at
+            if standing.opened_on is None:
+                standing.opened_on = standing.state_since = at.date()
+        elif at > standing.last_event_at:
+            standing.last_event_at = at
 
     def _allowed(self, type_: str) -> bool:
-        if self.state == "declined" and self.reopened >= self.reopen_max:
+        state = self.standing.state
+        if state == "declined" and self.standing.reopened >= self._reopen_max:
             return False
-        return (self.state, type_) in self.transitions
+        return (state, type_) in self._transitions
 
-    def _move(self, event: FeedbackEvent) -> None:
-        if self.state == "declined":
-            self.rounds.append(Round(self.first_event_on, tuple(self.steps)))
-            self.steps, self.first_event_on = [], event.local_date
-            self.reopened += 1
-        self.state, self.state_since = event.type, event.local_date
+    def _move(self, event: FeedbackEvent, at: datetime) -> None:
+        standing = self.standing
+        if standing.state == "declined":
+            standing.rounds.append(Round(standing.first_event_at, tuple(standing.steps)))
+            standing.steps, standing.first_event_at = [], at
+            standing.reopened += 1
+        standing.state, standing.state_since = event.type, at.date()
         if event.type in TERMINAL:
-            self.reason_code = event.reason_code or OTHER_REASON
-        elif RANK[event.type] > RANK[self.furthest_state]:
-            self.furthest_state = event.type
-        self._apply(event)
+            standing.reason_code = event.reason_code or OTHER_REASON
+        elif RANK[event.type] > RANK[standing.furthest_state]:
+            standing.furthest_state = event.type
+        self._apply(event, at)
 
-    def _apply(self, event: FeedbackEvent) -> None:
-        self.steps.append(Step(event.type, event.local_date))
-        self.draw_applied |= event.type == "drawn"
+    def _apply(self, event: FeedbackEvent, at: datetime) -> None:
+        standing = self.standing
+        standing.steps.append(Step(event.type, at))
+        standing.draw_applied |= event.type == "drawn"
         if event.amount is None:
             return
+        # Equal sets of events are to be kept as equal text, however their amounts were written.
+        amount = event.amount.quantize(_CENT)
         if event.type == "credit_approved":
-            self.approved = event.amount
+            standing.approved = amount
         elif event.type == "contracted":
-            self.contracted = event.amount
+            standing.contracted = amount
         elif event.type == "drawn":
-            self.drawn += event.amount
+            standing.drawn += amount
 
     def _refuse(self, event: FeedbackEvent) -> str:
-        without_contract = event.type == "drawn" and self.state not in TERMINAL and not self.contract_reported
+        standing = self.standing
+        without_contract = event.type == "drawn" and standing.state not in TERMINAL and not standing.contract_reported
         reason = "G03c" if without_contract else "E08"
-        self.anomalies.append(Anomaly(event.event_id, reason))
+        standing.anomalies.append(Anomaly(event.event_id, reason))
         return reason
 
-    def _obstruct(self, event: FeedbackEvent) -> str | None:
-        if self.state == "closed":
-            self.anomalies.append(Anomaly(event.event_id, "E08"))
+    def _obstruct(self, event: FeedbackEvent, at: datetime) -> str | None:
+        if self.standing.state == "closed":
+            self.standing.anomalies.append(Anomaly(event.event_id, "E08"))
             return "E08"
         name = _obstruction_id(event)
-        self.obstructions.setdefault(name, OpenObstruction(name, event.local_date, event.reason_code or OTHER_REASON))
+        self.standing.obstructions.setdefault(name, OpenObstruction(name, at.date(), event.reason_code or OTHER_REASON))
         return None
 
-    def _clear(self, event: FeedbackEvent) -> None:
-        cleared = self.obstructions.pop(_obstruction_id(event), None)
+    def _clear(self, event: FeedbackEvent, at: datetime) -> None:
+        cleared = self.standing.obstructions.pop(_obstruction_id(event), None)
         if cleared is not None:
-            self.pauses.append(Pause(cleared.opened_on, event.local_date))
+            self.standing.pauses.append(Pause(cleared.opened_on, at.date()))
 
     def case(self) -> Case:
         """The outcome so far. ValueError where there was neither a push nor an event."""
-        if self.opened_on is None or self.state_since is None:
+        standing = self.standing
+        if standing.opened_on is None or standing.state_since is None:
             raise ValueError("a case opens with a push or with an event")
-        rounds = (*self.rounds, Round(self.first_event_on, tuple(self.steps)))
-        void = self.state in TERMINAL and not self.draw_applied
+        rounds = (*standing.rounds, Round(standing.first_event_at, tuple(standing.steps)))
+        open_ = tuple(standing.obstructions.values())
+        void = standing.state in TERMINAL and not standing.draw_applied
         return Case(
-            opened_on=self.opened_on,
-            state=self.state,
-            state_since=self.state_since,
-            entered=rounds[-1].entered,
-            furthest_state=self.furthest_state,
-            answered=self.last is not None,
-            last_event_at=self.last_event_at,
-            approved=_ZERO if void else self.approved,
-            contracted=_ZERO if void else self.contracted,
-            drawn=self.drawn,
-            open_obstructions=tuple(self.obstructions.values()),
-            pauses=(*self.pauses, *(Pause(open_.opened_on, None) for open_ in self.obstructions.values())),
-            reason_code=self.reason_code,
-            anomalies=tuple(self.anomalies),
-            reopened=self.reopened,
+            opened_on=standing.opened_on,
+            state=standing.state,
+            state_since=standing.state_since,
+            entered={state: at.date() for state, at in rounds[-1].entered.items()},
+            furthest_state=standing.furthest_state,
+            answered=standing.last is not None,
+            last_event_at=standing.last_event_at,
+            approved=_ZERO if void else standing.approved,
+            contracted=_ZERO if void else standing.contracted,
+            drawn=standing.drawn,
+            open_obstructions=open_,
+            pauses=(*standing.pauses, *(Pause(one.opened_on, None) for one in open_)),
+            reason_code=standing.reason_code,
+            anomalies=tuple(standing.anomalies),
+            reopened=standing.reopened,
             rounds=rounds,
         )
 

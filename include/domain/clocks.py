@@ -1,15 +1,16 @@
 """The clocks of a case: how long it may stay on its way from one state to the next.
 
 Source: handbook section 7, "Counting", "Pause", "Re-open". The limits are those of case_limits.csv; only the last of
-them rests on the notice. Due days last until 24:00 in Asia/Shanghai.
+them rests on the notice. Due days last until 24:00 in Asia/Shanghai. Office hours are the project's own (ADR 7).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
+
+import msgspec
 
 from include.domain.calendar import DueDate, WorkingCalendar
 from include.domain.case import RANK, TERMINAL, Case, Pause, Round
@@ -25,12 +26,18 @@ Started = tuple[str, str, date]
 NO_EXTENSIONS: Mapping[Started, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class AfterHours(msgspec.Struct, frozen=True, gc=False):
+    """What started a clock came at `at` (local), outside the office hours that end at `closing`."""
+
+    at: datetime
+    closing: time
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A limit that runs, stands still (`paused`) or has stopped (`stopped_on`).
 
-    `overdue_working_days`: working days since the due day, as of the day asked about; 0 if paused or stopped. What the due day was
-    counted from: `limit` in `unit`, the pauses seen as disjoint (start, end], and the working days granted beyond (`extended`).
+    What the due day was counted from: `limit` in `unit`, the pauses seen as disjoint (start, end], and the working days
+    granted beyond (`extended`). `after_hours`: why day 0 is later than the day on which the clock was started, if it is.
     """
 
     from_type: str
@@ -43,69 +50,91 @@ class Clock:
     due: DueDate
     stopped_on: date | None
     paused: bool
-    overdue_working_days: int
+    after_hours: AfterHours | None = None
+
+    @property
+    def started(self) -> Started:
+        """Which of the clocks of its case this one is."""
+        return self.from_type, self.to_type, self.day0
 
 
 def clocks(
     case: Case,
     limits: Iterable[CaseLimit],
     calendar: WorkingCalendar,
-    today: date,
     *,
     roll_forward: bool = True,
+    office_hours_end: time | None = None,
     extensions: Mapping[Started, int] = NO_EXTENSIONS,
 ) -> tuple[Clock, ...]:
     """Every clock that `case` ever started, those of a round before a re-open included.
 
+    Of two that started alike (a case refused and re-opened within a day) the later one counts.
     `roll_forward`: a due day counted in calendar days moves to a working day (policy key calendar_days_roll_forward).
-    `extensions`: working days granted beyond the limit, by the clock as it started.
+    `office_hours_end`: what comes later in the day, or on a day off, counts as of the next working day; None: office hours do
+    not count (policy key office_hours_end). `extensions`: working days granted beyond the limit, by the clock as it started.
     """
-    found = []
-    for limit in limits:
-        for round_ in case.rounds:
-            for day0, stopped_on in _runs(limit, round_):
-                stood_still = _merged(case.pauses, day0, stopped_on)
+    found: dict[Started, Clock] = {}
+    limits = tuple(limits)
+    for round_ in case.rounds:
+        entered = round_.entered
+        for limit in limits:
+            for began, stopped_on in _runs(limit, round_, entered):
+                day0, after_hours = _day0(limit, began, calendar, office_hours_end)
+                stood_still = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
                 due = _due(limit, day0, stood_still, calendar, roll_forward)
-                extended = extensions.get((limit.from_type, limit.to_type, day0), 0)
+                started = (limit.from_type, limit.to_type, day0)
+                extended = extensions.get(started, 0)
                 if extended:
                     due = calendar.add_working_days(due.day, extended)
-                runs = stopped_on is None and not case.paused
-                found.append(
-                    Clock(
-                        from_type=limit.from_type,
-                        to_type=limit.to_type,
-                        day0=day0,
-                        limit=limit.limit,
-                        unit=limit.unit,
-                        stood_still=tuple(stood_still),
-                        extended=extended,
-                        due=due,
-                        stopped_on=stopped_on,
-                        paused=stopped_on is None and case.paused,
-                        overdue_working_days=calendar.working_days_after(due.day, today) if runs else 0,
-                    )
+                found[started] = Clock(
+                    from_type=limit.from_type,
+                    to_type=limit.to_type,
+                    day0=day0,
+                    limit=limit.limit,
+                    unit=limit.unit,
+                    stood_still=stood_still,
+                    extended=extended,
+                    due=due,
+                    stopped_on=stopped_on,
+                    paused=stopped_on is None and case.paused,
+                    after_hours=after_hours,
                 )
-    return tuple(found)
+    return tuple(found.values())
 
 
-def _runs(limit: CaseLimit, round_: Round) -> Iterator[tuple[date, date | None]]:
-    """(day 0, day it stopped) of each time that the limit ran in a round."""
+def _day0(
+    limit: CaseLimit, began: datetime, calendar: WorkingCalendar, office_hours_end: time | None
+) -> tuple[date, AfterHours | None]:
+    """A quarter is that of the draw itself, at whatever hour."""
+    day = began.date()
+    if office_hours_end is None or limit.unit == "calendar_quarters":
+        return day, None
+    if began.time() <= office_hours_end and calendar.is_working_day(day):
+        return day, None
+    return calendar.add_working_days(day, 1).day, AfterHours(began, office_hours_end)
+
+
+def _runs(limit: CaseLimit, round_: Round, entered: Mapping[str, datetime]) -> Iterable[tuple[datetime, date | None]]:
+    """(when it began, day it stopped) of each time that the limit ran in a round."""
     decision = (limit.from_type, limit.to_type) == DECISION
-    day0 = round_.first_event_on if decision else round_.entered.get(limit.from_type)
-    if day0 is None:
-        return
+    began = round_.first_event_at if decision else entered.get(limit.from_type)
+    if began is None:
+        return ()
     if limit.unit == "calendar_quarters":
-        yield from _quarterly(limit, round_, day0)
-    else:
-        yield day0, _stop(limit, round_)
+        return _quarterly(limit, round_, began)
+    return ((began, _stop(limit, round_)),)
 
 
 def _stop(limit: CaseLimit, round_: Round) -> date | None:
     beyond = RANK[limit.to_type]
-    return next((s.day for s in round_.steps if s.state in TERMINAL or RANK[s.state] >= beyond), None)
+    for step in round_.steps:
+        if step.state in TERMINAL or RANK[step.state] >= beyond:
+            return step.day
+    return None
 
 
-def _quarterly(limit: CaseLimit, round_: Round, day0: date) -> Iterator[tuple[date, date | None]]:
+def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, date | None]]:
     """A report is due in each quarter after that of the draw: each one stops the clock and starts the next."""
     closed_on = next((step.day for step in round_.steps if step.state in TERMINAL), None)
     reported: set[Quarter] = set()
@@ -113,10 +142,10 @@ def _quarterly(limit: CaseLimit, round_: Round, day0: date) -> Iterator[tuple[da
         if step.state != limit.to_type or Quarter.of(step.day) in reported:
             continue
         reported.add(Quarter.of(step.day))
-        if step.day > day0:
-            yield day0, step.day
-            day0 = step.day
-    yield day0, closed_on
+        if step.day > began.date():
+            yield began, step.day
+            began = step.at
+    yield began, closed_on
 
 
 def _due(
@@ -140,7 +169,7 @@ def _due(
     raise ValueError(f"unknown unit of a limit: {limit.unit}")
 
 
-def _merged(pauses: Sequence[Pause], day0: date, stopped_on: date | None) -> list[tuple[date, date]]:
+def _merged(pauses: Sequence[Pause], day0: date, stopped_on: date | None) -> tuple[tuple[date, date], ...]:
     """The pauses of a clock's life as disjoint (start, end]; an open one counts only up to where the clock stopped."""
     merged: list[tuple[date, date]] = []
     for start, end in sorted(_within(pauses, day0, stopped_on)):
@@ -148,7 +177,7 @@ def _merged(pauses: Sequence[Pause], day0: date, stopped_on: date | None) -> lis
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))
-    return merged
+    return tuple(merged)
 
 
 def _within(pauses: Sequence[Pause], day0: date, stopped_on: date | None) -> Iterator[tuple[date, date]]:

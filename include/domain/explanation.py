@@ -20,7 +20,8 @@ _WEEKDAYS = "一二三四五六日"
 def explain(clock: Clock, calendar: WorkingCalendar) -> str:
     """Why `clock` is due when it is, in Chinese.
 
-    Example: 2026-09-30已接收，加3个工作日，10月1日至7日放假，10月10日（周六）调休上班：10月10日到期. ValueError for an unknown unit.
+    Example: 2026-09-30已接收，加3个工作日，10月1日至7日放假，10月10日（周六）调休上班：10月10日到期. Where office hours count:
+    2026-10-08 18:20已推送（17:30后），按10月9日起算，加1个工作日，10月10日（周六）调休上班：10月10日到期. ValueError for an unknown unit.
     """
     said = _Sentence(clock, calendar)
     return "，".join(said.parts()) + f"：{said.day(clock.due.day)}到期" + said.reservations()
@@ -30,15 +31,16 @@ class _Sentence:
     def __init__(self, clock: Clock, calendar: WorkingCalendar) -> None:
         self.clock = clock
         self.calendar = calendar
+        self._first_year = clock.after_hours.at.year if clock.after_hours else clock.day0.year
 
     def day(self, day: date) -> str:
-        """With its year where that is not the year of day 0."""
-        year = "" if day.year == self.clock.day0.year else f"{day.year}年"
+        """With its year where that is not the year with which the sentence begins."""
+        year = "" if day.year == self._first_year else f"{day.year}年"
         return f"{year}{day.month}月{day.day}日"
 
     def parts(self) -> Iterator[str]:
         clock = self.clock
-        yield f"{clock.day0}{_start(clock)}"
+        yield from self._beginning()
         if clock.unit == "working_days":
             yield f"加{clock.limit}个工作日"
             yield from self._pauses("工作日")
@@ -59,7 +61,18 @@ class _Sentence:
             raise ValueError(f"unknown unit of a limit: {clock.unit}")
         if clock.extended:
             yield f"经批准延长{clock.extended}个工作日"
-        yield from self._exceptions(counted_from)
+        yield from self._exceptions(counted_from, clock.due.day)
+
+    def _beginning(self) -> Iterator[str]:
+        late = self.clock.after_hours
+        if late is None:
+            yield f"{self.clock.day0}{_start(self.clock)}"
+            return
+        came = late.at.date()
+        why = f"{late.closing:%H:%M}后" if self.calendar.is_working_day(came) else "休息日"
+        yield f"{late.at:%Y-%m-%d %H:%M}{_start(self.clock)}（{why}）"
+        yield from self._exceptions(came, self.clock.day0)
+        yield f"按{self.day(self.clock.day0)}起算"
 
     def reservations(self) -> str:
         said = []
@@ -87,15 +100,15 @@ class _Sentence:
         due = self.calendar.add_working_days(rolled, self.clock.extended).day
         return rolled if due == self.clock.due.day else planned
 
-    def _exceptions(self, start: date) -> Iterator[str]:
-        """What differs from Monday to Friday after `start` up to the due day."""
+    def _exceptions(self, start: date, end: date) -> Iterator[str]:
+        """What differs from Monday to Friday after `start` up to and with `end`."""
         run: list[date] = []
         day = start + _ONE_DAY
-        while day <= self.clock.due.day:
+        while day <= end:
             works = self.calendar.is_working_day(day)
             if not works:
                 run.append(day)
-            if works or day == self.clock.due.day:
+            if works or day == end:
                 yield from self._holiday(run)
                 run = []
             if works and day.weekday() >= 5:

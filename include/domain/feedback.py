@@ -17,6 +17,7 @@ from include.domain.case import FeedbackEvent
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 200
 _YEARS = range(2000, 2101)
 _MAX_INT, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
@@ -59,8 +60,7 @@ def read_event(item: object) -> FeedbackEvent:
 def _text(value: object, longest: int | None = _LONGEST_TEXT) -> str | None:
     if not isinstance(value, str) or not value or (longest is not None and len(value) > longest):
         return None
-    unstorable = "\0" in value or any("\ud800" <= character <= "\udfff" for character in value)
-    return None if unstorable else value
+    return None if _UNSTORABLE.search(value) else value
 
 
 def _required_text(item: Mapping[str, Any], field: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import time
 
 from include.reference import CaseLimit, LimitOverride, Policy
 
@@ -45,6 +46,11 @@ class PolicySnapshot:
     def sha256(self) -> str:
         """By which content it is known."""
         return hashlib.sha256(self.content().encode()).hexdigest()
+
+    @property
+    def office_hours_end(self) -> time | None:
+        """When the office hours end that clocks are counted by; None: they do not count, as before there was such a policy."""
+        return self.policy.closing_time("office_hours_end") if "office_hours_end" in self.policy.values else None
 
     def limits_of(self, institution_code: str) -> tuple[CaseLimit, ...]:
         """The limits that an institution is held to: its own where it has some."""

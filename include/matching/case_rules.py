@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,13 +19,13 @@ from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
 from include.matching.deadlines import Pair
 from include.matching.folds import FoldedCase
+from include.matching.frames import answers, scaled, texts, whole_numbers
 from include.reference import Policy
 from include.rule_book.suites import RuleBook, suites
 from include.store.alerts import Grounds, rest_alerts_on
 from include.store.register import snapshot_in_use
 
 SUITE = "case_events"
-_SCALE = 10_000
 _ACTOR = "matching"
 _MONEY = frozenset({"credit_approved", "contracted", "drawn"})
 _SPENT = frozenset({"contracted", "drawn"})
@@ -96,46 +95,50 @@ def _frame(looked_at: Sequence[tuple[Pair, Taken]], surroundings: _Surroundings)
     import pandas as pd
 
     rows = [_row(pair[0], taken, surroundings) for pair, taken in looked_at]
-    amounts = ("approved", "contracted", "drawn", "committed")
-    texts = ("catalogue_code", "need_catalogue_code", "use_of_funds")
-    answers = ("contract_known", "listed_then", "use_given", "label_grounded")
-    return pd.DataFrame(
-        {name: pd.Series([row.get(name) for row in rows], dtype="Int64") for name in amounts}
-        | {name: pd.Series([row.get(name) for row in rows], dtype="str") for name in texts}
-        | {name: pd.Series([row.get(name) for row in rows], dtype="boolean") for name in answers}
-    )
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    return pd.DataFrame({name: kind(columns[at]) for at, (name, kind) in enumerate(_COLUMNS.items())})
 
 
-def _row(need_id: str, taken: Taken, surroundings: _Surroundings) -> dict[str, Any]:
+_COLUMNS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "approved": whole_numbers,
+    "contracted": whole_numbers,
+    "drawn": whole_numbers,
+    "committed": whole_numbers,
+    "catalogue_code": texts,
+    "need_catalogue_code": texts,
+    "use_of_funds": texts,
+    "contract_known": answers,
+    "listed_then": answers,
+    "use_given": answers,
+    "label_grounded": answers,
+}
+_NO_MONEY = (None,) * 4
+_UNCOVERED_DRAW = (*(None,) * 7, False, None, None, None)
+
+
+def _row(need_id: str, taken: Taken, surroundings: _Surroundings) -> tuple[Any, ...]:
+    """In the order of _COLUMNS; what is None is not looked at."""
     event = taken.event
     if taken.refusal is not None:
-        return {"contract_known": False}
-    row: dict[str, Any] = {}
-    if event.type in _MONEY:
-        row["listed_then"] = surroundings.listed(need_id, event.local_date)
+        return _UNCOVERED_DRAW
+    money: tuple[int | None, ...] = _NO_MONEY
     if event.type in _SPENT:
-        row["approved"], row["contracted"], row["drawn"] = (
-            _scaled(taken.approved),
-            _scaled(taken.contracted),
-            _scaled(taken.drawn),
-        )
-        row["committed"] = max(row["contracted"], row["drawn"])
-    if event.type in _PURPOSED and event.use_of_funds is not None:
-        row["use_of_funds"] = normalise_text(event.use_of_funds)
-    if event.type == "drawn":
-        row["contract_known"] = True
-        row["use_given"] = event.use_of_funds is not None
-    if event.catalogue_code is not None:
-        row["catalogue_code"] = event.catalogue_code
-        row["need_catalogue_code"] = surroundings.catalogue_code(need_id)
-    if event.green_label:
-        has_code = event.catalogue_code is not None or surroundings.catalogue_code(need_id) != ""
-        row["label_grounded"] = event.type != "declined" and has_code
-    return row
-
-
-def _scaled(amount: Decimal) -> int:
-    return int(amount * _SCALE)
+        approved, contracted, drawn = (scaled(one) or 0 for one in (taken.approved, taken.contracted, taken.drawn))
+        money = approved, contracted, drawn, max(contracted, drawn)
+    reported = event.catalogue_code
+    asks_for_code = reported is not None or event.green_label
+    filed = surroundings.catalogue_code(need_id) if asks_for_code else None
+    is_draw = event.type == "drawn"
+    return (
+        *money,
+        reported,
+        None if reported is None else filed,
+        normalise_text(event.use_of_funds) if event.type in _PURPOSED and event.use_of_funds is not None else None,
+        True if is_draw else None,
+        surroundings.listed(need_id, event.local_date) if event.type in _MONEY else None,
+        event.use_of_funds is not None if is_draw else None,
+        event.type != "declined" and bool(reported or filed) if event.green_label else None,
+    )
 
 
 def _catalogue_codes(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from include.domain.case import EVENT_TYPES, FeedbackEvent
@@ -24,7 +24,28 @@ from include.store.database import copy_rows
 
 _NEEDS_AT_ONCE = 2_000
 
-_CASE_COLUMNS = tuple(column.name for column in tables.matching_case.columns)
+_CASE_COLUMNS = (
+    "need_id",
+    "institution_code",
+    "intended",
+    "opened_on",
+    "state",
+    "state_since",
+    "furthest_state",
+    "entered",
+    "answered",
+    "last_event_at",
+    "approved",
+    "contracted",
+    "drawn",
+    "paused",
+    "open_obstructions",
+    "reason_code",
+    "anomalies",
+    "reopened",
+    "folded_at",
+    "folding",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +93,7 @@ def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) 
         folded = fold_whole(connection, needs)
         stored = _store_cases(connection, needs, folded, now)
         _drop_cases(connection, list(needs), folded)
-        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now)
+        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before={})
         connection.execute(_TAKEN_IN, {"need_ids": list(needs), **_foldable()})
         connection.execute(_MATCHED, {"need_ids": list(needs)})
         _tell(connection, needs, folded, now)
@@ -101,8 +122,8 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
     if known:
         folded = fold_on(connection, needs, known)
         stored = _store_cases(connection, needs, folded, now)
-        changed = {(row.need_id, row.institution_code) for row in stored}
-        store_clocks(connection, {pair: folded[pair].case for pair in sorted(changed)}, now)
+        before = {pair: one.before for pair, one in folded.items() if one.before is not None}
+        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before=before)
         touched = {need_id: needs[need_id] for need_id in sorted({need_id for need_id, _ in folded})}
         _tell(connection, touched, folded, now)
         total += _counted(stored)
@@ -170,23 +191,33 @@ def _counted(stored: Sequence[sa.Row[Any]]) -> Refolded:
 
 
 def _case_row(pair: Pair, folded: FoldedCase, intended: bool, now: datetime) -> tuple[Any, ...]:
+    """In the order of _CASE_COLUMNS."""
     case = folded.case
-    values: dict[str, Any] = {
-        "need_id": pair[0],
-        "institution_code": pair[1],
-        "intended": intended,
-        "entered": json.dumps({state: day.isoformat() for state, day in case.entered.items()}),
-        "open_obstructions": json.dumps(
-            [
-                {"obstruction_id": o.obstruction_id, "opened_on": o.opened_on.isoformat(), "reason_code": o.reason_code}
-                for o in case.open_obstructions
-            ]
-        ),
-        "anomalies": json.dumps([{"event_id": a.event_id, "reason": a.reason} for a in case.anomalies]),
-        "folded_at": now,
-        "folding": json.dumps(folded.kept),
-    }
-    return tuple(values[name] if name in values else getattr(case, name) for name in _CASE_COLUMNS)
+    return (
+        *pair,
+        intended,
+        case.opened_on,
+        case.state,
+        case.state_since,
+        case.furthest_state,
+        _json(case.entered),
+        case.answered,
+        case.last_event_at,
+        case.approved,
+        case.contracted,
+        case.drawn,
+        case.paused,
+        _json([msgspec.structs.asdict(one) for one in case.open_obstructions]) if case.open_obstructions else "[]",
+        case.reason_code,
+        _json([msgspec.structs.asdict(one) for one in case.anomalies]) if case.anomalies else "[]",
+        case.reopened,
+        now,
+        folded.kept,
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iterable[Pair]) -> None:

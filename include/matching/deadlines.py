@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI, DueDate, WorkingCalendar
+from include.domain.calendar import DueDate, WorkingCalendar
 from include.domain.case import Case
-from include.domain.clocks import NO_EXTENSIONS, Clock, Started, clocks
+from include.domain.clocks import NO_EXTENSIONS, AfterHours, Clock, Started, clocks
 from include.domain.policy_snapshot import PolicySnapshot
-from include.reference import case_limits, limit_overrides, policy
+from include.reference import CaseLimit, case_limits, limit_overrides, policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
+from include.store.tables import due_date_change
 
 Pair = tuple[str, str]
 """need_id and institution_code."""
@@ -36,37 +37,45 @@ _CLOCK_COLUMNS = (
     "provisional",
     "stopped_on",
     "paused",
+    "began_at",
+    "office_hours_end",
 )
+_KEYS = _CLOCK_COLUMNS[:5]
 
 
-def store_clocks(connection: sa.Connection, cases: Mapping[Pair, Case], now: datetime) -> None:
-    """Store every clock of these cases in place of what was stored of them, and write down each due day that moved.
+def store_clocks(
+    connection: sa.Connection, cases: Mapping[Pair, Case], now: datetime, *, before: Mapping[Pair, Case]
+) -> None:
+    """Store the clocks of these cases where they differ from the stored ones, and write down each due day that moved.
 
-    A case is counted by the policy under which it opened. Belongs to the caller's transaction.
+    A case is counted by the policy under which it opened. `before`: of some cases, the case that the stored clocks are of;
+    of the others the stored clocks are read. Belongs to the caller's transaction.
     """
-    calendar = china_calendar()
-    today = now.astimezone(SHANGHAI).date()
-    pinned = _pin(connection, cases.keys(), now)
-    extensions = _extensions(connection, cases.keys())
-    connection.execute(_COUNTED)
-    copy_rows(
-        connection,
-        "counted_clock",
-        _CLOCK_COLUMNS,
-        (
-            _row(pair, clock)
-            for pair, case in cases.items()
-            for clock in _clocks(pair, case, pinned[pair], extensions.get(pair, NO_EXTENSIONS), calendar, today)
-        ),
-    )
-    connection.execute(_NOTE_CHANGES, {"now": now})
-    connection.execute(_DROP_CLOCKS, _keys(cases.keys()))
-    connection.execute(_STORE)
-    connection.execute(sa.text("drop table counted_clock"))
+    counting = _Counting(connection, cases.keys(), now)
+    stored = _stored_clocks(connection, [pair for pair in cases if pair not in before])
+    changed: list[tuple[Any, ...]] = []
+    moved: list[dict[str, Any]] = []
+    gone: list[tuple[Any, ...]] = []
+    for pair, case in cases.items():
+        was = (
+            {clock.started: clock for clock in counting.clocks(pair, before[pair])} if pair in before else stored[pair]
+        )
+        for clock in counting.clocks(pair, case):
+            earlier = was.pop(clock.started, None)
+            if clock != earlier:
+                changed.append(_row(pair, clock))
+            if earlier is not None and earlier.due != clock.due:
+                moved.append(_move(pair, earlier, clock, now))
+        gone += [(*pair, *started) for started in was]
+    _store(connection, changed)
+    if gone:
+        connection.execute(_DROP, dict(zip(_KEYS, map(list, zip(*gone, strict=True)), strict=True)))
+    if moved:
+        connection.execute(due_date_change.insert(), moved)
 
 
 def stored_clock(row: sa.Row[Any]) -> Clock:
-    """A row of case_clock as the clock that it came from, ready to be explained; how overdue it is, is left at 0."""
+    """A row of case_clock as the clock that it came from, ready to be explained."""
     return Clock(
         from_type=row.from_type,
         to_type=row.to_type,
@@ -78,31 +87,88 @@ def stored_clock(row: sa.Row[Any]) -> Clock:
         due=DueDate(row.due_on, row.provisional),
         stopped_on=row.stopped_on,
         paused=row.paused,
-        overdue_working_days=0,
+        after_hours=None if row.office_hours_end is None else AfterHours(row.began_at, row.office_hours_end),
     )
 
 
-def _clocks(
-    pair: Pair,
-    case: Case,
-    snapshot: PolicySnapshot,
-    extensions: Mapping[Started, int],
-    calendar: WorkingCalendar,
-    today: date,
-) -> tuple[Clock, ...]:
-    return clocks(
-        case,
-        snapshot.limits_of(pair[1]),
-        calendar,
-        today,
-        roll_forward=snapshot.policy.flag("calendar_days_roll_forward"),
-        extensions=extensions,
-    )
+class _Counting:
+    """What the clocks of some cases are counted by: the policy pinned to each, the extensions granted, the calendar."""
+
+    def __init__(self, connection: sa.Connection, pairs: Collection[Pair], now: datetime) -> None:
+        self._calendar: WorkingCalendar = china_calendar()
+        self._pinned = _pinned(connection, pairs, now)
+        self._extensions = _extensions(connection, {need_id for need_id, _ in pairs})
+        self._limits: dict[tuple[str, str], tuple[CaseLimit, ...]] = {}
+
+    def clocks(self, pair: Pair, case: Case) -> tuple[Clock, ...]:
+        """The clocks of a case, counted by its own policy."""
+        sha256, snapshot = self._pinned[pair]
+        limits = self._limits.get((sha256, pair[1]))
+        if limits is None:
+            limits = self._limits[sha256, pair[1]] = snapshot.limits_of(pair[1])
+        return clocks(
+            case,
+            limits,
+            self._calendar,
+            roll_forward=snapshot.policy.flag("calendar_days_roll_forward"),
+            office_hours_end=snapshot.office_hours_end,
+            extensions=self._extensions.get(pair, NO_EXTENSIONS),
+        )
+
+
+def _pinned(
+    connection: sa.Connection, pairs: Collection[Pair], now: datetime
+) -> dict[Pair, tuple[str, PolicySnapshot]]:
+    """By which policy each case is counted; one that was never counted before is pinned to the policy in force."""
+    found: dict[Pair, str] = {
+        (row.need_id, row.institution_code): row.policy_sha256 for row in connection.execute(_PINNED, _keys(pairs))
+    }
+    fresh = [pair for pair in pairs if pair not in found]
+    if fresh:
+        snapshot = PolicySnapshot.of(case_limits(), limit_overrides(), policy())
+        in_force = {"sha256": snapshot.sha256(), "content": snapshot.content(), "now": now}
+        connection.execute(_KEEP_SNAPSHOT, in_force)
+        connection.execute(_PIN, {**_keys(fresh), **in_force})
+        found.update(dict.fromkeys(fresh, snapshot.sha256()))
+    contents = connection.execute(_CONTENTS, {"hashes": sorted(set(found.values()))})
+    snapshots = {row.policy_sha256: _read(row.content) for row in contents}
+    return {pair: (sha256, snapshots[sha256]) for pair, sha256 in found.items()}
+
+
+@cache
+def _read(content: str) -> PolicySnapshot:
+    return PolicySnapshot.read(content)
+
+
+def _extensions(connection: sa.Connection, need_ids: Collection[str]) -> dict[Pair, dict[Started, int]]:
+    """Working days granted to clocks of cases of these needs."""
+    granted: defaultdict[Pair, dict[Started, int]] = defaultdict(dict)
+    for row in connection.execute(_GRANTED, {"need_ids": list(need_ids)}):
+        granted[row.need_id, row.institution_code][row.from_type, row.to_type, row.day0] = row.working_days
+    return granted
+
+
+def _stored_clocks(connection: sa.Connection, pairs: Collection[Pair]) -> defaultdict[Pair, dict[Started, Clock]]:
+    found: defaultdict[Pair, dict[Started, Clock]] = defaultdict(dict)
+    if pairs:
+        for row in connection.execute(_CLOCKS, _keys(pairs)):
+            clock = stored_clock(row)
+            found[row.need_id, row.institution_code][clock.started] = clock
+    return found
+
+
+def _store(connection: sa.Connection, changed: Sequence[tuple[Any, ...]]) -> None:
+    if not changed:
+        return
+    connection.execute(_CHANGED)
+    copy_rows(connection, "changed_clock", _CLOCK_COLUMNS, changed)
+    connection.execute(_STORE)
+    connection.execute(sa.text("drop table changed_clock"))
 
 
 def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
     """In the order of _CLOCK_COLUMNS."""
-    stood_still = clock.stood_still
+    stood_still, late = clock.stood_still, clock.after_hours
     return (
         *pair,
         clock.from_type,
@@ -116,31 +182,24 @@ def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
         clock.due.provisional,
         clock.stopped_on,
         clock.paused,
+        late and late.at,
+        late and late.closing,
     )
 
 
-def _pin(connection: sa.Connection, pairs: Collection[Pair], now: datetime) -> dict[Pair, PolicySnapshot]:
-    """By which policy each case is counted; one that was never counted before is pinned to the policy in force."""
-    snapshot = PolicySnapshot.of(case_limits(), limit_overrides(), policy())
-    in_force = {"sha256": snapshot.sha256(), "content": snapshot.content(), "now": now}
-    connection.execute(_KEEP_SNAPSHOT, in_force)
-    connection.execute(_PIN, {**_keys(pairs), **in_force})
+def _move(pair: Pair, was: Clock, became: Clock, now: datetime) -> dict[str, Any]:
     return {
-        (row.need_id, row.institution_code): _read(row.content) for row in connection.execute(_PINNED, _keys(pairs))
+        "need_id": pair[0],
+        "institution_code": pair[1],
+        "from_type": was.from_type,
+        "to_type": was.to_type,
+        "day0": was.day0,
+        "was": was.due.day,
+        "was_provisional": was.due.provisional,
+        "became": became.due.day,
+        "provisional": became.due.provisional,
+        "at": now,
     }
-
-
-@cache
-def _read(content: str) -> PolicySnapshot:
-    return PolicySnapshot.read(content)
-
-
-def _extensions(connection: sa.Connection, pairs: Collection[Pair]) -> dict[Pair, dict[Started, int]]:
-    """Working days granted to clocks of these cases."""
-    granted: defaultdict[Pair, dict[Started, int]] = defaultdict(dict)
-    for row in connection.execute(_GRANTED, _keys(pairs)):
-        granted[row.need_id, row.institution_code][row.from_type, row.to_type, row.day0] = row.working_days
-    return granted
 
 
 def _keys(pairs: Collection[Pair]) -> dict[str, list[str]]:
@@ -160,47 +219,41 @@ _PIN = sa.text(
     f"""
     insert into case_policy (need_id, institution_code, policy_sha256, pinned_at)
     select need_id, institution_code, :sha256, :now from {_CASES}
-    on conflict do nothing
     """
 )
 
 _PINNED = sa.text(
-    f"""
-    select need_id, institution_code, content
-    from case_policy join {_CASES} using (need_id, institution_code) join policy_snapshot using (policy_sha256)
-    """
+    f"select need_id, institution_code, policy_sha256 from case_policy join {_CASES} using (need_id, institution_code)"
 )
 
+_CONTENTS = sa.text("select policy_sha256, content from policy_snapshot where policy_sha256 = any(:hashes)")
+
 _GRANTED = sa.text(
-    f"""
+    """
     select need_id, institution_code, from_type, to_type, day0, sum(working_days)::int as working_days
-    from deadline_extension join {_CASES} using (need_id, institution_code)
-    join deadline_extension_decision decision using (extension_id)
-    where decision.approved
+    from deadline_extension join deadline_extension_decision decision using (extension_id)
+    where decision.approved and need_id = any(:need_ids)
     group by need_id, institution_code, from_type, to_type, day0
     """
 )
 
-_COUNTED = sa.text("create temporary table counted_clock (like case_clock) on commit drop")
+_CLOCKS = sa.text(f"select case_clock.* from case_clock join {_CASES} using (need_id, institution_code)")
 
-_NOTE_CHANGES = sa.text(
-    """
-    insert into due_date_change (need_id, institution_code, from_type, to_type, day0, was, was_provisional, became, provisional, at)
-    select need_id, institution_code, from_type, to_type, day0, stored.due_on, stored.provisional, counted.due_on,
-           counted.provisional, :now
-    from counted_clock counted join case_clock stored using (need_id, institution_code, from_type, to_type, day0)
-    where (counted.due_on, counted.provisional) <> (stored.due_on, stored.provisional)
-    order by need_id, institution_code, day0, from_type, to_type
-    """
-)
-
-_DROP_CLOCKS = sa.text(
-    f"""
-    delete from case_clock clock using {_CASES}
-    where clock.need_id = folded.need_id and clock.institution_code = folded.institution_code
-    """
-)
+_CHANGED = sa.text("create temporary table changed_clock (like case_clock) on commit drop")
 
 _STORE = sa.text(
-    f"insert into case_clock ({', '.join(_CLOCK_COLUMNS)}) select {', '.join(_CLOCK_COLUMNS)} from counted_clock"
+    f"""
+    insert into case_clock ({", ".join(_CLOCK_COLUMNS)}) select {", ".join(_CLOCK_COLUMNS)} from changed_clock
+    on conflict ({", ".join(_KEYS)}) do update set
+    {", ".join(f"{name} = excluded.{name}" for name in _CLOCK_COLUMNS if name not in _KEYS)}
+    """
+)
+
+_DROP = sa.text(
+    f"""
+    delete from case_clock stored
+    using unnest({", ".join(f"cast(:{name} as {'date' if name == 'day0' else 'text'}[])" for name in _KEYS)})
+        gone ({", ".join(_KEYS)})
+    where {" and ".join(f"stored.{name} = gone.{name}" for name in _KEYS)}
+    """
 )

@@ -10,24 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.case import EVENT_TYPES
+from include.domain.case import EVENT_TYPES, FeedbackEvent
+from include.matching.frames import answers, scaled, whole_numbers
 from include.reference import Policy, institutions, reason_codes
 from include.rule_book.suites import RuleBook
-from include.store.tables import event_finding
+from include.store.tables import event_finding, feedback_event
 
-_SCALE = 10_000
 _MONEY = frozenset({"credit_approved", "contracted", "drawn"})
 _REASONED = frozenset({"declined", "obstructed", "closed"})
 _OBSTRUCTIONS = frozenset({"obstructed", "obstruction_cleared"})
-_RATES = (1, 15 * _SCALE)
+_RATES = (1, 150_000)
 """Above 0 and up to 15 % a year, in ten-thousandths (E10)."""
 _TERMS = (1, 360)
 _EPOCH = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,58 +40,23 @@ class EventFinding:
     severity: str
 
 
-_EVENTS = sa.text(
-    """
-    select event.*, push.first_push, push.newest is not null as need_pushed,
-           exists (
-               select from delivery one
-               where one.need_id = event.need_id and one.revision = event.revision
-                 and one.action = 'push' and one.state = 'delivered'
-           ) as revision_pushed,
-           version.total_investment,
-           (
-               select count(*) from feedback_event other
-               where other.need_id = event.need_id and other.institution_code = event.institution_code
-                 and other.sequence = event.sequence and other.event_id <> event.event_id
-           ) as same_sequence,
-           exists (
-               select from matching_case matched, jsonb_array_elements(matched.anomalies) anomaly
-               where matched.need_id = event.need_id and matched.institution_code = event.institution_code
-                 and anomaly ->> 'event_id' = event.event_id and anomaly ->> 'reason' = 'E08'
-           ) as refused
-    from unnest(cast(:event_ids as text[])) wanted (event_id)
-    join feedback_event event using (event_id)
-    left join lateral (
-        select min(coalesce(tried.arrived_at, settled_at, created_at)) as first_push, max(revision) as newest
-        from delivery
-        left join lateral (
-            -- Of a lost answer it became known later that it had arrived.
-            select min(attempted_at) as arrived_at from delivery_attempt attempt
-            where attempt.delivery_id = delivery.delivery_id and kind = 'send'
-              and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
-        ) tried on true
-        where need_id = event.need_id and action = 'push' and state = 'delivered'
-    ) push on true
-    left join need_version version on version.need_id = event.need_id and version.revision = push.newest
-    order by event.event_id
-    """
-)
-
-
 def judge_events(
     connection: sa.Connection,
-    event_ids: Sequence[str],
+    events: Sequence[FeedbackEvent],
     contradicted: Sequence[str],
     *,
     now: datetime,
     policy: Policy,
 ) -> list[EventFinding]:
-    """Judge stored events and keep what is found; `contradicted` came again with other content (E03)."""
-    wanted = sorted({*event_ids, *contradicted})
-    if not wanted:
+    """Judge events that were stored and folded just now, and keep what is found.
+
+    `contradicted`: ids that came again with other content (E03); what was stored under them is judged too.
+    """
+    known = {event.event_id for event in events}
+    judged = [*events, *_stored(connection, sorted({*contradicted} - known))]
+    if not judged:
         return []
-    rows = connection.execute(_EVENTS, {"event_ids": wanted}).fetchall()
-    found = list(_findings(rows, frozenset(contradicted), now, policy))
+    found = list(_findings(judged, _Surroundings(connection, judged, contradicted), now, policy))
     if found:
         connection.execute(
             insert(event_finding).on_conflict_do_nothing(),
@@ -109,40 +74,75 @@ def judge_events(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Pushed:
+    """A need that was pushed: when it first arrived, with which revisions, and the total investment of the newest (万元)."""
+
+    first_push: datetime
+    revisions: frozenset[int]
+    total_investment: Decimal | None
+
+
+class _Surroundings:
+    """What the rules ask beyond an event itself: its need, its case, and the other events of the case."""
+
+    def __init__(self, connection: sa.Connection, events: Sequence[FeedbackEvent], contradicted: Sequence[str]) -> None:
+        need_ids = {"need_ids": sorted({event.need_id for event in events})}
+        self.contradicted = frozenset(contradicted)
+        self.refused = frozenset(connection.execute(_REFUSED, need_ids).scalars())
+        self.same_sequence = frozenset(
+            connection.execute(
+                _SAME_SEQUENCE,
+                {
+                    "event_ids": [event.event_id for event in events],
+                    "need_ids": [event.need_id for event in events],
+                    "codes": [event.institution_code for event in events],
+                    "sequences": [event.sequence for event in events],
+                },
+            ).scalars()
+        )
+        self.pushed = {
+            row.need_id: _Pushed(row.first_push, frozenset(row.revisions), row.total_investment)
+            for row in connection.execute(_PUSHED, need_ids)
+        }
+
+
 def _findings(
-    rows: Sequence[sa.Row[Any]], contradicted: frozenset[str], now: datetime, policy: Policy
+    events: Sequence[FeedbackEvent], known: _Surroundings, now: datetime, policy: Policy
 ) -> Iterator[EventFinding]:
     import pandas as pd
 
     book = RuleBook(policy)
     latest = _microseconds(now + timedelta(seconds=policy.integer("clock_skew_seconds")))
+    first_push = {need_id: _microseconds(need.first_push) for need_id, need in known.pushed.items()}
+    total = {need_id: scaled(need.total_investment) for need_id, need in known.pushed.items()}
     known_reasons = reason_codes()
-    events = pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "type_known": [row.type in EVENT_TYPES for row in rows],
-            "other_contents": _whole([int(row.event_id in contradicted) for row in rows]),
-            "same_sequence": _whole([row.same_sequence for row in rows]),
-            "amount_given": [row.type not in _MONEY or row.amount is not None for row in rows],
-            "reason_known": [row.type not in _REASONED or row.reason_code in known_reasons for row in rows],
-            "obstruction_given": [row.type not in _OBSTRUCTIONS or row.obstruction_id is not None for row in rows],
-            "applied": [not row.refused for row in rows],
-            "occurred": _whole([_microseconds(row.occurred_at) for row in rows]),
-            "first_push": _whole([_microseconds(row.first_push) if row.first_push else 0 for row in rows]),
-            "latest": _whole([latest] * len(rows)),
-            "amount": _whole([_scaled(row.amount) if row.type in _MONEY else None for row in rows]),
-            "total": _whole([_scaled(row.total_investment) for row in rows]),
+            "type_known": [event.type in EVENT_TYPES for event in events],
+            "other_contents": whole_numbers([event.event_id in known.contradicted for event in events]),
+            "same_sequence": whole_numbers([event.event_id in known.same_sequence for event in events]),
+            "amount_given": [event.type not in _MONEY or event.amount is not None for event in events],
+            "reason_known": [event.type not in _REASONED or event.reason_code in known_reasons for event in events],
+            "obstruction_given": [event.type not in _OBSTRUCTIONS or bool(event.obstruction_id) for event in events],
+            "applied": [event.event_id not in known.refused for event in events],
+            "occurred": whole_numbers([_microseconds(event.occurred_at) for event in events]),
+            "first_push": whole_numbers([first_push.get(event.need_id, 0) for event in events]),
+            "latest": whole_numbers([latest] * len(events)),
+            "amount": whole_numbers([scaled(event.amount) if event.type in _MONEY else None for event in events]),
+            "total": whole_numbers([total.get(event.need_id) for event in events]),
         }
     )
-    for breach in book.breaches("events", events):
+    for breach in book.breaches("events", frame):
         for at in breach.rows:
-            yield EventFinding(rows[at].event_id, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
-    looked_at = [(row.event_id, *one) for row in rows for one in _fields(row)]
+            yield EventFinding(events[at].event_id, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
+    looked_at = [(event.event_id, *one) for event in events for one in _fields(event, known.pushed.get(event.need_id))]
     fields = pd.DataFrame(
         {
-            "known": pd.Series([one[2] for one in looked_at], dtype="boolean"),
-            "number": _whole([one[3] for one in looked_at]),
-            "at_least": _whole([one[4] for one in looked_at]),
-            "at_most": _whole([one[5] for one in looked_at]),
+            "known": answers([one[2] for one in looked_at]),
+            "number": whole_numbers([one[3] for one in looked_at]),
+            "at_least": whole_numbers([one[4] for one in looked_at]),
+            "at_most": whole_numbers([one[5] for one in looked_at]),
         }
     )
     for breach in book.breaches("event_fields", fields):
@@ -151,27 +151,68 @@ def _findings(
             yield EventFinding(event_id, breach.rule.rule_id, field, breach.rule.severity)
 
 
-def _fields(row: sa.Row[Any]) -> Iterator[tuple[str, bool | None, int | None, int | None, int | None]]:
+def _fields(
+    event: FeedbackEvent, need: _Pushed | None
+) -> Iterator[tuple[str, bool | None, int | None, int | None, int | None]]:
     """Field, whether it is known (E02), number with its bounds (E10)."""
-    yield "need_id", row.need_pushed, None, None, None
-    if row.need_pushed:
-        yield "revision", row.revision_pushed, None, None, None
-    yield "institution_code", row.institution_code in institutions(), None, None, None
-    if row.rate is not None:
-        yield "rate", None, _scaled(row.rate), *_RATES
-    if row.term_months is not None:
-        yield "term_months", None, row.term_months, *_TERMS
-
-
-def _whole(values: Sequence[int | None]) -> Any:
-    import pandas as pd
-
-    return pd.Series(values, dtype="Int64")
-
-
-def _scaled(value: Decimal | None) -> int | None:
-    return None if value is None else int(value * _SCALE)
+    yield "need_id", need is not None, None, None, None
+    if need is not None:
+        yield "revision", event.revision in need.revisions, None, None, None
+    yield "institution_code", event.institution_code in institutions(), None, None, None
+    if event.rate is not None:
+        yield "rate", None, scaled(event.rate), *_RATES
+    if event.term_months is not None:
+        yield "term_months", None, event.term_months, *_TERMS
 
 
 def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _stored(connection: sa.Connection, event_ids: Sequence[str]) -> list[FeedbackEvent]:
+    if not event_ids:
+        return []
+    columns = [feedback_event.c[name] for name in FeedbackEvent.__struct_fields__]
+    rows = connection.execute(sa.select(*columns).where(feedback_event.c.event_id.in_(event_ids)))
+    return [FeedbackEvent(**row._asdict()) for row in rows]
+
+
+_REFUSED = sa.text(
+    """
+    select anomaly ->> 'event_id' from matching_case, jsonb_array_elements(anomalies) anomaly
+    where need_id = any(:need_ids) and anomalies <> '[]' and anomaly ->> 'reason' = 'E08'
+    """
+)
+
+_SAME_SEQUENCE = sa.text(
+    """
+    select event.event_id
+    from unnest(cast(:event_ids as text[]), cast(:need_ids as text[]), cast(:codes as text[]),
+                cast(:sequences as bigint[])) event (event_id, need_id, institution_code, sequence)
+    where exists (
+        select from feedback_event other
+        where other.need_id = event.need_id and other.institution_code = event.institution_code
+          and other.sequence = event.sequence and other.event_id <> event.event_id
+    )
+    """
+)
+
+# Of a lost answer it became known later that the push had arrived.
+_PUSHED = sa.text(
+    """
+    select need_id, pushed.first_push, pushed.revisions, version.total_investment
+    from (
+        select need_id, max(revision) as revision, array_agg(revision) as revisions,
+               min(coalesce(tried.arrived_at, settled_at, created_at)) as first_push
+        from delivery
+        left join lateral (
+            select min(attempted_at) as arrived_at from delivery_attempt attempt
+            where attempt.delivery_id = delivery.delivery_id and kind = 'send'
+              and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
+        ) tried on true
+        where need_id = any(:need_ids) and action = 'push' and state = 'delivered'
+        group by need_id
+    ) pushed
+    left join need_version version using (need_id, revision)
+    """
+)

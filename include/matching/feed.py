@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 
 from include.domain.case import FeedbackEvent
@@ -25,8 +26,8 @@ from include.store.database import copy_rows
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
 
-_IN_CLEAR = frozenset(field.name for field in fields(FeedbackEvent))
-_EVENT_COLUMNS = tuple(column.name for column in tables.feedback_event.columns)
+_IN_CLEAR = frozenset(FeedbackEvent.__struct_fields__)
+_EVENT_COLUMNS = (*FeedbackEvent.__struct_fields__, "document", "sealed", "received_at")
 
 
 class FeedbackPage(Protocol):
@@ -137,58 +138,77 @@ def _cursor(connection: sa.Connection) -> str | None:
 
 
 def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
-    readable: list[tuple[Any, ...]] = []
-    events: dict[str, FeedbackEvent] = {}
+    readable: list[tuple[FeedbackEvent, _Received]] = []
     unreadable: list[tuple[str, str]] = []
-    for ordinal, item in enumerate(items):
+    for item in items:
         try:
-            event = read_event(item)
+            readable.append((read_event(item), _received(item, cipher)))
         except UnreadableEvent as error:
             unreadable.append((_document(item), str(error)))
-        else:
-            events.setdefault(event.event_id, event)
-            readable.append((ordinal, *_event_row(event, item, now, cipher)))
-    connection.execute(_INCOMING)
-    copy_rows(connection, "incoming_feedback", ("ordinal", *_EVENT_COLUMNS), readable)
-    stored = connection.execute(_STORE_EVENTS).fetchall()
-    contradicting = connection.execute(_CONTRADICTING).fetchall()
-    connection.execute(sa.text("drop table incoming_feedback"))
-    unreadable += [(_document(items[row.ordinal]), "E03：同一反馈编号内容前后不一致") for row in contradicting]
-    _keep_unreadable(connection, unreadable, now, cipher)
-    changed = add_events(connection, [events[row.event_id] for row in stored], now).changed
-    judge_events(
+    documents = _stored_documents(connection, {event.event_id for event, _ in readable})
+    fresh: list[tuple[FeedbackEvent, _Received]] = []
+    contradicted: list[str] = []
+    for event, received in readable:
+        if event.event_id not in documents:
+            documents[event.event_id] = received.document
+            fresh.append((event, received))
+        elif documents[event.event_id] != received.document:
+            contradicted.append(event.event_id)
+            unreadable.append((received.whole(), "E03：同一反馈编号内容前后不一致"))
+    copy_rows(
         connection,
-        [row.event_id for row in stored],
-        [row.event_id for row in contradicting],
-        now=now,
-        policy=policy(),
+        "feedback_event",
+        _EVENT_COLUMNS,
+        (
+            (*msgspec.structs.astuple(event), received.document, received.sealed(cipher), now)
+            for event, received in fresh
+        ),
     )
+    _keep_unreadable(connection, unreadable, now, cipher)
+    events = [event for event, _ in fresh]
+    changed = add_events(connection, events, now).changed
+    judge_events(connection, events, contradicted, now=now, policy=policy())
     return {
         "read": len(items),
-        "new": len(stored),
-        "repeated": len(readable) - len(stored) - len(contradicting),
+        "new": len(fresh),
+        "repeated": len(readable) - len(fresh) - len(contradicted),
         "unreadable": len(unreadable),
         "changed": changed,
     }
 
 
-def _document(item: object) -> str:
-    # ASCII with escapes: PostgreSQL's text holds neither U+0000 nor lone surrogates.
-    return json.dumps(item, sort_keys=True, separators=(",", ":"))
+class _Received(msgspec.Struct, frozen=True):
+    """An event as received: what the contract names in clear; a remark may name persons, and what is unknown may be anything."""
+
+    item: Mapping[str, Any]
+    document: str
+    to_seal: str | None
+
+    def whole(self) -> str:
+        """All of it, as JSON."""
+        return _document(self.item)
+
+    def sealed(self, cipher: PersonalDataCipher) -> bytes | None:
+        """What must not be readable, encrypted; None if there is nothing of the kind."""
+        return None if self.to_seal is None else cipher.encrypt(self.to_seal.encode())
 
 
-def _event_row(
-    event: FeedbackEvent, item: Mapping[str, Any], now: datetime, cipher: PersonalDataCipher
-) -> tuple[Any, ...]:
-    """What the contract names is kept as received; a remark may name persons, and what is unknown may be anything."""
-    document = {name: value for name, value in item.items() if name in _IN_CLEAR}
-    sealed = None
-    if len(document) < len(item):
-        rest = _document({name: value for name, value in item.items() if name not in _IN_CLEAR})
-        sealed = cipher.encrypt(rest.encode())
-        document["sealed"] = cipher.fingerprint(rest)  # so that another remark under the same id is noticed (E03)
-    given = {"document": _document(document), "sealed": sealed, "received_at": now}
-    return tuple(given[name] if name in given else getattr(event, name) for name in _EVENT_COLUMNS)
+def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
+    if item.keys() <= _IN_CLEAR:
+        return _Received(item, _document(item), None)
+    to_seal = _document({name: value for name, value in item.items() if name not in _IN_CLEAR})
+    # With its fingerprint, so that another remark under the same id is noticed (E03).
+    in_clear = {name: value for name, value in item.items() if name in _IN_CLEAR}
+    return _Received(item, _document({**in_clear, "sealed": cipher.fingerprint(to_seal)}), to_seal)
+
+
+# ASCII with escapes: PostgreSQL's text holds neither U+0000 nor lone surrogates.
+_document = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def _stored_documents(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
+    found = connection.execute(_DOCUMENTS, {"event_ids": list(event_ids)})
+    return {row.event_id: row.document for row in found}
 
 
 def _keep_unreadable(
@@ -207,23 +227,7 @@ def _keep_unreadable(
         connection.execute(_KEEP_UNREADABLE, rows)
 
 
-_INCOMING = sa.text("create temporary table incoming_feedback (like feedback_event, ordinal integer) on commit drop")
-
-_STORE_EVENTS = sa.text(
-    f"""
-    insert into feedback_event ({", ".join(_EVENT_COLUMNS)})
-    select distinct on (event_id) {", ".join(_EVENT_COLUMNS)} from incoming_feedback order by event_id, ordinal
-    on conflict (event_id) do nothing
-    returning event_id
-    """
-)
-
-_CONTRADICTING = sa.text(
-    """
-    select incoming.ordinal, incoming.event_id from incoming_feedback incoming join feedback_event stored using (event_id)
-    where incoming.document <> stored.document
-    """
-)
+_DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")
 
 _KEEP_UNREADABLE = sa.text(
     """

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
 from include.domain.standing import kept, resumed
 from include.matching.deadlines import Pair
 from include.reference import case_transitions, institutions, policy, reason_codes
-from include.store import tables
 
-_FOLDED_COLUMNS = tuple(
-    column.name for column in tables.feedback_event.columns if column.name not in ("document", "sealed", "received_at")
-)
+_FOLDED_COLUMNS = FeedbackEvent.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class PushedNeed:
     department_code: str
     financing_need: Decimal | None
     intended: frozenset[str]
-    asked_on: Mapping[str, date]
+    asked_at: Mapping[str, datetime]
     revisions: frozenset[int]
     withdrawn: bool
     matched: bool
@@ -50,25 +47,32 @@ class PushedNeed:
 
 @dataclass(frozen=True, slots=True)
 class FoldedCase:
-    """A case, where its fold stands, and what became of the events taken now: of all (`whole`) or of the added ones."""
+    """A case, where its fold stands, and what became of the events taken now.
+
+    These are all of its events, or those that were added to `before`, the case as it was stored.
+    """
 
     case: Case
-    kept: Mapping[str, Any]
+    kept: str
     taken: Sequence[Taken]
-    whole: bool
+    before: Case | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the case was folded from its start."""
+        return self.before is None
 
 
 def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, PushedNeed]:
     """Those of the needs that have a delivered push."""
     found: dict[str, PushedNeed] = {}
-    asked_on: dict[str, dict[str, date]] = defaultdict(dict)
+    asked_at: dict[str, dict[str, datetime]] = defaultdict(dict)
     revisions: dict[str, set[int]] = defaultdict(set)
     unmatched: set[str] = set()
     for row in connection.execute(_PUSHES, {"need_ids": list(need_ids)}):
-        asked = asked_on[row.need_id]
-        pushed_on = row.pushed_at.astimezone(SHANGHAI).date()
+        asked = asked_at[row.need_id]
         for institution_code in row.intended_institutions:
-            asked[institution_code] = min(pushed_on, asked.get(institution_code, pushed_on))
+            asked[institution_code] = min(row.pushed_at, asked.get(institution_code, row.pushed_at))
         revisions[row.need_id].add(row.revision)
         if not row.matched:
             unmatched.add(row.need_id)
@@ -79,7 +83,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
             department_code=row.department_code,
             financing_need=row.financing_need,
             intended=frozenset(row.intended_institutions),
-            asked_on=asked,
+            asked_at=asked,
             revisions=frozenset(revisions[row.need_id]),
             withdrawn=row.withdrawn,
             matched=row.need_id not in unmatched,
@@ -118,8 +122,9 @@ def fold_on(
         if not folding.follows(ordered[0]):
             late.append(pair)
             continue
+        before = folding.case()
         taken = [folding.take(event) for event in ordered]
-        folded[pair] = FoldedCase(folding.case(), kept(folding), taken, whole=False)
+        folded[pair] = FoldedCase(folding.case(), kept(folding), taken, before)
     if late:
         of_late = set(late)
         reported = _events(connection, {need_id: needs[need_id] for need_id, _ in of_late})
@@ -132,16 +137,16 @@ def _rules() -> dict[str, Any]:
 
 
 def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> FoldedCase:
-    folding = Folding(need.asked_on.get(pair[1]), **_rules())
+    folding = Folding.opened(need.asked_at.get(pair[1]), **_rules())
     taken = [folding.take(event) for event in in_order(events)]
-    return FoldedCase(folding.case(), kept(folding), taken, whole=True)
+    return FoldedCase(folding.case(), kept(folding), taken, before=None)
 
 
 def known_reason(event: FeedbackEvent) -> FeedbackEvent:
     """The event with its reason code only where the code is known (E06)."""
     if event.reason_code is None or event.reason_code in reason_codes():
         return event
-    return FeedbackEvent(**{**{name: getattr(event, name) for name in _FOLDED_COLUMNS}, "reason_code": None})
+    return msgspec.structs.replace(event, reason_code=None)
 
 
 def _events(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, list[FeedbackEvent]]:
@@ -154,7 +159,7 @@ def _events(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[
     return found
 
 
-def _standing(connection: sa.Connection, pairs: Sequence[Pair]) -> dict[Pair, Mapping[str, Any]]:
+def _standing(connection: sa.Connection, pairs: Sequence[Pair]) -> dict[Pair, str]:
     rows = connection.execute(
         _STANDING, {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
     )

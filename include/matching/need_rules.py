@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.quarter import Quarter
+from include.matching.frames import answers, scaled, whole_numbers
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
 from include.store.alerts import Grounds, rest_alerts_on
 
-_SCALE = 10_000
 _ACTOR = "matching"
 _SUMS = {
     "G02a": "签约合计 {contracted} 万元，融资需求 {financing_need} 万元",
@@ -39,7 +38,7 @@ def judge_needs(connection: sa.Connection, need_ids: Sequence[str], *, now: date
     found = []
     if looked_at:
         frame = pd.DataFrame(
-            {name: pd.Series([_scaled(getattr(row, name)) for row in looked_at], dtype="Int64") for name in _AMOUNTS}
+            {name: whole_numbers([scaled(getattr(row, name)) for row in looked_at]) for name in _AMOUNTS}
         )
         for breach in RuleBook(policy).breaches("need_amounts", frame):
             found += [_on_sum(breach.rule.rule_id, breach.rule.severity, looked_at[at]) for at in breach.rows]
@@ -65,7 +64,7 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
             for row in connection.execute(_DRAWN_CASES)
             for quarter, reported in _quarters(row.steps, today)
         ]
-        frame = pd.DataFrame({"reported": pd.Series([one[3] for one in looked_at], dtype="boolean")})
+        frame = pd.DataFrame({"reported": answers([one[3] for one in looked_at])})
         missing: dict[str, set[str]] = defaultdict(set)
         severity = "hold"
         for breach in RuleBook(policy).breaches("post_loan", frame):
@@ -90,24 +89,24 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
 
 def _quarters(steps: Sequence[Sequence[str]], today: date) -> Iterator[tuple[Quarter, bool]]:
     """Each full quarter after that of the first draw and before `today`, and whether it was reported on."""
-    draws = [date.fromisoformat(day) for state, day in steps if state == "drawn"]
+    draws = [_day(at) for state, at in steps if state == "drawn"]
     if not draws:
         return
-    reported = {Quarter.of(date.fromisoformat(day)) for state, day in steps if state == "post_loan"}
+    reported = {Quarter.of(_day(at)) for state, at in steps if state == "post_loan"}
     quarter = Quarter.of(draws[0]).next()
     while quarter.last_day < today:
         yield quarter, quarter in reported
         quarter = quarter.next()
 
 
+def _day(at: str) -> date:
+    return datetime.fromisoformat(at).date()
+
+
 def _on_sum(rule_id: str, severity: str, row: sa.Row[Any]) -> Grounds:
     amounts = {name: f"{getattr(row, name):,.2f}" for name in _AMOUNTS if getattr(row, name) is not None}
     ground = _SUMS[rule_id].format(**amounts)
     return Grounds(rule_id, row.need_id, "", severity=severity, grounds=frozenset({ground}))
-
-
-def _scaled(amount: Decimal | None) -> int | None:
-    return None if amount is None else int(amount * _SCALE)
 
 
 _NEED_SUMS = sa.text(
@@ -129,7 +128,7 @@ _NEED_SUMS = sa.text(
 
 _DRAWN_CASES = sa.text(
     """
-    select need_id, institution_code, folding -> 'steps' as steps from matching_case
+    select need_id, institution_code, folding::json -> 'steps' as steps from matching_case
     where drawn > 0 and state <> 'closed' and folding is not null order by need_id, institution_code
     """
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -286,6 +286,19 @@ class Policy:
     def flag(self, key: str) -> bool:
         """The value as true or false."""
         return {"true": True, "false": False}[self.values[key]]
+
+    def closing_time(self, key: str) -> time | None:
+        """A time of day, HH:MM; None for 24:00. Raises ConfigurationError for anything else."""
+        written = self.values[key]
+        if written == "24:00":
+            return None
+        try:
+            return datetime.strptime(written, "%H:%M").time()
+        except ValueError:
+            raise ConfigurationError(
+                f"参数表 policy.csv 的 {key} 的值“{written}”不是时刻。",
+                "请改为 HH:MM，例如 17:30；24:00 表示不计上班时间。",
+            ) from None
 
     def listed(self, key: str) -> tuple[str, ...]:
         """The value split at semicolons."""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, OpenObstruction, Pause, fold, in_order
 from include.domain.standing import kept, resumed
@@ -36,8 +35,8 @@ def event(
     )
 
 
-def folded(*events: FeedbackEvent, opened_on: date | None = PUSHED) -> Case:
-    return fold(opened_on, events, transitions=case_transitions(), reopen_max=1)
+def folded(*events: FeedbackEvent, opened_at: datetime | None = START) -> Case:
+    return fold(opened_at, events, transitions=case_transitions(), reopen_max=1)
 
 
 def anomalies(case: Case) -> list[tuple[str, str]]:
@@ -115,11 +114,11 @@ def test_a_pushed_case_without_events_waits_unanswered() -> None:
 
 
 def test_an_institution_that_was_not_asked_opens_its_case_with_its_first_event() -> None:
-    case = folded(event(2, "contacted", days=4), event(3, "visited", days=6), opened_on=None)
+    case = folded(event(2, "contacted", days=4), event(3, "visited", days=6), opened_at=None)
     assert case.opened_on == date(2026, 10, 12)
     assert "pushed" not in case.entered
     with pytest.raises(ValueError):
-        folded(opened_on=None)
+        folded(opened_at=None)
 
 
 def test_the_day_of_an_event_is_the_one_in_shanghai() -> None:
@@ -226,19 +225,19 @@ def test_an_obstruction_may_come_back_under_its_own_id() -> None:
     assert [open_.opened_on for open_ in case.open_obstructions] == [date(2026, 10, 12)]
 
 
-@given(reported=events, opened_on=st.sampled_from([PUSHED, None]), cuts=st.lists(st.integers(0, 14)))
+@given(reported=events, opened_at=st.sampled_from([START, None]), cuts=st.lists(st.integers(0, 14)))
 @settings(max_examples=300, deadline=None)
 def test_a_fold_that_is_put_down_and_taken_up_ends_as_one_that_is_not(
-    reported: list[FeedbackEvent], opened_on: date | None, cuts: list[int]
+    reported: list[FeedbackEvent], opened_at: datetime | None, cuts: list[int]
 ) -> None:
     rules = {"transitions": case_transitions(), "reopen_max": 1}
-    folding, whole = Folding(opened_on, **rules), Folding(opened_on, **rules)
+    folding, whole = Folding.opened(opened_at, **rules), Folding.opened(opened_at, **rules)
     for at, one in enumerate(in_order(reported)):
         if at in cuts:
-            folding = resumed(json.loads(json.dumps(kept(folding))), **rules)
+            folding = resumed(kept(folding), **rules)
         assert folding.follows(one)
         assert folding.take(one) == whole.take(one)
         assert not folding.follows(one)
     assert kept(folding) == kept(whole)
-    if opened_on is not None or reported:
-        assert folding.case() == whole.case() == fold(opened_on, reported, **rules)
+    if opened_at is not None or reported:
+        assert folding.case() == whole.case() == fold(opened_at, reported, **rules)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -30,7 +30,7 @@ def case(*reports: str) -> Case:
                 amount=Decimal(amount) if amount else None,
             )
         )
-    return fold(date(2026, 10, 8), events, transitions=case_transitions(), reopen_max=1)
+    return fold(START, events, transitions=case_transitions(), reopen_max=1)
 
 
 FINANCED = ("credit_approved 600", "contracted 600")

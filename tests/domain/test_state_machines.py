@@ -29,7 +29,7 @@ class CaseCourse(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.arrived: list[FeedbackEvent] = []
-        self.going = Folding(PUSHED, transitions=case_transitions(), reopen_max=1)
+        self.going = Folding.opened(START, transitions=case_transitions(), reopen_max=1)
         self.in_step = True
 
     @rule(
@@ -80,7 +80,7 @@ class CaseCourse(RuleBasedStateMachine):
         assert min(case.approved, case.contracted, case.drawn) >= 0
 
     def _folded(self, events: list[FeedbackEvent]):  # type: ignore[no-untyped-def]
-        return fold(PUSHED, events, transitions=case_transitions(), reopen_max=1)
+        return fold(START, events, transitions=case_transitions(), reopen_max=1)
 
 
 class LadderCourse(RuleBasedStateMachine):

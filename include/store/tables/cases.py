@@ -14,6 +14,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    Time,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -46,7 +47,7 @@ feedback_event = Table(
     ),
     Column("sealed", LargeBinary, comment="the remark and whatever the contract does not know, as JSON, encrypted"),
     moment("received_at"),
-    Index(None, "need_id", "institution_code"),
+    Index(None, "need_id", "institution_code", "sequence"),
     comment="What institutions report; first stored wins (E03)",
 )
 
@@ -111,7 +112,7 @@ matching_case = Table(
     Column("anomalies", JSONB, nullable=False, comment="[{event_id, reason}]"),
     Column("reopened", Integer, nullable=False),
     moment("folded_at"),
-    Column("folding", JSONB, comment="where the fold stands, to add later events to it; null: fold anew"),
+    Column("folding", Text, comment="JSON: where the fold stands, to add later events to it; null: fold anew"),
     Index(None, "state"),
     Index("ix_matching_case_drawn", "need_id", postgresql_where=text("drawn > 0 and state <> 'closed'")),
     comment="A need at an institution (对接案件): the fold of its events",
@@ -133,6 +134,8 @@ case_clock = Table(
     Column("provisional", Boolean, nullable=False),
     Column("stopped_on", Date),
     Column("paused", Boolean, nullable=False),
+    moment("began_at", nullable=True),
+    Column("office_hours_end", Time, comment="began_at lay outside the office hours that end then; null: inside"),
     Index("ix_case_clock_due", "due_on", postgresql_where=text("stopped_on is null and not paused")),
     Index("ix_case_clock_provisional", "due_on", postgresql_where=text("stopped_on is null and provisional")),
     comment="A limit of the case path that runs or ran, with its stored due day",

@@ -1,0 +1,40 @@
+"""Where a fold stands as text with the times of day, office hours of clocks, and the index that finds equal sequence numbers"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    op.alter_column(
+        "matching_case",
+        "folding",
+        type_=sa.Text(),
+        existing_type=postgresql.JSONB(astext_type=sa.Text()),
+        comment="JSON: where the fold stands, to add later events to it; null: fold anew",
+        existing_comment="where the fold stands, to add later events to it; null: fold anew",
+        postgresql_using="null",
+    )
+    # What was kept knows days only: fold every need anew.
+    op.execute("update delivery set matched = false where action = 'push' and state = 'delivered'")
+    op.add_column("case_clock", sa.Column("began_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "case_clock",
+        sa.Column(
+            "office_hours_end",
+            sa.Time(),
+            nullable=True,
+            comment="began_at lay outside the office hours that end then; null: inside",
+        ),
+    )
+    op.drop_index("ix_feedback_event_need_id_institution_code", "feedback_event")
+    op.create_index(
+        op.f("ix_feedback_event_need_id_institution_code_sequence"),
+        "feedback_event",
+        ["need_id", "institution_code", "sequence"],
+    )
