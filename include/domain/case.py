@@ -6,7 +6,7 @@ the same case as timely feedback. Amounts are in 万元; local dates are Asia/Sh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -122,7 +122,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opened_on: date
     state: str
     state_since: date
-    entered: Mapping[str, date]
     furthest_state: str
     answered: bool
     last_event_at: datetime | None
@@ -135,6 +134,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     anomalies: tuple[Anomaly, ...]
     reopened: int
     rounds: tuple[Round, ...]
+
+    @property
+    def entered(self) -> dict[str, date]:
+        """State → local date on which it was first entered since the start or the re-open; skipped states are absent."""
+        return {state: at.date() for state, at in self.rounds[-1].entered.items()}
 
     @property
     def paused(self) -> bool:
@@ -332,7 +336,6 @@ class Folding:
             opened_on=standing.opened_on,
             state=standing.state,
             state_since=standing.state_since,
-            entered={state: at.date() for state, at in rounds[-1].entered.items()},
             furthest_state=standing.furthest_state,
             answered=standing.last is not None,
             last_event_at=standing.last_event_at,

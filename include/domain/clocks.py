@@ -58,14 +58,18 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.from_type, self.to_type, self.day0
 
 
+FROM_THE_START = (0, 0)
+
+
 def clocks(
     case: Case,
-    limits: Iterable[CaseLimit],
+    limits: Sequence[CaseLimit],
     calendar: WorkingCalendar,
     *,
     roll_forward: bool = True,
     office_hours_end: time | None = None,
     extensions: Mapping[Started, int] = NO_EXTENSIONS,
+    after: tuple[int, int] = FROM_THE_START,
 ) -> tuple[Clock, ...]:
     """Every clock that `case` ever started, those of a round before a re-open included.
 
@@ -73,13 +77,18 @@ def clocks(
     `roll_forward`: a due day counted in calendar days moves to a working day (policy key calendar_days_roll_forward).
     `office_hours_end`: what comes later in the day, or on a day off, counts as of the next working day; None: office hours do
     not count (policy key office_hours_end). `extensions`: working days granted beyond the limit, by the clock as it started.
+    `after` (a round, and so many steps of it): clocks that had stopped by then are left out.
     """
     found: dict[Started, Clock] = {}
-    limits = tuple(limits)
-    for round_ in case.rounds:
+    first_round, steps = after
+    for number, round_ in enumerate(case.rounds[first_round:]):
+        settled = 0 if number else steps
         entered = round_.entered
         for limit in limits:
-            for began, stopped_on in _runs(limit, round_, entered):
+            for began, end in _runs(limit, round_, entered):
+                if end is not None and end < settled:
+                    continue
+                stopped_on = None if end is None else round_.steps[end].day
                 day0, after_hours = _day0(limit, began, calendar, office_hours_end)
                 stood_still = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
                 due = _due(limit, day0, stood_still, calendar, roll_forward)
@@ -103,6 +112,16 @@ def clocks(
     return tuple(found.values())
 
 
+def unmoved(before: Case, case: Case) -> tuple[int, int]:
+    """Up to where the clocks of `case`, to which events were added since `before`, are those of `before`; see `clocks`.
+
+    What a pause moves may have stopped long ago: where pauses were added, nothing is sure to have stayed.
+    """
+    if before.pauses != case.pauses:
+        return FROM_THE_START
+    return len(before.rounds) - 1, len(before.rounds[-1].steps)
+
+
 def _day0(
     limit: CaseLimit, began: datetime, calendar: WorkingCalendar, office_hours_end: time | None
 ) -> tuple[date, AfterHours | None]:
@@ -115,37 +134,37 @@ def _day0(
     return calendar.add_working_days(day, 1).day, AfterHours(began, office_hours_end)
 
 
-def _runs(limit: CaseLimit, round_: Round, entered: Mapping[str, datetime]) -> Iterable[tuple[datetime, date | None]]:
-    """(when it began, day it stopped) of each time that the limit ran in a round."""
+def _runs(limit: CaseLimit, round_: Round, entered: Mapping[str, datetime]) -> Iterable[tuple[datetime, int | None]]:
+    """(when it began, which step of the round stopped it) for each time that the limit ran in a round."""
     decision = (limit.from_type, limit.to_type) == DECISION
     began = round_.first_event_at if decision else entered.get(limit.from_type)
     if began is None:
         return ()
     if limit.unit == "calendar_quarters":
         return _quarterly(limit, round_, began)
-    return ((began, _stop(limit, round_)),)
+    return ((began, _end(limit, round_)),)
 
 
-def _stop(limit: CaseLimit, round_: Round) -> date | None:
+def _end(limit: CaseLimit, round_: Round) -> int | None:
     beyond = RANK[limit.to_type]
-    for step in round_.steps:
-        if step.state in TERMINAL or RANK[step.state] >= beyond:
-            return step.day
+    for number, step in enumerate(round_.steps):
+        if RANK.get(step.state, beyond) >= beyond:
+            return number
     return None
 
 
-def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, date | None]]:
+def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, int | None]]:
     """A report is due in each quarter after that of the draw: each one stops the clock and starts the next."""
-    closed_on = next((step.day for step in round_.steps if step.state in TERMINAL), None)
+    closed = next((number for number, step in enumerate(round_.steps) if step.state in TERMINAL), None)
     reported: set[Quarter] = set()
-    for step in round_.steps:
+    for number, step in enumerate(round_.steps):
         if step.state != limit.to_type or Quarter.of(step.day) in reported:
             continue
         reported.add(Quarter.of(step.day))
         if step.day > began.date():
-            yield began, step.day
+            yield began, number
             began = step.at
-    yield began, closed_on
+    yield began, closed
 
 
 def _due(

@@ -31,37 +31,35 @@ class Progress:
     drawn_amount: Decimal
 
 
-class ReportedCase(Protocol):
-    """What is asked of a case."""
+class CaseSums(Protocol):
+    """What the cases of a need add up to."""
 
     @property
-    def state(self) -> str: ...
+    def states(self) -> Collection[str]: ...
     @property
-    def answered(self) -> bool: ...
+    def answered(self) -> int: ...
     @property
     def approved(self) -> Decimal: ...
     @property
     def drawn(self) -> Decimal: ...
 
 
-def progress(cases: Collection[ReportedCase], need_amount: Decimal | None, withdrawn: bool) -> Progress:
+def progress(sums: CaseSums, need_amount: Decimal | None, withdrawn: bool) -> Progress:
     """What the cases of a pushed need add up to. A need without a usable amount is never funded in full."""
-    drawn = sum((case.drawn for case in cases), Decimal(0))
     return Progress(
-        stage=_stage(cases, drawn, need_amount, withdrawn),
-        institutions=sum(case.answered for case in cases),
-        approved_amount=sum((case.approved for case in cases), Decimal(0)),
-        drawn_amount=drawn,
+        stage=_stage(sums.states, sums.drawn, need_amount, withdrawn),
+        institutions=sums.answered,
+        approved_amount=sums.approved,
+        drawn_amount=sums.drawn,
     )
 
 
-def _stage(cases: Collection[ReportedCase], drawn: Decimal, need_amount: Decimal | None, withdrawn: bool) -> str:
+def _stage(states: Collection[str], drawn: Decimal, need_amount: Decimal | None, withdrawn: bool) -> str:
     if withdrawn:
         return "withdrawn"
     if drawn > 0:
         return "funded" if need_amount is not None and drawn >= need_amount else "funded_partly"
-    states = {case.state for case in cases}
     for stage, reached in _BEST_FIRST:
-        if states & reached:
+        if not reached.isdisjoint(states):
             return stage
-    return "unmet" if states and states <= TERMINAL else "pushed"
+    return "unmet" if states and TERMINAL.issuperset(states) else "pushed"

@@ -17,6 +17,7 @@ from include.matching.deadlines import Pair, store_clocks
 from include.matching.folds import FoldedCase, PushedNeed, fold_on, fold_whole, known_reason, pushed_needs
 from include.matching.need_rules import judge_needs
 from include.matching.reports import NeedProgress, queue_progress
+from include.matching.sums import NeedSums, need_sums
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
@@ -97,7 +98,7 @@ def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) 
         connection.execute(_TAKEN_IN, {"need_ids": list(needs), **_foldable()})
         connection.execute(_MATCHED, {"need_ids": list(needs)})
         _tell(connection, needs, folded, now)
-        total += _counted(stored)
+        total += stored
     return total
 
 
@@ -126,7 +127,7 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
         store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before=before)
         touched = {need_id: needs[need_id] for need_id in sorted({need_id for need_id, _ in folded})}
         _tell(connection, touched, folded, now)
-        total += _counted(stored)
+        total += stored
     return total
 
 
@@ -150,20 +151,18 @@ def _tell(
 ) -> None:
     """Raise and close the alerts of what was folded, and queue the progress of its needs."""
     judge_cases(connection, folded, now=now, policy=policy())
-    judge_needs(connection, list(needs), now=now, policy=policy())
-    standing: dict[str, list[Any]] = {need_id: [] for need_id in needs}
-    for row in connection.execute(_STANDING_CASES, {"need_ids": list(needs)}):
-        standing[row.need_id].append(row)
-    queue_progress(connection, [_progress(need, standing[need_id]) for need_id, need in needs.items()], now)
+    sums = need_sums(connection, list(needs))
+    judge_needs(connection, sums, now=now, policy=policy())
+    queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], now)
 
 
-def _progress(need: PushedNeed, cases: Sequence[Any]) -> NeedProgress:
+def _progress(need: PushedNeed, sums: NeedSums) -> NeedProgress:
     return NeedProgress(
         need_id=need.need_id,
         revision=need.revision,
         quarter=need.quarter,
         department_code=need.department_code,
-        reached=progress(cases, need.financing_need, need.withdrawn),
+        reached=progress(sums, need.financing_need, need.withdrawn),
     )
 
 
@@ -172,8 +171,7 @@ def _progress(need: PushedNeed, cases: Sequence[Any]) -> NeedProgress:
 
 def _store_cases(
     connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], now: datetime
-) -> Sequence[sa.Row[Any]]:
-    """Returns a row for each case that is now otherwise: need_id, institution_code, whether it is new."""
+) -> Refolded:
     connection.execute(_FOLDED)
     copy_rows(
         connection,
@@ -181,13 +179,10 @@ def _store_cases(
         _CASE_COLUMNS,
         (_case_row(pair, one, pair[1] in needs[pair[0]].intended, now) for pair, one in folded.items()),
     )
-    stored = connection.execute(_STORE_CASES).all()
+    changed = connection.execute(_UPDATE_CASES).rowcount
+    opened = connection.execute(_OPEN_CASES).rowcount
     connection.execute(sa.text("drop table folded_case"))
-    return stored
-
-
-def _counted(stored: Sequence[sa.Row[Any]]) -> Refolded:
-    return Refolded(opened=sum(row.opened for row in stored), changed=len(stored))
+    return Refolded(opened=opened, changed=opened + changed)
 
 
 def _case_row(pair: Pair, folded: FoldedCase, intended: bool, now: datetime) -> tuple[Any, ...]:
@@ -235,21 +230,24 @@ _FOLDED = sa.text("create temporary table folded_case (like matching_case) on co
 _KEYS = ("need_id", "institution_code")
 _COMPARED = [name for name in _CASE_COLUMNS if name not in (*_KEYS, "folded_at")]
 
-_STORE_CASES = sa.text(
+_UPDATE_CASES = sa.text(
     f"""
-    with changed as (
-        select folded.*, stored.need_id is null as opened
-        from folded_case folded left join matching_case stored using (need_id, institution_code)
-        where stored.need_id is null
-           or ({", ".join(f"folded.{name}" for name in _COMPARED)})
-              is distinct from ({", ".join(f"stored.{name}" for name in _COMPARED)})
-    ), written as (
-        insert into matching_case ({", ".join(_CASE_COLUMNS)})
-        select {", ".join(_CASE_COLUMNS)} from changed
-        on conflict (need_id, institution_code) do update set
-        {", ".join(f"{name} = excluded.{name}" for name in _CASE_COLUMNS if name not in _KEYS)}
+    update matching_case stored set {", ".join(f"{name} = folded.{name}" for name in _CASE_COLUMNS if name not in _KEYS)}
+    from folded_case folded
+    where stored.need_id = folded.need_id and stored.institution_code = folded.institution_code
+      and ({", ".join(f"folded.{name}" for name in _COMPARED)})
+          is distinct from ({", ".join(f"stored.{name}" for name in _COMPARED)})
+    """
+)
+
+_OPEN_CASES = sa.text(
+    f"""
+    insert into matching_case ({", ".join(_CASE_COLUMNS)})
+    select {", ".join(_CASE_COLUMNS)} from folded_case folded
+    where not exists (
+        select from matching_case stored
+        where stored.need_id = folded.need_id and stored.institution_code = folded.institution_code
     )
-    select need_id, institution_code, opened from changed
     """
 )
 
@@ -266,10 +264,6 @@ _DROP = [
     )
     for table in ("case_clock", "matching_case")
 ]
-
-_STANDING_CASES = sa.text(
-    "select need_id, state, answered, approved, drawn from matching_case where need_id = any(:need_ids)"
-)
 
 _MATCHED = sa.text(
     """

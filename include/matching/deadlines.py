@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import DueDate, WorkingCalendar
 from include.domain.case import Case
-from include.domain.clocks import NO_EXTENSIONS, AfterHours, Clock, Started, clocks
+from include.domain.clocks import FROM_THE_START, NO_EXTENSIONS, AfterHours, Clock, Started, clocks, unmoved
 from include.domain.policy_snapshot import PolicySnapshot
 from include.reference import CaseLimit, case_limits, limit_overrides, policy
 from include.reference.calendar import china_calendar
@@ -57,10 +57,11 @@ def store_clocks(
     moved: list[dict[str, Any]] = []
     gone: list[tuple[Any, ...]] = []
     for pair, case in cases.items():
-        was = (
-            {clock.started: clock for clock in counting.clocks(pair, before[pair])} if pair in before else stored[pair]
-        )
-        for clock in counting.clocks(pair, case):
+        after, was = FROM_THE_START, stored[pair]
+        if pair in before:
+            after = unmoved(before[pair], case)
+            was = {clock.started: clock for clock in counting.clocks(pair, before[pair], after)}
+        for clock in counting.clocks(pair, case, after):
             earlier = was.pop(clock.started, None)
             if clock != earlier:
                 changed.append(_row(pair, clock))
@@ -100,8 +101,8 @@ class _Counting:
         self._extensions = _extensions(connection, {need_id for need_id, _ in pairs})
         self._limits: dict[tuple[str, str], tuple[CaseLimit, ...]] = {}
 
-    def clocks(self, pair: Pair, case: Case) -> tuple[Clock, ...]:
-        """The clocks of a case, counted by its own policy."""
+    def clocks(self, pair: Pair, case: Case, after: tuple[int, int]) -> tuple[Clock, ...]:
+        """The clocks of a case, counted by its own policy; `after` as of `clocks`."""
         sha256, snapshot = self._pinned[pair]
         limits = self._limits.get((sha256, pair[1]))
         if limits is None:
@@ -113,6 +114,7 @@ class _Counting:
             roll_forward=snapshot.policy.flag("calendar_days_roll_forward"),
             office_hours_end=snapshot.office_hours_end,
             extensions=self._extensions.get(pair, NO_EXTENSIONS),
+            after=after,
         )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.quarter import Quarter
 from include.matching.frames import answers, scaled, whole_numbers
+from include.matching.sums import NeedSums
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
 from include.store.alerts import Grounds, rest_alerts_on
@@ -29,16 +29,15 @@ _SUMS = {
 _AMOUNTS = ("contracted", "approved", "drawn", "financing_need", "external_funds", "total")
 
 
-def judge_needs(connection: sa.Connection, need_ids: Sequence[str], *, now: datetime, policy: Policy) -> None:
+def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: datetime, policy: Policy) -> None:
     """Open, add to and close the alerts on the sums of these needs."""
     import pandas as pd
 
-    rows = connection.execute(_NEED_SUMS, {"need_ids": list(need_ids)}).all()
-    looked_at = [row for row in rows if row.contracted or row.approved or row.drawn]
+    looked_at = [one for one in sums if one.contracted or one.approved or one.drawn]
     found = []
     if looked_at:
         frame = pd.DataFrame(
-            {name: whole_numbers([scaled(getattr(row, name)) for row in looked_at]) for name in _AMOUNTS}
+            {name: whole_numbers([scaled(getattr(one, name)) for one in looked_at]) for name in _AMOUNTS}
         )
         for breach in RuleBook(policy).breaches("need_amounts", frame):
             found += [_on_sum(breach.rule.rule_id, breach.rule.severity, looked_at[at]) for at in breach.rows]
@@ -46,7 +45,7 @@ def judge_needs(connection: sa.Connection, need_ids: Sequence[str], *, now: date
         connection,
         found,
         rule_ids=sorted(_SUMS),
-        judged_whole=[(need_id, "") for need_id in need_ids],
+        judged_whole=[(one.need_id, "") for one in sums],
         actor=_ACTOR,
         now=now,
     )
@@ -103,28 +102,11 @@ def _day(at: str) -> date:
     return datetime.fromisoformat(at).date()
 
 
-def _on_sum(rule_id: str, severity: str, row: sa.Row[Any]) -> Grounds:
-    amounts = {name: f"{getattr(row, name):,.2f}" for name in _AMOUNTS if getattr(row, name) is not None}
+def _on_sum(rule_id: str, severity: str, sums: NeedSums) -> Grounds:
+    amounts = {name: f"{getattr(sums, name):,.2f}" for name in _AMOUNTS if getattr(sums, name) is not None}
     ground = _SUMS[rule_id].format(**amounts)
-    return Grounds(rule_id, row.need_id, "", severity=severity, grounds=frozenset({ground}))
+    return Grounds(rule_id, sums.need_id, "", severity=severity, grounds=frozenset({ground}))
 
-
-_NEED_SUMS = sa.text(
-    """
-    select need_id, contracted, approved, drawn,
-           version.financing_need, version.total_investment as total,
-           version.total_investment - version.own_capital as external_funds
-    from (
-        select need_id, sum(contracted) as contracted, sum(approved) as approved, sum(drawn) as drawn
-        from matching_case where need_id = any(:need_ids) group by need_id
-    ) summed
-    cross join lateral (
-        select max(revision) as revision from delivery
-        where delivery.need_id = summed.need_id and action = 'push' and state = 'delivered'
-    ) pushed
-    join need_version version using (need_id, revision)
-    """
-)
 
 _DRAWN_CASES = sa.text(
     """

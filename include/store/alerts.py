@@ -6,14 +6,12 @@ not, except that a cleared alert opens again for a ground that the person could 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
-
-from include.store.tables import alert, alert_event, alert_ground
 
 _RAISE = sa.text(
     """
@@ -84,6 +82,19 @@ class _Standing:
     grounds: frozenset[str]
 
 
+_Key = tuple[str, str, str]
+"""rule_id, need_id and institution_code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is added to the history of an alert."""
+
+    alert_id: int
+    kind: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What breaks a rule at a case, or (institution_code empty) at a need; each ground in words, and never personal."""
@@ -112,17 +123,17 @@ def rest_alerts_on(
     need_ids = sorted({need_id for need_id, _ in whole} | {one.need_id for one in found})
     standing = _standing(connection, need_ids, rule_ids)
     now_found = {(one.rule_id, one.need_id, one.institution_code): one for one in found}
-    for key, one in sorted(now_found.items()):
-        _add(connection, one, standing.get(key), actor, now)
-    for key, alert_ in standing.items():
-        if key[1:] in whole:
-            still = now_found[key].grounds if key in now_found else frozenset()
-            _take_away(connection, alert_, alert_.grounds - still, close=not still, actor=actor, now=now)
+    notes = _add(connection, now_found, standing, now)
+    still = {
+        alert: now_found[key].grounds if key in now_found else frozenset()
+        for key, alert in standing.items()
+        if key[1:] in whole
+    }
+    notes += _take_away(connection, still, now)
+    _note(connection, notes, actor, now)
 
 
-def _standing(
-    connection: sa.Connection, need_ids: Sequence[str], rule_ids: Collection[str]
-) -> dict[tuple[str, str, str], _Standing]:
+def _standing(connection: sa.Connection, need_ids: Sequence[str], rule_ids: Collection[str]) -> dict[_Key, _Standing]:
     rows = connection.execute(_STANDING, {"need_ids": list(need_ids), "rule_ids": list(rule_ids)})
     return {
         (row.rule_id, row.need_id, row.institution_code): _Standing(
@@ -132,55 +143,67 @@ def _standing(
     }
 
 
-def _add(connection: sa.Connection, found: Grounds, standing: _Standing | None, actor: str, now: datetime) -> None:
-    fresh = sorted(found.grounds - standing.grounds if standing else found.grounds)
+def _add(
+    connection: sa.Connection, found: Mapping[_Key, Grounds], standing: Mapping[_Key, _Standing], now: datetime
+) -> list[_Note]:
+    fresh = {
+        key: sorted(one.grounds - standing[key].grounds if key in standing else one.grounds)
+        for key, one in sorted(found.items())
+    }
+    fresh = {key: grounds for key, grounds in fresh.items() if grounds}
     if not fresh:
-        return
-    if standing is None:
-        alert_id: int = connection.execute(
-            alert.insert()
-            .values(
-                rule_id=found.rule_id,
-                need_id=found.need_id,
-                institution_code=found.institution_code,
-                severity=found.severity,
-                state="open",
-                opened_at=now,
-            )
-            .returning(alert.c.alert_id)
-        ).scalar_one()
-    else:
-        alert_id = standing.alert_id
-    opens = standing is None or standing.state in ("closed", "cleared")
-    if standing is not None and opens:
-        connection.execute(
-            sa.update(alert).where(alert.c.alert_id == alert_id).values(state="open", opened_at=now, settled_at=None)
-        )
-    connection.execute(alert_ground.insert(), [{"alert_id": alert_id, "ground": ground} for ground in fresh])
-    _note(connection, alert_id, "opened" if opens else "repeated", "；".join(fresh), actor, now)
+        return []
+    alert_ids = {key: standing[key].alert_id for key in fresh if key in standing}
+    reopened = [alert_ids[key] for key in alert_ids if standing[key].state in ("closed", "cleared")]
+    if reopened:
+        connection.execute(_REOPEN, {"alert_ids": reopened, "now": now})
+    alert_ids |= _open(connection, [found[key] for key in fresh if key not in standing], now)
+    grounds = [{"alert_id": alert_ids[key], "ground": ground} for key, added in fresh.items() for ground in added]
+    connection.execute(_ADD_GROUNDS, _columns(grounds))
+    opened = {alert_ids[key] for key in fresh if key not in standing}.union(reopened)
+    return [
+        _Note(alert_ids[key], "opened" if alert_ids[key] in opened else "repeated", "；".join(added))
+        for key, added in fresh.items()
+    ]
 
 
-def _take_away(
-    connection: sa.Connection, standing: _Standing, gone: frozenset[str], *, close: bool, actor: str, now: datetime
-) -> None:
-    if gone:
-        connection.execute(
-            alert_ground.delete().where(
-                (alert_ground.c.alert_id == standing.alert_id) & alert_ground.c.ground.in_(sorted(gone))
-            )
-        )
-    if close and standing.state == "open":
-        connection.execute(
-            sa.update(alert).where(alert.c.alert_id == standing.alert_id).values(state="closed", settled_at=now)
-        )
-        reason = f"补充反馈后该情形已不成立：{'；'.join(sorted(gone))}"
-        _note(connection, standing.alert_id, "closed", reason, actor, now)
+def _open(connection: sa.Connection, found: Sequence[Grounds], now: datetime) -> dict[_Key, int]:
+    if not found:
+        return {}
+    columns = {
+        "rule_ids": [one.rule_id for one in found],
+        "need_ids": [one.need_id for one in found],
+        "codes": [one.institution_code for one in found],
+        "severities": [one.severity for one in found],
+    }
+    rows = connection.execute(_OPEN, {**columns, "now": now})
+    return {(row.rule_id, row.need_id, row.institution_code): row.alert_id for row in rows}
 
 
-def _note(connection: sa.Connection, alert_id: int, kind: str, reason: str, actor: str, now: datetime) -> None:
-    connection.execute(
-        alert_event.insert().values(alert_id=alert_id, kind=kind, actor=actor, role="system", reason=reason, at=now)
-    )
+def _take_away(connection: sa.Connection, still: Mapping[_Standing, frozenset[str]], now: datetime) -> list[_Note]:
+    """`still`: the grounds that alerts rest on now, of those found anew."""
+    gone = {alert: sorted(alert.grounds - grounds) for alert, grounds in still.items()}
+    dropped = [{"alert_id": alert.alert_id, "ground": ground} for alert, lost in gone.items() for ground in lost]
+    if dropped:
+        connection.execute(_DROP_GROUNDS, _columns(dropped))
+    closed = [alert for alert, grounds in still.items() if not grounds and alert.state == "open"]
+    if closed:
+        connection.execute(_CLOSE_THESE, {"alert_ids": [alert.alert_id for alert in closed], "now": now})
+    return [_Note(alert.alert_id, "closed", f"补充反馈后该情形已不成立：{'；'.join(gone[alert])}") for alert in closed]
+
+
+def _columns(grounds: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {"alert_ids": [one["alert_id"] for one in grounds], "grounds": [one["ground"] for one in grounds]}
+
+
+def _note(connection: sa.Connection, notes: Sequence[_Note], actor: str, now: datetime) -> None:
+    if notes:
+        columns = {
+            "alert_ids": [note.alert_id for note in notes],
+            "kinds": [note.kind for note in notes],
+            "reasons": [note.reason for note in notes],
+        }
+        connection.execute(_NOTE, {**columns, "actor": actor, "now": now})
 
 
 _STANDING = sa.text(
@@ -188,5 +211,39 @@ _STANDING = sa.text(
     select alert.alert_id, rule_id, need_id, institution_code, state,
            array(select ground from alert_ground where alert_ground.alert_id = alert.alert_id) as grounds
     from alert where need_id = any(:need_ids) and rule_id = any(:rule_ids)
+    """
+)
+
+_OPEN = sa.text(
+    """
+    insert into alert (rule_id, need_id, institution_code, severity, state, opened_at)
+    select rule_id, need_id, institution_code, severity, 'open', :now
+    from unnest(cast(:rule_ids as text[]), cast(:need_ids as text[]), cast(:codes as text[]), cast(:severities as text[]))
+        found (rule_id, need_id, institution_code, severity)
+    returning alert_id, rule_id, need_id, institution_code
+    """
+)
+
+_REOPEN = sa.text(
+    "update alert set state = 'open', opened_at = :now, settled_at = null where alert_id = any(:alert_ids)"
+)
+
+_CLOSE_THESE = sa.text("update alert set state = 'closed', settled_at = :now where alert_id = any(:alert_ids)")
+
+_GROUNDS = "unnest(cast(:alert_ids as bigint[]), cast(:grounds as text[])) ground (alert_id, ground)"
+
+_ADD_GROUNDS = sa.text(f"insert into alert_ground (alert_id, ground) select alert_id, ground from {_GROUNDS}")
+
+_DROP_GROUNDS = sa.text(
+    f"delete from alert_ground stored using {_GROUNDS} where stored.alert_id = ground.alert_id and stored.ground = ground.ground"
+)
+
+_NOTE = sa.text(
+    """
+    insert into alert_event (alert_id, kind, actor, role, reason, at)
+    select alert_id, kind, :actor, 'system', reason, :now
+    from unnest(cast(:alert_ids as bigint[]), cast(:kinds as text[]), cast(:reasons as text[]))
+        with ordinality note (alert_id, kind, reason, place)
+    order by place
     """
 )

@@ -113,7 +113,7 @@ matching_case = Table(
     Column("reopened", Integer, nullable=False),
     moment("folded_at"),
     Column("folding", Text, comment="JSON: where the fold stands, to add later events to it; null: fold anew"),
-    Index(None, "state"),
+    Index("ix_matching_case_ended", "need_id", postgresql_where=text("state in ('declined', 'closed')")),
     Index("ix_matching_case_drawn", "need_id", postgresql_where=text("drawn > 0 and state <> 'closed'")),
     comment="A need at an institution (对接案件): the fold of its events",
 )

@@ -1,4 +1,4 @@
-"""Where a fold stands as text with the times of day, office hours of clocks, and the index that finds equal sequence numbers"""
+"""Where a fold stands as text with the times of day, office hours of clocks, and indexes of what is asked for only"""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def upgrade() -> None:
     )
     # What was kept knows days only: fold every need anew.
     op.execute("update delivery set matched = false where action = 'push' and state = 'delivered'")
+    op.drop_index("ix_matching_case_state", "matching_case")
+    op.create_index(
+        "ix_matching_case_ended",
+        "matching_case",
+        ["need_id"],
+        postgresql_where=sa.text("state in ('declined', 'closed')"),
+    )
     op.add_column("case_clock", sa.Column("began_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "case_clock",
