@@ -1,0 +1,49 @@
+"""What the cases of a need add up to, beside what its newest pushed revision asks for. Amounts in 万元, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedSums:
+    """The cases of a need together; `external_funds` is its total investment without own capital. None: not usable."""
+
+    need_id: str
+    states: Collection[str]
+    answered: int
+    approved: Decimal
+    contracted: Decimal
+    drawn: Decimal
+    financing_need: Decimal | None
+    total: Decimal | None
+    external_funds: Decimal | None
+
+
+def need_sums(connection: sa.Connection, need_ids: Sequence[str]) -> list[NeedSums]:
+    """Of each of these needs, all of them pushed."""
+    return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, {"need_ids": list(need_ids)})]
+
+
+_NEED_SUMS = sa.text(
+    """
+    select need_id, coalesce(states, '{}') as states, coalesce(answered, 0) as answered,
+           coalesce(approved, 0) as approved, coalesce(contracted, 0) as contracted, coalesce(drawn, 0) as drawn,
+           version.financing_need, version.total_investment as total,
+           version.total_investment - version.own_capital as external_funds
+    from (
+        select need_id, max(revision) as revision from delivery
+        where need_id = any(:need_ids) and action = 'push' and state = 'delivered' group by need_id
+    ) pushed
+    join need_version version using (need_id, revision)
+    left join (
+        select need_id, array_agg(distinct state) as states, count(*) filter (where answered) as answered,
+               sum(approved) as approved, sum(contracted) as contracted, sum(drawn) as drawn
+        from matching_case where need_id = any(:need_ids) group by need_id
+    ) summed using (need_id)
+    """
+)
