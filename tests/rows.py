@@ -254,7 +254,6 @@ def add_case(
             state=state,
             state_since=state_since,
             furthest_state=furthest_state or ("received" if state in ("declined", "closed") else state),
-            entered={},
             answered=state != "pushed" if answered is None else answered,
             last_event_at=last_event_at,
             approved=Decimal(approved),

@@ -231,11 +231,11 @@ def test_feedback_is_stored_folded_and_told(database: sa.Engine) -> None:
     assert states(database) == {"ICBC": "drawn", "ABC": "contacted", "CMB": "contacted"}
     (icbc,) = rows(
         database,
-        "select approved, contracted, drawn, paused, anomalies, furthest_state, entered ->> 'drawn', last_event_at"
+        "select approved, contracted, drawn, paused, anomalies, furthest_state, last_event_at"
         " from matching_case where institution_code = 'ICBC'",
     )
     assert icbc[:6] == (Decimal("800.00"), Decimal("700.00"), Decimal("400.50"), False, [], "drawn")
-    assert icbc[6:] == ("2026-10-17", PUSHED + timedelta(days=10))
+    assert icbc[6] == PUSHED + timedelta(days=10)
     assert rows(database, "select intended, anomalies, reopened from matching_case where institution_code = 'ABC'") == [
         (True, [{"event_id": f"{NEED}-ABC-4", "reason": "E08"}], 1)
     ]

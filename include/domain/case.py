@@ -186,7 +186,7 @@ def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     return sorted(stored.values(), key=_order)
 
 
-class Standing(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Standing(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Where a fold stands: all that later events need to know of the earlier ones. Moments are in Asia/Shanghai."""
 
     state: str = PATH[0]

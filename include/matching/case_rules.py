@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
 from include.matching.deadlines import Pair
 from include.matching.folds import FoldedCase
-from include.matching.frames import answers, scaled, texts, whole_numbers
+from include.matching.frames import SCALE, Cells, Kind
 from include.reference import Policy
 from include.rule_book.suites import RuleBook, suites
 from include.store.alerts import Grounds, rest_alerts_on
@@ -91,54 +91,55 @@ class _Surroundings:
         return any(start <= day and (end is None or day < end) for start, end in self._listed[need_id])
 
 
-def _frame(looked_at: Sequence[tuple[Pair, Taken]], surroundings: _Surroundings) -> Any:
-    import pandas as pd
-
-    rows = [_row(pair[0], taken, surroundings) for pair, taken in looked_at]
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    return pd.DataFrame({name: kind(columns[at]) for at, (name, kind) in enumerate(_COLUMNS.items())})
-
-
-_COLUMNS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
-    "approved": whole_numbers,
-    "contracted": whole_numbers,
-    "drawn": whole_numbers,
-    "committed": whole_numbers,
-    "catalogue_code": texts,
-    "need_catalogue_code": texts,
-    "use_of_funds": texts,
-    "contract_known": answers,
-    "listed_then": answers,
-    "use_given": answers,
-    "label_grounded": answers,
+_COLUMNS: Mapping[str, Kind] = {
+    "approved": "number",
+    "contracted": "number",
+    "drawn": "number",
+    "committed": "number",
+    "catalogue_code": "text",
+    "need_catalogue_code": "text",
+    "use_of_funds": "text",
+    "contract_known": "answer",
+    "listed_then": "answer",
+    "use_given": "answer",
+    "label_grounded": "answer",
 }
-_NO_MONEY = (None,) * 4
-_UNCOVERED_DRAW = (*(None,) * 7, False, None, None, None)
 
 
-def _row(need_id: str, taken: Taken, surroundings: _Surroundings) -> tuple[Any, ...]:
-    """In the order of _COLUMNS; what is None is not looked at."""
+def _frame(looked_at: Sequence[tuple[Pair, Taken]], surroundings: _Surroundings) -> Any:
+    cells = Cells(_COLUMNS)
+    for row, ((need_id, _), taken) in enumerate(looked_at):
+        if taken.refusal is not None:
+            cells.put(row, "contract_known", False)
+        else:
+            _fill(cells, row, need_id, taken, surroundings)
+    return cells.frame(len(looked_at))
+
+
+def _fill(cells: Cells, row: int, need_id: str, taken: Taken, surroundings: _Surroundings) -> None:
+    """What the rules look at in an applied event."""
     event = taken.event
-    if taken.refusal is not None:
-        return _UNCOVERED_DRAW
-    money: tuple[int | None, ...] = _NO_MONEY
+    if event.type in _MONEY:
+        cells.put(row, "listed_then", surroundings.listed(need_id, event.local_date))
     if event.type in _SPENT:
-        approved, contracted, drawn = (scaled(one) or 0 for one in (taken.approved, taken.contracted, taken.drawn))
-        money = approved, contracted, drawn, max(contracted, drawn)
-    reported = event.catalogue_code
-    asks_for_code = reported is not None or event.green_label
-    filed = surroundings.catalogue_code(need_id) if asks_for_code else None
-    is_draw = event.type == "drawn"
-    return (
-        *money,
-        reported,
-        None if reported is None else filed,
-        normalise_text(event.use_of_funds) if event.type in _PURPOSED and event.use_of_funds is not None else None,
-        True if is_draw else None,
-        surroundings.listed(need_id, event.local_date) if event.type in _MONEY else None,
-        event.use_of_funds is not None if is_draw else None,
-        event.type != "declined" and bool(reported or filed) if event.green_label else None,
-    )
+        approved, contracted, drawn = (
+            int(amount * SCALE) for amount in (taken.approved, taken.contracted, taken.drawn)
+        )
+        cells.put(row, "approved", approved)
+        cells.put(row, "contracted", contracted)
+        cells.put(row, "drawn", drawn)
+        cells.put(row, "committed", max(contracted, drawn))
+    if event.type in _PURPOSED and event.use_of_funds is not None:
+        cells.put(row, "use_of_funds", normalise_text(event.use_of_funds))
+    if event.type == "drawn":
+        cells.put(row, "contract_known", True)
+        cells.put(row, "use_given", event.use_of_funds is not None)
+    if event.catalogue_code is not None:
+        cells.put(row, "catalogue_code", event.catalogue_code)
+        cells.put(row, "need_catalogue_code", surroundings.catalogue_code(need_id))
+    if event.green_label:
+        has_code = event.catalogue_code is not None or surroundings.catalogue_code(need_id) != ""
+        cells.put(row, "label_grounded", event.type != "declined" and has_code)
 
 
 def _catalogue_codes(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, str]:

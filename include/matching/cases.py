@@ -33,7 +33,6 @@ _CASE_COLUMNS = (
     "state",
     "state_since",
     "furthest_state",
-    "entered",
     "answered",
     "last_event_at",
     "approved",
@@ -132,8 +131,14 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
 
 
 def lock(connection: sa.Connection) -> None:
-    """One fold at a time, until the transaction ends: what is told depends on what was told before."""
+    """One fold at a time, until the transaction ends: what is told depends on what was told before.
+
+    Until then looking a row up counts as cheap, as it is where the newest needs are in memory: a fold asks for some rows of a
+    history of any length by their keys, and the planner would rather read all of it.
+    """
     connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('matching'))"))
+    connection.execute(sa.text("set local random_page_cost = 1.1"))
+    connection.execute(sa.text("set local work_mem = '32MB'"))
 
 
 def count_orphans(connection: sa.Connection) -> int:
@@ -176,8 +181,11 @@ def _store_cases(
     copy_rows(
         connection,
         "folded_case",
-        _CASE_COLUMNS,
-        (_case_row(pair, one, pair[1] in needs[pair[0]].intended, now) for pair, one in folded.items()),
+        (*_CASE_COLUMNS, "is_stored"),
+        (
+            (*_case_row(pair, one, pair[1] in needs[pair[0]].intended, now), not one.whole)
+            for pair, one in folded.items()
+        ),
     )
     changed = connection.execute(_UPDATE_CASES).rowcount
     opened = connection.execute(_OPEN_CASES).rowcount
@@ -195,7 +203,6 @@ def _case_row(pair: Pair, folded: FoldedCase, intended: bool, now: datetime) -> 
         case.state,
         case.state_since,
         case.furthest_state,
-        _json(case.entered),
         case.answered,
         case.last_event_at,
         case.approved,
@@ -225,7 +232,7 @@ def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iter
 
 # --- SQL ---------------------------------------------------------------------------------------------------------------
 
-_FOLDED = sa.text("create temporary table folded_case (like matching_case) on commit drop")
+_FOLDED = sa.text("create temporary table folded_case (like matching_case, is_stored boolean not null) on commit drop")
 
 _KEYS = ("need_id", "institution_code")
 _COMPARED = [name for name in _CASE_COLUMNS if name not in (*_KEYS, "folded_at")]
@@ -244,7 +251,7 @@ _OPEN_CASES = sa.text(
     f"""
     insert into matching_case ({", ".join(_CASE_COLUMNS)})
     select {", ".join(_CASE_COLUMNS)} from folded_case folded
-    where not exists (
+    where not is_stored and not exists (
         select from matching_case stored
         where stored.need_id = folded.need_id and stored.institution_code = folded.institution_code
     )

@@ -10,15 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.case import EVENT_TYPES, FeedbackEvent
-from include.matching.frames import answers, scaled, whole_numbers
+from include.matching.frames import SCALE, Cells, scaled, whole_numbers
 from include.reference import Policy, institutions, reason_codes
 from include.rule_book.suites import RuleBook
 from include.store.tables import event_finding, feedback_event
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MONEY = frozenset({"credit_approved", "contracted", "drawn"})
 _REASONED = frozenset({"declined", "obstructed", "closed"})
@@ -136,33 +140,39 @@ def _findings(
     for breach in book.breaches("events", frame):
         for at in breach.rows:
             yield EventFinding(events[at].event_id, breach.rule.rule_id, breach.rule.field, breach.rule.severity)
-    looked_at = [(event.event_id, *one) for event in events for one in _fields(event, known.pushed.get(event.need_id))]
-    fields = pd.DataFrame(
-        {
-            "known": answers([one[2] for one in looked_at]),
-            "number": whole_numbers([one[3] for one in looked_at]),
-            "at_least": whole_numbers([one[4] for one in looked_at]),
-            "at_most": whole_numbers([one[5] for one in looked_at]),
-        }
-    )
+    looked_at, fields = _fields(events, known)
     for breach in book.breaches("event_fields", fields):
         for at in breach.rows:
-            event_id, field, *_ = looked_at[at]
+            event_id, field = looked_at[at]
             yield EventFinding(event_id, breach.rule.rule_id, field, breach.rule.severity)
 
 
-def _fields(
-    event: FeedbackEvent, need: _Pushed | None
-) -> Iterator[tuple[str, bool | None, int | None, int | None, int | None]]:
-    """Field, whether it is known (E02), number with its bounds (E10)."""
-    yield "need_id", need is not None, None, None, None
-    if need is not None:
-        yield "revision", event.revision in need.revisions, None, None, None
-    yield "institution_code", event.institution_code in institutions(), None, None, None
-    if event.rate is not None:
-        yield "rate", None, scaled(event.rate), *_RATES
-    if event.term_months is not None:
-        yield "term_months", None, event.term_months, *_TERMS
+def _fields(events: Sequence[FeedbackEvent], known: _Surroundings) -> tuple[list[tuple[str, str]], pd.DataFrame]:
+    """(event_id, field) and frame, one row for each field that is looked at: is it known (E02), or in its bounds (E10)."""
+    looked_at: list[tuple[str, str]] = []
+    cells = Cells({"known": "answer", "number": "number", "at_least": "number", "at_most": "number"})
+
+    def look_at(event: FeedbackEvent, field: str, *, is_known: bool) -> None:
+        cells.put(len(looked_at), "known", is_known)
+        looked_at.append((event.event_id, field))
+
+    def measure(event: FeedbackEvent, field: str, number: int, bounds: tuple[int, int]) -> None:
+        for column, value in zip(("number", "at_least", "at_most"), (number, *bounds), strict=True):
+            cells.put(len(looked_at), column, value)
+        looked_at.append((event.event_id, field))
+
+    listed = institutions()
+    for event in events:
+        need = known.pushed.get(event.need_id)
+        look_at(event, "need_id", is_known=need is not None)
+        if need is not None:
+            look_at(event, "revision", is_known=event.revision in need.revisions)
+        look_at(event, "institution_code", is_known=event.institution_code in listed)
+        if event.rate is not None:
+            measure(event, "rate", int(event.rate * SCALE), _RATES)
+        if event.term_months is not None:
+            measure(event, "term_months", event.term_months, _TERMS)
+    return looked_at, cells.frame(len(looked_at))
 
 
 def _microseconds(moment: datetime) -> int:

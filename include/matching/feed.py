@@ -177,7 +177,7 @@ def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher
     }
 
 
-class _Received(msgspec.Struct, frozen=True):
+class _Received(msgspec.Struct, frozen=True, gc=False):
     """An event as received: what the contract names in clear; a remark may name persons, and what is unknown may be anything."""
 
     item: Mapping[str, Any]

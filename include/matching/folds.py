@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,8 +19,7 @@ from include.reference import case_transitions, institutions, policy, reason_cod
 _FOLDED_COLUMNS = FeedbackEvent.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class PushedNeed:
+class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A need with at least one delivered push: its newest pushed revision, and since when which institution was asked.
 
     `matched`: its stored cases know of all these pushes. Amounts in 万元, None unless usable.
@@ -45,8 +43,7 @@ class PushedNeed:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FoldedCase:
+class FoldedCase(msgspec.Struct, frozen=True, gc=False):
     """A case, where its fold stands, and what became of the events taken now.
 
     These are all of its events, or those that were added to `before`, the case as it was stored.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from include.domain.progress import Progress
@@ -36,7 +37,8 @@ def queue_progress(connection: sa.Connection, needs: Sequence[NeedProgress], now
     for need in needs:
         content = _content(need.reached)
         last = told.get(need.need_id)
-        if last is None or content != {name: last.body[name] for name in content}:
+        before = msgspec.json.decode(last.body) if last else {}
+        if content != {name: before.get(name) for name in content}:
             # The key rests on the report before as well: a need that falls back to an earlier stage is told so again.
             key = _digest({"need_id": need.need_id, **content, "after": last.idempotency_key if last else None})
             deliveries.append(_delivery(need, content, f"progress:{key}", now))
@@ -73,7 +75,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 _LAST_PROGRESS = sa.text(
     """
-    select distinct on (need_id) need_id, idempotency_key, body::jsonb as body
+    select distinct on (need_id) need_id, idempotency_key, body
     from delivery
     where need_id = any(:need_ids) and action = 'progress'
     order by need_id, delivery_id desc

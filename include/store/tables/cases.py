@@ -100,7 +100,6 @@ matching_case = Table(
     Column("state", Text, nullable=False),
     Column("state_since", Date, nullable=False),
     Column("furthest_state", Text, nullable=False),
-    Column("entered", JSONB, nullable=False, comment="state → first local date since the start or the re-open"),
     Column("answered", Boolean, nullable=False),
     moment("last_event_at", nullable=True),
     Column("approved", Numeric(14, 2), nullable=False),

@@ -22,6 +22,7 @@ def upgrade() -> None:
     )
     # What was kept knows days only: fold every need anew.
     op.execute("update delivery set matched = false where action = 'push' and state = 'delivered'")
+    op.drop_column("matching_case", "entered")  # it stands in `folding`, and nobody asked for it
     op.drop_index("ix_matching_case_state", "matching_case")
     op.create_index(
         "ix_matching_case_ended",
