@@ -13,7 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from include.domain.calendar import DueDate, WorkingCalendar
-from include.domain.case import RANK, TERMINAL, Case, Pause, Round
+from include.domain.case import PATH, RANK, TERMINAL, Case, Pause, Round
 from include.domain.quarter import Quarter
 from include.reference import CaseLimit
 
@@ -83,11 +83,12 @@ def clocks(
     first_round, steps = after
     for number, round_ in enumerate(case.rounds[first_round:]):
         settled = 0 if number else steps
-        entered = round_.entered
+        entered, ends = round_.entered, _ends(round_)
         for limit in limits:
-            for began, end in _runs(limit, round_, entered):
-                if end is not None and end < settled:
-                    continue
+            end = ends[RANK[limit.to_type]]
+            if end is not None and end < settled and limit.unit != "calendar_quarters":
+                continue
+            for began, end in _runs(limit, round_, entered, end):
                 stopped_on = None if end is None else round_.steps[end].day
                 day0, after_hours = _day0(limit, began, calendar, office_hours_end)
                 stood_still = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
@@ -134,23 +135,29 @@ def _day0(
     return calendar.add_working_days(day, 1).day, AfterHours(began, office_hours_end)
 
 
-def _runs(limit: CaseLimit, round_: Round, entered: Mapping[str, datetime]) -> Iterable[tuple[datetime, int | None]]:
-    """(when it began, which step of the round stopped it) for each time that the limit ran in a round."""
+def _runs(
+    limit: CaseLimit, round_: Round, entered: Mapping[str, datetime], end: int | None
+) -> Iterable[tuple[datetime, int | None]]:
+    """(when it began, which step of the round stopped it) for each time that the limit ran in a round.
+
+    `end`: the step that reached the end of the limit, or ended the round.
+    """
     decision = (limit.from_type, limit.to_type) == DECISION
     began = round_.first_event_at if decision else entered.get(limit.from_type)
     if began is None:
         return ()
     if limit.unit == "calendar_quarters":
         return _quarterly(limit, round_, began)
-    return ((began, _end(limit, round_)),)
+    return ((began, end),)
 
 
-def _end(limit: CaseLimit, round_: Round) -> int | None:
-    beyond = RANK[limit.to_type]
+def _ends(round_: Round) -> list[int | None]:
+    """For each rank of the path the first step at or beyond it; a refusal or closure is beyond all."""
+    ends: list[int | None] = []
     for number, step in enumerate(round_.steps):
-        if RANK.get(step.state, beyond) >= beyond:
-            return number
-    return None
+        reached = RANK.get(step.state, len(PATH)) + 1
+        ends += [number] * (min(reached, len(PATH)) - len(ends))
+    return ends + [None] * (len(PATH) - len(ends))
 
 
 def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, int | None]]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.case import EVENT_TYPES, FeedbackEvent
-from include.matching.frames import SCALE, Cells, scaled, whole_numbers
+from include.matching.frames import SCALE, answers, scaled, whole_numbers
 from include.reference import Policy, institutions, reason_codes
 from include.rule_book.suites import RuleBook
 from include.store.tables import event_finding, feedback_event
@@ -143,36 +143,44 @@ def _findings(
     looked_at, fields = _fields(events, known)
     for breach in book.breaches("event_fields", fields):
         for at in breach.rows:
-            event_id, field = looked_at[at]
-            yield EventFinding(event_id, breach.rule.rule_id, field, breach.rule.severity)
+            event, field = looked_at[at]
+            yield EventFinding(event.event_id, breach.rule.rule_id, field, breach.rule.severity)
 
 
-def _fields(events: Sequence[FeedbackEvent], known: _Surroundings) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """(event_id, field) and frame, one row for each field that is looked at: is it known (E02), or in its bounds (E10)."""
-    looked_at: list[tuple[str, str]] = []
-    cells = Cells({"known": "answer", "number": "number", "at_least": "number", "at_most": "number"})
-
-    def look_at(event: FeedbackEvent, field: str, *, is_known: bool) -> None:
-        cells.put(len(looked_at), "known", is_known)
-        looked_at.append((event.event_id, field))
-
-    def measure(event: FeedbackEvent, field: str, number: int, bounds: tuple[int, int]) -> None:
-        for column, value in zip(("number", "at_least", "at_most"), (number, *bounds), strict=True):
-            cells.put(len(looked_at), column, value)
-        looked_at.append((event.event_id, field))
+def _fields(
+    events: Sequence[FeedbackEvent], known: _Surroundings
+) -> tuple[list[tuple[FeedbackEvent, str]], pd.DataFrame]:
+    """The fields that are looked at, and the frame with a row for each: is it known (E02), or is it in its bounds (E10)."""
+    import pandas as pd
 
     listed = institutions()
-    for event in events:
-        need = known.pushed.get(event.need_id)
-        look_at(event, "need_id", is_known=need is not None)
-        if need is not None:
-            look_at(event, "revision", is_known=event.revision in need.revisions)
-        look_at(event, "institution_code", is_known=event.institution_code in listed)
-        if event.rate is not None:
-            measure(event, "rate", int(event.rate * SCALE), _RATES)
-        if event.term_months is not None:
-            measure(event, "term_months", event.term_months, _TERMS)
-    return looked_at, cells.frame(len(looked_at))
+    of_pushed = [(event, need) for event in events if (need := known.pushed.get(event.need_id))]
+    rates = [(event, int(event.rate * SCALE)) for event in events if event.rate is not None]
+    terms = [(event, event.term_months) for event in events if event.term_months is not None]
+    answered = [
+        *[event.need_id in known.pushed for event in events],
+        *[event.revision in need.revisions for event, need in of_pushed],
+        *[event.institution_code in listed for event in events],
+    ]
+    measured = [number for _, number in (*rates, *terms)]
+    bounds = [_RATES] * len(rates) + [_TERMS] * len(terms)
+    looked_at = [
+        *[(event, "need_id") for event in events],
+        *[(event, "revision") for event, _ in of_pushed],
+        *[(event, "institution_code") for event in events],
+        *[(event, "rate") for event, _ in rates],
+        *[(event, "term_months") for event, _ in terms],
+    ]
+    nothing = [None] * len(answered)
+    frame = pd.DataFrame(
+        {
+            "known": answers([*answered, *[None] * len(measured)]),
+            "number": whole_numbers([*nothing, *measured]),
+            "at_least": whole_numbers([*nothing, *[least for least, _ in bounds]]),
+            "at_most": whole_numbers([*nothing, *[most for _, most in bounds]]),
+        }
+    )
+    return looked_at, frame
 
 
 def _microseconds(moment: datetime) -> int:
