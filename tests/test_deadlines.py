@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -13,11 +13,11 @@ from include import audit
 from include.domain.explanation import explain
 from include.errors import ConfigurationError, InvalidRequest
 from include.matching import deadlines, extensions
-from include.reference import CaseLimit, LimitOverride, case_limits, own_limits, policy
+from include.reference import CaseLimit, LimitOverride, Policy, case_limits, own_limits, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.domain.test_explanation import recounted
-from tests.rows import need_id
+from tests.rows import moment, need_id
 from tests.test_matching import NOW, Feed, collect, opened, push, report, rows
 
 CALENDAR = china_calendar()
@@ -102,6 +102,87 @@ def test_each_due_day_that_moves_is_written_down(database: sa.Engine) -> None:
     assert rows(database, moved) == [
         (code, date(2026, 10, 12), True, due_days(database)[code], False) for code in ("ABC", "ICBC")
     ]
+
+
+# --- Office hours ------------------------------------------------------------------------------------------------------
+
+EVENING = moment("2026-10-08 18:20")
+
+
+def closing_at(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    in_force = Policy({**policy().values, "office_hours_end": value})
+    monkeypatch.setattr(deadlines, "policy", lambda: in_force)
+
+
+def sentences(engine: sa.Engine, number: int = 1) -> set[str]:
+    with engine.connect() as connection:
+        return {one.said for one in extensions.explained_clocks(connection, need_id(number), CALENDAR)}
+
+
+def test_office_hours_move_the_start_and_are_told_in_the_sentence_of_the_stored_clock(
+    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing_at(monkeypatch, "17:30")
+    push(database, intended=["ICBC"], at=EVENING)
+    opened(database)
+    assert rows(database, "select day0, due_on, office_hours_end from case_clock") == [
+        (date(2026, 10, 9), date(2026, 10, 10), time(17, 30))
+    ]
+    assert sentences(database) == {
+        "2026-10-08 18:20已推送（17:30后），按10月9日起算，加1个工作日，10月10日（周六）调休上班：10月10日到期"
+    }
+
+
+def test_the_office_hours_of_a_case_are_those_of_the_day_it_opened(
+    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing_at(monkeypatch, "17:30")
+    push(database, 1, intended=["ICBC"], at=EVENING)
+    opened(database)
+    closing_at(monkeypatch, "24:00")
+    push(database, 2, intended=["ICBC"], at=EVENING)
+    opened(database)
+    collect(database, Feed([late_report(1), late_report(2)]))
+    started = (
+        "select need_id, from_type, day0 from case_clock where from_type in ('pushed', 'contacted') order by 1, 2 desc"
+    )
+    assert rows(database, started) == [
+        (need_id(1), "pushed", date(2026, 10, 9)),
+        (need_id(1), "contacted", date(2026, 10, 12)),
+        (need_id(2), "pushed", date(2026, 10, 8)),
+        (need_id(2), "contacted", date(2026, 10, 10)),
+    ]
+
+
+def late_report(number: int) -> dict[str, Any]:
+    """On the evening of a Saturday that is worked."""
+    contacted = report(1, "contacted", need=need_id(number))
+    return {**contacted, "occurred_at": "2026-10-10T18:20:00+08:00"}
+
+
+def test_without_office_hours_in_its_policy_a_case_is_counted_by_days(
+    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Policy({key: value for key, value in policy().values.items() if key != "office_hours_end"})
+    monkeypatch.setattr(deadlines, "policy", lambda: before)
+    push(database, intended=["ICBC"], at=EVENING)
+    opened(database)
+    monkeypatch.undo()
+    collect(database, Feed([late_report(1)]))
+    assert rows(database, "select distinct day0 from case_clock order by 1") == [
+        (date(2026, 10, 8),),
+        (date(2026, 10, 10),),
+    ]
+
+
+def test_in_the_policy_of_the_handbook_office_hours_do_not_count() -> None:
+    assert policy().closing_time("office_hours_end") is None
+
+
+@pytest.mark.parametrize("written", ["17点半", "24:30", "", "17:30:00"])
+def test_a_closing_time_that_is_none_is_named(written: str) -> None:
+    with pytest.raises(ConfigurationError, match="office_hours_end"):
+        Policy({"office_hours_end": written}).closing_time("office_hours_end")
 
 
 # --- More time ---------------------------------------------------------------------------------------------------------

@@ -85,10 +85,10 @@ def clocks(
         settled = 0 if number else steps
         entered, ends = round_.entered, _ends(round_)
         for limit in limits:
-            end = ends[RANK[limit.to_type]]
-            if end is not None and end < settled and limit.unit != "calendar_quarters":
+            reached = ends[RANK[limit.to_type]]
+            if reached is not None and reached < settled and limit.unit != "calendar_quarters":
                 continue
-            for began, end in _runs(limit, round_, entered, end):
+            for began, end in _runs(limit, round_, entered, reached):
                 stopped_on = None if end is None else round_.steps[end].day
                 day0, after_hours = _day0(limit, began, calendar, office_hours_end)
                 stood_still = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
@@ -136,11 +136,11 @@ def _day0(
 
 
 def _runs(
-    limit: CaseLimit, round_: Round, entered: Mapping[str, datetime], end: int | None
+    limit: CaseLimit, round_: Round, entered: Mapping[str, datetime], reached: int | None
 ) -> Iterable[tuple[datetime, int | None]]:
     """(when it began, which step of the round stopped it) for each time that the limit ran in a round.
 
-    `end`: the step that reached the end of the limit, or ended the round.
+    `reached`: the step that reached the end of the limit, or ended the round.
     """
     decision = (limit.from_type, limit.to_type) == DECISION
     began = round_.first_event_at if decision else entered.get(limit.from_type)
@@ -148,7 +148,7 @@ def _runs(
         return ()
     if limit.unit == "calendar_quarters":
         return _quarterly(limit, round_, began)
-    return ((began, end),)
+    return ((began, reached),)
 
 
 def _ends(round_: Round) -> list[int | None]:

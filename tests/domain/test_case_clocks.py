@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.domain.calendar import DueDate
-from include.domain.case import Case, FeedbackEvent, fold
-from include.domain.clocks import Clock, clocks
+from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, fold
+from include.domain.clocks import Clock, Started, clocks, unmoved
 from include.reference import CaseLimit, case_limits, case_transitions
 from include.reference.calendar import china_calendar
 
@@ -220,3 +222,130 @@ def test_pauses_move_a_due_day_as_counting_day_by_day_does(spans: list[tuple[int
         due += timedelta(days=1)
         left -= CALENDAR.is_working_day(due)
     assert clock.due.day == due
+
+
+def test_a_case_refused_and_reopened_within_a_day_keeps_the_later_of_two_clocks_that_started_alike() -> None:
+    case = folded(
+        event(1, "contacted", "2026-09-28"), event(2, "declined", "2026-09-28"), event(3, "contacted", "2026-09-28")
+    )
+    (clock,) = running(case)["contacted-visited"]
+    assert (clock.day0, clock.stopped_on) == (date(2026, 9, 28), None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*sorted(EVENT_TYPES), "drawn", "post_loan", "contracted"]),
+            st.integers(0, 200),
+            st.sampled_from(["OB1", "OB2"]),
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 12),
+    st.sampled_from([None, time(17, 30)]),
+)
+def test_clocks_brought_up_to_date_from_where_they_stood_are_those_counted_anew(
+    reports: list[tuple[str, int, str]], cut: int, office_hours_end: time | None
+) -> None:
+    events = [
+        event(number, type_, str(PUSHED + timedelta(days=days)), obstruction_id)
+        for number, (type_, days, obstruction_id) in enumerate(reports, 1)
+    ]
+    before, after = folded(*events[:cut]), folded(*events)
+
+    def counted(case: Case, **more: Any) -> dict[Started, Clock]:
+        found = clocks(case, case_limits(), CALENDAR, office_hours_end=office_hours_end, **more)
+        return {clock.started: clock for clock in found}
+
+    since = unmoved(before, after)
+    gone = counted(before, after=since).keys() - counted(after, after=since).keys()
+    kept = {started: clock for started, clock in counted(before).items() if started not in gone}
+    assert kept | counted(after, after=since) == counted(after)
+
+
+# --- Office hours ------------------------------------------------------------------------------------------------------
+
+CLOSING = time(17, 30)
+ONE_DAY = CaseLimit("contacted", "visited", 1, "working_days")
+
+
+def at(moment: str, limit: CaseLimit = ONE_DAY, closing: time | None = CLOSING) -> Clock:
+    """The clock that a contact at a moment starts."""
+    contacted = msgspec.structs.replace(
+        event(1, "contacted", moment[:10]), occurred_at=datetime.fromisoformat(f"{moment}+08:00")
+    )
+    (clock,) = clocks(folded(contacted, opened_on=None), [limit], CALENDAR, office_hours_end=closing)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("moment", "day0", "due"),
+    [
+        ("2026-10-08 17:30", "2026-10-08", "2026-10-09"),
+        ("2026-10-08 17:30:01", "2026-10-09", "2026-10-10"),
+        ("2026-10-10 18:20", "2026-10-12", "2026-10-13"),  # a Saturday that is worked
+        ("2026-10-10 10:00", "2026-10-10", "2026-10-12"),
+        ("2026-10-11 10:00", "2026-10-12", "2026-10-13"),  # a Sunday
+        ("2026-09-30 18:20", "2026-10-08", "2026-10-09"),  # the eve of the national holiday
+    ],
+)
+def test_what_comes_outside_office_hours_counts_as_of_the_next_working_day(moment: str, day0: str, due: str) -> None:
+    clock = at(moment)
+    assert (str(clock.day0), str(clock.due.day)) == (day0, due)
+    assert (clock.after_hours is not None) == (day0 != moment[:10])
+
+
+@pytest.mark.parametrize("moment", ["2026-10-08 23:59", "2026-10-11 10:00"])
+def test_until_twenty_four_hundred_the_day_itself_is_day_0(moment: str) -> None:
+    clock = at(moment, closing=None)
+    assert (str(clock.day0), clock.after_hours) == (moment[:10], None)
+
+
+def test_calendar_days_start_with_the_next_working_day_too_and_a_quarter_is_that_of_the_draw_at_any_hour() -> None:
+    assert at("2026-10-08 18:20", CaseLimit("contacted", "visited", 30, "calendar_days")).day0 == date(2026, 10, 9)
+    quarter = at("2026-09-30 18:20", CaseLimit("contacted", "visited", 1, "calendar_quarters"))
+    assert (quarter.day0, quarter.due.day) == (date(2026, 9, 30), date(2026, 12, 31))
+
+
+def test_a_push_in_the_evening_gives_the_institution_its_whole_working_day() -> None:
+    pushed_at = datetime(2026, 10, 8, 18, 20, tzinfo=SHANGHAI)
+    case = fold(pushed_at, [], transitions=case_transitions(), reopen_max=1)
+    (clock,) = clocks(case, case_limits(), CALENDAR, office_hours_end=CLOSING)
+    assert (clock.day0, clock.due.day) == (date(2026, 10, 9), date(2026, 10, 10))
+    assert case.opened_on == date(2026, 10, 8)
+
+
+def test_who_answers_in_the_evening_of_the_due_day_is_in_time() -> None:
+    answered = msgspec.structs.replace(
+        event(2, "visited", "2026-10-09"), occurred_at=datetime(2026, 10, 9, 23, 50, tzinfo=SHANGHAI)
+    )
+    case = folded(event(1, "contacted", "2026-10-08"), answered, opened_on=None)
+    (clock,) = clocks(case, [ONE_DAY], CALENDAR, office_hours_end=CLOSING)
+    assert clock.stopped_on == clock.due.day == date(2026, 10, 9)
+
+
+moments = st.datetimes(datetime(2018, 1, 1), datetime(2027, 3, 31)).map(lambda moment: moment.isoformat(" "))
+counted_limits = st.one_of(
+    st.builds(CaseLimit, st.just("contacted"), st.just("visited"), st.integers(1, 30), st.just("working_days")),
+    st.builds(CaseLimit, st.just("contacted"), st.just("visited"), st.integers(1, 60), st.just("calendar_days")),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(moments, counted_limits, st.times().map(lambda one: one.replace(second=0, microsecond=0)))
+def test_day_0_is_the_first_working_day_whose_office_hours_are_not_over(
+    moment: str, limit: CaseLimit, closing: time
+) -> None:
+    began = datetime.fromisoformat(moment)
+    day = began.date()
+    while not CALENDAR.is_working_day(day) or datetime.combine(day, closing) < began:
+        day += timedelta(days=1)
+    assert at(moment, limit, closing).day0 == day
+
+
+@settings(max_examples=200, deadline=None)
+@given(moments, moments, counted_limits, st.sampled_from([None, CLOSING]))
+def test_what_comes_later_is_never_due_earlier(one: str, other: str, limit: CaseLimit, closing: time | None) -> None:
+    earlier, later = sorted([one, other])
+    assert at(earlier, limit, closing).due.day <= at(later, limit, closing).due.day

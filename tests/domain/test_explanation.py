@@ -15,7 +15,7 @@ from include.domain.clocks import Clock, clocks
 from include.domain.explanation import explain
 from include.reference import CaseLimit
 from include.reference.calendar import china_calendar
-from tests.domain.test_case_clocks import event, folded, running
+from tests.domain.test_case_clocks import at, counted_limits, event, folded, moments, running
 
 CALENDAR = china_calendar()
 DAY = timedelta(days=1)
@@ -41,6 +41,10 @@ def recounted(said: str) -> date:
             first += DAY
     worked = {read(one) for one in re.findall(rf"({_DATE})（周[六日]）调休上班", said)}
 
+    if started := re.search(rf"按({_DATE})起算", said):
+        while day < read(started[1]):
+            day += DAY
+            assert day == read(started[1]) or not (day in worked or (day.weekday() < 5 and day not in off)), said
     days = sum(int(number) for number in re.findall(r"(?:加|顺延)(\d+)个自然日", said))
     working_days = sum(int(number) for number in re.findall(r"(?:加|顺延|延长)(\d+)个工作日", said))
     day += timedelta(days=days)
@@ -136,4 +140,27 @@ def test_every_sentence_counts_to_the_due_day(
         roll_forward=roll_forward,
         extensions={("contacted", "visited", day0): extended},
     )
+    assert recounted(explain(clock, CALENDAR)) == clock.due.day
+
+
+# --- Office hours ------------------------------------------------------------------------------------------------------
+
+
+def test_office_hours_are_named_where_they_moved_the_start() -> None:
+    assert (
+        explain(at("2026-10-08 18:20"), CALENDAR)
+        == "2026-10-08 18:20已联系（17:30后），按10月9日起算，加1个工作日，10月10日（周六）调休上班：10月10日到期"
+    )
+    assert explain(at("2026-10-08 17:30"), CALENDAR).startswith("2026-10-08已联系，加1个工作日：")
+
+
+def test_a_start_on_a_day_off_is_named_with_the_holiday_that_it_fell_into() -> None:
+    said = explain(at("2026-10-01 10:00"), CALENDAR)
+    assert said == "2026-10-01 10:00已联系（休息日），10月2日至7日放假，按10月8日起算，加1个工作日：10月9日到期"
+
+
+@settings(max_examples=200, deadline=None)
+@given(moments, counted_limits)
+def test_every_sentence_about_office_hours_counts_to_the_due_day(moment: str, limit: CaseLimit) -> None:
+    clock = at(moment, limit)
     assert recounted(explain(clock, CALENDAR)) == clock.due.day
