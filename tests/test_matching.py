@@ -286,16 +286,42 @@ def test_any_order_and_any_repetition_end_in_the_same_state(database: sa.Engine,
     assert summary.repeated == len(shuffled) - len(WHOLE_WAY)
 
 
-def test_the_feed_is_read_on_from_where_it_was_left(database: sa.Engine) -> None:
+def test_the_feed_is_read_on_from_where_it_was_left_and_its_last_page_again(database: sa.Engine) -> None:
     push(database)
     feed = Feed(WHOLE_WAY[:5], size=2)
     collect(database, feed)
     feed.events.extend(WHOLE_WAY[5:7])
-    assert collect(database, feed).read == 2
-    assert feed.asked == [None, "2", "4", "5"]
+    later = collect(database, feed)
+    assert (later.new, later.repeated) == (2, 1)
+    assert feed.asked == [None, "2", "4", "4", "6"]
     assert collect(database, feed) == FeedbackSummary(
-        read=0, new=0, repeated=0, orphaned=0, unreadable=0, cases_changed=0
+        read=1, new=0, repeated=1, orphaned=0, unreadable=0, cases_changed=0
     )
+    assert rows(database, "select cursor, reread_from from feedback_cursor order by position") == [
+        ("5", "4"),
+        ("7", "6"),
+    ]
+
+
+def test_what_comes_into_the_feed_behind_the_cursor_is_found_on_the_last_page(database: sa.Engine) -> None:
+    push(database)
+    feed = Feed([*WHOLE_WAY[:4], WHOLE_WAY[5]], size=3)
+    collect(database, feed)
+    feed.events.insert(4, WHOLE_WAY[4])
+    assert collect(database, feed).new == 1
+    assert states(database)["ICBC"] == "credit_approved"
+
+
+def test_a_case_that_is_refused_and_reopened_within_a_day_stops_no_feedback(database: sa.Engine) -> None:
+    push(database, intended=["ICBC"])
+    same_day = [
+        report(1, "contacted"),
+        report(2, "declined", reason_code="R05") | {"occurred_at": report(1, "contacted")["occurred_at"]},
+        report(3, "contacted") | {"occurred_at": report(1, "contacted")["occurred_at"]},
+    ]
+    collect(database, Feed(same_day))
+    clocks = "select stopped_on from case_clock where from_type = 'contacted'"
+    assert rows(database, clocks) == [(None,)]
 
 
 def test_folding_again_changes_and_tells_nothing(database: sa.Engine) -> None:
@@ -482,7 +508,7 @@ def test_pages_read_before_an_outage_stay_read(database: sa.Engine) -> None:
     assert states(database)["ICBC"] == "contacted"
     feed = Feed(WHOLE_WAY, size=4)
     assert collect(database, feed).new == len(WHOLE_WAY) - 4
-    assert feed.asked[0] == "4"
+    assert feed.asked[:2] == [None, "4"], "the page that was read is read again, as the last one"
 
 
 class FeedWithUnstorableCursor(Feed):
@@ -530,7 +556,7 @@ def test_two_runs_at_once_take_each_event_once(database: sa.Engine) -> None:
     for run in runs:
         run.join(60)
     assert sum(summary.new for summary in summaries) == len(WHOLE_WAY)
-    assert sum(summary.repeated for summary in summaries) == 0
+    assert sum(summary.repeated for summary in summaries) == 2, "the last page, read again by the run that came second"
     assert rows(database, "select cursor from feedback_cursor") == [("14",)]
     assert states(database) == {"ICBC": "drawn", "ABC": "contacted", "CMB": "contacted"}
     contents = [{**body, "as_of": None} for body in told(database)]

@@ -68,22 +68,26 @@ def collect_feedback(
 ) -> FeedbackSummary:
     """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
 
+    The last page read before is read again: in a feed without a promised order something may have come in behind the cursor.
     What is read, its effects and the cursor behind it are one transaction. Events of a need, revision or institution
     that is not known yet wait, and are tried again by each run. Raises what the client raises; where the platform goes
     away half-way (PlatformUnavailable), the pages read before stay read.
     """
     counts: Counter[str] = Counter()
+    begun = False
     while True:
         with engine.connect() as connection:
-            after = _cursor(connection)
-        read = _read_on(market_client, after)
+            left = _left(connection)
+        read = _read_on(market_client, left.cursor if begun else left.reread_from)
         with engine.begin() as connection:
             lock(connection)
-            if _cursor(connection) != after:
+            if _left(connection) != left:
                 continue  # another run has taken these pages meanwhile
             counts.update(_take(connection, read.items, now, cipher))
-            if read.cursor != after:
-                connection.execute(tables.feedback_cursor.insert().values(cursor=read.cursor, read_at=now))
+            if read.cursor not in (left.cursor, left.reread_from):
+                row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
+                connection.execute(tables.feedback_cursor.insert().values(row))
+        begun = True
         if read.failure is not None:
             raise read.failure
         if not read.has_more:
@@ -106,6 +110,7 @@ class _Reading:
     """Pages that are taken together, so that a case is folded and a factory told once for all of them."""
 
     cursor: str | None
+    before_last_page: str | None
     items: list[Any]
     has_more: bool = True
     failure: PlatformUnavailable | None = None
@@ -113,7 +118,7 @@ class _Reading:
 
 def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
     """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
-    reading = _Reading(after, [])
+    reading = _Reading(after, after, [])
     while reading.has_more and len(reading.items) < _TAKEN_AT_ONCE:
         try:
             page = feed.feedback(reading.cursor, PAGE_SIZE)
@@ -127,14 +132,25 @@ def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
             )
             break
         reading.items += page.items
+        reading.before_last_page = reading.cursor
         reading.cursor, reading.has_more = page.next_cursor, page.has_more
     return reading
 
 
-def _cursor(connection: sa.Connection) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Where the feed was left: behind which page, and the cursor before that page."""
+
+    cursor: str | None
+    reread_from: str | None
+
+
+def _left(connection: sa.Connection) -> _Left:
     cursor = tables.feedback_cursor
-    found: str | None = connection.scalar(sa.select(cursor.c.cursor).order_by(cursor.c.position.desc()).limit(1))
-    return found
+    found = connection.execute(
+        sa.select(cursor.c.cursor, cursor.c.reread_from).order_by(cursor.c.position.desc()).limit(1)
+    ).one_or_none()
+    return _Left(None, None) if found is None else _Left(found.cursor, found.reread_from)
 
 
 def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:

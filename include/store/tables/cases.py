@@ -86,6 +86,7 @@ feedback_cursor = Table(
     metadata,
     Column("position", BigInteger, Identity(always=True), primary_key=True),
     Column("cursor", Text, nullable=False),
+    Column("reread_from", Text, comment="the cursor before the last page; null: that page was the first"),
     moment("read_at"),
     comment="How far the feed has been read; the newest row counts",
 )

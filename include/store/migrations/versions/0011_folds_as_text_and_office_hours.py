@@ -40,6 +40,11 @@ def upgrade() -> None:
             comment="began_at lay outside the office hours that end then; null: inside",
         ),
     )
+    op.add_column(
+        "feedback_cursor",
+        sa.Column("reread_from", sa.Text(), comment="the cursor before the last page; null: that page was the first"),
+    )
+    op.execute("update feedback_cursor set reread_from = cursor")
     op.drop_index("ix_feedback_event_need_id_institution_code", "feedback_event")
     op.create_index(
         op.f("ix_feedback_event_need_id_institution_code_sequence"),
