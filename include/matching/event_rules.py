@@ -94,17 +94,7 @@ class _Surroundings:
         need_ids = {"need_ids": sorted({event.need_id for event in events})}
         self.contradicted = frozenset(contradicted)
         self.refused = frozenset(connection.execute(_REFUSED, need_ids).scalars())
-        self.same_sequence = frozenset(
-            connection.execute(
-                _SAME_SEQUENCE,
-                {
-                    "event_ids": [event.event_id for event in events],
-                    "need_ids": [event.need_id for event in events],
-                    "codes": [event.institution_code for event in events],
-                    "sequences": [event.sequence for event in events],
-                },
-            ).scalars()
-        )
+        self.same_sequence = frozenset(map(tuple, connection.execute(_SAME_SEQUENCE, need_ids)))
         self.pushed = {
             row.need_id: _Pushed(row.first_push, frozenset(row.revisions), row.total_investment)
             for row in connection.execute(_PUSHED, need_ids)
@@ -125,7 +115,9 @@ def _findings(
         {
             "type_known": [event.type in EVENT_TYPES for event in events],
             "other_contents": whole_numbers([event.event_id in known.contradicted for event in events]),
-            "same_sequence": whole_numbers([event.event_id in known.same_sequence for event in events]),
+            "same_sequence": whole_numbers(
+                [(event.need_id, event.institution_code, event.sequence) in known.same_sequence for event in events]
+            ),
             "amount_given": [event.type not in _MONEY or event.amount is not None for event in events],
             "reason_known": [event.type not in _REASONED or event.reason_code in known_reasons for event in events],
             "obstruction_given": [event.type not in _OBSTRUCTIONS or bool(event.obstruction_id) for event in events],
@@ -204,14 +196,9 @@ _REFUSED = sa.text(
 
 _SAME_SEQUENCE = sa.text(
     """
-    select event.event_id
-    from unnest(cast(:event_ids as text[]), cast(:need_ids as text[]), cast(:codes as text[]),
-                cast(:sequences as bigint[])) event (event_id, need_id, institution_code, sequence)
-    where exists (
-        select from feedback_event other
-        where other.need_id = event.need_id and other.institution_code = event.institution_code
-          and other.sequence = event.sequence and other.event_id <> event.event_id
-    )
+    select need_id, institution_code, sequence from feedback_event
+    where need_id = any(:need_ids)
+    group by need_id, institution_code, sequence having count(*) > 1
     """
 )
 
