@@ -154,9 +154,10 @@ def _foldable() -> dict[str, list[str]]:
 def _tell(
     connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], now: datetime
 ) -> None:
-    """Raise and close the alerts of what was folded, and queue the progress of its needs."""
+    """Raise and close the alerts of what was folded, and queue the progress of the needs that add up to something else now."""
     judge_cases(connection, folded, now=now, policy=policy())
-    sums = need_sums(connection, list(needs))
+    stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.adds_up_otherwise}
+    sums = need_sums(connection, [need_id for need_id in needs if need_id not in stayed])
     judge_needs(connection, sums, now=now, policy=policy())
     queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], now)
 

@@ -16,8 +16,6 @@ from include.domain.standing import kept, resumed
 from include.matching.deadlines import Pair
 from include.reference import case_transitions, institutions, policy, reason_codes
 
-_FOLDED_COLUMNS = FeedbackEvent.__struct_fields__
-
 
 class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A need with at least one delivered push: its newest pushed revision, and since when which institution was asked.
@@ -59,6 +57,15 @@ class FoldedCase(msgspec.Struct, frozen=True, gc=False):
         """Whether the case was folded from its start."""
         return self.before is None
 
+    @property
+    def adds_up_otherwise(self) -> bool:
+        """Whether its need may add up to something else than before; see `NeedSums`."""
+        return self.before is None or _summed(self.before) != _summed(self.case)
+
+
+def _summed(case: Case) -> tuple[str, bool, Decimal, Decimal, Decimal]:
+    return case.state, case.answered, case.approved, case.contracted, case.drawn
+
 
 def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, PushedNeed]:
     """Those of the needs that have a delivered push."""
@@ -90,7 +97,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
 
 def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, FoldedCase]:
     """The cases of these needs from all that is stored: one for each institution asked now, and for each that reported."""
-    reported = _events(connection, needs)
+    reported = _foldable(needs, connection.execute(_EVENTS_OF_NEEDS, {"need_ids": list(needs)}))
     wanted = {(need.need_id, code) for need in needs.values() for code in need.intended} | reported.keys()
     return {pair: _folded(needs[pair[0]], pair, reported.get(pair, ())) for pair in sorted(wanted)}
 
@@ -123,8 +130,7 @@ def fold_on(
         taken = [folding.take(event) for event in ordered]
         folded[pair] = FoldedCase(folding.case(), kept(folding), taken, before)
     if late:
-        of_late = set(late)
-        reported = _events(connection, {need_id: needs[need_id] for need_id, _ in of_late})
+        reported = _foldable(needs, connection.execute(_EVENTS_OF_CASES, _columns(late)))
         folded.update({pair: _folded(needs[pair[0]], pair, reported[pair]) for pair in late})
     return folded
 
@@ -146,10 +152,10 @@ def known_reason(event: FeedbackEvent) -> FeedbackEvent:
     return msgspec.structs.replace(event, reason_code=None)
 
 
-def _events(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, list[FeedbackEvent]]:
-    """The stored events of these needs that can be folded."""
+def _foldable(needs: Mapping[str, PushedNeed], rows: Iterable[sa.Row[Any]]) -> dict[Pair, list[FeedbackEvent]]:
+    """Those of these stored events that can be folded, by case."""
     found: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
-    for row in connection.execute(_EVENTS, {"need_ids": list(needs)}):
+    for row in rows:
         event = known_reason(FeedbackEvent(**row._asdict()))
         if needs[event.need_id].can_fold(event):
             found[event.need_id, event.institution_code].append(event)
@@ -157,10 +163,12 @@ def _events(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[
 
 
 def _standing(connection: sa.Connection, pairs: Sequence[Pair]) -> dict[Pair, str]:
-    rows = connection.execute(
-        _STANDING, {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
-    )
+    rows = connection.execute(_STANDING, _columns(pairs))
     return {(row.need_id, row.institution_code): row.folding for row in rows}
+
+
+def _columns(pairs: Sequence[Pair]) -> dict[str, list[str]]:
+    return {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
 
 
 _PUSHES = sa.text(
@@ -177,18 +185,18 @@ _PUSHES = sa.text(
     """
 )
 
-_EVENTS = sa.text(
-    f"""
-    select {", ".join(f"event.{name}" for name in _FOLDED_COLUMNS)}
-    from feedback_event event where event.need_id = any(:need_ids)
-    """
+_FOLDED = ", ".join(f"event.{name}" for name in FeedbackEvent.__struct_fields__)
+_CASES = "unnest(cast(:need_ids as text[]), cast(:codes as text[])) wanted (need_id, institution_code)"
+
+_EVENTS_OF_NEEDS = sa.text(f"select {_FOLDED} from feedback_event event where event.need_id = any(:need_ids)")
+
+_EVENTS_OF_CASES = sa.text(
+    f"select {_FOLDED} from {_CASES} join feedback_event event using (need_id, institution_code)"
 )
 
 _STANDING = sa.text(
-    """
-    select need_id, institution_code, folding
-    from unnest(cast(:need_ids as text[]), cast(:codes as text[])) wanted (need_id, institution_code)
-    join matching_case using (need_id, institution_code)
+    f"""
+    select need_id, institution_code, folding from {_CASES} join matching_case using (need_id, institution_code)
     where folding is not null
     """
 )
