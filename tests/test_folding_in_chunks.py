@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
@@ -70,7 +70,12 @@ def outcome(database: sa.Engine) -> Any:
 
 
 @given(feed=feeds(), data=st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is told at once, not made smaller for minutes
+)
 def test_feedback_in_chunks_and_any_order_ends_as_all_at_once(
     database: sa.Engine, feed: list[dict[str, Any]], data: st.DataObject
 ) -> None:
