@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from functools import cache
 from typing import Any
 
@@ -99,22 +100,39 @@ class _Counting:
         self._calendar: WorkingCalendar = china_calendar()
         self._pinned = _pinned(connection, pairs, now)
         self._extensions = _extensions(connection, {need_id for need_id, _ in pairs})
-        self._limits: dict[tuple[str, str], tuple[CaseLimit, ...]] = {}
+        self._rules: dict[tuple[str, str], _Rules] = {}
 
     def clocks(self, pair: Pair, case: Case, after: tuple[int, int]) -> tuple[Clock, ...]:
         """The clocks of a case, counted by its own policy; `after` as of `clocks`."""
         sha256, snapshot = self._pinned[pair]
-        limits = self._limits.get((sha256, pair[1]))
-        if limits is None:
-            limits = self._limits[sha256, pair[1]] = snapshot.limits_of(pair[1])
+        rules = self._rules.get((sha256, pair[1]))
+        if rules is None:
+            rules = self._rules[sha256, pair[1]] = _Rules.of(snapshot, pair[1])
         return clocks(
             case,
-            limits,
+            rules.limits,
             self._calendar,
-            roll_forward=snapshot.policy.flag("calendar_days_roll_forward"),
-            office_hours_end=snapshot.office_hours_end,
+            roll_forward=rules.roll_forward,
+            office_hours_end=rules.office_hours_end,
             extensions=self._extensions.get(pair, NO_EXTENSIONS),
             after=after,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What of a policy the clocks of an institution are counted by."""
+
+    limits: tuple[CaseLimit, ...]
+    roll_forward: bool
+    office_hours_end: time | None
+
+    @classmethod
+    def of(cls, snapshot: PolicySnapshot, institution_code: str) -> _Rules:
+        return cls(
+            snapshot.limits_of(institution_code),
+            snapshot.policy.flag("calendar_days_roll_forward"),
+            snapshot.office_hours_end,
         )
 
 

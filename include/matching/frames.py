@@ -24,12 +24,12 @@ def scaled(value: Decimal | None) -> int | None:
 
 def whole_numbers(values: Sequence[int | None]) -> pd.Series[int]:
     """Whole numbers; None is missing."""
-    return _column("number", values, [value is None for value in values])
+    return _column("number", *_filled("number", values))
 
 
 def answers(values: Sequence[bool | None]) -> pd.Series[bool]:
     """Yes or no; None is missing."""
-    return _column("answer", values, [value is None for value in values])
+    return _column("answer", *_filled("answer", values))
 
 
 class Cells:
@@ -50,14 +50,22 @@ class Cells:
         """The frame, `length` rows long."""
         import pandas as pd
 
-        return pd.DataFrame({name: self._filled(name, kind, length) for name, kind in self._columns.items()})
+        return pd.DataFrame({name: self._column(name, kind, length) for name, kind in self._columns.items()})
 
-    def _filled(self, name: str, kind: Kind, length: int) -> pd.Series[Any]:
+    def _column(self, name: str, kind: Kind, length: int) -> pd.Series[Any]:
         values = np.full(length, None if kind == "text" else 0, dtype=_DTYPES[kind])
         missing = np.ones(length, dtype=bool)
         values[self._rows[name]] = self._values[name]
         missing[self._rows[name]] = False
         return _column(kind, values, missing)
+
+
+def _filled(kind: Kind, values: Sequence[Any]) -> tuple[Any, Any]:
+    """The values, and which of them are missing."""
+    if None not in values:
+        return np.array(values, dtype=_DTYPES[kind]), np.zeros(len(values), dtype=bool)
+    missing = np.array([value is None for value in values], dtype=bool)
+    return np.array([0 if value is None else value for value in values], dtype=_DTYPES[kind]), missing
 
 
 def _column(kind: Kind, values: Any, missing: Any) -> pd.Series[Any]:
@@ -66,7 +74,4 @@ def _column(kind: Kind, values: Any, missing: Any) -> pd.Series[Any]:
     if kind == "text":
         return pd.Series(values, dtype="str")
     masked = pd.arrays.IntegerArray if kind == "number" else pd.arrays.BooleanArray
-    mask = np.asarray(missing, dtype=bool)
-    if isinstance(values, list):
-        values = np.array([0 if value is None else value for value in values], dtype=_DTYPES[kind])
-    return pd.Series(masked(values, mask))
+    return pd.Series(masked(values, missing))
