@@ -372,6 +372,15 @@ def test_provisional_due_days_are_counted_anew_once_their_year_is_published(data
     assert rows(database, "select distinct due_on, provisional from case_clock") == [(date(2026, 10, 9), False)]
 
 
+def test_draws_of_any_amount_and_number_stop_no_feedback(database: sa.Engine) -> None:
+    push(database, intended=["ICBC"])
+    draws = [report(number, "drawn", amount="9999999999.99") for number in range(3, 110)]
+    collect(
+        database, Feed([report(1, "credit_approved", amount="1"), report(2, "contracted", amount="1"), *draws], 500)
+    )
+    assert rows(database, "select drawn from matching_case") == [(107 * Decimal("9999999999.99"),)]
+
+
 # --- What waits ------------------------------------------------------------------------------------------------------
 
 

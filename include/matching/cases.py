@@ -136,9 +136,7 @@ def lock(connection: sa.Connection) -> None:
     Until then looking a row up counts as cheap, as it is where the newest needs are in memory: a fold asks for some rows of a
     history of any length by their keys, and the planner would rather read all of it.
     """
-    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('matching'))"))
-    connection.execute(sa.text("set local random_page_cost = 1.1"))
-    connection.execute(sa.text("set local work_mem = '32MB'"))
+    connection.execute(_LOCK)
 
 
 def count_orphans(connection: sa.Connection) -> int:
@@ -232,6 +230,13 @@ def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iter
 
 
 # --- SQL ---------------------------------------------------------------------------------------------------------------
+
+_LOCK = sa.text(
+    """
+    select pg_advisory_xact_lock(hashtext('matching')),
+           set_config('random_page_cost', '1.1', true), set_config('work_mem', '32MB', true)
+    """
+)
 
 _FOLDED = sa.text("create temporary table folded_case (like matching_case, is_stored boolean not null) on commit drop")
 

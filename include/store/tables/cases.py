@@ -105,7 +105,7 @@ matching_case = Table(
     moment("last_event_at", nullable=True),
     Column("approved", Numeric(14, 2), nullable=False),
     Column("contracted", Numeric(14, 2), nullable=False),
-    Column("drawn", Numeric(14, 2), nullable=False),
+    Column("drawn", Numeric(20, 2), nullable=False, comment="a sum of any number of draws"),
     Column("paused", Boolean, nullable=False),
     Column("open_obstructions", JSONB, nullable=False, comment="[{obstruction_id, opened_on, reason_code}]"),
     Column("reason_code", Text, comment="of the last declined or closed"),

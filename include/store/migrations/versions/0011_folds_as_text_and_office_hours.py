@@ -23,6 +23,13 @@ def upgrade() -> None:
     # What was kept knows days only: fold every need anew.
     op.execute("update delivery set matched = false where action = 'push' and state = 'delivered'")
     op.drop_column("matching_case", "entered")  # it stands in `folding`, and nobody asked for it
+    op.alter_column(
+        "matching_case",
+        "drawn",
+        type_=sa.Numeric(20, 2),
+        existing_type=sa.Numeric(14, 2),
+        comment="a sum of any number of draws",
+    )
     op.drop_index("ix_matching_case_state", "matching_case")
     op.create_index(
         "ix_matching_case_ended",
