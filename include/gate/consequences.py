@@ -6,20 +6,23 @@ department's stop lets it go.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.identifiers import normalise_id
 from include.gate.judge import Finding, reasons
 from include.reference import Policy, departments
+from include.store.database import array_of
 from include.store.outbox import NewDelivery, enqueue
 from include.store.outcomes import stopped
+
+_CHUNK = 5_000
 
 Revision = tuple[str, int]
 """need_id and revision."""
@@ -28,7 +31,7 @@ Revision = tuple[str, int]
 # (B08).
 _PUSHABLE = sa.text(
     f"""
-    select version.need_id, version.revision, version.quarter, version.department_code, version.document
+    select version.need_id, version.revision, version.department_code, version.document
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
     join need_version version using (need_id, revision)
     where not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
@@ -42,7 +45,6 @@ _PUSHABLE = sa.text(
             and judged.payload_sha256 = version.item_hash
       )
       and not {stopped("version")}
-    order by version.need_id
     """
 )
 
@@ -52,7 +54,7 @@ _AWAIT_DECISIONS = sa.text(
     select from department_stop stop
     where stop.state <> 'continued' and exists (
         select from need_version version
-        where version.need_id = any(:need_ids)
+        where version.need_id = any(cast(:need_ids as text[]))
           and version.quarter = stop.quarter and version.department_code = stop.department_code
     )
     order by stop.quarter, stop.department_code
@@ -64,20 +66,32 @@ _AWAIT_DECISIONS = sa.text(
 _RESUME = sa.text(
     """
     update delivery set state = 'pending', outcome = null, settled_at = null, next_attempt_at = :now
-    where idempotency_key = any(:keys) and state = 'superseded' and outcome = 'late_history'
+    where idempotency_key = any(cast(:keys as text[])) and state = 'superseded' and outcome = 'late_history'
     """
 )
 
 
 def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime) -> int:
     """Queue a push of each of these revisions that may be pushed; returns how many are new or go on."""
-    connection.execute(_AWAIT_DECISIONS, {"need_ids": [need_id for need_id, _ in needs]})
-    found = connection.execute(
-        _PUSHABLE, {"need_ids": [need_id for need_id, _ in needs], "revisions": [revision for _, revision in needs]}
-    )
-    pushes = [_push(row) for row in found]
-    resumed = connection.execute(_RESUME, {"keys": [push.idempotency_key for push in pushes], "now": now}).rowcount
-    return resumed + enqueue(connection, pushes, now)
+    wanted = sorted(needs)
+    connection.execute(_AWAIT_DECISIONS, {"need_ids": array_of(need_id for need_id, _ in wanted)})
+    count = 0
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        found = connection.execute(
+            _PUSHABLE,
+            {
+                "need_ids": array_of(need_id for need_id, _ in chunk),
+                "revisions": array_of(revision for _, revision in chunk),
+            },
+        )
+        pushes = [_push(*row) for row in sorted(found.tuples())]
+        new = enqueue(connection, pushes, now)
+        count += new
+        if new < len(pushes):
+            keys = array_of(push.idempotency_key for push in pushes)
+            count += connection.execute(_RESUME, {"keys": keys, "now": now}).rowcount
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,50 +125,64 @@ def queue_returns(
     """Queue a return (退回补正) of each of these revisions unless it was withdrawn; returns how many were new."""
     withdrawn = frozenset(
         connection.execute(
-            sa.text("select need_id from withdrawal_notice where need_id = any(:need_ids)"),
-            {"need_ids": [one.need_id for one in returns]},
+            sa.text("select need_id from withdrawal_notice where need_id = any(cast(:need_ids as text[]))"),
+            {"need_ids": array_of(one.need_id for one in returns)},
         ).scalars()
     )
     kept = [_return(one, version, respond_by) for one in returns if one.need_id not in withdrawn]
     return enqueue(connection, kept, now)
 
 
-def _push(row: sa.Row[Any]) -> NewDelivery:
-    record = json.loads(row.document)
+class _Filed(msgspec.Struct):
+    """A stored document as far as a push has to look into it; the rest goes out byte by byte as it was filed."""
+
+    quarter: str
+    is_major: bool
+    enterprise: dict[str, msgspec.Raw]
+    project: dict[str, msgspec.Raw]
+    finance: msgspec.Raw
+    benefit: msgspec.Raw
+
+
+class _Finance(msgspec.Struct):
+    intended_institutions: Any = None
+
+
+_read_document = msgspec.json.Decoder(_Filed).decode
+_read_finance = msgspec.json.Decoder(_Finance).decode
+
+
+def _push(need_id: str, revision: int, department_code: str, document: str) -> NewDelivery:
+    filed = _read_document(document)
     return NewDelivery(
         channel="market",
         action="push",
-        idempotency_key=f"push:{row.need_id}:{row.revision}",
-        order_key=row.need_id,
-        need_id=row.need_id,
-        revision=row.revision,
-        quarter=record["quarter"],
-        department_code=row.department_code,
+        idempotency_key=f"push:{need_id}:{revision}",
+        order_key=need_id,
+        need_id=need_id,
+        revision=revision,
+        quarter=filed.quarter,
+        department_code=department_code,
         body={
-            "need_id": row.need_id,
-            "revision": row.revision,
-            "quarter": record["quarter"],
-            "is_major": record["is_major"],
-            "branch_code": departments()[row.department_code].branch_code,
-            "intended_institutions": record["finance"].get("intended_institutions") or [],
-            "payload": push_payload(record),
+            "need_id": need_id,
+            "revision": revision,
+            "quarter": filed.quarter,
+            "is_major": filed.is_major,
+            "branch_code": departments()[department_code].branch_code,
+            "intended_institutions": _read_finance(filed.finance).intended_institutions or [],
+            "payload": _push_payload(filed),
         },
     )
 
 
-def push_payload(record: Mapping[str, Any]) -> dict[str, Any]:
+def _push_payload(filed: _Filed) -> dict[str, Any]:
     """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
-    enterprise = {name: value for name, value in record["enterprise"].items() if name != "contact"}
-    enterprise["uscc"] = normalise_id(enterprise["uscc"])
-    project = dict(record["project"])
-    if isinstance(project.get("project_code"), str):
-        project["project_code"] = normalise_id(project["project_code"])
-    return {
-        "enterprise": enterprise,
-        "project": project,
-        "finance": record["finance"],
-        "benefit": record["benefit"],
-    }
+    enterprise: dict[str, Any] = {name: value for name, value in filed.enterprise.items() if name != "contact"}
+    enterprise["uscc"] = normalise_id(msgspec.json.decode(enterprise["uscc"]))
+    project: dict[str, Any] = dict(filed.project)
+    if "project_code" in project and isinstance(code := msgspec.json.decode(project["project_code"]), str):
+        project["project_code"] = normalise_id(code)
+    return {"enterprise": enterprise, "project": project, "finance": filed.finance, "benefit": filed.benefit}
 
 
 def _return(one: Return, version: str, respond_by: date) -> NewDelivery:

@@ -19,9 +19,13 @@ from include.domain.calendar import SHANGHAI
 from include.domain.quarter import Quarter
 from include.gate.fingerprints import Fingerprint
 from include.reference import Policy
+from include.store.database import array_of
 
 SHARED = ("content", "benefit", "mobile")
 """What enterprises share when somebody files for them with a template (G13)."""
+
+KEYS = ("uscc", "project_code", *SHARED)
+"""What a need must have in common with another one for a rule to compare the two."""
 
 Revision = tuple[str, int]
 
@@ -179,11 +183,13 @@ _RELATED = sa.text(
     with candidate as (
         select fp.* from {_WANTED} join need_fingerprint fp using (need_id, revision)
     ), related as (
-        select other.need_id from candidate join need_fingerprint other on other.uscc = candidate.uscc
-        union select other.need_id from candidate join need_fingerprint other on other.project_code = candidate.project_code
-        union select other.need_id from candidate join need_fingerprint other on other.content = candidate.content
-        union select other.need_id from candidate join need_fingerprint other on other.benefit = candidate.benefit
-        union select other.need_id from candidate join need_fingerprint other on other.mobile = candidate.mobile
+        {
+        " union ".join(
+            "select other.need_id from candidate join need_fingerprint other "
+            f"on other.{key} = candidate.{key} and other.need_id <> candidate.need_id"
+            for key in KEYS
+        )
+    }
     ), newest as (
         select distinct on (need_id) fp.* from related join need_fingerprint fp using (need_id)
         where fp.intake_id <= :intake_id order by need_id, revision desc
@@ -216,7 +222,7 @@ _REVISIONS = sa.text(
     f"""
     select distinct {_COLUMNS}
     from {_WANTED} join need_fingerprint fp on fp.need_id = wanted.need_id and fp.revision < wanted.revision
-    where fp.intake_id <= :intake_id
+    where wanted.revision > 1 and fp.intake_id <= :intake_id
     """
 )
 
@@ -248,8 +254,8 @@ def load_history(
 ) -> History:
     """What is stored and comparable with `needs`, as of the intake that began at `started_at`."""
     asked = {
-        "need_ids": [need_id for need_id, _ in needs],
-        "revisions": [revision for _, revision in needs],
+        "need_ids": array_of(need_id for need_id, _ in needs),
+        "revisions": array_of(revision for _, revision in needs),
         "intake_id": intake_id,
         "started_at": started_at,
     }

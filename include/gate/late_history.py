@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,20 +17,21 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
-from include.gate.history import Revision, load_history
+from include.gate.history import KEYS, Revision, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import stored_record
 from include.gate.register import Register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
 from include.store.alerts import raise_alerts
+from include.store.database import array_of
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
 
 LATE_RULES = frozenset({"DQ42", "G01", "G13"})
-"""Rules that a need may come to break after it was judged."""
+"""Rules that a need may come to break after it was judged. None of them asks the register."""
 
 _REASON = "后到的较早需求使本需求命中规则"
-_KEYS = ("uscc", "project_code", "content", "benefit", "mobile")
+_CHUNK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ _JUDGED_BEFORE = sa.text(
         " union ".join(
             "select later.need_id, later.revision from brought join need_fingerprint later "
             f"on later.{key} = brought.{key} and later.need_id <> brought.need_id and later.submitted >= brought.submitted"
-            for key in _KEYS
+            for key in KEYS
         )
     }
     )
-    select version.need_id, version.revision, judged.judgement_id, judged.quarter, judged.department_code, raw.ciphertext
+    select version.need_id, version.revision, version.raw_sha256, judged.judgement_id, judged.quarter, judged.department_code
     from alike
     join need_version version using (need_id, revision)
     join raw_payload raw using (raw_sha256)
@@ -86,6 +87,8 @@ _JUDGED_BEFORE = sa.text(
     order by version.department_code, version.need_id
     """
 )
+
+_PAYLOADS = sa.text("select raw_sha256, ciphertext from raw_payload where raw_sha256 = any(cast(:hashes as text[]))")
 
 _KNOWN = sa.text(
     """
@@ -119,7 +122,6 @@ _HOLD_BACK = sa.text(
 def judge_again(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
-    register: Register,
     brought: Sequence[Revision],
     *,
     intake_id: int,
@@ -136,8 +138,8 @@ def judge_again(
     needs = connection.execute(
         _JUDGED_BEFORE,
         {
-            "need_ids": [need_id for need_id, _ in brought],
-            "revisions": [revision for _, revision in brought],
+            "need_ids": array_of(need_id for need_id, _ in brought),
+            "revisions": array_of(revision for _, revision in brought),
             "intake_id": intake_id,
             "department_code": department_code,
             "codes": list(versions),
@@ -146,7 +148,7 @@ def judge_again(
     ).fetchall()
     if not needs:
         return LateHits(0, 0)
-    hits = _new_hits(connection, needs, _found_now(connection, cipher, register, needs, now, policy))
+    hits = _new_hits(connection, needs, _found_now(connection, cipher, needs, now, policy))
     if not hits:
         return LateHits(0, 0)
     pushes = connection.execute(
@@ -168,30 +170,34 @@ def judge_again(
 def _found_now(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
-    register: Register,
     needs: Sequence[sa.Row[Any]],
     now: datetime,
     policy: Policy,
 ) -> Iterator[Sequence[Finding]]:
     """For each need, in order (by department): what the rules of LATE_RULES find in view of everything stored."""
     newest_intake: int = connection.execute(sa.text("select max(intake_id) from intake")).scalar_one()
+    nothing_listed = Register.of(())
     for code, of_department in groupby(needs, key=lambda need: need.department_code):
-        group, own_policy = list(of_department), policy.of_department(code)
-        history = load_history(
-            connection,
-            [(need.need_id, need.revision) for need in group],
-            intake_id=newest_intake,
-            started_at=now,
-            policy=own_policy,
-        )
-        verdicts = judge(
-            [stored_record(cipher, need.ciphertext) for need in group],
-            checked_at=now,
-            policy=own_policy,
-            surroundings=Surroundings(register, history, cipher.fingerprint),
-        )
-        for verdict in verdicts:
-            yield [finding for finding in verdict.findings if finding.rule_id in LATE_RULES]
+        own_policy = policy.of_department(code)
+        while group := list(islice(of_department, _CHUNK)):
+            payloads: dict[str, bytes] = dict(
+                connection.execute(_PAYLOADS, {"hashes": array_of({need.raw_sha256 for need in group})}).tuples().all()
+            )
+            history = load_history(
+                connection,
+                [(need.need_id, need.revision) for need in group],
+                intake_id=newest_intake,
+                started_at=now,
+                policy=own_policy,
+            )
+            verdicts = judge(
+                [stored_record(cipher, payloads[need.raw_sha256]) for need in group],
+                checked_at=now,
+                policy=own_policy,
+                surroundings=Surroundings(nothing_listed, history, cipher.fingerprint),
+            )
+            for verdict in verdicts:
+                yield [finding for finding in verdict.findings if finding.rule_id in LATE_RULES]
 
 
 def _new_hits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +13,11 @@ import sqlalchemy as sa
 from include.domain.identifiers import normalise_id
 from include.errors import UserFacingError
 from include.reference import Policy
+from include.store.database import array_of
 from include.store.register import snapshot_in_use
 from include.store.tables import register_factory
+
+_SOUND = re.compile(r"[0-9A-Z]{18}")
 
 
 class RegisterUnusable(UserFacingError):
@@ -88,8 +92,8 @@ def register_of(connection: sa.Connection, content_sha256: str, codes: Collectio
     usable = (register_factory.c.content_sha256 == content_sha256) & register_factory.c.usable
     if not connection.execute(sa.select(sa.exists().where(usable))).scalar_one():
         raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
-    # What PostgreSQL cannot hold is in no register.
-    wanted = [code for code in codes if "\0" not in code and code.encode("utf-8", "ignore").decode() == code]
+    # Usable rows have sound codes (T01).
+    wanted = array_of(code for code in codes if _SOUND.fullmatch(code))
     rows = connection.execute(
         sa.select(
             register_factory.c.uscc,
@@ -100,6 +104,6 @@ def register_of(connection: sa.Connection, content_sha256: str, codes: Collectio
             register_factory.c.department_code,
             register_factory.c.listed_on,
             register_factory.c.removed_on,
-        ).where(usable & (register_factory.c.uscc == sa.any_(sa.literal(wanted, sa.ARRAY(sa.Text)))))
+        ).where(usable & (register_factory.c.uscc == sa.any_(sa.cast(sa.literal(wanted, sa.Text), sa.ARRAY(sa.Text)))))
     ).mappings()
     return Register.of((RegisterRow(**row) for row in rows), content_sha256)

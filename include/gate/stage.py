@@ -7,9 +7,10 @@ a person. Verdict, findings and outbox rows are one transaction; a need judged b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from include.gate.records import stored_record
 from include.gate.register import codes_of, load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
-from include.store.database import copy_rows
+from include.store.database import array_of, copy_rows, stream_rows
 from include.store.tables import intake
 
 
@@ -50,29 +51,25 @@ class GateSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    item_hash: str
+class _Judged:
     need_id: str | None
     revision: int | None
-    record: dict[str, Any]
+    verdict: Verdict
 
 
-# Only the newest revision of a need is judged, once for ever under whatever rule set; withdrawn needs no longer matter.
+# Only the newest revision of a need is judged, once for ever under whatever rule set. Reading dropped equal items already.
 _CANDIDATES = sa.text(
     """
-    select distinct on (item.item_hash) item.item_hash, item.need_id, item.revision, raw.ciphertext
-    from intake_item item
-    join raw_payload raw using (raw_sha256)
-    left join lateral (
-        select max(revision) as newest from need_version where need_version.need_id = item.need_id
-    ) version on true
+    select item.item_hash, item.need_id, item.revision, raw.ciphertext
+    from intake_item item join raw_payload raw using (raw_sha256)
     where item.intake_id = :intake_id and item.department_code = :department_code and item.readable
-      and (item.revision is null or version.newest is null or item.revision >= version.newest)
+      and not exists (
+          select from need_version higher where higher.need_id = item.need_id and higher.revision > item.revision
+      )
       and not exists (select from judgement where judgement.payload_sha256 = item.item_hash)
-    order by item.item_hash, item.ordinal
+    order by item.ordinal
     """
 )
-
 
 _WITHOUT_FINGERPRINT = sa.text(
     """
@@ -83,54 +80,54 @@ _WITHOUT_FINGERPRINT = sa.text(
         select from need_fingerprint known
         where known.need_id = version.need_id and known.revision = version.revision
     ) and octet_length(raw.ciphertext) > 0
-    order by version.need_id, version.revision
     """
 )
-_CHUNK = 5_000
 
 # A task that was cleared and run by itself may have read what the step between reading and judging did not see.
 _LACKS_FINGERPRINTS = sa.text(
     """
     select exists (
-        select from intake_item item join need_version version using (need_id, revision)
-        where item.intake_id = :intake_id and item.department_code = :department_code and not exists (
-            select from need_fingerprint known
-            where known.need_id = version.need_id and known.revision = version.revision
-        )
+        select from intake_item item
+        where item.intake_id = :intake_id and item.department_code = :department_code
+          and item.need_id is not null and item.revision is not null and not exists (
+              select from need_fingerprint known
+              where known.need_id = item.need_id and known.revision = item.revision
+          )
     )
     """
 )
 
+_CHUNK = 10_000
+"""How many needs are in memory at once."""
+
 
 def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: datetime, policy: Policy) -> int:
-    """Note what each stored need is compared by; before any is judged, so that all see all. Returns how many were new."""
+    """Note what each stored need is compared by; before any is judged, so that all see all. Returns how many were new.
+
+    Each once for ever: a verdict rests on the fingerprints that it saw, and must come out the same when it is given again. A
+    rule set with other format rules compares what is read under it by them; what was usable before stays so.
+    """
+    count = 0
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('fingerprints'))"))
-        waiting = connection.execute(_WITHOUT_FINGERPRINT).fetchall()
-        for start in range(0, len(waiting), _CHUNK):
-            chunk = waiting[start : start + _CHUNK]
-            records = [stored_record(cipher, row.ciphertext) for row in chunk]
+        for rows in stream_rows(connection, _WITHOUT_FINGERPRINT, {}, _CHUNK):
+            records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
             found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
             copy_rows(
                 connection,
                 "need_fingerprint",
-                ("need_id", "revision", "intake_id", "quarter", *_COMPARED, "reports"),
+                ("need_id", "revision", "intake_id", *_COMPARED, "reports"),
                 (
-                    (
-                        row.need_id,
-                        row.revision,
-                        row.intake_id,
-                        one.quarter,
-                        *(getattr(one, name) for name in _COMPARED),
-                        list(one.reports),
-                    )
-                    for row, one in zip(chunk, found, strict=True)
+                    (need_id, revision, intake_id, *_compared(one), list(one.reports))
+                    for (need_id, revision, intake_id, _), one in zip(rows, found, strict=True)
                 ),
             )
-    return len(waiting)
+            count += len(rows)
+    return count
 
 
 _COMPARED = (
+    "quarter",
     "submitted",
     "uscc",
     "project_code",
@@ -141,6 +138,7 @@ _COMPARED = (
     "saving",
     "carbon",
 )
+_compared = attrgetter(*_COMPARED)
 
 
 def judge_department(
@@ -170,33 +168,25 @@ def judge_department(
             sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
         )
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
-        candidates = [
-            _Candidate(row.item_hash, row.need_id, row.revision, stored_record(cipher, row.ciphertext))
-            for row in connection.execute(_CANDIDATES, where)
-        ]
-        surroundings = _surroundings(connection, cipher, candidates, header, now, policy)
-        verdicts = judge(
-            [candidate.record for candidate in candidates], checked_at=now, policy=policy, surroundings=surroundings
-        )
-        judged = list(zip(candidates, verdicts, strict=True))
-        count = Counter(verdict.verdict for verdict in verdicts)
+        version = ruleset_version(policy)
+        judged = list(_judge_and_store(connection, cipher, header, department_code, version, now, policy))
+        addressed = [(one.need_id, one.revision) for one in judged if one.need_id and one.revision]
+        count = Counter(one.verdict.verdict for one in judged)
         queued = 0
         stopped = header.dry_run and breaker.too_many_returned(
             judged=len(judged), returned=count["returned"], policy=policy
         )
-        version = ruleset_version(policy)
         if header.dry_run and reports_dir is not None:
             pages.preview(
                 connection,
                 quarter=header.quarter,
                 department_code=department_code,
-                judged=[(one.need_id, one.revision, verdict) for one, verdict in judged],
+                judged=[(one.need_id, one.revision, one.verdict) for one in judged],
                 ruleset_version=version,
                 now=now,
                 reports_dir=reports_dir,
             )
         if judged and not header.dry_run:
-            _store(connection, judged, header, department_code, version, surroundings.register.content_sha256, now)
             stopped = breaker.check(
                 connection,
                 quarter=header.quarter,
@@ -217,8 +207,7 @@ def judge_department(
             late_history.judge_again(
                 connection,
                 cipher,
-                surroundings.register,
-                _addressed(candidates),
+                addressed,
                 intake_id=intake_id,
                 department_code=department_code,
                 now=now,
@@ -236,97 +225,93 @@ def judge_department(
     )
 
 
-def _addressed(candidates: Sequence[_Candidate]) -> list[Revision]:
-    """The candidates that can be addressed."""
-    return [(one.need_id, one.revision) for one in candidates if one.need_id is not None and one.revision is not None]
-
-
-def _surroundings(
+def _judge_and_store(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
-    candidates: Sequence[_Candidate],
     header: sa.Row[Any],
+    department_code: str,
+    version: str,
     now: datetime,
     policy: Policy,
-) -> Surroundings:
-    return Surroundings(
-        register=load_register(
+) -> Iterator[_Judged]:
+    """Judge the candidates of a department chunk by chunk; verdicts and findings are stored unless it is a dry run."""
+    where = {"intake_id": header.intake_id, "department_code": department_code}
+    for rows in stream_rows(connection, _CANDIDATES, where, _CHUNK):
+        records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
+        register = load_register(connection, codes_of(records), today=now.astimezone(SHANGHAI).date(), policy=policy)
+        history = load_history(
             connection,
-            codes_of(candidate.record for candidate in candidates),
-            today=now.astimezone(SHANGHAI).date(),
+            [(need_id, revision) for _, need_id, revision, _ in rows if need_id and revision],
+            intake_id=header.intake_id,
+            started_at=header.started_at,
             policy=policy,
-        ),
-        history=load_history(
-            connection, _addressed(candidates), intake_id=header.intake_id, started_at=header.started_at, policy=policy
-        ),
-        keyed_hash=cipher.fingerprint,
-    )
+        )
+        verdicts = judge(
+            records, checked_at=now, policy=policy, surroundings=Surroundings(register, history, cipher.fingerprint)
+        )
+        judged = [
+            _Judged(need_id, revision, verdict)
+            for (_, need_id, revision, _), verdict in zip(rows, verdicts, strict=True)
+        ]
+        if not header.dry_run:
+            payloads = [item_hash for item_hash, *_ in rows]
+            _store(connection, payloads, judged, header, department_code, version, register.content_sha256, now)
+        yield from judged
 
 
 def _store(
     connection: sa.Connection,
-    judged: Sequence[tuple[_Candidate, Verdict]],
+    payloads: Sequence[str],
+    judged: Sequence[_Judged],
     header: sa.Row[Any],
     department_code: str,
     version: str,
     register_sha256: str,
     now: datetime,
 ) -> None:
-    ids: dict[str, int] = dict(
-        connection.execute(
-            _STORE_VERDICTS,
-            {
-                "intake_id": header.intake_id,
-                "need_ids": [candidate.need_id for candidate, _ in judged],
-                "revisions": [candidate.revision for candidate, _ in judged],
-                "quarter": header.quarter,
-                "department_code": department_code,
-                "verdicts": [verdict.verdict for _, verdict in judged],
-                "version": version,
-                "payloads": [candidate.item_hash for candidate, _ in judged],
-                "register": register_sha256,
-                "now": now,
-            },
-        )
-        .tuples()
-        .all()
+    copy_rows(
+        connection,
+        "judgement",
+        (
+            *("intake_id", "need_id", "revision", "quarter", "department_code"),
+            *("verdict", "ruleset_version", "payload_sha256", "register_sha256", "judged_at"),
+        ),
+        (
+            (
+                *(header.intake_id, one.need_id, one.revision, header.quarter, department_code),
+                *(one.verdict.verdict, version, payload, register_sha256, now),
+            )
+            for payload, one in zip(payloads, judged, strict=True)
+        ),
     )
+    found = {payload: one for payload, one in zip(payloads, judged, strict=True) if one.verdict.findings}
+    stored = connection.execute(_STORED_VERDICTS, {"payloads": array_of(found), "version": version}).tuples()
     copy_rows(
         connection,
         "finding",
         ("judgement_id", "rule_id", "field", "need_id", "revision", "severity"),
         (
-            (
-                ids[candidate.item_hash],
-                finding.rule_id,
-                finding.field,
-                candidate.need_id,
-                candidate.revision,
-                finding.severity,
-            )
-            for candidate, verdict in judged
-            for finding in verdict.findings
+            (judgement_id, finding.rule_id, finding.field, one.need_id, one.revision, finding.severity)
+            for payload, judgement_id in stored
+            for one in (found[payload],)
+            for finding in one.verdict.findings
         ),
     )
 
 
-_STORE_VERDICTS = sa.text(
+_STORED_VERDICTS = sa.text(
     """
-    insert into judgement (intake_id, need_id, revision, quarter, department_code, verdict, ruleset_version,
-                           payload_sha256, register_sha256, judged_at)
-    select :intake_id, need_id, revision, :quarter, :department_code, verdict, :version, payload, :register, :now
-    from unnest(
-        cast(:need_ids as text[]), cast(:revisions as integer[]), cast(:verdicts as text[]), cast(:payloads as text[])
-    ) with ordinality as judged (need_id, revision, verdict, payload, place)
-    order by place
-    returning payload_sha256, judgement_id
+    select payload_sha256, judgement_id
+    from unnest(cast(:payloads as text[])) found (payload_sha256) join judgement using (payload_sha256)
+    where ruleset_version = :version
+    order by judgement_id
     """
 )
 
 
 def _queue_consequences(
     connection: sa.Connection,
-    judged: Sequence[tuple[_Candidate, Verdict]],
+    judged: Sequence[_Judged],
     quarter: str,
     department_code: str,
     version: str,
@@ -335,14 +320,14 @@ def _queue_consequences(
 ) -> int:
     passed: list[Revision] = []
     returned: list[Return] = []
-    for candidate, verdict in judged:
-        if candidate.need_id is None or candidate.revision is None:
+    for one in judged:
+        if one.need_id is None or one.revision is None:
             continue
-        if verdict.verdict == "passed":
-            passed.append((candidate.need_id, candidate.revision))
-        elif verdict.verdict == "returned":
-            blocks = [finding for finding in verdict.findings if finding.severity == "block"]
-            returned.append(Return(candidate.need_id, candidate.revision, quarter, department_code, blocks))
+        if one.verdict.verdict == "passed":
+            passed.append((one.need_id, one.revision))
+        elif one.verdict.verdict == "returned":
+            blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
+            returned.append(Return(one.need_id, one.revision, quarter, department_code, blocks))
     return queue_pushes(connection, passed, now) + queue_returns(
         connection, returned, version=version, respond_by=respond_by, now=now
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from include.domain.canonical import canonical_sha256, storable
+from include.domain.canonical import canonical_sha256, read_json
 from include.domain.identifiers import normalise_id
 from include.reference import departments
 
@@ -37,7 +36,7 @@ class Item:
 
 def read_item(raw: bytes) -> Item:
     """Read the JSON of one item, numbers exactly; nothing that stands in it is an error here."""
-    value = storable(json.loads(raw, parse_float=Decimal))
+    value = read_json(raw)
     record = value if isinstance(value, dict) else None
     return Item(
         raw=raw,

@@ -16,14 +16,16 @@ Bodies, by action:
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection, text
+
+from include.store.database import copy_rows
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,10 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
     if not deliveries:
         return 0
     made = [_row(new) for new in deliveries]
-    inserted = connection.execute(_ENQUEUE, {"rows": json.dumps(made, ensure_ascii=False), "now": now}).rowcount
+    connection.execute(_STAGE)
+    copy_rows(connection, "queued", _COLUMNS, ((place, *row.values()) for place, row in enumerate(made)))
+    inserted = connection.execute(_ENQUEUE, {"now": now}).rowcount
+    connection.execute(text("truncate queued"))
     if inserted < len(made):
         _refuse_other_bodies(connection, made, now)
     return inserted
@@ -75,13 +80,13 @@ def _refuse_other_bodies(connection: Connection, made: Sequence[Mapping[str, Any
 
 
 def _row(new: NewDelivery) -> dict[str, Any]:
-    body = json.dumps(new.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    body = msgspec.json.encode(new.body, order="sorted")
     return {
         "channel": new.channel,
         "action": new.action,
         "idempotency_key": new.idempotency_key,
-        "body": body,
-        "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
+        "body": body.decode(),
+        "body_sha256": hashlib.sha256(body).hexdigest(),
         "need_id": new.need_id,
         "revision": new.revision,
         "quarter": new.quarter,
@@ -90,6 +95,19 @@ def _row(new: NewDelivery) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (
+    *("place", "channel", "action", "idempotency_key", "body", "body_sha256", "need_id", "revision", "quarter"),
+    *("department_code", "order_key"),
+)
+_STAGE = text(
+    """
+    create temporary table if not exists queued (
+        place integer, channel text, action text, idempotency_key text, body text, body_sha256 text, need_id text,
+        revision integer, quarter text, department_code text, order_key text
+    ) on commit delete rows
+    """
+)
+
 # In the order given: deliveries of one order_key leave in the order of their ids.
 _ENQUEUE = text(
     """
@@ -97,11 +115,7 @@ _ENQUEUE = text(
                           order_key, state, created_at, next_attempt_at)
     select channel, action, idempotency_key, body, body_sha256, need_id, revision, quarter, department_code,
            order_key, 'pending', :now, :now
-    from rows from (json_to_recordset(cast(:rows as json)) as (
-        channel text, action text, idempotency_key text, body text, body_sha256 text, need_id text, revision integer,
-        quarter text, department_code text, order_key text
-    )) with ordinality as new (channel, action, idempotency_key, body, body_sha256, need_id, revision, quarter,
-                               department_code, order_key, place)
+    from queued
     order by place
     on conflict (idempotency_key) do nothing
     """
