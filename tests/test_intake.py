@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from include import intake
 from include.errors import IntakeIncomplete, PlatformUnavailable
 from include.gate import stage as gate
-from include.platforms.green_platform import GreenPlatformClient
+from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.privacy import PersonalDataCipher
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
@@ -180,6 +181,38 @@ def test_a_listing_other_than_its_manifest_makes_the_close_red(
     name = departments()[CHOSEN[1]].short_name
     with pytest.raises(IntakeIncomplete, match=rf"{name}：清单 \d+ 条，接收 \d+ 条（B02）"):
         _close(database, intake_id)
+
+
+def test_two_revisions_of_a_need_do_not_hide_that_another_need_was_not_read(database: sa.Engine) -> None:
+    first, corrected, missing = (
+        json.dumps({"need_id": need_id, "revision": revision}).encode()
+        for need_id, revision in (("FN202603000001", 1), ("FN202603000001", 2), ("FN202603000002", 1))
+    )
+    for run_id, listings, read, complaint in (
+        ("short", [[first, corrected]] * 3, 2, "平台称 2 条，只读到 1 条（B06）"),
+        ("whole", [[first, corrected], [first, corrected, missing]], 3, None),
+    ):
+        intake_id = _begin(database, run_id)
+        client = cast(GreenPlatformClient, _Listings(listings, total=2))
+        pulled = intake.pull_department(
+            database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW
+        )
+        assert pulled.items == read
+        with pytest.raises(IntakeIncomplete) as raised:
+            _close(database, intake_id)
+        assert ("B06" in str(raised.value)) == (complaint is not None)
+        assert (complaint or "") in str(raised.value)
+
+
+class _Listings:
+    """A platform whose listing is read several times, and differs."""
+
+    def __init__(self, listings: list[list[bytes]], total: int) -> None:
+        self._listings = iter(listings)
+        self._total = total
+
+    def need_listing(self, **_: object) -> Iterator[NeedPage]:
+        yield NeedPage(items=next(self._listings), total=self._total, cursor=None)
 
 
 def test_a_dry_run_judges_but_stores_no_verdict_and_sends_nothing(

@@ -65,6 +65,8 @@ def normalise_id(text: str) -> str:
     text = normalise_text(text).upper()
     if text.isalnum():
         return text
+    if text.isascii():
+        return text.replace(" ", "").replace("-", "")
     return "".join(c for c in text if c not in " \u2212" and unicodedata.category(c) != "Pd")
 
 

@@ -178,6 +178,17 @@ _COLUMNS = """
 
 _WANTED = "unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)"
 
+
+def holders(key: str, needs: str, also: str = "") -> str:
+    """SQL: each value of `key` among the fingerprints `needs` once, however many hold it, so that no pairs are made."""
+    return f"select {key}, min(need_id) as first, max(need_id) as last{also} from {needs} where {key} is not null group by {key}"
+
+
+def is_another(need: str) -> str:
+    """SQL: whether `need` is not the only one of `holders`, there called `mine`."""
+    return f"(mine.first <> mine.last or {need}.need_id <> mine.first)"
+
+
 _RELATED = sa.text(
     f"""
     with candidate as (
@@ -185,8 +196,8 @@ _RELATED = sa.text(
     ), related as (
         {
         " union ".join(
-            "select other.need_id from candidate join need_fingerprint other "
-            f"on other.{key} = candidate.{key} and other.need_id <> candidate.need_id"
+            f"select other.need_id from ({holders(key, 'candidate')}) mine "
+            f"join need_fingerprint other on other.{key} = mine.{key} and {is_another('other')}"
             for key in KEYS
         )
     }

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
-from include.gate.history import KEYS, Revision, load_history
+from include.gate.history import KEYS, Revision, holders, is_another, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import stored_record
 from include.gate.register import Register
@@ -58,8 +58,9 @@ _JUDGED_BEFORE = sa.text(
     ), alike as (
         {
         " union ".join(
-            "select later.need_id, later.revision from brought join need_fingerprint later "
-            f"on later.{key} = brought.{key} and later.need_id <> brought.need_id and later.submitted >= brought.submitted"
+            f"select later.need_id, later.revision from ({holders(key, 'brought', ', min(submitted) as submitted')}) mine "
+            f"join need_fingerprint later on later.{key} = mine.{key} and {is_another('later')} "
+            "and later.submitted >= mine.submitted"
             for key in KEYS
         )
     }
@@ -148,7 +149,9 @@ def judge_again(
     ).fetchall()
     if not needs:
         return LateHits(0, 0)
-    hits = _new_hits(connection, needs, _found_now(connection, cipher, needs, now, policy))
+    # A judgement costs much even if it is of one need: all that are under one rule set go together.
+    needs = sorted(needs, key=lambda need: versions[need.department_code])
+    hits = _new_hits(connection, needs, _found_now(connection, cipher, needs, versions, now, policy))
     if not hits:
         return LateHits(0, 0)
     pushes = connection.execute(
@@ -171,15 +174,16 @@ def _found_now(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
     needs: Sequence[sa.Row[Any]],
+    versions: Mapping[str, str],
     now: datetime,
     policy: Policy,
 ) -> Iterator[Sequence[Finding]]:
-    """For each need, in order (by department): what the rules of LATE_RULES find in view of everything stored."""
+    """For each need, in order (by rule set): what the rules of LATE_RULES find in view of everything stored."""
     newest_intake: int = connection.execute(sa.text("select max(intake_id) from intake")).scalar_one()
     nothing_listed = Register.of(())
-    for code, of_department in groupby(needs, key=lambda need: need.department_code):
-        own_policy = policy.of_department(code)
-        while group := list(islice(of_department, _CHUNK)):
+    for _, under_one in groupby(needs, key=lambda need: versions[need.department_code]):
+        while group := list(islice(under_one, _CHUNK)):
+            own_policy = policy.of_department(group[0].department_code)
             payloads: dict[str, bytes] = dict(
                 connection.execute(_PAYLOADS, {"hashes": array_of({need.raw_sha256 for need in group})}).tuples().all()
             )

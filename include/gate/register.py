@@ -94,16 +94,29 @@ def register_of(connection: sa.Connection, content_sha256: str, codes: Collectio
         raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
     # Usable rows have sound codes (T01).
     wanted = array_of(code for code in codes if _SOUND.fullmatch(code))
-    rows = connection.execute(
-        sa.select(
-            register_factory.c.uscc,
-            register_factory.c.name,
-            register_factory.c.aliases,
-            register_factory.c.level,
-            register_factory.c.batch,
-            register_factory.c.department_code,
-            register_factory.c.listed_on,
-            register_factory.c.removed_on,
-        ).where(usable & (register_factory.c.uscc == sa.any_(sa.cast(sa.literal(wanted, sa.Text), sa.ARRAY(sa.Text)))))
-    ).mappings()
-    return Register.of((RegisterRow(**row) for row in rows), content_sha256)
+    rows = connection.execute(_ROWS, {"content_sha256": content_sha256, "codes": wanted}).tuples()
+    return Register.of(
+        (
+            RegisterRow(
+                uscc=uscc,
+                name=name,
+                aliases=aliases,
+                level=level,
+                batch=batch,
+                department_code=department_code,
+                listed_on=listed_on,
+                removed_on=removed_on,
+            )
+            for uscc, name, aliases, level, batch, department_code, listed_on, removed_on in rows
+        ),
+        content_sha256,
+    )
+
+
+_ROWS = sa.text(
+    """
+    select uscc, name, aliases, level, batch, department_code, listed_on, removed_on
+    from register_factory
+    where content_sha256 = :content_sha256 and usable and uscc = any(cast(:codes as text[]))
+    """
+)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
-from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
+from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, departments
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
@@ -127,16 +127,6 @@ _LISTED_NEEDS = sa.text(
 )
 
 _MANIFEST = sa.text("select * from manifest_entry where intake_id = :intake_id")
-# Needs read, a double listing once; what cannot be addressed counts one by one.
-_TOTALS = sa.text(
-    """
-    select listing.department_code, listing.stated_total,
-           count(distinct item.need_id) + count(item.ordinal) filter (where item.need_id is null) as needs_read
-    from listing left join intake_item item using (intake_id, department_code)
-    where listing.intake_id = :intake_id
-    group by listing.department_code, listing.stated_total
-    """
-)
 _INTAKES_BEFORE = sa.text(
     "select intake_id from intake where quarter = :quarter and kind = 'quarterly' and not dry_run order by intake_id"
 )
@@ -155,7 +145,7 @@ def _measured(
     deadline = calendar.deadline(parsed, policy.flag("cutoff_inclusive"))
     manifest = {row.department_code: row for row in connection.execute(_MANIFEST, asked)}
     listed = {row.department_code: row for row in connection.execute(_LISTED_NEEDS, asked)}
-    totals = {row.department_code: row for row in connection.execute(_TOTALS, asked)}
+    totals = stated_and_read(connection, intake_id)
     accounted = {account.department_code: account for account in accounts(connection, intake_id)}
     before = _needs_before(connection, parsed)
     rows: dict[str, dict[str, int | None]] = {}
@@ -164,7 +154,8 @@ def _measured(
         if now.astimezone(SHANGHAI) >= deadline:
             row["manifest_rows"] = int(code in manifest)
         if code in totals:
-            row["unread"] = totals[code].stated_total - totals[code].needs_read
+            stated, read = totals[code]
+            row["unread"] = stated - read
         if code in accounted:
             row |= _of_account(accounted[code], manifest.get(code), listed.get(code))
         if code in manifest:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from include.domain.calendar import WorkingCalendar
 from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_batch
-from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
+from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, department_short_name, rules
-from include.store.tables import intake, listing
+from include.store.tables import intake
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,7 @@ def close(
                 log.warning(
                     "%s %s：%s", one.rule_id, department_short_name(one.department_code), rules()[one.rule_id].message
                 )
-        totals = dict(
-            connection.execute(
-                sa.select(listing.c.department_code, listing.c.stated_total).where(listing.c.intake_id == intake_id)
-            )
-            .tuples()
-            .all()
-        )
+        totals = stated_and_read(connection, intake_id)
     problems = [f"{department_short_name(code)}：未读取" for code in header.departments if code not in totals]
     for account in found:
         problems += _problems(account, totals[account.department_code], dry_run=header.dry_run)
@@ -52,11 +46,12 @@ def close(
     return found
 
 
-def _problems(account: DepartmentAccount, stated_total: int, *, dry_run: bool) -> list[str]:
+def _problems(account: DepartmentAccount, total: tuple[int, int], *, dry_run: bool) -> list[str]:
     name = department_short_name(account.department_code)
     problems = []
-    if account.listed < stated_total:
-        problems.append(f"{name}：平台称 {stated_total} 条，只读到 {account.listed} 条（B06）")
+    stated, read = total
+    if read < stated:
+        problems.append(f"{name}：平台称 {stated} 条，只读到 {read} 条（B06）")
     needs = account.listed - account.superseded - account.unreadable
     if not agrees_with_manifest((needs, account.unreadable), account.recommended):
         problems.append(f"{name}：清单 {account.recommended} 条，接收 {needs} 条（B02）")

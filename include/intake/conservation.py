@@ -86,3 +86,21 @@ def accounts(connection: sa.Connection, intake_id: int) -> list[DepartmentAccoun
     """The account of each department whose listing was read in this intake."""
     rows = connection.execute(_ACCOUNTS, {"intake_id": intake_id}).mappings()
     return [DepartmentAccount(**row) for row in rows]
+
+
+# A need listed twice, or in two revisions, is one; what cannot be addressed counts one by one.
+_STATED_AND_READ = sa.text(
+    """
+    select listing.department_code, listing.stated_total,
+           count(distinct item.need_id) + count(item.ordinal) filter (where item.need_id is null) as needs_read
+    from listing left join intake_item item using (intake_id, department_code)
+    where listing.intake_id = :intake_id
+    group by listing.department_code, listing.stated_total
+    """
+)
+
+
+def stated_and_read(connection: sa.Connection, intake_id: int) -> dict[str, tuple[int, int]]:
+    """Of each department read in this intake: how many needs its first page stated, and how many were read (B06)."""
+    rows = connection.execute(_STATED_AND_READ, {"intake_id": intake_id})
+    return {row.department_code: (row.stated_total, row.needs_read) for row in rows}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from include.domain.canonical import canonical_json, canonical_parts, canonical_sha256, storable
+from include.domain.canonical import canonical_json, canonical_parts, canonical_sha256, read_json, storable
 
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -66,3 +68,65 @@ def test_storable_replaces_only_what_postgresql_cannot_hold() -> None:
         "a\N{REPLACEMENT CHARACTER}": ["正常", "坏\N{REPLACEMENT CHARACTER}", 1, None, Decimal("1.10")]
     }
     json.dumps(storable(json.loads("[" * 500 + "]" * 500)))
+
+
+def _read(reader: Callable[[bytes], Any], raw: bytes) -> str:
+    """What is read, NaN equal to itself, or the kind of error."""
+    try:
+        return repr(reader(raw))
+    except RecursionError:
+        return "RecursionError"
+    except ValueError:
+        return "ValueError"
+
+
+def _by_the_standard_library(raw: bytes) -> Any:
+    return storable(json.loads(raw, parse_float=Decimal))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"1.10",
+        b"-0",
+        b"-0.0",
+        b"1E+999",
+        b"1e400",
+        b"0.1e1",
+        b"18446744073709551616",
+        b"123456789012345678901234567890",
+        b"1" * 5000,
+        b"NaN",
+        b"[-Infinity]",
+        b'{"a": 1, "b": 2, "a": {"a": 3}}',
+        b'"\\ud800"',
+        b'"\\ud83d\\ude00"',
+        b'{"\\udc00": "\\u0000"}',
+        b'"\\\\u0000"',
+        b'"\xed\xa0\x80"',
+        b'"\xff"',
+        b'"a\x00b"',
+        b'"a\tb"',
+        b"\xef\xbb\xbf{}",
+        '{"需求": 1}'.encode("utf-16"),
+        b"{} x",
+        b"[1,]",
+        b"",
+        b"[" * 64 + b"1.50" + b"]" * 64,
+        b"[" * 65 + b"1.50" + b"]" * 65,
+        b'{"a":' * 70 + b"null" + b"}" * 70,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+)
+def test_json_is_read_as_the_standard_library_reads_it_numbers_exactly(raw: bytes) -> None:
+    assert _read(read_json, raw) == _read(_by_the_standard_library, raw)
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents | st.text(), st.booleans(), st.integers(0, 300), st.binary(max_size=3))
+@example([1.5, {"a": 10**30}], True, 0, b"")
+def test_so_is_json_that_was_damaged(document: Any, escaped: bool, at: int, damage: bytes) -> None:
+    raw = json.dumps(document, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    damaged = raw[:at] + damage + raw[at + len(damage) :]
+    for one in (raw, damaged):
+        assert _read(read_json, one) == _read(_by_the_standard_library, one)

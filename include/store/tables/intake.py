@@ -155,7 +155,6 @@ need_fingerprint = Table(
     Index(None, "content"),
     Index(None, "benefit"),
     Index(None, "mobile"),
-    Index(None, "quarter"),
     comment="What other needs are compared with (DQ42, G01, G12, G13), so that no pairs need be compared",
 )
 
