@@ -24,7 +24,7 @@ from include.gate.register import Register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
 from include.store.alerts import raise_alerts
-from include.store.database import array_of
+from include.store.database import array_of, fetch_rows
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
 
 LATE_RULES = frozenset({"DQ42", "G01", "G13"})
@@ -184,9 +184,8 @@ def _found_now(
     for _, under_one in groupby(needs, key=lambda need: versions[need.department_code]):
         while group := list(islice(under_one, _CHUNK)):
             own_policy = policy.of_department(group[0].department_code)
-            payloads: dict[str, bytes] = dict(
-                connection.execute(_PAYLOADS, {"hashes": array_of({need.raw_sha256 for need in group})}).tuples().all()
-            )
+            hashes = array_of({need.raw_sha256 for need in group})
+            payloads = dict(fetch_rows(connection, _PAYLOADS, {"hashes": hashes}))
             history = load_history(
                 connection,
                 [(need.need_id, need.revision) for need in group],

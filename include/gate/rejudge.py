@@ -17,6 +17,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from include.errors import UserFacingError
+from include.gate.garbage import collecting_new_objects_only
 from include.gate.history import load_history
 from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import stored_record
@@ -105,7 +106,7 @@ def rejudge(
     Raises VerdictNotReproduced, naming the needs, if a verdict or finding differs under an unchanged rule set;
     RegisterUnusable if a register is no longer stored.
     """
-    with engine.connect() as connection:
+    with collecting_new_objects_only(), engine.connect() as connection:
         connection.execute(sa.text("set transaction isolation level repeatable read read only"))
         rows = connection.execute(_JUDGED, {"quarter": quarter, "departments": list(departments)}).fetchall()
         kept = [row for row in rows if row.ciphertext]

@@ -26,6 +26,7 @@ from include.gate.consequences import (
     queue_returns,
     return_respond_by,
 )
+from include.gate.garbage import collecting_new_objects_only
 from include.gate.history import load_history
 from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
 from include.gate.opening import open_holds
@@ -33,7 +34,7 @@ from include.gate.records import stored_record
 from include.gate.register import codes_of, load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
-from include.store.database import array_of, copy_rows, stream_rows
+from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.tables import intake
 
 
@@ -60,14 +61,15 @@ class _Judged:
 # Only the newest revision of a need is judged, once for ever under whatever rule set. Reading dropped equal items already.
 _CANDIDATES = sa.text(
     """
-    select item.item_hash, item.need_id, item.revision, raw.ciphertext
+    select item.ordinal, item.item_hash, item.need_id, item.revision, raw.ciphertext
     from intake_item item join raw_payload raw using (raw_sha256)
     where item.intake_id = :intake_id and item.department_code = :department_code and item.readable
       and not exists (
           select from need_version higher where higher.need_id = item.need_id and higher.revision > item.revision
       )
       and not exists (select from judgement where judgement.payload_sha256 = item.item_hash)
-    order by item.ordinal
+      and item.ordinal > :after
+    order by item.ordinal limit :size
     """
 )
 
@@ -79,7 +81,8 @@ _WITHOUT_FINGERPRINT = sa.text(
     where not exists (
         select from need_fingerprint known
         where known.need_id = version.need_id and known.revision = version.revision
-    ) and octet_length(raw.ciphertext) > 0
+    ) and octet_length(raw.ciphertext) > 0 and (version.need_id, version.revision) > (:need_id, :revision)
+    order by version.need_id, version.revision limit :size
     """
 )
 
@@ -108,9 +111,10 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
     rule set with other format rules compares what is read under it by them; what was usable before stays so.
     """
     count = 0
-    with engine.begin() as connection:
+    after: dict[str, Any] = {"need_id": "", "revision": 0, "size": _CHUNK}
+    with collecting_new_objects_only(), engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('fingerprints'))"))
-        for rows in stream_rows(connection, _WITHOUT_FINGERPRINT, {}, _CHUNK):
+        while rows := fetch_rows(connection, _WITHOUT_FINGERPRINT, after):
             records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
             found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
             copy_rows(
@@ -123,6 +127,7 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
                 ),
             )
             count += len(rows)
+            after["need_id"], after["revision"] = rows[-1][:2]
     return count
 
 
@@ -163,7 +168,7 @@ def judge_department(
         lacks_fingerprints = connection.execute(_LACKS_FINGERPRINTS, where).scalar_one()
     if lacks_fingerprints:
         fingerprint_needs(engine, cipher, now=now, policy=policy_in_general)
-    with engine.begin() as connection:
+    with collecting_new_objects_only(), engine.begin() as connection:
         connection.execute(
             sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
         )
@@ -235,13 +240,14 @@ def _judge_and_store(
     policy: Policy,
 ) -> Iterator[_Judged]:
     """Judge the candidates of a department chunk by chunk; verdicts and findings are stored unless it is a dry run."""
-    where = {"intake_id": header.intake_id, "department_code": department_code}
-    for rows in stream_rows(connection, _CANDIDATES, where, _CHUNK):
+    where = {"intake_id": header.intake_id, "department_code": department_code, "after": -1, "size": _CHUNK}
+    while rows := fetch_rows(connection, _CANDIDATES, where):
+        where["after"] = rows[-1][0]
         records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
         register = load_register(connection, codes_of(records), today=now.astimezone(SHANGHAI).date(), policy=policy)
         history = load_history(
             connection,
-            [(need_id, revision) for _, need_id, revision, _ in rows if need_id and revision],
+            [(need_id, revision) for _, _, need_id, revision, _ in rows if need_id and revision],
             intake_id=header.intake_id,
             started_at=header.started_at,
             policy=policy,
@@ -251,10 +257,10 @@ def _judge_and_store(
         )
         judged = [
             _Judged(need_id, revision, verdict)
-            for (_, need_id, revision, _), verdict in zip(rows, verdicts, strict=True)
+            for (_, _, need_id, revision, _), verdict in zip(rows, verdicts, strict=True)
         ]
         if not header.dry_run:
-            payloads = [item_hash for item_hash, *_ in rows]
+            payloads = [item_hash for _, item_hash, *_ in rows]
             _store(connection, payloads, judged, header, department_code, version, register.content_sha256, now)
         yield from judged
 
