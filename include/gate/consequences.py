@@ -18,7 +18,7 @@ from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.identifiers import normalise_id
 from include.gate.judge import Finding, reasons
 from include.reference import Policy, departments
-from include.store.database import array_of
+from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
 from include.store.outcomes import stopped
 
@@ -78,14 +78,15 @@ def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: date
     count = 0
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        found = connection.execute(
+        found = fetch_rows(
+            connection,
             _PUSHABLE,
             {
                 "need_ids": array_of(need_id for need_id, _ in chunk),
                 "revisions": array_of(revision for _, revision in chunk),
             },
         )
-        pushes = [_push(*row) for row in sorted(found.tuples())]
+        pushes = [_push(*row) for row in sorted(found)]
         new = enqueue(connection, pushes, now)
         count += new
         if new < len(pushes):

@@ -24,8 +24,7 @@ from include.store.database import array_of
 SHARED = ("content", "benefit", "mobile")
 """What enterprises share when somebody files for them with a template (G13)."""
 
-KEYS = ("uscc", "project_code", *SHARED)
-"""What a need must have in common with another one for a rule to compare the two."""
+_KEYS = ("uscc", "project_code", *SHARED)
 
 Revision = tuple[str, int]
 
@@ -53,20 +52,23 @@ class _Index:
 class History:
     """The needs and revisions that a batch is compared with; may hold the batch itself.
 
-    `open_needs`: candidates for H; `window`: candidates for W, each at its newest revision. `revisions`: earlier revisions, for P.
-    `first_stored`: item_hash stored first, where a revision came with several contents. `false_information`: days on which
-    needs of a credit code were withdrawn for it.
+    `related`: the needs that have anything in common with the batch, whenever taken in. `open_needs`: candidates for H;
+    `window`: candidates for W, each at its newest revision. `revisions`: earlier revisions, for P. `first_stored`: item_hash
+    stored first, where a revision came with several contents. `false_information`: days on which needs of a credit code were
+    withdrawn for it.
     """
 
     def __init__(
         self,
         *,
+        related: frozenset[str] = frozenset(),
         open_needs: Iterable[Fingerprint] = (),
         window: Iterable[Fingerprint] = (),
         revisions: Iterable[Fingerprint] = (),
         first_stored: Mapping[Revision, str] | None = None,
         false_information: Mapping[str, Sequence[date]] | None = None,
     ) -> None:
+        self.related = related
         self._of_enterprise, self._of_enterprise_without_code = _Index("uscc"), _Index("uscc")
         self._with_code = _Index("project_code")
         self._window = {name: _Index(name) for name in SHARED}
@@ -179,30 +181,31 @@ _COLUMNS = """
 _WANTED = "unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)"
 
 
-def holders(key: str, needs: str, also: str = "") -> str:
-    """SQL: each value of `key` among the fingerprints `needs` once, however many hold it, so that no pairs are made."""
-    return f"select {key}, min(need_id) as first, max(need_id) as last{also} from {needs} where {key} is not null group by {key}"
-
-
-def is_another(need: str) -> str:
-    """SQL: whether `need` is not the only one of `holders`, there called `mine`."""
-    return f"(mine.first <> mine.last or {need}.need_id <> mine.first)"
+def _holders(key: str) -> str:
+    """Each value of `key` among the candidates once, with first and last who holds it: no pairs are made of many holders."""
+    return f"select {key}, min(need_id) as first, max(need_id) as last from candidate where {key} is not null group by {key}"
 
 
 _RELATED = sa.text(
     f"""
     with candidate as (
         select fp.* from {_WANTED} join need_fingerprint fp using (need_id, revision)
-    ), related as (
-        {
+    )
+    {
         " union ".join(
-            f"select other.need_id from ({holders(key, 'candidate')}) mine "
-            f"join need_fingerprint other on other.{key} = mine.{key} and {is_another('other')}"
-            for key in KEYS
+            f"select other.need_id from ({_holders(key)}) mine join need_fingerprint other "
+            f"on other.{key} = mine.{key} and (mine.first <> mine.last or other.need_id <> mine.first)"
+            for key in _KEYS
         )
     }
-    ), newest as (
-        select distinct on (need_id) fp.* from related join need_fingerprint fp using (need_id)
+    """
+)
+
+_NEWEST = sa.text(
+    f"""
+    with newest as (
+        select distinct on (need_id) fp.*
+        from unnest(cast(:related as text[])) related (need_id) join need_fingerprint fp using (need_id)
         where fp.intake_id <= :intake_id order by need_id, revision desc
     )
     select {_COLUMNS},
@@ -273,7 +276,8 @@ def load_history(
     today = Quarter.of(started_at.astimezone(SHANGHAI).date())
     oldest_valid = today.year * 4 + today.number - policy.integer("need_validity_quarters")
     open_needs, window = [], []
-    for row in connection.execute(_RELATED, asked):
+    related = frozenset(connection.execute(_RELATED, asked).scalars())
+    for row in connection.execute(_NEWEST, {**asked, "related": array_of(related)}):
         one = _fingerprint(row)
         if row.withdrawn or row.returned:
             continue
@@ -284,6 +288,7 @@ def load_history(
     for row in connection.execute(_FALSE_INFORMATION, asked):
         false_information.setdefault(row.uscc, []).append(row.day)
     return History(
+        related=related,
         open_needs=open_needs,
         window=window,
         revisions=[_fingerprint(row) for row in connection.execute(_REVISIONS, asked)],

@@ -6,7 +6,7 @@ was not tried yet is held back and the need quarantined; of a need already pushe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, islice
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
-from include.gate.history import KEYS, Revision, holders, is_another, load_history
+from include.gate.history import Revision, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import stored_record
 from include.gate.register import Register
@@ -48,26 +48,14 @@ class _Hit:
     findings: Sequence[Finding]
 
 
-# Needs judged before under the rules in force, neither returned nor withdrawn, that share something with what this intake
-# brought for the department and were submitted later. What the department itself brought now was judged with all of it.
+# Needs judged before under the rules in force, neither returned nor withdrawn, and submitted later than the first of what
+# this intake brought for the department. What the department itself brought now was judged with all of it.
 _JUDGED_BEFORE = sa.text(
-    f"""
-    with brought as (
-        select known.* from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
-        join need_fingerprint known using (need_id, revision)
-    ), alike as (
-        {
-        " union ".join(
-            f"select later.need_id, later.revision from ({holders(key, 'brought', ', min(submitted) as submitted')}) mine "
-            f"join need_fingerprint later on later.{key} = mine.{key} and {is_another('later')} "
-            "and later.submitted >= mine.submitted"
-            for key in KEYS
-        )
-    }
-    )
+    """
     select version.need_id, version.revision, version.raw_sha256, judged.judgement_id, judged.quarter, judged.department_code
-    from alike
-    join need_version version using (need_id, revision)
+    from unnest(cast(:related as text[])) related (need_id)
+    join need_version version using (need_id)
+    join need_fingerprint later using (need_id, revision)
     join raw_payload raw using (raw_sha256)
     join unnest(cast(:codes as text[]), cast(:versions as text[])) in_force (department_code, ruleset_version)
         on in_force.department_code = version.department_code
@@ -75,6 +63,11 @@ _JUDGED_BEFORE = sa.text(
         on judged.payload_sha256 = version.item_hash and judged.ruleset_version = in_force.ruleset_version
     where judged.verdict <> 'returned'
       and not (judged.intake_id = :intake_id and judged.department_code = :department_code)
+      and later.submitted >= (
+          select min(known.submitted)
+          from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) brought (need_id, revision)
+          join need_fingerprint known using (need_id, revision)
+      )
       and octet_length(raw.ciphertext) > 0
       and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
       and not exists (
@@ -124,6 +117,7 @@ def judge_again(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
     brought: Sequence[Revision],
+    related: Collection[str],
     *,
     intake_id: int,
     department_code: str,
@@ -133,12 +127,16 @@ def judge_again(
 ) -> LateHits:
     """Judge again what the needs `brought`, judged now for the first time, may concern; `policy` as of no department.
 
+    `related`: the needs that have something in common with any of them, as their histories say.
     Part of the transaction that judges the department; run twice, it finds nothing new.
     """
+    if not related:
+        return LateHits(0, 0)
     versions = {code: ruleset_version(policy.of_department(code)) for code in departments()}
     needs = connection.execute(
         _JUDGED_BEFORE,
         {
+            "related": array_of(related),
             "need_ids": array_of(need_id for need_id, _ in brought),
             "revisions": array_of(revision for _, revision in brought),
             "intake_id": intake_id,

@@ -7,6 +7,7 @@ one, what changed is listed.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from include.errors import UserFacingError
-from include.gate.garbage import collecting_new_objects_only
+from include.gate.garbage import collecting_by_hand
 from include.gate.history import load_history
 from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import stored_record
@@ -106,7 +107,7 @@ def rejudge(
     Raises VerdictNotReproduced, naming the needs, if a verdict or finding differs under an unchanged rule set;
     RegisterUnusable if a register is no longer stored.
     """
-    with collecting_new_objects_only(), engine.connect() as connection:
+    with collecting_by_hand(), engine.connect() as connection:
         connection.execute(sa.text("set transaction isolation level repeatable read read only"))
         rows = connection.execute(_JUDGED, {"quarter": quarter, "departments": list(departments)}).fetchall()
         kept = [row for row in rows if row.ciphertext]
@@ -133,6 +134,7 @@ def _judge_again(
     connection: sa.Connection, cipher: PersonalDataCipher, rows: Sequence[sa.Row[Any]], policy: Policy
 ) -> Iterator[_Again]:
     for start in range(0, len(rows), _CHUNK):
+        gc.collect()
         chunk = rows[start : start + _CHUNK]
         stored = _stored_verdicts(connection, chunk)
         for (code, intake_id, judged_at, register_sha256), together in groupby(chunk, key=_inputs):

@@ -6,8 +6,9 @@ a person. Verdict, findings and outbox rows are one transaction; a need judged b
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -26,7 +27,7 @@ from include.gate.consequences import (
     queue_returns,
     return_respond_by,
 )
-from include.gate.garbage import collecting_new_objects_only
+from include.gate.garbage import collecting_by_hand
 from include.gate.history import load_history
 from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
 from include.gate.opening import open_holds
@@ -102,6 +103,8 @@ _LACKS_FINGERPRINTS = sa.text(
 
 _CHUNK = 10_000
 """How many needs are in memory at once."""
+_MANY = 1_000
+"""From how many new needs on PostgreSQL must look at them before it plans how to compare them, and not only by and by."""
 
 
 def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: datetime, policy: Policy) -> int:
@@ -112,23 +115,36 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
     """
     count = 0
     after: dict[str, Any] = {"need_id": "", "revision": 0, "size": _CHUNK}
-    with collecting_new_objects_only(), engine.begin() as connection:
+    with collecting_by_hand(), engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('fingerprints'))"))
         while rows := fetch_rows(connection, _WITHOUT_FINGERPRINT, after):
-            records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
-            found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
-            copy_rows(
-                connection,
-                "need_fingerprint",
-                ("need_id", "revision", "intake_id", *_COMPARED, "reports"),
-                (
-                    (need_id, revision, intake_id, *_compared(one), list(one.reports))
-                    for (need_id, revision, intake_id, _), one in zip(rows, found, strict=True)
-                ),
-            )
+            _fingerprint(connection, cipher, rows, now, policy)
             count += len(rows)
             after["need_id"], after["revision"] = rows[-1][:2]
+            gc.collect()
+        if count >= _MANY:
+            connection.execute(sa.text("analyze need_fingerprint"))
     return count
+
+
+def _fingerprint(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    rows: Sequence[tuple[Any, ...]],
+    now: datetime,
+    policy: Policy,
+) -> None:
+    records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
+    found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
+    copy_rows(
+        connection,
+        "need_fingerprint",
+        ("need_id", "revision", "intake_id", *_COMPARED, "reports"),
+        (
+            (need_id, revision, intake_id, *_compared(one), list(one.reports))
+            for (need_id, revision, intake_id, _), one in zip(rows, found, strict=True)
+        ),
+    )
 
 
 _COMPARED = (
@@ -168,13 +184,13 @@ def judge_department(
         lacks_fingerprints = connection.execute(_LACKS_FINGERPRINTS, where).scalar_one()
     if lacks_fingerprints:
         fingerprint_needs(engine, cipher, now=now, policy=policy_in_general)
-    with collecting_new_objects_only(), engine.begin() as connection:
+    with collecting_by_hand(), engine.begin() as connection:
         connection.execute(
             sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
         )
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
         version = ruleset_version(policy)
-        judged = list(_judge_and_store(connection, cipher, header, department_code, version, now, policy))
+        judged, related = _judge_and_store(connection, cipher, header, department_code, version, now, policy)
         addressed = [(one.need_id, one.revision) for one in judged if one.need_id and one.revision]
         count = Counter(one.verdict.verdict for one in judged)
         queued = 0
@@ -213,6 +229,7 @@ def judge_department(
                 connection,
                 cipher,
                 addressed,
+                related,
                 intake_id=intake_id,
                 department_code=department_code,
                 now=now,
@@ -238,31 +255,50 @@ def _judge_and_store(
     version: str,
     now: datetime,
     policy: Policy,
-) -> Iterator[_Judged]:
-    """Judge the candidates of a department chunk by chunk; verdicts and findings are stored unless it is a dry run."""
+) -> tuple[list[_Judged], set[str]]:
+    """Judge the candidates of a department chunk by chunk; verdicts and findings are stored unless it is a dry run.
+
+    Returns what was judged, and the needs that have something in common with it.
+    """
+    judged: list[_Judged] = []
+    related: set[str] = set()
     where = {"intake_id": header.intake_id, "department_code": department_code, "after": -1, "size": _CHUNK}
     while rows := fetch_rows(connection, _CANDIDATES, where):
         where["after"] = rows[-1][0]
-        records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
-        register = load_register(connection, codes_of(records), today=now.astimezone(SHANGHAI).date(), policy=policy)
-        history = load_history(
-            connection,
-            [(need_id, revision) for _, _, need_id, revision, _ in rows if need_id and revision],
-            intake_id=header.intake_id,
-            started_at=header.started_at,
-            policy=policy,
-        )
-        verdicts = judge(
-            records, checked_at=now, policy=policy, surroundings=Surroundings(register, history, cipher.fingerprint)
-        )
-        judged = [
+        verdicts, surroundings = _verdicts(connection, cipher, rows, header, now, policy)
+        chunk = [
             _Judged(need_id, revision, verdict)
             for (_, _, need_id, revision, _), verdict in zip(rows, verdicts, strict=True)
         ]
         if not header.dry_run:
-            payloads = [item_hash for _, item_hash, *_ in rows]
-            _store(connection, payloads, judged, header, department_code, version, register.content_sha256, now)
-        yield from judged
+            payloads, register_sha256 = [item_hash for _, item_hash, *_ in rows], surroundings.register.content_sha256
+            _store(connection, payloads, chunk, header, department_code, version, register_sha256, now)
+        judged += chunk
+        related |= surroundings.history.related
+        gc.collect()
+    return judged, related
+
+
+def _verdicts(
+    connection: sa.Connection,
+    cipher: PersonalDataCipher,
+    rows: Sequence[tuple[Any, ...]],
+    header: sa.Row[Any],
+    now: datetime,
+    policy: Policy,
+) -> tuple[list[Verdict], Surroundings]:
+    """The verdicts on rows of _CANDIDATES, and what they rest on."""
+    records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
+    needs = [(need_id, revision) for _, _, need_id, revision, _ in rows if need_id and revision]
+    today = now.astimezone(SHANGHAI).date()
+    surroundings = Surroundings(
+        register=load_register(connection, codes_of(records), today=today, policy=policy),
+        history=load_history(
+            connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy
+        ),
+        keyed_hash=cipher.fingerprint,
+    )
+    return judge(records, checked_at=now, policy=policy, surroundings=surroundings), surroundings
 
 
 def _store(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from include.domain.amendment import difference
-from include.intake.items import Item, read_item
+from include.intake.items import Item, read_record
 from include.privacy import PersonalDataCipher
-from include.store.database import copy_rows
+from include.store.database import array_of, copy_rows
 
 # Payloads of needs closed long ago are emptied by housekeeping; nothing can be compared with them any more.
 _PREVIOUS = sa.text(
@@ -26,9 +26,13 @@ _PREVIOUS = sa.text(
 
 def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, stored: Sequence[Item]) -> None:
     """Note how each of these revisions, stored just now, differs from the highest stored revision below it."""
-    records = {(item.need_id, item.revision): item.record or {} for item in stored}
+    items = {(item.need_id, item.revision): item for item in stored}
     previous = connection.execute(
-        _PREVIOUS, {"need_ids": [item.need_id for item in stored], "revisions": [item.revision for item in stored]}
+        _PREVIOUS,
+        {
+            "need_ids": array_of(item.need_id for item in stored if item.need_id is not None),
+            "revisions": array_of(item.revision for item in stored if item.revision is not None),
+        },
     )
     copy_rows(
         connection,
@@ -46,7 +50,7 @@ def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, store
             )
             for row in previous.fetchall()
             for change in difference(
-                read_item(cipher.decrypt(row.ciphertext)).record or {}, records[row.need_id, row.revision]
+                read_record(cipher.decrypt(row.ciphertext)) or {}, items[row.need_id, row.revision].record()
             )
         ),
     )

@@ -24,24 +24,36 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of a listing. `record` is None where it is not a JSON object; the rest is None where it is not usable."""
+    """An item of a listing as it came; what it is known by is None where it is not usable.
+
+    `readable`: it is a JSON object, a record. That is read anew where it is wanted: a department's records at once are many.
+    """
 
     raw: bytes
     raw_sha256: str
-    record: dict[str, Any] | None
+    readable: bool
     need_id: str | None
     revision: int | None
     item_hash: str | None
 
+    def record(self) -> dict[str, Any]:
+        """The record, empty if it is none."""
+        return read_record(self.raw) or {}
+
+
+def read_record(raw: bytes) -> dict[str, Any] | None:
+    """The record that the JSON of an item holds, numbers exactly; None if that is no object."""
+    value = read_json(raw)
+    return value if isinstance(value, dict) else None
+
 
 def read_item(raw: bytes) -> Item:
-    """Read the JSON of one item, numbers exactly; nothing that stands in it is an error here."""
-    value = read_json(raw)
-    record = value if isinstance(value, dict) else None
+    """Read the JSON of one item; nothing that stands in it is an error here."""
+    record = read_record(raw)
     return Item(
         raw=raw,
         raw_sha256=hashlib.sha256(raw).hexdigest(),
-        record=record,
+        readable=record is not None,
         need_id=usable_need_id(record) if record is not None else None,
         revision=usable_revision(record) if record is not None else None,
         item_hash=item_hash(record) if record is not None else None,
@@ -72,7 +84,7 @@ def version_row(
 
     A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
     """
-    record = item.record or {}
+    record = item.record()
     enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
     department = departments().get(department_code)
     uscc = _string(enterprise, "uscc")
@@ -131,6 +143,6 @@ def _without_contact(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def contact_json(item: Item) -> bytes:
     """Name, mobile and e-mail of the contact as JSON, for encryption; null where absent or malformed."""
-    given = _section(item.record or {}, "enterprise").get("contact")
+    given = _section(item.record(), "enterprise").get("contact")
     person = given if isinstance(given, dict) else {}
     return _encode({name: person.get(name) for name in ("name", "mobile", "email")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +18,6 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.store.database import copy_rows
 from include.store.tables import (
-    contact,
     intake,
     intake_item,
     listing,
@@ -83,7 +83,7 @@ def pull_department(
         ).first()
         if claimed:
             _store(connection, cipher, intake_id, header.quarter, department_code, items, now)
-    return PullSummary(department_code, len(items), sum(item.record is None for item in items))
+    return PullSummary(department_code, len(items), sum(not item.readable for item in items))
 
 
 def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str) -> PullSummary | None:
@@ -132,8 +132,8 @@ def _read_listing(
 
 
 def _counts(items: Sequence[Item]) -> tuple[int, int]:
-    needs = {item.need_id or item.item_hash for item in items if item.record is not None}
-    return len(needs), sum(item.record is None for item in items)
+    needs = {item.need_id or item.item_hash for item in items if item.readable}
+    return len(needs), sum(not item.readable for item in items)
 
 
 def _store(
@@ -146,7 +146,10 @@ def _store(
     now: datetime,
 ) -> None:
     connection.execute(
-        sa.text("create temporary table incoming_payload (like raw_payload including defaults) on commit drop")
+        sa.text(
+            "create temporary table incoming_payload (like raw_payload including storage)"
+            " with (toast_tuple_target = 8160) on commit drop"
+        )
     )
     copy_rows(
         connection,
@@ -176,7 +179,7 @@ def _store(
                 department_code,
                 ordinal,
                 item.raw_sha256,
-                item.record is not None,
+                item.readable,
                 item.need_id,
                 item.revision,
                 item.item_hash,
@@ -187,24 +190,46 @@ def _store(
     addressed = [item for item in items if item.need_id is not None and item.revision is not None]
     if not addressed:
         return
-    stored = connection.execute(
-        insert(need_version)
-        .on_conflict_do_nothing(index_elements=["need_id", "revision"])
-        .returning(need_version.c.need_id, need_version.c.revision, need_version.c.item_hash),
-        [
-            version_row(item, intake_id=intake_id, listed_quarter=quarter, department_code=department_code, now=now)
-            for item in addressed
-        ],
-    ).fetchall()
-    known = {(row.need_id, row.revision, row.item_hash) for row in stored}
+    known = _store_versions(connection, addressed, intake_id, quarter, department_code, now)
     fresh = [item for item in addressed if (item.need_id, item.revision, item.item_hash) in known]
     if not fresh:
         return
-    connection.execute(
-        insert(contact).on_conflict_do_nothing(),
-        [
-            {"need_id": item.need_id, "revision": item.revision, "ciphertext": cipher.encrypt(contact_json(item))}
-            for item in fresh
-        ],
+    copy_rows(
+        connection,
+        "contact",
+        ("need_id", "revision", "ciphertext"),
+        ((item.need_id, item.revision, cipher.encrypt(contact_json(item))) for item in fresh),
     )
     note_amendments(connection, cipher, fresh)
+
+
+def _store_versions(
+    connection: sa.Connection,
+    items: Sequence[Item],
+    intake_id: int,
+    quarter: str,
+    department_code: str,
+    now: datetime,
+) -> set[tuple[str, int, str]]:
+    """Store what is new of these revisions, the first of each; returns need_id, revision and hash of what was stored."""
+    connection.execute(
+        sa.text("create temporary table incoming_version (like need_version including storage) on commit drop")
+    )
+    first = {(item.need_id, item.revision): item for item in reversed(items)}
+    names = need_version.columns.keys()
+    rows = (
+        version_row(item, intake_id=intake_id, listed_quarter=quarter, department_code=department_code, now=now)
+        for item in reversed(first.values())
+    )
+    copy_rows(connection, "incoming_version", names, (itemgetter(*names)(row) for row in rows))
+    stored = connection.execute(_STORE_VERSIONS)
+    return set(stored.tuples())
+
+
+_STORE_VERSIONS = sa.text(
+    """
+    insert into need_version select * from incoming_version
+    on conflict (need_id, revision) do nothing
+    returning need_id, revision, item_hash
+    """
+)

@@ -64,6 +64,7 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
         return 0
     made = [_row(new) for new in deliveries]
     connection.execute(_STAGE)
+    connection.execute(text("alter table queued alter column body set storage external"))
     copy_rows(connection, "queued", _COLUMNS, ((place, *row.values()) for place, row in enumerate(made)))
     inserted = connection.execute(_ENQUEUE, {"now": now}).rowcount
     connection.execute(text("truncate queued"))
@@ -104,7 +105,7 @@ _STAGE = text(
     create temporary table if not exists queued (
         place integer, channel text, action text, idempotency_key text, body text, body_sha256 text, need_id text,
         revision integer, quarter text, department_code text, order_key text
-    ) on commit delete rows
+    ) with (toast_tuple_target = 8160) on commit delete rows
     """
 )
 

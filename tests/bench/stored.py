@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
 
@@ -25,14 +26,19 @@ from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
 
 _CIPHER = PersonalDataCipher(["bench"])
+_PAGE = 500
 
 
 class _Listing:
-    def __init__(self, items: list[bytes]) -> None:
-        self._items = items
+    """A department's listing from a file with one item a line."""
+
+    def __init__(self, lines: Path) -> None:
+        self._lines = lines
 
     def need_listing(self, **_: object) -> Iterator[NeedPage]:
-        yield NeedPage(items=self._items, total=len(self._items), cursor=None)
+        with self._lines.open("rb") as lines:
+            while items := [line.rstrip() for line in islice(lines, _PAGE)]:
+                yield NeedPage(items=items, total=0, cursor=None)
 
 
 def judge_stored(size: int, clock: Any, surroundings: Surroundings) -> None:
@@ -41,7 +47,7 @@ def judge_stored(size: int, clock: Any, surroundings: Surroundings) -> None:
         server.create_database("bench")
         database = connect(server.url("bench"))
         migrate(database)
-        intake_id, departments = _taken_in(database, size)
+        intake_id, departments = _taken_in(database, size, Path(home))
         with clock.running():
             stage.fingerprint_needs(database, _CIPHER, now=CHECKED_AT, policy=policy())
             for department in departments:
@@ -61,16 +67,20 @@ def judge_stored(size: int, clock: Any, surroundings: Surroundings) -> None:
         database.dispose()
 
 
-def _taken_in(database: sa.Engine, size: int) -> tuple[int, list[str]]:
-    listed: dict[str, list[bytes]] = defaultdict(list)
-    for need in needs(size):
-        listed[need["department_code"]].append(json.dumps(need, ensure_ascii=False).encode())
+def _taken_in(database: sa.Engine, size: int, folder: Path) -> tuple[int, list[str]]:
+    with ExitStack() as files:
+        listed: dict[str, BinaryIO] = {}
+        for need in needs(size):
+            code = need["department_code"]
+            if code not in listed:
+                listed[code] = files.enter_context((folder / code).open("wb"))
+            listed[code].write(json.dumps(need, ensure_ascii=False).encode() + b"\n")
     request = intake.IntakeRequest(
         run_id="bench", kind="quarterly", quarter="2026Q3", departments=tuple(sorted(listed)), dry_run=False
     )
     intake_id = intake.begin(database, request, CHECKED_AT - timedelta(minutes=10))
-    for department, items in listed.items():
-        client = cast(GreenPlatformClient, _Listing(items))
+    for department in listed:
+        client = cast(GreenPlatformClient, _Listing(folder / department))
         intake.pull_department(
             database, client, _CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT
         )
@@ -90,5 +100,4 @@ def _taken_in(database: sa.Engine, size: int) -> tuple[int, list[str]]:
                 as_of=CHECKED_AT.date(), content_sha256="bench", row_count=size, taken_at=CHECKED_AT
             )
         )
-        connection.execute(sa.text("analyze"))
     return intake_id, sorted(listed)
