@@ -24,7 +24,8 @@ from include.store.database import array_of
 SHARED = ("content", "benefit", "mobile")
 """What enterprises share when somebody files for them with a template (G13)."""
 
-_KEYS = ("uscc", "project_code", *SHARED)
+KEYS = ("uscc", "project_code", *SHARED)
+"""What needs have in common where a rule compares them."""
 
 Revision = tuple[str, int]
 
@@ -181,9 +182,20 @@ _COLUMNS = """
 _WANTED = "unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)"
 
 
-def _holders(key: str) -> str:
-    """Each value of `key` among the candidates once, with first and last who holds it: no pairs are made of many holders."""
-    return f"select {key}, min(need_id) as first, max(need_id) as last from candidate where {key} is not null group by {key}"
+def holders(key: str) -> str:
+    """SQL: the values of `key` among the fingerprints `candidate`, each once however many share it, so that no pairs are made.
+
+    With the first and the last need that holds it, and when the earliest of them was submitted.
+    """
+    return (
+        f"select {key}, min(need_id) as first, max(need_id) as last, min(submitted) as submitted"
+        f" from candidate where {key} is not null group by {key}"
+    )
+
+
+def is_another(need: str) -> str:
+    """SQL: whether `need` is not the only one of `holders`, there called `mine`."""
+    return f"(mine.first <> mine.last or {need}.need_id <> mine.first)"
 
 
 _RELATED = sa.text(
@@ -193,9 +205,9 @@ _RELATED = sa.text(
     )
     {
         " union ".join(
-            f"select other.need_id from ({_holders(key)}) mine join need_fingerprint other "
-            f"on other.{key} = mine.{key} and (mine.first <> mine.last or other.need_id <> mine.first)"
-            for key in _KEYS
+            f"select other.need_id from ({holders(key)}) mine join need_fingerprint other "
+            f"on other.{key} = mine.{key} and {is_another('other')}"
+            for key in KEYS
         )
     }
     """

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
-from include.gate.history import Revision, load_history
+from include.gate.history import KEYS, Revision, holders, is_another, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import stored_record
 from include.gate.register import Register
@@ -48,14 +48,27 @@ class _Hit:
     findings: Sequence[Finding]
 
 
-# Needs judged before under the rules in force, neither returned nor withdrawn, and submitted later than the first of what
-# this intake brought for the department. What the department itself brought now was judged with all of it.
+# Needs judged before under the rules in force, neither returned nor withdrawn, that share something with what this intake
+# brought for the department and were submitted later. What the department itself brought now was judged with all of it.
 _JUDGED_BEFORE = sa.text(
-    """
+    f"""
+    with candidate as (
+        select known.* from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) brought (need_id, revision)
+        join need_fingerprint known using (need_id, revision)
+    ), related as (
+        select known.* from unnest(cast(:related as text[])) related (need_id) join need_fingerprint known using (need_id)
+    ), alike as (
+        {
+        " union ".join(
+            f"select later.need_id, later.revision from ({holders(key)}) mine join related later "
+            f"on later.{key} = mine.{key} and {is_another('later')} and later.submitted >= mine.submitted"
+            for key in KEYS
+        )
+    }
+    )
     select version.need_id, version.revision, version.raw_sha256, judged.judgement_id, judged.quarter, judged.department_code
-    from unnest(cast(:related as text[])) related (need_id)
-    join need_version version using (need_id)
-    join need_fingerprint later using (need_id, revision)
+    from alike
+    join need_version version using (need_id, revision)
     join raw_payload raw using (raw_sha256)
     join unnest(cast(:codes as text[]), cast(:versions as text[])) in_force (department_code, ruleset_version)
         on in_force.department_code = version.department_code
@@ -63,11 +76,6 @@ _JUDGED_BEFORE = sa.text(
         on judged.payload_sha256 = version.item_hash and judged.ruleset_version = in_force.ruleset_version
     where judged.verdict <> 'returned'
       and not (judged.intake_id = :intake_id and judged.department_code = :department_code)
-      and later.submitted >= (
-          select min(known.submitted)
-          from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) brought (need_id, revision)
-          join need_fingerprint known using (need_id, revision)
-      )
       and octet_length(raw.ciphertext) > 0
       and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
       and not exists (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from include.errors import ConfigurationError
 from include.local.postgres import PostgresServer
 from include.settings import Settings
-from include.store.database import connect, migrate, open_database
+from include.store.database import array_of, connect, copy_rows, fetch_rows, migrate, open_database
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, metadata
 
@@ -61,3 +62,46 @@ def test_deciding_again_queues_nothing_again(database: sa.Engine) -> None:
     with database.connect() as connection:
         row = connection.execute(sa.select(delivery)).one()
     assert (row.state, row.order_key, row.attempts) == ("pending", "market:FN1", 0)
+
+
+def test_rows_are_copied_with_the_types_of_their_columns(database: sa.Engine) -> None:
+    columns = ("at", "amount", "number", "names", "sealed", "told", "sure")
+    rows = [
+        (NOW, Decimal("12.50"), 7, ["甲", "乙,丙"], b"\x00\xff", "一\t二\n三\\", True),
+        (None, None, None, None, None, None, None),
+    ]
+    with database.begin() as connection:
+        connection.execute(
+            sa.text(
+                "create temporary table copied (at timestamptz, amount numeric, number bigint, names text[], sealed bytea,"
+                " told text, sure boolean)"
+            )
+        )
+        copy_rows(connection, "copied", columns, rows)
+        assert fetch_rows(connection, sa.text("select * from copied"), {}) == rows
+
+
+def test_a_json_document_is_copied_as_its_text(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.text("create temporary table copied (document jsonb, at timestamptz)"))
+        copy_rows(connection, "copied", ("document", "at"), [('{"a": [1]}', NOW)])
+        assert connection.execute(sa.text("select document -> 'a' ->> 0 from copied")).scalar_one() == "1"
+
+
+def test_an_array_is_written_as_postgresql_reads_it(database: sa.Engine) -> None:
+    with database.connect() as connection:
+        for values in (
+            [],
+            ["push:FN202603000001:1", ""],
+            [1, 20, -3],
+            ["a,b", 'a"b', "{a}", "\\a\\", " ", "null", "一\n"],
+        ):
+            read = connection.execute(
+                sa.text("select cast(:given as text[])"), {"given": array_of(values)}
+            ).scalar_one()
+            assert read == [str(value) for value in values]
+
+
+def test_an_array_holds_no_more_values_than_it_was_given() -> None:
+    with pytest.raises(ValueError, match="U\\+0000"):
+        array_of(["a", "b\0c"])
