@@ -19,12 +19,12 @@ from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
 from include.gate.history import KEYS, Revision, holders, is_another, load_history
 from include.gate.judge import Finding, Surroundings, judge, ruleset_version
-from include.gate.records import stored_record
+from include.gate.records import payloads_of, stored_record
 from include.gate.register import Register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
 from include.store.alerts import raise_alerts
-from include.store.database import array_of, fetch_rows
+from include.store.database import array_of
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
 
 LATE_RULES = frozenset({"DQ42", "G01", "G13"})
@@ -90,14 +90,12 @@ _JUDGED_BEFORE = sa.text(
     """
 )
 
-_PAYLOADS = sa.text("select raw_sha256, ciphertext from raw_payload where raw_sha256 = any(cast(:hashes as text[]))")
-
 _KNOWN = sa.text(
     """
-    select judgement_id, rule_id, field from finding where judgement_id = any(:judgement_ids)
+    select judgement_id, rule_id, field from finding where judgement_id = any(cast(:judgement_ids as bigint[]))
     union
     select judgement_id, rule_id, field from quarantine join quarantine_finding using (quarantine_id)
-    where judgement_id = any(:judgement_ids)
+    where judgement_id = any(cast(:judgement_ids as bigint[]))
     """
 )
 
@@ -190,8 +188,7 @@ def _found_now(
     for _, under_one in groupby(needs, key=lambda need: versions[need.department_code]):
         while group := list(islice(under_one, _CHUNK)):
             own_policy = policy.of_department(group[0].department_code)
-            hashes = array_of({need.raw_sha256 for need in group})
-            payloads = dict(fetch_rows(connection, _PAYLOADS, {"hashes": hashes}))
+            payloads = payloads_of(connection, [need.raw_sha256 for need in group])
             history = load_history(
                 connection,
                 [(need.need_id, need.revision) for need in group],
@@ -214,7 +211,7 @@ def _new_hits(
 ) -> list[_Hit]:
     known = {
         (row.judgement_id, row.rule_id, row.field)
-        for row in connection.execute(_KNOWN, {"judgement_ids": [need.judgement_id for need in needs]})
+        for row in connection.execute(_KNOWN, {"judgement_ids": array_of(need.judgement_id for need in needs)})
     }
     hits = []
     for need, findings in zip(needs, found, strict=True):

@@ -21,11 +21,12 @@ from include.errors import UserFacingError
 from include.gate.garbage import collecting_by_hand
 from include.gate.history import load_history
 from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
-from include.gate.records import stored_record
+from include.gate.records import payloads_of, stored_record
 from include.gate.register import Register, RegisterUnusable, codes_of, register_of
 from include.gate.results import NAMES, in_order, shown_enterprise, shown_project
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
+from include.store.database import array_of
 
 KIND = "rejudgement"
 _NAMED = 20
@@ -78,7 +79,7 @@ class _Again:
 # The newest verdict on each content. What was judged together has one moment, one intake and one register.
 _JUDGED = sa.text(
     """
-    select judged.*, intake.started_at, raw.ciphertext
+    select judged.*, intake.started_at, item.raw_sha256, octet_length(raw.ciphertext) > 0 as kept
     from (
         select distinct on (payload_sha256) * from judgement
         where quarter = :quarter and department_code = any(:departments)
@@ -95,7 +96,7 @@ _JUDGED = sa.text(
 )
 
 _FINDINGS = sa.text(
-    "select judgement_id, rule_id, field, severity from finding where judgement_id = any(:judgement_ids)"
+    "select judgement_id, rule_id, field, severity from finding where judgement_id = any(cast(:judgement_ids as bigint[]))"
 )
 
 
@@ -110,7 +111,7 @@ def rejudge(
     with collecting_by_hand(), engine.connect() as connection:
         connection.execute(sa.text("set transaction isolation level repeatable read read only"))
         rows = connection.execute(_JUDGED, {"quarter": quarter, "departments": list(departments)}).fetchall()
-        kept = [row for row in rows if row.ciphertext]
+        kept = [row for row in rows if row.kept]
         again = list(_judge_again(connection, cipher, kept, policy))
         in_force = {code: ruleset_version(policy.of_department(code)) for code in departments}
         unchanged = [one for one in again if one.stored.ruleset_version == in_force[one.stored.department_code]]
@@ -139,7 +140,8 @@ def _judge_again(
         stored = _stored_verdicts(connection, chunk)
         for (code, intake_id, judged_at, register_sha256), together in groupby(chunk, key=_inputs):
             group = list(together)
-            records = [stored_record(cipher, row.ciphertext) for row in group]
+            payloads = payloads_of(connection, [row.raw_sha256 for row in group])
+            records = [stored_record(cipher, payloads[row.raw_sha256]) for row in group]
             own_policy = policy.of_department(code)
             needs = [(row.need_id, row.revision) for row in group if None not in (row.need_id, row.revision)]
             history = load_history(
@@ -171,7 +173,7 @@ def _register(connection: sa.Connection, content_sha256: str | None, records: Se
 
 def _stored_verdicts(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[int, Verdict]:
     found: dict[int, list[Finding]] = defaultdict(list)
-    for row in connection.execute(_FINDINGS, {"judgement_ids": [row.judgement_id for row in rows]}):
+    for row in connection.execute(_FINDINGS, {"judgement_ids": array_of(row.judgement_id for row in rows)}):
         found[row.judgement_id].append(Finding(row.rule_id, row.field, cast(Severity, row.severity)))
     return {row.judgement_id: Verdict(row.verdict, in_order(found[row.judgement_id])) for row in rows}
 
