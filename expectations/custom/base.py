@@ -32,6 +32,8 @@ Text = str | dict[str, str]
 
 Texts = list[str] | dict[str, str]
 
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
 _Condition = TypeVar("_Condition", bound=Callable[..., Any])
 
 _ROW_DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
@@ -92,8 +94,20 @@ def _held(
     return function(domain, *(kwargs[argument] for argument in arguments))
 
 
-def each_distinct(values: pd.Series, condition: Callable[[Any], bool]) -> pd.Series:
-    """`condition` of each value, asked once for each distinct one."""
-    codes, distinct = pd.factorize(values)
-    held = np.fromiter(map(condition, distinct), dtype=bool, count=len(distinct))
-    return pd.Series(held[codes] if len(distinct) else np.zeros(len(values), dtype=bool), index=values.index)
+def each_distinct(condition: Callable[..., bool], *columns: pd.Series) -> pd.Series:
+    """`condition` of the values that the columns hold in each row, asked once for each combination that occurs."""
+    codes, distinct = pd.factorize(columns[0])
+    combinations: list[tuple[Any, ...]] = [(value,) for value in distinct]
+    for column in columns[1:]:
+        further, values = pd.factorize(column)
+        codes, occurring = pd.factorize(codes * len(values) + further)
+        at = (divmod(code, len(values)) for code in occurring.tolist())
+        combinations = [(*combinations[before], values[last]) for before, last in at]
+    held = np.fromiter((condition(*values) for values in combinations), dtype=bool, count=len(combinations))
+    return pd.Series(held[codes], index=columns[0].index)
+
+
+def all_distinct(condition: Callable[[list[Any]], Mask], column: pd.Series) -> pd.Series:
+    """`condition` of the list of all distinct values of a column, for conditions that look at many values at once."""
+    codes, distinct = pd.factorize(column)
+    return pd.Series(condition(list(distinct))[codes], index=column.index)

@@ -7,6 +7,7 @@ from functools import cache
 import pandas as pd
 
 from expectations.custom.base import RowExpectation, each_distinct, row_condition
+from expectations.custom.texts import holding_any
 from include.reference import enum_labels, rows, word_list
 
 _PERMITS, _EACH_PERMIT = "project.permits.", "project.permits.{each}"
@@ -21,8 +22,7 @@ class ExpectChoiceToBeOffered(RowExpectation):
 @row_condition("offered")
 def offered(columns: pd.DataFrame) -> pd.Series:
     """`columns`: path of the field, value."""
-    pairs = pd.Series(list(zip(columns.iloc[:, 0], columns.iloc[:, 1], strict=True)), index=columns.index, dtype=object)
-    return each_distinct(pairs, lambda pair: pair[1] in _options(pair[0]))
+    return each_distinct(lambda path, value: value in _options(path), columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 @cache
@@ -39,13 +39,11 @@ class ExpectBenefitOfTheDirection(RowExpectation):
 @row_condition("benefit_of_direction")
 def benefit_of_direction(columns: pd.DataFrame) -> pd.Series:
     """`columns`: direction, names of the claimed metrics between semicolons."""
-    pairs = columns.iloc[:, 0] + "|" + columns.iloc[:, 1]
 
-    def claims(pair: str) -> bool:
-        direction, _, claimed = pair.partition("|")
+    def claims(direction: str, claimed: str) -> bool:
         return not _metrics()[direction].isdisjoint(claimed.split(";"))
 
-    return each_distinct(pairs, claims)
+    return each_distinct(claims, columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 @cache
@@ -67,8 +65,8 @@ class ExpectCarbonNameToBeBacked(RowExpectation):
 def carbon_name_backed(columns: pd.DataFrame) -> pd.Series:
     """`columns`: normalised name of the project, names of the claimed metrics between semicolons."""
     words = word_list("carbon_words")
-    speaks = each_distinct(columns.iloc[:, 0], lambda name: any(word in name for word in words))
+    speaks = holding_any(columns.iloc[:, 0], words)
     backed = each_distinct(
-        columns.iloc[:, 1], lambda claimed: ";energy_saving_tce;" in claimed or ";carbon_reduction_tco2;" in claimed
+        lambda claimed: ";energy_saving_tce;" in claimed or ";carbon_reduction_tco2;" in claimed, columns.iloc[:, 1]
     )
     return backed | ~speaks

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache
+from string import ascii_uppercase, digits
 
+import numpy as np
 import pandas as pd
 
 from expectations.custom.base import (
+    Mask,
     RowExpectation,
     Text,
     ValueExpectation,
+    all_distinct,
     each_distinct,
     row_condition,
     value_condition,
 )
-from include.domain.identifiers import project_code_is_valid, uscc_is_valid
+from include.domain.characters import character_matrix, places_in
+from include.domain.identifiers import ORG_WEIGHTS, USCC_ALPHABET, USCC_WEIGHTS, project_code_is_valid, uscc_is_valid
 from include.reference import institutions, rows
 
 _INDUSTRY = re.compile(r"[0-9]{4}")
@@ -34,7 +39,26 @@ class ExpectCreditCodeToBeValid(ValueExpectation):
 @value_condition("credit_code")
 def credit_code(codes: pd.Series) -> pd.Series:
     """Whether each code is valid by GB 32100-2015 and GB 11714."""
-    return each_distinct(codes, uscc_is_valid)
+    return all_distinct(_are_credit_codes, codes)
+
+
+def _are_credit_codes(codes: list[str]) -> Mask:
+    """`uscc_is_valid` of each code: the arithmetic of GB 32100-2015 and GB 11714 over all codes of the usual form at once."""
+    characters = character_matrix(codes, _CREDIT_CODE)
+    values, organisation = _VALUES[characters], _ORG_VALUES[characters[:, 8:17]]
+    valid: Mask = values[:, 17] == -(values[:, :17] @ _WEIGHTS) % len(USCC_ALPHABET)
+    remainder = 11 - organisation[:, :8] @ _ORG_WEIGHTS % 11
+    valid &= organisation[:, 8] == np.where(remainder == 10, _ORG_VALUES[ord("X")], remainder % 11)
+    usual = (values >= 0).all(axis=1) & (values[:, :8] <= 9).all(axis=1)
+    for other in np.flatnonzero(~usual).tolist():
+        valid[other] = uscc_is_valid(codes[other])
+    return valid
+
+
+_CREDIT_CODE = 18
+_VALUES = places_in(USCC_ALPHABET)
+_ORG_VALUES = places_in(digits + ascii_uppercase)
+_WEIGHTS, _ORG_WEIGHTS = np.array(USCC_WEIGHTS), np.array(ORG_WEIGHTS)
 
 
 class ExpectProjectCodeToBeWellFormed(ValueExpectation):
@@ -46,7 +70,7 @@ class ExpectProjectCodeToBeWellFormed(ValueExpectation):
 @value_condition("project_code")
 def project_code(codes: pd.Series) -> pd.Series:
     """Whether each code has 20 digits, a month and a region."""
-    return each_distinct(codes, project_code_is_valid)
+    return each_distinct(project_code_is_valid, codes)
 
 
 class ExpectIndustryCodeToExist(ValueExpectation):
@@ -61,12 +85,11 @@ class ExpectIndustryCodeToExist(ValueExpectation):
 def industry_code(codes: pd.Series, complete: str) -> pd.Series:
     """Whether each code can be a class of GB/T 4754-2017."""
     known = _industry_classes() if complete == "true" else None
-    return each_distinct(
-        codes,
-        lambda code: (
-            _INDUSTRY.fullmatch(code) is not None and "01" <= code[:2] <= "97" and (known is None or code in known)
-        ),
-    )
+
+    def is_class(code: str) -> bool:
+        return _INDUSTRY.fullmatch(code) is not None and "01" <= code[:2] <= "97" and (known is None or code in known)
+
+    return each_distinct(is_class, codes)
 
 
 @cache
@@ -83,10 +106,11 @@ class ExpectIndustryToBeManufacturing(RowExpectation):
 @row_condition("manufacturing")
 def manufacturing(columns: pd.DataFrame) -> pd.Series:
     """`columns`: industry code, direction of the retrofit."""
-    codes, sub_direction = columns.iloc[:, 0], columns.iloc[:, 1]
-    data_services = each_distinct(codes, lambda code: code[:2] in _DATA_SERVICES)
-    makes = each_distinct(codes, lambda code: "13" <= code[:2] <= "43")
-    return makes | (data_services & (sub_direction == "green_data_centre"))
+
+    def makes(code: str, sub_direction: str) -> bool:
+        return "13" <= code[:2] <= "43" or (code[:2] in _DATA_SERVICES and sub_direction == "green_data_centre")
+
+    return each_distinct(makes, columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 class ExpectCatalogueCodeToBeListed(ValueExpectation):
@@ -108,10 +132,10 @@ def catalogue_code(codes: pd.Series, level: str, complete: str) -> pd.Series:
     known = _catalogue()
     is_complete = complete == "true"
     if level == "group" and is_complete:
-        return each_distinct(codes, lambda code: code in known)
+        return each_distinct(lambda code: code in known, codes)
     if level == "group":
-        return each_distinct(codes, lambda code: code.rpartition(".")[0] in known)
-    return each_distinct(codes, lambda code: is_complete or code in known or code.rpartition(".")[0] not in known)
+        return each_distinct(lambda code: code.rpartition(".")[0] in known, codes)
+    return each_distinct(lambda code: is_complete or code in known or code.rpartition(".")[0] not in known, codes)
 
 
 @cache
@@ -136,7 +160,7 @@ def intended_institutions(intended: pd.Series, max_count: int) -> pd.Series:
         codes = joined.split(";")
         return len(codes) <= int(max_count) and len(set(codes)) == len(codes) and all(code in known for code in codes)
 
-    return each_distinct(intended, allowed)
+    return each_distinct(allowed, intended)
 
 
 class ExpectJsonTypeToFitTheForm(RowExpectation):
@@ -150,7 +174,7 @@ def json_type(columns: pd.DataFrame) -> pd.Series:
     """`columns`: expected type, found type, text of a date (empty for other fields)."""
     expected, found, day = (columns.iloc[:, at] for at in range(3))
     fits = (expected == found) | ((expected == "number") & (found == "integer"))
-    return fits & ((found != "date") | each_distinct(day, _is_real_day))
+    return fits & ((found != "date") | each_distinct(_is_real_day, day))
 
 
 def _is_real_day(text: str) -> bool:

@@ -11,6 +11,8 @@ from include.domain.identifiers import PROVINCE_PREFIXES, XPCC, department_of, l
 
 _REGION = re.compile(r"[1-9][0-9]{5}")
 _XINJIANG = "65"
+_CORPS = frozenset({_XINJIANG, "66"})
+_NATIONAL = "100000"
 _ANY_YEAR = 0
 
 
@@ -26,8 +28,7 @@ class ExpectRegionCodeOfTheRightLevel(RowExpectation):
 def region_code(columns: pd.DataFrame, county_less: list[str]) -> pd.Series:
     """`columns`: path of the field, code."""
 
-    def fits(pair: tuple[str, str]) -> bool:
-        path, code = pair
+    def fits(path: str, code: str) -> bool:
         if path.endswith("province_code"):
             return code == XPCC or (code[:2] in PROVINCE_PREFIXES and code[2:] == "0000")
         if not _REGION.fullmatch(code) or code[:2] not in PROVINCE_PREFIXES:
@@ -38,8 +39,7 @@ def region_code(columns: pd.DataFrame, county_less: list[str]) -> pd.Series:
             return False
         return loc_status(prefecture(code), _ANY_YEAR) != "unknown"
 
-    pairs = pd.Series(list(zip(columns.iloc[:, 0], columns.iloc[:, 1], strict=True)), index=columns.index, dtype=object)
-    return each_distinct(pairs, fits)
+    return each_distinct(fits, columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 class ExpectPlaceToBeKnown(RowExpectation):
@@ -51,8 +51,11 @@ class ExpectPlaceToBeKnown(RowExpectation):
 @row_condition("place_known")
 def place_known(columns: pd.DataFrame) -> pd.Series:
     """`columns`: code, year."""
-    codes = columns.iloc[:, 0]
-    return each_distinct(codes, lambda code: code.endswith("00") or loc_status(code, _ANY_YEAR) != "unknown")
+
+    def is_known(code: str) -> bool:
+        return code.endswith("00") or loc_status(code, _ANY_YEAR) != "unknown"
+
+    return each_distinct(is_known, columns.iloc[:, 0])
 
 
 class ExpectPlaceToBeInUse(RowExpectation):
@@ -64,10 +67,7 @@ class ExpectPlaceToBeInUse(RowExpectation):
 @row_condition("place_in_use")
 def place_in_use(columns: pd.DataFrame) -> pd.Series:
     """`columns`: code, year."""
-    in_use = [
-        loc_status(code, year) != "retired" for code, year in zip(columns.iloc[:, 0], columns.iloc[:, 1], strict=True)
-    ]
-    return pd.Series(in_use, index=columns.index, dtype=bool)
+    return each_distinct(lambda code, year: loc_status(code, year) != "retired", columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 class ExpectPlaceUnderItsDepartment(RowExpectation):
@@ -79,18 +79,14 @@ class ExpectPlaceUnderItsDepartment(RowExpectation):
 @row_condition("place_under_department")
 def place_under_department(columns: pd.DataFrame) -> pd.Series:
     """`columns`: department, place, and the province where the rule names one."""
-    department, place = columns.iloc[:, 0], columns.iloc[:, 1]
-    in_xinjiang = place.str.startswith(_XINJIANG)
-    belongs = ((department == XPCC) & in_xinjiang) | (department == _mapped(place, department_of))
-    if columns.shape[1] > 2:
-        province = columns.iloc[:, 2]
-        of_place = province == _mapped(place, lambda code: code[:2] + "0000")
-        belongs &= of_place | ((province == XPCC) & in_xinjiang)
-    return belongs
+    return each_distinct(_belongs, *(columns.iloc[:, at] for at in range(columns.shape[1])))
 
 
-def _mapped(codes: pd.Series, function: object) -> pd.Series:
-    return codes.map({code: function(code) for code in codes.unique()})  # type: ignore[operator]
+def _belongs(department: str, place: str, province: str | None = None) -> bool:
+    in_xinjiang = place.startswith(_XINJIANG)
+    if department != department_of(place) and not (department == XPCC and in_xinjiang):
+        return False
+    return province is None or province == place[:2] + "0000" or (province == XPCC and in_xinjiang)
 
 
 class ExpectRegistrationInTheProvince(RowExpectation):
@@ -102,8 +98,15 @@ class ExpectRegistrationInTheProvince(RowExpectation):
 @row_condition("registered_in_province")
 def registered_in_province(columns: pd.DataFrame) -> pd.Series:
     """`columns`: credit code, province."""
-    code, province = columns.iloc[:, 0], columns.iloc[:, 1]
-    registered = code.str[2:4]
-    national = code.str[2:8] == "100000"
-    corps = (province == XPCC) & registered.isin([_XINJIANG, "66"])
-    return (registered == province.str[:2]) | national | corps
+    registered = columns.iloc[:, 0].map(_registration)
+    return each_distinct(_issued_in, registered, columns.iloc[:, 1])
+
+
+def _registration(code: str) -> str:
+    """Where a credit code was issued: the place that it names."""
+    return code[2:8]
+
+
+def _issued_in(registered: str, province: str) -> bool:
+    of_corps = province == XPCC and registered[:2] in _CORPS
+    return registered == _NATIONAL or registered[:2] == province[:2] or of_corps

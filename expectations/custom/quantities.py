@@ -13,7 +13,14 @@ from fractions import Fraction
 
 import pandas as pd
 
-from expectations.custom.base import RowExpectation, Text, ValueExpectation, row_condition, value_condition
+from expectations.custom.base import (
+    RowExpectation,
+    Text,
+    ValueExpectation,
+    each_distinct,
+    row_condition,
+    value_condition,
+)
 
 SCALE = 10_000
 _LARGEST = 2**63 - 1
@@ -35,7 +42,8 @@ class ExpectAmountToFitTheForm(RowExpectation):
 def amount(columns: pd.DataFrame, upper_bound: str, positive: list[str]) -> pd.Series:
     """`columns`: path of the field, scaled amount (negative: not well written)."""
     field, scaled = columns.iloc[:, 0], columns.iloc[:, 1]
-    below = ~field.str.startswith("finance.") | (scaled < math.ceil(Fraction(upper_bound) * SCALE))
+    bounded = each_distinct(lambda path: path.startswith("finance."), field)
+    below = ~bounded | (scaled < math.ceil(Fraction(upper_bound) * SCALE))
     return (scaled >= 0) & below & (~field.isin(positive) | (scaled > 0))
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from expectations.custom.base import RowExpectation, ValueExpectation, each_distinct, row_condition, value_condition
+from expectations.custom.base import (
+    RowExpectation,
+    ValueExpectation,
+    row_condition,
+    value_condition,
+)
 from include.reference import word_list
+
+_BETWEEN = "\n"
+"""No phrase of a word list has it."""
 
 
 class ExpectTextToHaveSubstance(RowExpectation):
@@ -23,10 +32,10 @@ class ExpectTextToHaveSubstance(RowExpectation):
 def substance(columns: pd.DataFrame, lengths: dict[str, list[int]]) -> pd.Series:
     """`columns`: path of the field, length, beginning of the skeleton, whether that is one character repeated."""
     field, length, wording, monotonous = (columns.iloc[:, at] for at in range(4))
-    length = length.astype("int64")
-    shortest = field.map({path: bounds[0] for path, bounds in lengths.items()})
-    longest = field.map({path: bounds[1] for path, bounds in lengths.items()})
-    empty = (wording == "") | wording.isin(_words("placeholder"))
+    shortest, longest = (
+        field.map({path: bounds[at] for path, bounds in lengths.items()}).astype("int64") for at in range(2)
+    )
+    empty = wording.isin({"", *_words("placeholder")})
     return (length >= shortest) & (length <= longest) & ~empty & ~monotonous.astype(bool)
 
 
@@ -43,11 +52,12 @@ def concrete_purpose(purposes: pd.Series, prefixes: list[str]) -> pd.Series:
     """Whether each purpose says more than the word list generic_use; the first prefix that fits is dropped, once."""
     generic = _words("generic_use")
 
-    def is_concrete(purpose: str) -> bool:
+    def is_generic(purpose: str) -> bool:
         prefix = next((prefix for prefix in prefixes if purpose.startswith(prefix)), "")
-        return purpose.removeprefix(prefix) not in generic
+        return purpose.removeprefix(prefix) in generic
 
-    return each_distinct(purposes, is_concrete)
+    said = {prefix + words for prefix in ("", *prefixes) for words in generic}
+    return ~purposes.isin({purpose for purpose in said if is_generic(purpose)})
 
 
 class ExpectTextWithoutPhrase(ValueExpectation):
@@ -61,8 +71,21 @@ class ExpectTextWithoutPhrase(ValueExpectation):
 @value_condition("without_phrase", "words")
 def without_phrase(texts: pd.Series, words: str) -> pd.Series:
     """Whether each text holds none of the phrases of the list `words`."""
-    phrases = word_list(words)
-    return each_distinct(texts, lambda text: not any(phrase in text for phrase in phrases))
+    return ~holding_any(texts, word_list(words))
+
+
+def holding_any(texts: pd.Series, phrases: Iterable[str]) -> pd.Series:
+    """Which texts hold one of the phrases: one search through all texts for each phrase, not one through each text."""
+    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1)
+    whole = _BETWEEN.join(texts)
+    found = np.zeros(len(texts), dtype=bool)
+    for phrase in phrases:
+        at = whole.find(phrase)
+        while at >= 0:
+            text = int(np.searchsorted(ends, at, side="right"))
+            found[text] = True
+            at = whole.find(phrase, int(ends[text]))
+    return pd.Series(found, index=texts.index)
 
 
 class ExpectFactoryProject(RowExpectation):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
@@ -26,12 +27,12 @@ XPCC = "660000"
 """The Xinjiang corps (兵团): a department of its own, never derived from a region code."""
 
 _PLANNED_CITIES = frozenset({"2102", "3302", "3502", "3702", "4403"})
-_ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _ORG_BODY = re.compile(r"[0-9A-Z]{8}")
-_USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_USCC_SHAPE = re.compile(f"[0-9]{{8}}[{_USCC_ALPHABET}]{{10}}")
-_USCC_VALUES = {character: value for value, character in enumerate(_USCC_ALPHABET)}
-_USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
+USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_SHAPE = re.compile(f"[0-9]{{8}}[{USCC_ALPHABET}]{{10}}")
+_USCC_VALUES = {character: value for value, character in enumerate(USCC_ALPHABET)}
+USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
 _MOBILE_WITH_COUNTRY = re.compile(r"(?:\+86|0086|86)1[0-9]{10}")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _PROJECT_CODE = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])([0-9]{2})[0-9]{14}")
@@ -41,20 +42,19 @@ _EMAIL_MAX = 254
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")  # exactly what str.isalnum() denies
 _WIDE_PUNCTUATION = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide in "，；：（）！？％")
 _USUAL_MARKS = " ,.;:()%、。-"
+_BETWEEN = "\n"  # in no normalised text
 _LOC_ENTRY = re.compile(r"\[(?:[0-9]*)-([0-9]*)\].*")
 
 
 def normalise_text(text: str) -> str:
     """NFKC without format and control characters, white space folded to single blanks."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    # What NFKC makes of the usual Chinese punctuation; text without any of it is often in NFKC, which is quick to see.
-    for wide, narrow in _WIDE_PUNCTUATION:
-        if wide in text:
+    if not text.isascii() and not unicodedata.is_normalized("NFKC", text):
+        # What NFKC makes of the usual Chinese punctuation; text with nothing else to do is then quick to see.
+        for wide, narrow in _WIDE_PUNCTUATION:
             text = text.replace(wide, narrow)
-    text = unicodedata.normalize("NFKC", text)
-    if text.isprintable():  # then it holds no format or control character
-        return " ".join(text.split())
+        text = unicodedata.normalize("NFKC", text)
+    if text.isprintable():  # then it holds no format or control character, and no white space but blanks
+        return " ".join(text.split()) if " " in text else text
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = " ".join(text.split())
     return "".join(c for c in text if unicodedata.category(c) != "Cc")
@@ -62,7 +62,7 @@ def normalise_text(text: str) -> str:
 
 def normalise_id(text: str) -> str:
     """The form in which identifiers are compared and stored: upper case, no blanks, no dashes of any kind."""
-    text = normalise_text(text).upper()
+    text = normalise_text(text).upper().replace(" ", "").replace("-", "")
     if text.isalnum():
         return text
     if text.isascii():
@@ -72,6 +72,8 @@ def normalise_id(text: str) -> str:
 
 def normalise_mobile(text: str) -> str:
     """A mobile number without the country code (+86, 0086 or 86)."""
+    if _MOBILE.fullmatch(text):
+        return text
     text = normalise_id(text)
     return text[-11:] if _MOBILE_WITH_COUNTRY.fullmatch(text) else text
 
@@ -83,36 +85,43 @@ def mobile_is_valid(text: str) -> bool:
 
 def email_is_valid(text: str) -> bool:
     """Whether `text`, normalised, is an e-mail address of at most 254 characters."""
-    text = normalise_text(text)
-    return len(text) <= _EMAIL_MAX and _EMAIL.fullmatch(text) is not None
+    if _EMAIL.fullmatch(text) is None:  # what has this form is in normal form too
+        text = normalise_text(text)
+        if _EMAIL.fullmatch(text) is None:
+            return False
+    return len(text) <= _EMAIL_MAX
 
 
 def skeleton(text: str) -> str:
     """Letters and digits of a text in folded case: what is left when spelling habits are taken away."""
-    return skeleton_of_normal(normalise_text(text))
+    return skeletons_of_normal([normalise_text(text)])[0]
 
 
-def skeleton_of_normal(text: str) -> str:
-    """The skeleton of a text that is normalised already."""
-    folded = text.casefold()
-    if folded.isalnum():
-        return folded
+def skeletons_of_normal(texts: Sequence[str]) -> list[str]:
+    """The skeletons of texts that are normalised already: what is done to each character is done to all texts at once."""
+    if not texts:
+        return []
+    folded = _BETWEEN.join(texts).casefold()
     for mark in _USUAL_MARKS:
-        if mark in folded:
-            folded = folded.replace(mark, "")
-    return folded if folded.isalnum() else _NOT_ALPHANUMERIC.sub("", folded)
+        folded = folded.replace(mark, "")
+    return [text if text.isalnum() else _NOT_ALPHANUMERIC.sub("", text) for text in folded.split(_BETWEEN)]
 
 
 def name_key(text: str) -> str:
     """The form in which names are compared: normalised, folded case, no blanks."""
-    return normalise_text(text).casefold().replace(" ", "")
+    return name_keys([text])[0]
+
+
+def name_keys(names: Sequence[str]) -> list[str]:
+    """The name key of each of these names."""
+    return _BETWEEN.join(map(normalise_text, names)).casefold().replace(" ", "").split(_BETWEEN) if names else []
 
 
 def org_digit(body: str) -> str:
     """Check digit of an organisation code (GB 11714) for its eight characters; ValueError if they are not 0-9, A-Z."""
     if not _ORG_BODY.fullmatch(body):
         raise ValueError("an organisation code has eight characters of 0-9 and A-Z")
-    remainder = 11 - sum(int(c, 36) * weight for c, weight in zip(body, _ORG_WEIGHTS, strict=True)) % 11
+    remainder = 11 - sum(int(c, 36) * weight for c, weight in zip(body, ORG_WEIGHTS, strict=True)) % 11
     return {10: "X", 11: "0"}.get(remainder, str(remainder))
 
 
@@ -122,8 +131,8 @@ def uscc_is_valid(code: str) -> bool:
     python-stdnum checks GB 32100-2015; the inner digit of GB 11714 it does not.
     """
     if _USCC_SHAPE.fullmatch(code):  # the arithmetic of stdnum, ten times as fast
-        total = sum(_USCC_VALUES[c] * weight for c, weight in zip(code, _USCC_WEIGHTS, strict=False))
-        valid = code[17] == _USCC_ALPHABET[(31 - total % 31) % 31]
+        total = sum(_USCC_VALUES[c] * weight for c, weight in zip(code, USCC_WEIGHTS, strict=False))
+        valid = code[17] == USCC_ALPHABET[(31 - total % 31) % 31]
     else:
         valid = uscc.is_valid(code) and _ORG_BODY.fullmatch(code[8:16]) is not None
     return valid and org_digit(code[8:16]) == code[16]

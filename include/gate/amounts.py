@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.domain.characters import matching
 
 DECIMALS = 4
 """Benefits have up to four decimals, amounts up to two; 16 digits fit into 64 bits."""
 
 MALFORMED = -1
 
-_AMOUNT = re.compile(r"([0-9]{1,10})(?:[.]([0-9]{1,2}))?")
-_BENEFIT = re.compile(r"([0-9]{1,12})(?:[.]([0-9]{1,4}))?")
+_AMOUNT = r"[0-9]{1,10}(?:[.][0-9]{1,2})?"
+_BENEFIT = r"[0-9]{1,12}(?:[.][0-9]{1,4})?"
+_EXACT_BELOW = 10**11
+"""A number with four decimals that is below has 15 digits at most: a double tells it from its neighbours."""
 
 
-def scaled_amount(value: object) -> int:
-    """An amount (万元, at most two decimals) times 10,000; MALFORMED if it is not written as the form asks."""
-    return _scaled(_AMOUNT, value)
+def scaled_amounts(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Amounts (万元, at most two decimals) times 10,000; MALFORMED for what is not written as the form asks."""
+    return _scaled(_AMOUNT, values)
 
 
-def scaled_benefit(value: object) -> int:
-    """A yearly benefit (at most four decimals) times 10,000; MALFORMED if it is not written as the form asks."""
-    return _scaled(_BENEFIT, value)
+def scaled_benefits(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Yearly benefits (at most four decimals) times 10,000; MALFORMED for what is not written as the form asks."""
+    return _scaled(_BENEFIT, values)
 
 
-def _scaled(pattern: re.Pattern[str], value: object) -> int:
-    found = pattern.fullmatch(value) if isinstance(value, str) else None
-    return int(found[1] + (found[2] or "").ljust(DECIMALS, "0")) if found else MALFORMED
+def _scaled(pattern: str, values: Sequence[Any]) -> NDArray[np.int64]:
+    texts = [value if isinstance(value, str) else "" for value in values]
+    written = matching(pattern, texts)
+    for other in np.flatnonzero(~written).tolist():
+        texts[other] = "0"
+    numbers = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+    scaled: NDArray[np.int64] = np.rint(numbers * 10**DECIMALS).astype(np.int64)
+    for large in np.flatnonzero(numbers >= _EXACT_BELOW).tolist():
+        whole, _, decimals = texts[large].partition(".")
+        scaled[large] = int(whole + decimals.ljust(DECIMALS, "0"))
+    scaled[~written] = MALFORMED
+    return scaled

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from include.gate.columns import FieldValues
 
-Column = tuple[str, Callable[[FieldValues], Sequence[Any]]]
-"""Type of a column and what makes its values from a field, one for each distinct value."""
+_OfField = Callable[[FieldValues], Sequence[Any]]
+"""What is told of the distinct values of a field, one for each."""
+
+Column = Callable[[Sequence[FieldValues]], Any]
+"""What makes a column of a frame, one value for each distinct value of each of these fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +41,91 @@ class CaseFrame:
 
 
 def case_frame(origins: Sequence[FieldValues], columns: Mapping[str, Column]) -> CaseFrame:
-    """The frame of the distinct values of `origins`; None is a missing value."""
+    """The frame of the distinct values of `origins`."""
     starts, rows = [], 0
     for field in origins:
         starts.append(rows)
         rows += len(field.distinct)
-    frame = pd.DataFrame(
-        {
-            name: pd.Series([value for field in origins for value in values_of(field)], dtype=dtype)
-            for name, (dtype, values_of) in columns.items()
-        }
-    )
-    return CaseFrame(frame, origins, starts)
+    made = {name: column(origins) for name, column in columns.items()}
+    return CaseFrame(pd.DataFrame(made, index=range(rows), copy=False), origins, starts)
 
 
-def field_column() -> Column:
-    """The path of the field that a row comes from."""
-    return "str", lambda field: [field.path] * len(field.distinct)
+def of_field(told: Callable[[str], str]) -> Column:
+    """What a function tells of the path of the field that a row comes from."""
+
+    def made(origins: Sequence[FieldValues]) -> pd.Categorical:
+        codes, distinct = pd.factorize(np.array([told(field.path) for field in origins], dtype=object))
+        return categorical(np.repeat(codes, _sizes(origins)), distinct)
+
+    return made
 
 
-def column(dtype: str, function: Callable[[Any], Any], *paths: str) -> Column:
-    """`function` of each distinct value; missing for fields other than `paths` (none given: all of them)."""
+def texts(told: _OfField, *paths: str) -> Column:
+    """Texts (or other objects), None where there is none; none at all for fields other than `paths`, if given."""
 
-    def values_of(field: FieldValues) -> Sequence[Any]:
-        if paths and field.path not in paths:
-            return [None] * len(field.distinct)
-        return [function(value) for value in field.distinct]
+    def made(origins: Sequence[FieldValues]) -> pd.Series:
+        column = np.full(sum(_sizes(origins)), None, dtype=object)
+        for field, rows in _rows_of(origins, paths):
+            column[rows] = told(field)
+        return pd.Series(column, dtype=object)
 
-    return dtype, values_of
-
-
-def frame_safe(text: str) -> str:
-    """The text without lone surrogates, which no frame can hash; no value with one passes any rule about its form."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return made
 
 
-def text_or_none(value: Any) -> str | None:
-    """The string as sent; None for what is no string, which DQ13 is about."""
-    return frame_safe(value) if isinstance(value, str) else None
+def numbers(told: _OfField, *paths: str) -> Column:
+    """Whole numbers, None where there is none; none at all for fields other than `paths`, if given."""
+
+    def made(origins: Sequence[FieldValues]) -> pd.arrays.IntegerArray:
+        column = np.zeros(sum(_sizes(origins)), dtype=np.int64)
+        missing = np.ones(len(column), dtype=bool)
+        for field, rows in _rows_of(origins, paths):
+            values = told(field)
+            if isinstance(values, np.ndarray):
+                column[rows], missing[rows] = values, False
+            else:
+                column[rows], missing[rows] = [value or 0 for value in values], [value is None for value in values]
+        return pd.arrays.IntegerArray(column, missing)
+
+    return made
+
+
+def measures(told: _OfField) -> Column:
+    """Numbers with a fraction, None where there is none."""
+    return lambda origins: np.concatenate([np.array(told(field), dtype=np.float64) for field in origins])
+
+
+def flags(told: _OfField) -> Column:
+    """Whether something holds."""
+    return lambda origins: np.concatenate([np.array(told(field), dtype=bool) for field in origins])
+
+
+def _rows_of(origins: Sequence[FieldValues], paths: Sequence[str]) -> Iterator[tuple[FieldValues, slice]]:
+    """The fields at `paths` (none given: all of them) with their rows."""
+    start = 0
+    for field in origins:
+        end = start + len(field.distinct)
+        if not paths or field.path in paths:
+            yield field, slice(start, end)
+        start = end
+
+
+def _sizes(origins: Sequence[FieldValues]) -> list[int]:
+    return [len(field.distinct) for field in origins]
+
+
+def categorical(codes: NDArray[np.int64], categories: Sequence[str] | NDArray[Any]) -> pd.Categorical:
+    """Texts of which there are few, by their numbers; ABSENT is a missing one."""
+    dtype: pd.CategoricalDtype[object] = pd.CategoricalDtype(list(categories))
+    return pd.Categorical.from_codes(codes, dtype=dtype)
+
+
+def frame_safe(texts: Sequence[Any]) -> Sequence[str | None]:
+    """The strings without lone surrogates, which no frame can hash; None for what is no string, which DQ13 is about.
+
+    No value with a lone surrogate passes any rule about its form.
+    """
+    try:
+        "".join(texts).encode()
+    except (TypeError, UnicodeEncodeError):
+        return [text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else None for text in texts]
+    return texts

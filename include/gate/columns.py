@@ -7,18 +7,24 @@ on needs. Values of any JSON type may sit in any field: what is no string where 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from itertools import compress
+from operator import itemgetter
+from types import NoneType
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from include.domain.identifiers import normalise_text
 
 ABSENT = -1
+
+_Made = TypeVar("_Made")
 
 
 class JsonType(Enum):
@@ -31,6 +37,8 @@ class JsonType(Enum):
     ARRAY = "array"
     OBJECT = "object"
     OTHER = "other"
+
+    __hash__ = object.__hash__  # Enum's own hashes the name anew for each value of a column
 
 
 _JSON_TYPES = {
@@ -73,6 +81,7 @@ class FieldValues:
     source: FieldValues | None = None
     recoding: NDArray[np.int64] | None = None
     malformed: NDArray[np.bool_] = field(init=False)
+    _made: dict[Callable[[Sequence[Any]], Any], Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.malformed = np.zeros(len(self.distinct), dtype=bool)
@@ -95,18 +104,54 @@ class FieldValues:
         before, after = self.path.split("[]")
         return [f"{before}[{element}]{after}" for element in self.elements[places].tolist()]
 
+    def per_need(self, of_distinct: Sequence[Any]) -> list[Any]:
+        """For a field with one value a need: what belongs to the distinct value of each need, None where none is usable."""
+        table = np.full(len(of_distinct) + 1, None, dtype=object)
+        table[:-1] = of_distinct
+        held: list[Any] = table[np.where(self.usable, self.codes, len(of_distinct))].tolist()
+        return held
+
     def mark_malformed(self, faulty: NDArray[np.bool_]) -> None:
         """Note that a format rule found these distinct values faulty, here and where they were recoded from."""
         self.malformed |= faulty
         if self.source is not None and self.recoding is not None:
             self.source.mark_malformed(faulty[self.recoding])
 
+    def of_distinct(self, function: Callable[[Sequence[Any]], _Made]) -> _Made:
+        """`function` of all distinct values, worked out once however many frames look at them."""
+        if function not in self._made:
+            self._made[function] = function(self.distinct)
+        made: _Made = self._made[function]
+        return made
+
     def recoded(self, function: Callable[[Any], Hashable]) -> FieldValues:
         """The same places with `function` of each distinct value, equal results made one."""
-        table: dict[Hashable, int] = {}
-        recoding = np.array([table.setdefault(function(value), len(table)) for value in self.distinct], dtype=np.int64)
+        return self.recoded_to([function(value) for value in self.distinct])
+
+    def recoded_to(self, values: Sequence[Hashable] | NDArray[Any]) -> FieldValues:
+        """The same places with these values, one for each distinct one, equal ones made one."""
+        distinct: Any
+        if isinstance(values, np.ndarray):
+            recoding, distinct = pd.factorize(values)
+        else:
+            recoding, distinct = _coded(values, dict.fromkeys(values, ABSENT), ())
         codes = np.where(self.absent, ABSENT, _look_up(recoding, self.codes))
-        return FieldValues(self.path, self.needs, codes, list(table), self.elements, source=self, recoding=recoding)
+        return FieldValues(self.path, self.needs, codes, distinct, self.elements, source=self, recoding=recoding)
+
+    def all_as(self, value: Hashable) -> FieldValues:
+        """The same places, all with this value."""
+        codes = np.where(self.absent, ABSENT, 0)
+        recoding = np.zeros(len(self.distinct), dtype=np.int64)
+        return FieldValues(self.path, self.needs, codes, [value], self.elements, source=self, recoding=recoding)
+
+    def usable_only(self) -> FieldValues:
+        """The same places without what is not usable."""
+        codes = np.where(self.usable, self.codes, ABSENT)
+        sound = ~self.malformed
+        if sound.all():
+            return FieldValues(self.path, self.needs, codes, self.distinct, self.elements)
+        codes = np.where(codes == ABSENT, ABSENT, _look_up(np.cumsum(sound) - 1, codes))
+        return FieldValues(self.path, self.needs, codes, list(compress(self.distinct, sound)), self.elements)
 
     def joined(self, *others: FieldValues) -> FieldValues:
         """This field with fields that have one value a need: tuples of distinct values, where all of them are usable."""
@@ -114,43 +159,80 @@ class FieldValues:
         for other in others:
             usable = usable & other.usable[self.needs]
             codes = codes * max(len(other.distinct), 1) + other.codes[self.needs]
-        combined, inverse = np.unique(codes[usable], return_inverse=True)
-        distinct = []
-        for code in combined.tolist():
-            values = []
-            for other in reversed(others):
-                code, at = divmod(code, max(len(other.distinct), 1))
-                values.append(other.distinct[at])
-            distinct.append((self.distinct[code], *reversed(values)))
+        numbered, combined = pd.factorize(codes[usable])
+        values = []
+        for other in reversed(others):
+            combined, at = np.divmod(combined, max(len(other.distinct), 1))
+            values.append([other.distinct[code] for code in at.tolist()])
+        values.append([self.distinct[code] for code in combined.tolist()])
         found = np.full(len(self.codes), ABSENT)
-        found[usable] = inverse
-        return FieldValues(self.path, self.needs, found, distinct, self.elements)
+        found[usable] = numbered
+        return FieldValues(self.path, self.needs, found, list(zip(*reversed(values), strict=True)), self.elements)
+
+
+def members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
+    """What each object has under each of these names (two or more), None where there is nothing; one sequence a name."""
+    try:
+        return list(zip(*map(itemgetter(*names), objects), strict=True)) or [()] * len(names)
+    except KeyError:
+        return [[one.get(name) for one in objects] for name in names]
 
 
 def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | None = None, **rest: Any) -> FieldValues:
     """A field that must hold strings: other values are kept as their JSON type only."""
-    kept = values if _only_strings(values) else [_string_or_type(value) for value in values]
-    table = dict.fromkeys(kept, ABSENT)
-    table.pop(None, None)
-    distinct = list(table)
-    table.update(zip(distinct, range(len(distinct)), strict=True))
-    table[None] = ABSENT
-    return _without_blanks(path, list(map(table.__getitem__, kept)), distinct, needs, rest)
+    codes, distinct = _coded_texts(values)
+    return FieldValues(path, np.arange(len(codes)) if needs is None else needs, codes, distinct, **rest)
+
+
+def _coded_texts(values: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    table = _distinct_texts(values)
+    if table is None:
+        values = [value if value is None or type(value) is str else json_type(value) for value in values]
+        table = dict.fromkeys(values, ABSENT)
+    blanks = [text for text in table if type(text) is str and not text[:1].isalnum() and is_blank(text)]
+    return _coded(values, table, (None, *blanks))
+
+
+def _distinct_texts(values: Sequence[Any]) -> dict[Any, int] | None:
+    """Each value once, None if some of them are neither strings nor None."""
+    try:
+        table = dict.fromkeys(values, ABSENT)
+    except TypeError:  # objects and lists cannot be keys
+        return None
+    return table if set(map(type, table)) <= {str, NoneType} else None
 
 
 def number_values(path: str, values: Sequence[Any]) -> FieldValues:
     """A field that must hold numbers: they are kept, as int or Decimal; other values as their JSON type only."""
-    table: dict[Any, int] = {}
-    codes = []
-    for value in values:
-        if value is None or (type(value) is str and is_blank(value)):
-            codes.append(ABSENT)
-            continue
-        kind = json_type(value)
-        key = (kind, value) if kind in (JsonType.INTEGER, JsonType.NUMBER) else (kind, None)
-        codes.append(table.setdefault(key, len(table)))
-    distinct = [kind if value is None else _exact(value) for kind, value in table]
-    return FieldValues(path, np.arange(len(codes)), np.array(codes, dtype=np.int64), distinct)
+    if set(map(type, values)) <= {int, NoneType}:
+        return listed_values(path, values)
+    # 45 and 45.0 are equal, and not of one type.
+    read = [None if (one := _number_or_type(value)) is None else (type(one), one) for value in values]
+    codes, distinct = _coded(read, dict.fromkeys(read, ABSENT))
+    return FieldValues(path, np.arange(len(codes)), codes, [value for _, value in distinct])
+
+
+def _number_or_type(value: Any) -> Any:
+    if value is None or (type(value) is str and is_blank(value)):
+        return None
+    kind = json_type(value)
+    if kind not in (JsonType.INTEGER, JsonType.NUMBER):
+        return kind
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _coded(
+    values: Sequence[Any], table: dict[Any, int], absent: Collection[Any] = (None,)
+) -> tuple[NDArray[np.int64], list[Any]]:
+    """The number of each value, ABSENT for those so named, and each other value once; the keys of `table` are the values."""
+    for value in absent:
+        table.pop(value, None)
+    distinct = list(table)
+    if len(distinct) == len(values):
+        return np.arange(len(values)), distinct
+    table.update(zip(distinct, range(len(distinct)), strict=True))
+    table |= dict.fromkeys(absent, ABSENT)
+    return np.fromiter(map(table.__getitem__, values), dtype=np.int64, count=len(values)), distinct
 
 
 def flag_values(
@@ -164,35 +246,10 @@ def flag_values(
 
 def listed_values(path: str, values: Sequence[Hashable]) -> FieldValues:
     """Values that need no check, one a need; None is absent."""
-    table: dict[Hashable, int] = {}
-    codes = [ABSENT if value is None else table.setdefault(value, len(table)) for value in values]
-    return FieldValues(path, np.arange(len(codes)), np.array(codes, dtype=np.int64), list(table))
+    codes, distinct = _coded(values, dict.fromkeys(values, ABSENT))
+    return FieldValues(path, np.arange(len(codes)), codes, distinct)
 
 
 def _look_up(table: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[Any]:
     """`table[codes]`, whatever where the code is ABSENT."""
     return table[codes] if len(table) else np.zeros(len(codes), dtype=table.dtype)
-
-
-def _only_strings(values: Sequence[Any]) -> bool:
-    return set(map(type, values)) <= {str, type(None)}
-
-
-def _string_or_type(value: Any) -> Any:
-    return value if value is None or type(value) is str else json_type(value)
-
-
-def _without_blanks(
-    path: str, codes: list[int], distinct: list[Any], needs: NDArray[np.int64] | None, rest: Mapping[str, Any]
-) -> FieldValues:
-    coded = np.array(codes, dtype=np.int64)
-    blank = np.array([type(value) is str and is_blank(value) for value in distinct], dtype=bool)
-    if blank.any():
-        renumbered = np.where(blank, ABSENT, np.cumsum(~blank) - 1)
-        coded = np.where(coded == ABSENT, ABSENT, _look_up(renumbered, coded))
-        distinct = [value for value, is_absent in zip(distinct, blank.tolist(), strict=True) if not is_absent]
-    return FieldValues(path, np.arange(len(codes)) if needs is None else needs, coded, distinct, **rest)
-
-
-def _exact(number: Any) -> int | Decimal:
-    return Decimal(repr(number)) if isinstance(number, float) else number

@@ -6,10 +6,11 @@ value is missing where the rule is not evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,15 @@ from numpy.typing import NDArray
 
 from include.domain.calendar import add_years
 from include.domain.canonical import canonical_sha256
-from include.domain.identifiers import name_key
-from include.gate.cases import CaseFrame, Column, case_frame
+from include.domain.identifiers import name_keys
+from include.gate.cases import CaseFrame, Column, case_frame, measures, numbers
 from include.gate.columns import ABSENT, FieldValues, listed_values
-from include.gate.fingerprints import Fingerprint
+from include.gate.fingerprints import Fingerprint, Fingerprints
 from include.gate.form import choices
 from include.gate.heads import Heads
 from include.gate.history import SHARED, History
 from include.gate.reading import Filing
-from include.gate.register import Register
+from include.gate.register import Register, RegisterRow
 from include.reference import Policy
 
 _USCC = "enterprise.uscc"
@@ -35,77 +36,67 @@ _NEVER = date.max.toordinal() + 1
 _NOTHING, _UNLISTED = -1, -2
 
 Numbers = NDArray[np.int64]
+Keys = Callable[[Sequence[str]], Sequence[str]]
+"""The forms in which texts are compared."""
 
 
 def register_frame(
     filing: Filing, heads: Heads, register: Register, history: History, policy: Policy
 ) -> dict[str, CaseFrame]:
     """The frame of suite `factories`: the register as of the day of the recommendation."""
-    usccs = filing.fields[_USCC]
+    fields, usccs, judged_on = filing.fields, filing.fields[_USCC], heads.judged_on
     rows = _RegisterRows.of(usccs, register)
     at = np.where(usccs.usable, usccs.codes, len(usccs.distinct))
     years = policy.integer("lookback_years")
-    # [need, row]; a date's ordinal is looked up once for each day that occurs.
-    spans = {day: (add_years(day, -years).toordinal(), day.toordinal()) for day in set(heads.judged_on)}
-    since, day = np.array([spans[day] for day in heads.judged_on], dtype=np.int64).reshape(-1, 2).T[:, :, None]
+    spans = [(_years_before(day, years).toordinal(), day.toordinal()) for day in judged_on.distinct]
+    # [need, row]
+    since, day = np.array(spans, dtype=np.int64)[judged_on.codes].T[:, :, None]
     listed_on, removed_on = rows.listed_on[at], rows.removed_on[at]
     active = (listed_on <= day) & (day < removed_on)
     in_force = active.sum(axis=1)
     removals = np.where(in_force > 0, ((since < removed_on) & (removed_on <= day)).sum(axis=1), 0)
     for need in _needs_with(usccs, history.false_information):
-        removals[need] += _false_information(history, usccs.distinct[at[need]], heads.judged_on[need], years)
+        seen_on = judged_on.distinct[judged_on.codes[need]]
+        removals[need] += _false_information(history, usccs.distinct[at[need]], seen_on, years)
 
-    def alike(path: str, field: FieldValues, held: Numbers, key: Callable[[str], str] | None = None) -> FieldValues:
+    def alike(path: str, field: FieldValues, held: Numbers, keys: Keys | None = None) -> FieldValues:
         """How many rows in force hold the value of the field, where some row is in force."""
-        wanted = rows.keys_of(field, key)[np.where(field.usable, field.codes, len(field.distinct))]
+        wanted = rows.numbers_in(field, keys)[np.where(field.usable, field.codes, len(field.distinct))]
         matches = (active & (held[at] == wanted[:, None, None]).any(axis=2)).sum(axis=1)
         return _counted(path, matches, usccs.usable & (in_force > 0) & field.usable)
 
-    fields = filing.fields
-    offices = listed_values("department_code", heads.department.tolist())
     name, level, batch = "enterprise.name", "enterprise.factory_level", "enterprise.factory_batch"
     columns = {
         "rows_in_force": _counted(_USCC, in_force, usccs.usable),
-        "names_alike": alike(name, fields[name], rows.names, name_key),
+        "names_alike": alike(name, fields[name], rows.names, name_keys),
         "rows_of_the_level": alike(level, fields[level], rows.levels),
-        "rows_of_the_department": alike("department_code", offices, rows.departments),
-        "batches_alike": alike(batch, fields[batch], rows.batches, name_key),
+        "rows_of_the_department": alike("department_code", heads.department, rows.departments),
+        "batches_alike": alike(batch, fields[batch], rows.batches, name_keys),
         "bad_records": _counted(_USCC, removals, usccs.usable),
     }
     return {"factories": _frame(columns)}
 
 
 def history_frame(
-    records: Sequence[Mapping[str, Any]], fingerprints: Sequence[Fingerprint], history: History, policy: Policy
+    records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, policy: Policy
 ) -> dict[str, CaseFrame]:
     """The frame of suite `history`: other needs and earlier revisions. Needs of which there is nothing to say are left out."""
     at_least = float(policy.decimal("name_similarity_min"))
     quarters, enough = policy.integer("farming_quarters"), policy.integer("farming_min_enterprises")
 
-    def found(path: str, measure: Callable[[Fingerprint], Any]) -> FieldValues:
-        return _found(path, {need: value for need, one in enumerate(fingerprints) if (value := measure(one))})
+    def found(path: str, shared: str, measure: Callable[[Fingerprint], Any]) -> FieldValues:
+        measured = ((need, measure(known[need])) for need in history.shared(shared, known))
+        return _found(path, {need: value for need, value in measured if value})
 
     columns = {
-        "likeness": found("project.name", lambda one: history.same_project_similarity(one, at_least)),
-        "other_enterprises": found("project.project_code", history.other_enterprises_with_the_code),
-        "other_contents": _found(
-            "revision",
-            {
-                need: 1
-                for need, one in enumerate(fingerprints if history.first_stored else ())
-                if _contradicts(one, records[need], history)
-            },
-        ),
+        "likeness": found("project.name", "uscc", lambda one: history.same_project_similarity(one, at_least)),
+        "other_enterprises": found("project.project_code", "project_code", history.other_enterprises_with_the_code),
+        "other_contents": _found("revision", dict.fromkeys(_rewritten(records, known, history), 1)),
     }
     for name, path in _SHARED_FIELDS.items():
-        columns[f"sharing_{name}"] = found(
-            path, partial(history.enterprises_sharing, name=name, quarters=quarters, enough=enough)
-        )
-    rises = {
-        need: _rises(one, previous, records[need])
-        for need, one in enumerate(fingerprints)
-        if (previous := history.previous(one)) is not None
-    }
+        sharing = partial(history.enterprises_sharing, name=name, quarters=quarters, enough=enough)
+        columns[f"sharing_{name}"] = found(path, name, sharing)
+    rises = dict(_rises(records, known, history))
     for metric, path in _METRIC_FIELDS.items():
         columns[f"{metric}_rise"] = _found(path, {need: rise[metric] for need, rise in rises.items() if metric in rise})
     return {"history": _frame(columns)}
@@ -132,44 +123,53 @@ class _RegisterRows:
     @classmethod
     def of(cls, usccs: FieldValues, register: Register) -> _RegisterRows:
         """The rows that the register holds for these codes."""
-        found = [register.rows_of(code) if type(code) is str else () for code in usccs.distinct]
-        width = max(1, *map(len, found)) if found else 1
-        spellings = max((1 + len(row.aliases) for rows in found for row in rows), default=1)
-        shape = (len(found) + 1, width)
-        made = cls(
-            {},
-            np.full(shape, _NEVER),
-            np.full(shape, _NEVER),
-            np.full((*shape, spellings), _NOTHING),
-            *(np.full((*shape, 1), _NOTHING) for _ in range(3)),
-        )
-        for code, rows in enumerate(found):
-            for place, row in enumerate(rows):
-                made.listed_on[code, place] = row.listed_on.toordinal()
-                if row.removed_on is not None:
-                    made.removed_on[code, place] = row.removed_on.toordinal()
-                for spelling, name in enumerate((row.name, *row.aliases)):
-                    made.names[code, place, spelling] = made._number(name_key(name))
-                made.levels[code, place, 0] = made._number(row.level)
-                made.batches[code, place, 0] = made._number(name_key(row.batch))
-                made.departments[code, place, 0] = made._number(row.department_code)
-        return made
+        found = list(map(register.rows_of, usccs.distinct))
+        rows: list[RegisterRow] = list(chain.from_iterable(found))
+        lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        code = np.repeat(np.arange(len(found)), lengths)
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        shape = (len(found) + 1, int(lengths.max(initial=1)))
+        texts: dict[str, int] = {}
 
-    def _number(self, text: str) -> int:
-        return self.texts.setdefault(text, len(self.texts))
+        def days(of_rows: Sequence[date | None]) -> Numbers:
+            spread = np.full(shape, _NEVER)
+            spread[code, place] = [_NEVER if day is None else day.toordinal() for day in of_rows]
+            return spread
 
-    def keys_of(self, field: FieldValues, key: Callable[[str], str] | None) -> Numbers:
-        """The number of each distinct value (in the form of `key`); one more, that no row holds, for what is not usable."""
-        return np.array(
-            [
-                *(
-                    self.texts.get(key(value) if key else value, _UNLISTED) if type(value) is str else _UNLISTED
-                    for value in field.distinct
-                ),
-                _UNLISTED,
-            ],
-            dtype=np.int64,
+        def spellings(of_rows: Sequence[Sequence[str]], keys: Keys | None = None) -> Numbers:
+            most = max(map(len, of_rows), default=1)
+            spread = np.full((*shape, most), _NOTHING)
+            for spelling in range(most):
+                having = [at for at, row in enumerate(of_rows) if len(row) > spelling]
+                numbered = _numbered([of_rows[at][spelling] for at in having], texts, keys)
+                spread[code[having], place[having], spelling] = numbered
+            return spread
+
+        return cls(
+            texts,
+            listed_on=days([row.listed_on for row in rows]),
+            removed_on=days([row.removed_on for row in rows]),
+            names=spellings([(row.name, *row.aliases) for row in rows], name_keys),
+            levels=spellings([(row.level,) for row in rows]),
+            batches=spellings([(row.batch,) for row in rows], name_keys),
+            departments=spellings([(row.department_code,) for row in rows]),
         )
+
+    def numbers_in(self, field: FieldValues, keys: Keys | None) -> Numbers:
+        """The number of each distinct value (in the form of `keys`); one more, that no row holds, for what is not usable."""
+        numbers = np.full(len(field.distinct) + 1, _UNLISTED)
+        given = [at for at, value in enumerate(field.distinct) if type(value) is str]
+        texts = [field.distinct[at] for at in given]
+        numbers[given] = [self.texts.get(text, _UNLISTED) for text in (keys(texts) if keys else texts)]
+        return numbers
+
+
+def _numbered(texts: Sequence[str], known: dict[str, int], keys: Keys | None) -> list[int]:
+    """The number of each text (in the form of `keys`); those that are not known yet are added."""
+    distinct = list(dict.fromkeys(texts))
+    forms = keys(distinct) if keys else distinct
+    numbers = {text: known.setdefault(form, len(known)) for text, form in zip(distinct, forms, strict=True)}
+    return [numbers[text] for text in texts]
 
 
 def _needs_with(usccs: FieldValues, known: Mapping[str, object]) -> list[int]:
@@ -180,34 +180,51 @@ def _needs_with(usccs: FieldValues, known: Mapping[str, object]) -> list[int]:
     return np.flatnonzero(among[np.where(usccs.usable, usccs.codes, len(usccs.distinct))]).tolist()
 
 
+def _years_before(day: date, years: int) -> date:
+    return add_years(day, -years) if day.year > years else date.min
+
+
 def _false_information(history: History, uscc: str, day: date, years: int) -> int:
-    since = add_years(day, -years)
+    since = _years_before(day, years)
     return sum(since < withdrawn <= day for withdrawn in history.false_information.get(uscc, ()))
 
 
 # --- Other needs ---------------------------------------------------------------------------------------------------------
 
 
-def _contradicts(one: Fingerprint, record: Mapping[str, Any], history: History) -> bool:
-    """Whether the same revision was stored with another content first (DQ43)."""
-    if one.need_id is None or one.revision is None:
-        return False
-    first = history.first_stored.get((one.need_id, one.revision))
-    if first is None:
-        return False
-    return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"}) != first
+def _rewritten(records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History) -> Iterator[int]:
+    """The needs whose revision was stored with another content first (DQ43)."""
+    if not history.first_stored:
+        return
+    for need, revision in enumerate(zip(known.of_field["need_id"], known.of_field["revision"], strict=True)):
+        first = history.first_stored.get(revision)
+        if first is not None:
+            content = {name: value for name, value in records[need].items() if name != "updated_at"}
+            if canonical_sha256(content) != first:
+                yield need
 
 
-def _rises(one: Fingerprint, previous: Fingerprint, record: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """Metric → (new, old) where both are above zero and no new third-party report backs a change (G12)."""
+def _rises(
+    records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History
+) -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
+    """For each need with an earlier revision: metric → (new, old) where both are above zero and no report backs a change (G12)."""
+    for need, revision in enumerate(known.of_field["revision"]):
+        if revision is None or revision == 1:
+            continue
+        one = known[need]
+        previous = history.previous(one)
+        if previous is not None and not _is_backed(one, previous, records[need]):
+            pairs = {metric: (getattr(one, metric), getattr(previous, metric)) for metric in _METRIC_FIELDS}
+            yield need, {metric: pair for metric, pair in pairs.items() if None not in pair}
+
+
+def _is_backed(one: Fingerprint, previous: Fingerprint, record: Mapping[str, Any]) -> bool:
+    """Whether a new third-party report backs the benefits, or their basis is not usable."""
     benefit = record.get("benefit")
     basis = benefit.get("basis") if isinstance(benefit, dict) else None
     if not isinstance(basis, str) or basis not in choices("benefit.basis"):
-        return {}
-    if basis == "third_party" and set(one.reports) - set(previous.reports):
-        return {}
-    pairs = {metric: (getattr(one, metric), getattr(previous, metric)) for metric in _METRIC_FIELDS}
-    return {metric: (new, old) for metric, (new, old) in pairs.items() if new is not None and old is not None}
+        return True
+    return basis == "third_party" and bool(set(one.reports) - set(previous.reports))
 
 
 # --- Columns -------------------------------------------------------------------------------------------------------------
@@ -230,17 +247,15 @@ def _frame(columns: Mapping[str, FieldValues]) -> CaseFrame:
     made: dict[str, Column] = {}
     for name, origin in columns.items():
         if name.endswith("_rise"):
-            made[name] = _only(origin, "Int64", 0)
-            made[f"{name}_before"] = _only(origin, "Int64", 1)
+            made[name] = numbers(_only(origin, lambda pair: pair[0]))
+            made[f"{name}_before"] = numbers(_only(origin, lambda pair: pair[1]))
         else:
-            made[name] = _only(origin, "Float64" if name == "likeness" else "Int64")
+            made[name] = (measures if name == "likeness" else numbers)(_only(origin, lambda value: value))
     return case_frame(list(columns.values()), made)
 
 
-def _only(origin: FieldValues, dtype: str, part: int | None = None) -> Column:
-    def values_of(field: FieldValues) -> Sequence[Any]:
-        if field is not origin:
-            return [None] * len(field.distinct)
-        return list(field.distinct) if part is None else [value[part] for value in field.distinct]
+def _only(origin: FieldValues, part: Callable[[Any], Any]) -> Callable[[FieldValues], Sequence[Any]]:
+    def told(field: FieldValues) -> Sequence[Any]:
+        return [part(value) if field is origin else None for value in field.distinct]
 
-    return dtype, values_of
+    return told

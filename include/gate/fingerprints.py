@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from include.domain.identifiers import normalise_mobile, skeleton_of_normal
+from include.domain.identifiers import normalise_mobile, skeletons_of_normal
 from include.gate.columns import FieldValues
-from include.gate.heads import Heads, Moment
+from include.gate.heads import Heads
 from include.gate.reading import Filing
 
 COMPARED_FIELDS = frozenset(
@@ -57,94 +57,74 @@ class Fingerprint:
     reports: tuple[str, ...]
 
 
+class Fingerprints(Sequence[Fingerprint]):
+    """The fingerprints of a batch, in order; kept field by field, since few of them are ever looked at as a whole."""
+
+    def __init__(self, of_field: Mapping[str, Sequence[Any]]) -> None:
+        self.of_field = of_field
+
+    def __len__(self) -> int:
+        return len(self.of_field["need_id"])
+
+    def __getitem__(self, need: Any) -> Any:
+        if isinstance(need, slice):
+            return Fingerprints({name: values[need] for name, values in self.of_field.items()})
+        return Fingerprint(**{name: values[need] for name, values in self.of_field.items()})
+
+
 def read_fingerprints(
     records: Sequence[Mapping[str, Any]], filing: Filing, heads: Heads, keyed_hash: KeyedHash
-) -> list[Fingerprint]:
-    """The fingerprints of a batch, in order; its format rules must have been applied, since they say what is usable."""
+) -> Fingerprints:
+    """The fingerprints of a batch; its format rules must have been applied, since they say what is usable."""
     fields = filing.fields
-    sound = {head.path: (head.codes == 1).tolist() for head in heads.faults}
+    name, content, mobile = (fields[path] for path in ("project.name", "project.content", "enterprise.contact.mobile"))
     saving, carbon, baseline = (
-        _usable_values(fields[f"benefit.{name}"], _above_zero)
-        for name in ("energy_saving_tce", "carbon_reduction_tco2", "baseline_energy_tce")
+        _above_zero(fields[f"benefit.{metric}"])
+        for metric in ("energy_saving_tce", "carbon_reduction_tco2", "baseline_energy_tce")
     )
-    columns = zip(
-        (record.get("need_id") if good else None for record, good in zip(records, sound["need_id"], strict=True)),
-        (record.get("revision") if good else None for record, good in zip(records, sound["revision"], strict=True)),
-        heads.quarter,
-        map(_sortable, heads.submitted),
-        _usable_values(fields["enterprise.uscc"]),
-        _usable_values(fields["project.project_code"]),
-        _usable_values(fields["project.name"], skeleton_of_normal),
-        _usable_values(fields["project.content"], _content_hash),
-        (
-            f"{first}/{second}/{third}" if first and second and third else None
-            for first, second, third in zip(saving, carbon, baseline, strict=True)
-        ),
-        _usable_values(fields["enterprise.contact.mobile"], lambda mobile: keyed_hash(normalise_mobile(mobile))),
-        saving,
-        carbon,
-        map(_reports, records),
-        strict=True,
+    return Fingerprints(
+        {
+            "need_id": heads.need_ids,
+            "revision": heads.revisions,
+            "quarter": heads.quarter.per_need(heads.quarter.distinct),
+            "submitted": heads.submitted.sortable(),
+            "uscc": fields["enterprise.uscc"].per_need(fields["enterprise.uscc"].distinct),
+            "project_code": fields["project.project_code"].per_need(fields["project.project_code"].distinct),
+            "project_name": name.per_need(name.of_distinct(skeletons)),
+            "content": content.per_need([_hash(words) for words in content.of_distinct(skeletons)]),
+            "benefit": [
+                f"{first}/{second}/{third}" if first and second and third else None
+                for first, second, third in zip(saving, carbon, baseline, strict=True)
+            ],
+            "mobile": mobile.per_need([_keyed(keyed_hash, number) for number in mobile.distinct]),
+            "saving": saving,
+            "carbon": carbon,
+            "reports": [_reports(record.get("attachments")) for record in records],
+        }
     )
-    return [
-        Fingerprint(
-            need_id=need_id,
-            revision=revision,
-            quarter=quarter,
-            submitted=submitted,
-            uscc=uscc,
-            project_code=code,
-            project_name=name,
-            content=content,
-            benefit=benefit,
-            mobile=mobile,
-            saving=saved,
-            carbon=reduced,
-            reports=reports,
-        )
-        for (
-            need_id,
-            revision,
-            quarter,
-            submitted,
-            uscc,
-            code,
-            name,
-            content,
-            benefit,
-            mobile,
-            saved,
-            reduced,
-            reports,
-        ) in columns
-    ]
 
 
-def _usable_values(field: FieldValues, function: Callable[[Any], Any] | None = None) -> list[Any]:
-    """`function` of the field of each need (of one value a need), None where it is not usable."""
-    table = np.empty(len(field.distinct) + 1, dtype=object)
-    for at, (value, faulty) in enumerate(zip(field.distinct, field.malformed.tolist(), strict=True)):
-        table[at] = None if faulty else function(value) if function else value
-    found: list[Any] = table[np.where(field.usable, field.codes, len(field.distinct))].tolist()
-    return found
+def skeletons(values: Sequence[Any]) -> Sequence[str | None]:
+    """The skeletons of normalised texts, None for what is no text."""
+    found = iter(skeletons_of_normal([value for value in values if type(value) is str]))
+    return [next(found) if type(value) is str else None for value in values]
 
 
-def _above_zero(scaled: int) -> int | None:
-    return scaled if scaled > 0 else None
+def _above_zero(field: FieldValues) -> list[int | None]:
+    return field.per_need([scaled if scaled > 0 else None for scaled in np.asarray(field.distinct).tolist()])
 
 
-def _sortable(when: Moment | None) -> str | None:
-    return None if when is None else f"{when[0]:015d}.{when[1]}"
+def _hash(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _content_hash(text: str) -> str:
-    return hashlib.sha256(skeleton_of_normal(text).encode("utf-8", "replace")).hexdigest()
+def _keyed(keyed_hash: KeyedHash, mobile: Any) -> str | None:
+    return keyed_hash(normalise_mobile(mobile)) if type(mobile) is str else None
 
 
-def _reports(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _reports(attached: Any) -> tuple[str, ...]:
     """SHA-256 of the third-party reports among the attachments."""
-    attached = record.get("attachments")
-    if not isinstance(attached, list):
+    if not attached or not isinstance(attached, list):
         return ()
     return tuple(
         one["sha256"]

@@ -1,23 +1,22 @@
-"""The head of each record: DQ01, the review (DQ19), the moments, and RD, the day that rules look at.
-
-Moments are compared exactly, whatever their offset and however many digits their fraction has.
-"""
+"""The head of each record: DQ01, the review (DQ19), the moments, and RD, the day that rules look at."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from include.domain.calendar import SHANGHAI
+from include.domain.characters import matching
 from include.domain.quarter import Quarter
-from include.gate.columns import FieldValues, flag_values, is_blank, text_values
+from include.gate.columns import ABSENT, FieldValues, flag_values, listed_values, members, text_values
+from include.gate.moments import Moments, moment_of, read_moments
 from include.reference import Policy, departments
 from include.reference.calendar import china_calendar
 
@@ -35,73 +34,27 @@ HEAD_FIELDS = (
 UNADDRESSABLE = frozenset({"need_id", "revision"})
 """Head fields without which no return can be addressed: the record is held whatever else is wrong."""
 
-_NEED_ID = re.compile(r"FN[0-9]{12}")
-_QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
-_DATE_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.]([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_DAY_SECONDS = 86_400
-_LOCAL_OFFSET = 8 * 3600
-
-Moment = tuple[int, str]
-"""Seconds since the day 0001-01-01 minus one day (UTC), and the digits of the fraction without trailing zeros."""
-
-
-def moment(text: object) -> Moment | None:
-    """An RFC 3339 date-time with an offset, comparable with others; None for anything else."""
-    found = _DATE_TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        return None
-    day, time = _day_seconds(found[1]), _time_seconds(found[2], found[4])
-    return None if day is None or time is None else (day + time, (found[3] or "").rstrip("0"))
-
-
-@lru_cache(maxsize=2**12)
-def _day_seconds(text: str) -> int | None:
-    try:
-        return date.fromisoformat(text).toordinal() * _DAY_SECONDS
-    except ValueError:
-        return None
-
-
-@lru_cache(maxsize=2**17)
-def _time_seconds(time: str, offset: str) -> int | None:
-    """Seconds since midnight UTC of a time 09:30:00 and an offset +08:00 or Z; None where there is no such time."""
-    hour, minute, second = int(time[:2]), int(time[3:5]), int(time[6:])
-    offset_hour, offset_minute = (int(offset[1:3]), int(offset[4:])) if len(offset) > 1 else (0, 0)
-    # RFC 3339 knows the leap second 60.
-    if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:
-        return None
-    ahead = (offset_hour * 60 + offset_minute) * 60 * (-1 if offset[0] == "-" else 1)
-    return hour * 3600 + minute * 60 + second - ahead
-
-
-def moment_of(when: datetime) -> Moment:
-    """An aware datetime as a moment."""
-    local = when.astimezone(SHANGHAI)
-    seconds = local.toordinal() * _DAY_SECONDS + local.hour * 3600 + local.minute * 60 + local.second
-    return seconds - _LOCAL_OFFSET, f"{local.microsecond:06d}".rstrip("0")
-
-
-def local_day(when: Moment) -> date:
-    """The day in Asia/Shanghai that a moment lies in."""
-    ordinal = (when[0] + _LOCAL_OFFSET) // _DAY_SECONDS
-    return date.fromordinal(min(max(ordinal, 1), date.max.toordinal()))
+_NEED_ID = "FN[0-9]{12}"
+_QUARTER = "20[0-9]{2}Q[1-4]"
+_HEAD = tuple(path for path in HEAD_FIELDS if "." not in path)
+_REVIEW = ("compliance_ok", "need_verified", "recommended_at", "recommended_by")
+_NO_REVIEW = dict.fromkeys(_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What the rules use of the heads of a batch, one entry a need; None where it is not usable."""
+    """What the rules use of the heads of a batch, one entry a need; absent (None) where it is not usable."""
 
     faults: tuple[FieldValues, ...]
     review: tuple[FieldValues, ...]
-    department: NDArray[Any]
-    quarter: NDArray[Any]
-    is_major: NDArray[Any]
-    submitted: NDArray[Any]
-    submitted_on: NDArray[Any]
-    recommended: NDArray[Any]
-    judged_on: NDArray[Any]
+    need_ids: Sequence[str | None]
+    revisions: Sequence[int | None]
+    department: FieldValues
+    quarter: FieldValues
+    is_major: FieldValues
+    submitted: Moments
+    recommended: Moments
+    judged_on: FieldValues
 
 
 def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy) -> Heads:
@@ -109,58 +62,53 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     latest = moment_of(checked_at + timedelta(seconds=policy.integer("clock_skew_seconds")))
     today = checked_at.astimezone(SHANGHAI).date()
     versions = frozenset(policy.listed("supported_form_versions"))
-    known_departments = frozenset(departments())
 
-    reviews = [record.get("review") for record in records]
-    reviewed = np.array([isinstance(review, dict) for review in reviews], dtype=bool)
-    given: list[Mapping[str, Any]] = [review if isinstance(review, dict) else {} for review in reviews]
-    recommended_at = [review.get("recommended_at") for review in given]
-    no_recommendation = [_is_absent(value) for value in recommended_at]
+    given = dict(zip((*_HEAD, "review"), members(records, (*_HEAD, "review")), strict=True))
+    reviewed = np.array([isinstance(review, dict) for review in given["review"]], dtype=bool)
+    reviews: list[Mapping[str, Any]] = [
+        review if isinstance(review, dict) else _NO_REVIEW for review in given["review"]
+    ]
+    review = dict(zip(_REVIEW, members(reviews, _REVIEW), strict=True))
+    recommended_given = _present(review["recommended_at"])
 
     # A time of submission that lies in the future is not usable: nothing is measured by it.
-    submitted = [
-        when if when is not None and when <= latest else None
-        for when in _moments(record.get("submitted_at") for record in records)
-    ]
-    updated = _moments(record.get("updated_at") for record in records)
-    recommended = _moments(recommended_at)
-
-    faults = {
-        "need_id": [_matches(_NEED_ID, record.get("need_id")) for record in records],
-        "revision": [type(revision := record.get("revision")) is int and revision >= 1 for record in records],
-        "form_version": [_is_one_of(record.get("form_version"), versions) for record in records],
-        "quarter": [_matches(_QUARTER, record.get("quarter")) for record in records],
-        "is_major": [type(record.get("is_major")) is bool for record in records],
-        "department_code": [_is_one_of(record.get("department_code"), known_departments) for record in records],
-        "submitted_at": [when is not None for when in submitted],
-        "updated_at": _in_order(updated, submitted, latest),
-        "review.recommended_at": [
-            absent or in_order
-            for absent, in_order in zip(no_recommendation, _in_order(recommended, submitted, latest), strict=True)
-        ],
+    submitted = read_moments(given["submitted_at"])
+    submitted = submitted.only(submitted.not_after(latest))
+    updated = read_moments(given["updated_at"])
+    recommended = read_moments(review["recommended_at"])
+    sound = {
+        "need_id": _texts(given["need_id"], lambda texts: matching(_NEED_ID, texts)),
+        "revision": _each(given["revision"], lambda revision: type(revision) is int and revision >= 1),
+        "form_version": _each(given["form_version"], lambda version: isinstance(version, str) and version in versions),
+        "quarter": _texts(given["quarter"], lambda texts: matching(_QUARTER, texts)),
+        "is_major": _each(given["is_major"], lambda major: type(major) is bool),
+        "department_code": _each(
+            given["department_code"], lambda code: isinstance(code, str) and code in departments()
+        ),
+        "submitted_at": submitted.known,
+        "updated_at": updated.not_after(latest) & ~updated.earlier_than(submitted),
+        "review.recommended_at": ~recommended_given
+        | (recommended.not_after(latest) & ~recommended.earlier_than(submitted)),
     }
+    recommended = recommended.only(sound["review.recommended_at"] & recommended_given)
     always = np.ones(len(records), dtype=bool)
-    sound = {path: np.array(values, dtype=bool) for path, values in faults.items()}
-    usable_recommendation = sound["review.recommended_at"] & ~np.array(no_recommendation, dtype=bool)
-    recommended_on = _usable(recommended, usable_recommendation)
-    submitted_at = _usable(submitted, sound["submitted_at"])
-    review_flags = (
-        flag_values("review", reviewed, ~reviewed),
-        flag_values("review.compliance_ok", _true(given, "compliance_ok"), reviewed),
-        flag_values("review.need_verified", _true(given, "need_verified"), reviewed),
-        flag_values("review.recommended_at", ~np.array(no_recommendation, dtype=bool), reviewed),
-        flag_values("review.recommended_by", _present(given, "recommended_by"), reviewed),
-    )
     return Heads(
         faults=tuple(flag_values(path, sound[path], always) for path in HEAD_FIELDS),
-        review=review_flags,
-        department=_usable([record.get("department_code") for record in records], sound["department_code"]),
-        quarter=_usable([record.get("quarter") for record in records], sound["quarter"]),
-        is_major=_usable([record.get("is_major") for record in records], sound["is_major"]),
-        submitted=submitted_at,
-        submitted_on=_days(submitted_at),
-        recommended=recommended_on,
-        judged_on=_objects([today if when is None else local_day(when) for when in recommended_on]),
+        review=(
+            flag_values("review", reviewed, ~reviewed),
+            flag_values("review.compliance_ok", _true(review["compliance_ok"]), reviewed),
+            flag_values("review.need_verified", _true(review["need_verified"]), reviewed),
+            flag_values("review.recommended_at", recommended_given, reviewed),
+            flag_values("review.recommended_by", _present(review["recommended_by"]), reviewed),
+        ),
+        need_ids=_usable(given["need_id"], sound["need_id"]),
+        revisions=_usable(given["revision"], sound["revision"]),
+        department=listed_values("department_code", _usable(given["department_code"], sound["department_code"])),
+        quarter=listed_values("quarter", _usable(given["quarter"], sound["quarter"])),
+        is_major=listed_values("is_major", _usable(given["is_major"], sound["is_major"])),
+        submitted=submitted,
+        recommended=recommended,
+        judged_on=_or_else(today, recommended.days("judged_on")),
     )
 
 
@@ -173,54 +121,35 @@ def quarter_span(quarter: str, cutoff_inclusive: bool) -> tuple[int, int]:
     return moment_of(begin)[0], moment_of(deadline)[0]
 
 
-def _in_order(moments: Sequence[Moment | None], submitted: Sequence[Moment | None], latest: Moment) -> list[bool]:
-    return [
-        when is not None and when <= latest and not (before is not None and when < before)
-        for when, before in zip(moments, submitted, strict=True)
-    ]
+def _or_else(today: date, days: FieldValues) -> FieldValues:
+    """The days, and today where there is none."""
+    codes = np.where(days.codes == ABSENT, len(days.distinct), days.codes)
+    return FieldValues(days.path, days.needs, codes, [*days.distinct, today])
 
 
-def _moments(values: Any) -> list[Moment | None]:
-    known: dict[str, Moment | None] = {}
-    moments: list[Moment | None] = []
-    for value in values:
-        if not isinstance(value, str):
-            moments.append(None)
-            continue
-        if value not in known:
-            known[value] = moment(value)
-        moments.append(known[value])
-    return moments
+def _usable(values: Sequence[Any], sound: NDArray[np.bool_]) -> Sequence[Any]:
+    if sound.all():
+        return values
+    return [value if good else None for value, good in zip(values, sound.tolist(), strict=True)]
 
 
-def _usable(values: Sequence[Any], sound: NDArray[np.bool_]) -> NDArray[Any]:
-    return _objects([value if good else None for value, good in zip(values, sound.tolist(), strict=True)])
+def _each(values: Sequence[Any], test: Callable[[Any], bool]) -> NDArray[np.bool_]:
+    """`test` of each value, asked once for equal ones where equal values are sure to be of one type."""
+    kinds = set(map(type, values))
+    if not (kinds <= {str, int, NoneType} or kinds <= {str, bool, NoneType}):
+        return np.fromiter(map(test, values), dtype=bool, count=len(values))
+    held = {value: test(value) for value in dict.fromkeys(values)}
+    return np.fromiter(map(held.__getitem__, values), dtype=bool, count=len(values))
 
 
-def _days(moments: NDArray[Any]) -> NDArray[Any]:
-    return _objects([None if when is None else local_day(when) for when in moments])
+def _texts(values: Sequence[Any], test: Callable[[Sequence[str]], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """`test` of all values at once; what is no text counts as an empty one."""
+    return test([value if isinstance(value, str) else "" for value in values])
 
 
-def _objects(values: Sequence[Any]) -> NDArray[Any]:
-    return np.fromiter(values, dtype=object, count=len(values))
+def _true(values: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.fromiter((value is True for value in values), dtype=bool, count=len(values))
 
 
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _is_one_of(value: object, known: frozenset[str]) -> bool:
-    return isinstance(value, str) and value in known
-
-
-def _is_absent(value: object) -> bool:
-    return value is None or (isinstance(value, str) and is_blank(value))
-
-
-def _true(objects: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.bool_]:
-    return np.array([value.get(name) is True for value in objects], dtype=bool)
-
-
-def _present(objects: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.bool_]:
-    present = text_values(name, [value.get(name) for value in objects])
-    return ~present.absent
+def _present(values: Sequence[Any]) -> NDArray[np.bool_]:
+    return ~text_values("", values).absent

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.quarter import Quarter
-from include.gate.fingerprints import Fingerprint
+from include.gate.fingerprints import Fingerprint, Fingerprints
 from include.reference import Policy
 from include.store.database import array_of
 
@@ -86,6 +86,16 @@ class History:
             self._revisions.setdefault(one.need_id, []).append(one)
         self.first_stored = first_stored or {}
         self.false_information = false_information or {}
+
+    def shared(self, by: str, known: Fingerprints) -> list[int]:
+        """The needs of a batch whose value of field `by` (uscc, project_code or one of SHARED) another need has as well."""
+        index = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].found
+        values = zip(known.of_field[by], known.of_field["need_id"], strict=True)
+        return [
+            need
+            for need, (value, need_id) in enumerate(values)
+            if value in index and (len(index[value]) > 1 or index[value][0].need_id != need_id)
+        ]
 
     def same_project_similarity(self, one: Fingerprint, at_least: float) -> float:
         """How like the project is to another one of its enterprise in H (DQ42): 1 where the codes are equal.

@@ -82,7 +82,7 @@ def judge(
 
 def fingerprints(
     items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy, keyed_hash: KeyedHash
-) -> list[Fingerprint]:
+) -> Sequence[Fingerprint]:
     """What each item is compared by with other needs; only usable values count, as `judge` would find them."""
     from include.gate.fingerprints import COMPARED_FIELDS, read_fingerprints
     from include.gate.frames import format_frames
@@ -116,8 +116,9 @@ def _findings(
     # pandas comes in with these: loading the gate stays cheap until it judges.
     from include.gate.enrichment import history_frame, register_frame
     from include.gate.fingerprints import read_fingerprints
-    from include.gate.frames import case_frames, format_frames, needs_frame
+    from include.gate.frames import case_frames, format_frames
     from include.gate.heads import read_heads
+    from include.gate.needs_frame import needs_frame
     from include.gate.reading import read_filing
 
     heads = read_heads(items, checked_at, policy)

@@ -5,26 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from include.domain.identifiers import email_is_valid, mobile_is_valid, normalise_id, normalise_text
-from include.gate.amounts import scaled_amount, scaled_benefit
-from include.gate.columns import FieldValues, flag_values, is_blank, number_values, text_values
+from include.gate.amounts import scaled_amounts, scaled_benefits
+from include.gate.columns import FieldValues, flag_values, is_blank, members, number_values, text_values
 from include.gate.form import LISTS, OBJECTS, REQUIRED_LISTS, form_fields, required_fields
 
-_SCALES: Mapping[str, Callable[[object], int]] = {"amount": scaled_amount, "decimal": scaled_benefit}
-_NORMAL_FORMS: Mapping[str, Callable[[str], str]] = {
-    "text": normalise_text,
-    "uscc": normalise_id,
-    "project code": normalise_id,
-    "catalogue": normalise_text,
+
+def _normal(normalise: Callable[[str], str], values: Sequence[Any]) -> list[Any]:
+    return [normalise(value) if type(value) is str else value for value in values]
+
+
+_FORMS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any] | NDArray[np.int64]]] = {
+    "amount": scaled_amounts,
+    "decimal": scaled_benefits,
+    "text": partial(_normal, normalise_text),
+    "uscc": partial(_normal, normalise_id),
+    "project code": partial(_normal, normalise_id),
+    "catalogue": partial(_normal, normalise_text),
 }
+"""The form in which rules look at the values of a kind."""
+
 _CODE = re.compile(r"[A-Z0-9]+")
-_NOTHING: Mapping[str, Any] = {}
 _CONTACT = "enterprise.contact."
 _NAME_LENGTH = range(2, 51)
 
@@ -51,35 +59,28 @@ def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | 
     fields: dict[str, FieldValues] = {}
     presence: list[FieldValues] = []
     contacts: list[FieldValues] = []
-    everybody = np.ones(len(records), dtype=bool)
-    parents: dict[str, tuple[Sequence[Mapping[str, Any]], NDArray[np.bool_]]] = {"": (records, everybody)}
+    read = _Objects(records)
     for path in OBJECTS:
-        holder, name = _split(path)
-        objects, held = parents[holder]
-        values = [parent.get(name) for parent in objects]
-        there = np.array([isinstance(value, dict) for value in values], dtype=bool)
-        parents[path] = ([value if isinstance(value, dict) else _NOTHING for value in values], there)
+        there, held = read.open(path)
         presence.append(flag_values(path, there, held))
 
     for path in (*form_fields(), *LISTS):
         if "[]" in path or (wanted is not None and path not in wanted):
             continue
-        holder, name = _split(path)
-        objects, held = parents[holder]
-        values = [parent.get(name) for parent in objects]
+        values, held = read.field(path)
         if path in LISTS:
             fields |= _read_list(path, values, presence)
-            present = np.array([not _is_empty_list(value) for value in values]) & ~fields[path].absent
+            present = ~fields[path].absent
+            present[[at for at, value in enumerate(values) if not value and isinstance(value, list)]] = False
         else:
             fields[path] = _read_field(path, values)
             present = ~fields[path].absent
         if path in required_fields() or path in REQUIRED_LISTS:
             presence.append(flag_values(path, present, held))
         if path.startswith(_CONTACT):
-            contacts.append(fields[path].recoded(partial(_contact_is_valid, name)))
+            contacts.append(fields[path].recoded(partial(_contact_is_valid, path.removeprefix(_CONTACT))))
 
-    finance, _ = parents["finance"]
-    intended = [_intended(parent.get("intended_institutions")) for parent in finance if wanted is None]
+    intended = [] if wanted is not None else _intended(read.field("finance.intended_institutions")[0])
     return Filing(
         size=len(records),
         fields=fields,
@@ -89,9 +90,46 @@ def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | 
     )
 
 
-def _split(path: str) -> tuple[str, str]:
-    holder, _, name = path.rpartition(".")
-    return holder, name
+class _Objects:
+    """The objects of each record, each looked into once: for all of its members together."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self._held: dict[str, NDArray[np.bool_]] = {"": np.ones(len(records), dtype=bool)}
+        self._members: dict[str, Mapping[str, Sequence[Any]]] = {"": _members("", records)}
+
+    def open(self, path: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Look into the objects at `path`: for each record whether it is there, and whether what holds it is there."""
+        values, held = self.field(path)
+        there = _are(dict, values)
+        nothing = dict.fromkeys(_names_in(path))
+        objects = values if there.all() else [value if isinstance(value, dict) else nothing for value in values]
+        self._held[path], self._members[path] = there, _members(path, objects)
+        return there, held
+
+    def field(self, path: str) -> tuple[Sequence[Any], NDArray[np.bool_]]:
+        """What is at `path` in each record, and whether the object that holds it is there."""
+        holder, _, name = path.rpartition(".")
+        return self._members[holder][name], self._held[holder]
+
+
+def _members(path: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
+    names = _names_in(path)
+    return dict(zip(names, members(objects, names), strict=True))
+
+
+@cache
+def _names_in(path: str) -> tuple[str, ...]:
+    """What the form has in an object or a list's element: fields, lists and further objects."""
+    paths = (*OBJECTS, *form_fields(), *LISTS, "finance.intended_institutions")
+    split = (one.rpartition(".") for one in paths if not one.endswith("[]"))
+    return tuple(dict.fromkeys(name for holder, _, name in split if holder == path))
+
+
+def _are(kind: type, values: Sequence[Any]) -> NDArray[np.bool_]:
+    """For each value whether it is of this JSON type."""
+    if set(map(type, values)) == {kind}:
+        return np.ones(len(values), dtype=bool)
+    return np.fromiter((type(value) is kind for value in values), dtype=bool, count=len(values))
 
 
 def _read_field(path: str, values: Sequence[Any], **at: NDArray[np.int64]) -> FieldValues:
@@ -100,44 +138,32 @@ def _read_field(path: str, values: Sequence[Any], **at: NDArray[np.int64]) -> Fi
     if kind in ("integer", "number"):
         return number_values(path, values)
     read = text_values(path, values, **at)
-    if kind in _SCALES:
-        return read.recoded(_SCALES[kind])
-    if kind in _NORMAL_FORMS:
-        normalise = _NORMAL_FORMS[kind]
-        return read.recoded(lambda value: normalise(value) if type(value) is str else value)
-    return read
+    return read.recoded_to(_FORMS[kind](read.distinct)) if kind in _FORMS else read
 
 
 def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) -> dict[str, FieldValues]:
     """A list of the form: the list itself, its elements, and the fields of its elements."""
     fields = {path: text_values(path, values)}
-    needs, places, elements = [], [], []
-    for need, value in enumerate(values):
-        if isinstance(value, list):
-            for place, element in enumerate(value):
-                needs.append(need)
-                places.append(place)
-                elements.append(element)
-    at = {"needs": np.array(needs, dtype=np.int64), "elements": np.array(places, dtype=np.int64)}
+    lists = values if _are(list, values).all() else [value if isinstance(value, list) else () for value in values]
+    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    needs = np.repeat(np.arange(len(lists)), lengths)
+    places = np.arange(len(needs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    at = {"needs": needs, "elements": places}
+    elements = list(chain.from_iterable(lists))
     element_path = f"{path}[]"
-    if element_path in form_fields():
-        fields[element_path] = text_values(element_path, elements, **at)
-        return fields
     fields[element_path] = text_values(element_path, elements, **at)
-    there = np.array([isinstance(element, dict) for element in elements], dtype=bool)
+    if element_path in form_fields():
+        return fields
+    there = _are(dict, elements)
     everywhere = np.ones(len(elements), dtype=bool)
     presence.append(flag_values(element_path, there, everywhere, fields[element_path]))
-    objects = [element if isinstance(element, dict) else _NOTHING for element in elements]
-    for child in form_fields():
-        if child.startswith(f"{element_path}."):
-            field = _read_field(child, [element.get(child.rpartition(".")[2]) for element in objects], **at)
-            fields[child] = field
-            presence.append(flag_values(child, ~field.absent, there, field))
+    nothing = dict.fromkeys(_names_in(element_path))
+    objects = [element if isinstance(element, dict) else nothing for element in elements]
+    for name, parts in _members(element_path, objects).items():
+        child = f"{element_path}.{name}"
+        fields[child] = field = _read_field(child, parts, **at)
+        presence.append(flag_values(child, ~field.absent, there, field))
     return fields
-
-
-def _is_empty_list(value: object) -> bool:
-    return isinstance(value, list) and not value
 
 
 def _contact_is_valid(name: str, value: object) -> bool:
@@ -153,7 +179,22 @@ def _contact_is_valid(name: str, value: object) -> bool:
             return email_is_valid(value)
 
 
-def _intended(value: Any) -> str | None:
+def _intended(values: Sequence[Any]) -> list[str | None]:
+    """The intended institutions of each record as one text; equal lists are joined once."""
+    joined: dict[Any, str | None] = {}
+    found = []
+    for value in values:
+        try:
+            key = tuple(value) if type(value) is list else value
+            if key not in joined:
+                joined[key] = _joined(value)
+            found.append(joined[key])
+        except TypeError:  # lists and objects cannot be keys
+            found.append(_joined(value))
+    return found
+
+
+def _joined(value: Any) -> str | None:
     if not value and (value is None or isinstance(value, list)):
         return None
     if isinstance(value, list):

@@ -24,6 +24,9 @@ from great_expectations.validator.validation_graph import MetricEdge, Validation
 # No values in results: personal data cannot leak from what was never collected, and rows are all the gate needs.
 _RUNTIME = {"result_format": {"result_format": "COMPLETE", "exclude_unexpected_values": True}}
 _BATCH = "frame"
+_ABOUT_MISSING_VALUES = frozenset({"column_values.nonnull", "column_values.null"})
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +38,51 @@ class RuleResult:
 
 
 class FrameEngine(PandasExecutionEngine):
-    """Runs metrics on one frame: applies each row condition once, and hands out the columns of a domain only."""
+    """Runs metrics on one frame: applies each row condition once, and hands out the rows and columns of a domain only.
+
+    Where a domain leaves rows with missing values out, what remains is handed out in plain columns: Great Expectations
+    compares those of numpy as a whole, and those of pandas' nullable types value by value.
+    """
 
     def __init__(self, frame: pd.DataFrame) -> None:
         super().__init__()
         self._frame = frame
-        self._chosen: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+        self._chosen: dict[str, Mask] = {}
+        self._missing: dict[str, Mask] = {}
+        self._plain: dict[str, Any] = {}
         self._records: dict[str, pd.DataFrame] = {}
         self.load_batch_data(_BATCH, frame)
 
     def get_domain_records(self, domain_kwargs: dict[str, Any]) -> pd.DataFrame:
         """The rows and columns of a domain; of a table as a whole only its columns are asked, in whatever rows."""
-        columns = _columns(domain_kwargs)
+        columns = list(dict.fromkeys(_columns(domain_kwargs)))
         if not columns:
             return self._frame
         key = repr(sorted(domain_kwargs.items()))
         if key not in self._records:
-            narrow = self._frame[list(dict.fromkeys(columns))]
-            condition = domain_kwargs.get("row_condition")
-            if condition:
-                narrow = narrow.take(self._rows(condition))
-            self._records[key] = narrow.dropna(how=how, subset=columns) if (how := _how(domain_kwargs)) else narrow
+            self._records[key] = self._domain(columns, domain_kwargs)
         return self._records[key]
 
-    def _rows(self, condition: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def _domain(self, columns: list[str], domain_kwargs: Mapping[str, Any]) -> pd.DataFrame:
+        condition = domain_kwargs.get("row_condition")
+        kept = self._rows_where(condition) if condition else np.ones(len(self._frame), dtype=bool)
+        missing = [self._missing_in(name) for name in columns]
+        match _left_out(domain_kwargs):
+            case "any":
+                for one in missing:
+                    kept = kept & ~one
+                values = {name: self._plain_values(name) for name in columns}
+            case "all":
+                kept = kept & ~np.logical_and.reduce(missing)
+                values = {name: self._frame[name].array for name in columns}
+            case _:
+                values = {name: self._frame[name].array for name in columns}
+        rows = np.flatnonzero(kept)
+        if len(rows) < len(kept):
+            values = {name: array.take(rows) for name, array in values.items()}
+        return pd.DataFrame(values, index=rows, copy=False)
+
+    def _rows_where(self, condition: Any) -> Mask:
         stated: Any = deserialize_row_condition(condition) if isinstance(condition, dict) else condition
         text = (
             stated.pass_through_filter
@@ -67,8 +91,24 @@ class FrameEngine(PandasExecutionEngine):
         )
         if text not in self._chosen:
             held = pd.Series(self._frame.eval(text)).fillna(False)
-            self._chosen[text] = np.flatnonzero(np.asarray(held, dtype=bool))
+            self._chosen[text] = np.asarray(held, dtype=bool)
         return self._chosen[text]
+
+    def _missing_in(self, name: str) -> Mask:
+        if name not in self._missing:
+            self._missing[name] = self._frame[name].isna().to_numpy()
+        return self._missing[name]
+
+    def _plain_values(self, name: str) -> Any:
+        """The column without pandas' masks, anything where a value is missing."""
+        if name not in self._plain:
+            array = self._frame[name].array
+            self._plain[name] = array.to_numpy(array.dtype.numpy_dtype, na_value=0) if _is_masked(array) else array
+        return self._plain[name]
+
+
+def _is_masked(array: Any) -> bool:
+    return isinstance(array, pd.arrays.IntegerArray | pd.arrays.FloatingArray | pd.arrays.BooleanArray)
 
 
 def _columns(domain_kwargs: Mapping[str, Any]) -> list[str]:
@@ -84,14 +124,14 @@ _IGNORED = {
     "all_values_are_missing": "all",
     "either_value_is_missing": "any",
     "any_value_is_missing": "any",
-    "neither": None,
-    "never": None,
+    "neither": "none",
+    "never": "none",
 }
 
 
-def _how(domain_kwargs: Mapping[str, Any]) -> Any:
-    """Which rows of a domain of several columns are left out."""
-    return None if "column" in domain_kwargs else _IGNORED[domain_kwargs["ignore_row_if"]]
+def _left_out(domain_kwargs: Mapping[str, Any]) -> str:
+    """Which rows a domain leaves out: those in which any, all or none of its values are missing."""
+    return "any" if "column" in domain_kwargs else _IGNORED[domain_kwargs["ignore_row_if"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +143,11 @@ class CompiledSuite:
 
     @classmethod
     def of(cls, expectations: Sequence[Any], parameters: Mapping[str, Any]) -> CompiledSuite:
-        """Compile expectations that were taken in by Great Expectations; each carries its rule in its meta."""
+        """Compile expectations that were taken in by Great Expectations; each carries its rule in its meta.
+
+        Raises ValueError for a rule about missing values, which no domain of a column holds: such a rule needs a column that
+        says whether a value is given.
+        """
         engine = FrameEngine(pd.DataFrame())
         graph = ValidationGraph(execution_engine=engine)
         asked = []
@@ -111,9 +155,11 @@ class CompiledSuite:
             configuration: ExpectationConfiguration = expectation.configuration
             configuration.process_suite_parameters(suite_parameters=dict(parameters))
             configuration.kwargs["batch_id"] = _BATCH
-            stated = configuration.to_domain_obj()
+            stated: Any = configuration.to_domain_obj()
+            if stated.map_metric in _ABOUT_MISSING_VALUES:
+                raise ValueError(f"rule {configuration.meta['rule']} looks for missing values, which are left out")
             needed = stated.get_validation_dependencies(execution_engine=engine, runtime_configuration=_RUNTIME)
-            metric = needed.metric_configurations[f"{stated.map_metric}.unexpected_index_list"]  # type: ignore[attr-defined]
+            metric = needed.metric_configurations[f"{stated.map_metric}.unexpected_index_list"]
             graph.build_metric_dependency_graph(metric_configuration=metric, runtime_configuration=_RUNTIME)
             asked.append((configuration.meta["rule"], metric))
         return cls(graph.edges, asked)

@@ -20,9 +20,10 @@ import pandas as pd
 from include.gate import judge as gate
 from include.gate.enrichment import history_frame, register_frame
 from include.gate.fingerprints import read_fingerprints
-from include.gate.frames import case_frames, format_frames, needs_frame
+from include.gate.frames import case_frames, format_frames
 from include.gate.heads import read_heads
 from include.gate.history import History
+from include.gate.needs_frame import needs_frame
 from include.gate.reading import read_filing
 from include.reference import policy
 from include.rule_book.suites import RuleBook, suites

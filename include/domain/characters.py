@@ -1,0 +1,56 @@
+"""Many texts looked at together: as one long text that is searched once, or as a matrix of characters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from string import digits
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ASCII = 128
+_BREAK = "\n"
+
+
+def matching(pattern: str, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of the texts match a regular expression in full; it must match neither a line break nor an empty text."""
+    matched = np.ones(len(texts), dtype=bool)
+    lines = _BREAK.join(texts) + _BREAK
+    if lines.count(_BREAK) > max(len(texts), 1):
+        lines = "".join([_BREAK if _BREAK in text else text + _BREAK for text in texts])
+    several = _lines_of(pattern)
+    line = at = 0
+    # A search ends at the first line that does not match: from the line after it the next one begins.
+    while line < len(texts):
+        found = several.match(lines, at)
+        end = found.end() if found else at
+        line += lines.count(_BREAK, at, end)
+        if line < len(texts):
+            matched[line] = False
+            line += 1
+            at = lines.index(_BREAK, end) + 1
+    return matched
+
+
+@cache
+def _lines_of(pattern: str) -> re.Pattern[str]:
+    return re.compile(f"(?:(?:{pattern}){_BREAK})*+")
+
+
+def character_matrix(texts: Sequence[str], length: int) -> NDArray[np.uint8]:
+    """The ASCII codes of texts of this length, [text, place]; 0 all over for texts of another length or beyond ASCII."""
+    fitting = [text if len(text) == length and text.isascii() else "" for text in texts]
+    return np.array(fitting, dtype=f"S{length}").view(np.uint8).reshape(len(fitting), length)
+
+
+def places_in(alphabet: str) -> NDArray[np.int8]:
+    """For each ASCII code: the place of its character in an alphabet, -1 for others."""
+    places = np.full(_ASCII, -1, dtype=np.int8)
+    places[[ord(character) for character in alphabet]] = range(len(alphabet))
+    return places
+
+
+FIGURES = places_in(digits)
+"""The figure that each ASCII code stands for, -1 for what is no digit."""
