@@ -34,7 +34,8 @@ _USCC_SHAPE = re.compile(f"[0-9]{{8}}[{USCC_ALPHABET}]{{10}}")
 _USCC_VALUES = {character: value for value, character in enumerate(USCC_ALPHABET)}
 USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
 _MOBILE_WITH_COUNTRY = re.compile(r"(?:\+86|0086|86)1[0-9]{10}")
-_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+MOBILE = "1[3-9][0-9]{9}"
+_MOBILE = re.compile(MOBILE)
 _PROJECT_CODE = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])([0-9]{2})[0-9]{14}")
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@" + _LABEL + "(?:[.]" + _LABEL + ")+")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +20,20 @@ _EXACT_BELOW = 10**11
 """A number with four decimals that is below has 15 digits at most: a double tells it from its neighbours."""
 
 
-def scaled_amounts(values: Sequence[Any]) -> NDArray[np.int64]:
+def scaled_amounts(texts: Sequence[str]) -> NDArray[np.int64]:
     """Amounts (万元, at most two decimals) times 10,000; MALFORMED for what is not written as the form asks."""
-    return _scaled(_AMOUNT, values)
+    return _scaled(_AMOUNT, texts)
 
 
-def scaled_benefits(values: Sequence[Any]) -> NDArray[np.int64]:
+def scaled_benefits(texts: Sequence[str]) -> NDArray[np.int64]:
     """Yearly benefits (at most four decimals) times 10,000; MALFORMED for what is not written as the form asks."""
-    return _scaled(_BENEFIT, values)
+    return _scaled(_BENEFIT, texts)
 
 
-def _scaled(pattern: str, values: Sequence[Any]) -> NDArray[np.int64]:
-    texts = [value if isinstance(value, str) else "" for value in values]
+def _scaled(pattern: str, texts: Sequence[str]) -> NDArray[np.int64]:
     written = matching(pattern, texts)
-    for other in np.flatnonzero(~written).tolist():
-        texts[other] = "0"
+    if not written.all():
+        texts = [text if good else "0" for text, good in zip(texts, written.tolist(), strict=True)]
     numbers = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
     scaled: NDArray[np.int64] = np.rint(numbers * 10**DECIMALS).astype(np.int64)
     for large in np.flatnonzero(numbers >= _EXACT_BELOW).tolist():

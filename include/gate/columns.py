@@ -25,6 +25,8 @@ from include.domain.identifiers import normalise_text
 ABSENT = -1
 
 _Made = TypeVar("_Made")
+Scale = Callable[[Sequence[str]], NDArray[np.int64]]
+"""Makes whole numbers of amounts; below zero what is not well written."""
 
 
 class JsonType(Enum):
@@ -76,7 +78,7 @@ class FieldValues:
     path: str
     needs: NDArray[np.int64]
     codes: NDArray[np.int64]
-    distinct: Sequence[Any]
+    distinct: Sequence[Any] | NDArray[np.int64]
     elements: NDArray[np.int64] | None = None
     source: FieldValues | None = None
     recoding: NDArray[np.int64] | None = None
@@ -184,7 +186,24 @@ def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | Non
     return FieldValues(path, np.arange(len(codes)) if needs is None else needs, codes, distinct, **rest)
 
 
+def amount_values(
+    path: str, values: Sequence[Any], scaled: Scale, needs: NDArray[np.int64] | None = None, **rest: Any
+) -> FieldValues:
+    """A field that must hold amounts, scaled. They hardly ever agree: each given one counts as a distinct value."""
+    if set(map(type, values)) == {str}:
+        numbers, codes = scaled(values), np.arange(len(values))
+    else:
+        given = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
+        numbers = scaled([value if type(value) is str else "-" for value in compress(values, given)])
+        codes = np.where(given, np.cumsum(given) - 1, ABSENT)
+    malformed = np.flatnonzero(_look_up(numbers < 0, codes) & (codes != ABSENT))
+    codes[[place for place in malformed.tolist() if type(values[place]) is str and is_blank(values[place])]] = ABSENT
+    return FieldValues(path, np.arange(len(codes)) if needs is None else needs, codes, numbers, **rest)
+
+
 def _coded_texts(values: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    if values and type(values[0]) in (list, dict) and len(set(map(type, values))) == 1:
+        return np.zeros(len(values), dtype=np.int64), [json_type(values[0])]
     table = _distinct_texts(values)
     if table is None:
         values = [value if value is None or type(value) is str else json_type(value) for value in values]

@@ -90,6 +90,8 @@ class History:
     def shared(self, by: str, known: Fingerprints) -> list[int]:
         """The needs of a batch whose value of field `by` (uscc, project_code or one of SHARED) another need has as well."""
         index = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].found
+        if not index:
+            return []
         values = zip(known.of_field[by], known.of_field["need_id"], strict=True)
         return [
             need

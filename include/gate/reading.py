@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from include.domain.identifiers import email_is_valid, mobile_is_valid, normalise_id, normalise_text
+from include.domain.characters import matching
+from include.domain.identifiers import MOBILE, email_is_valid, mobile_is_valid, normalise_id, normalise_text
 from include.gate.amounts import scaled_amounts, scaled_benefits
-from include.gate.columns import FieldValues, flag_values, is_blank, members, number_values, text_values
+from include.gate.columns import (
+    FieldValues,
+    Scale,
+    amount_values,
+    flag_values,
+    is_blank,
+    members,
+    number_values,
+    text_values,
+)
 from include.gate.form import LISTS, OBJECTS, REQUIRED_LISTS, form_fields, required_fields
 
 
@@ -22,19 +32,23 @@ def _normal(normalise: Callable[[str], str], values: Sequence[Any]) -> list[Any]
     return [normalise(value) if type(value) is str else value for value in values]
 
 
-_FORMS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any] | NDArray[np.int64]]] = {
-    "amount": scaled_amounts,
-    "decimal": scaled_benefits,
+_SCALES: Mapping[str, Scale] = {"amount": scaled_amounts, "decimal": scaled_benefits}
+_FORMS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
     "text": partial(_normal, normalise_text),
     "uscc": partial(_normal, normalise_id),
     "project code": partial(_normal, normalise_id),
     "catalogue": partial(_normal, normalise_text),
 }
-"""The form in which rules look at the values of a kind."""
+"""The form in which rules look at the texts of a kind."""
 
 _CODE = re.compile(r"[A-Z0-9]+")
 _CONTACT = "enterprise.contact."
 _NAME_LENGTH = range(2, 51)
+_CONTACTS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "mobile": (MOBILE, mobile_is_valid),
+    "email": ("[a-z0-9.]{1,40}@[a-z0-9]{1,40}[.][a-z]{2,10}(?:[.][a-z]{2,10})?", email_is_valid),
+}
+"""How a contact is usually written, and whether one written otherwise is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,7 @@ def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | 
         if path in required_fields() or path in REQUIRED_LISTS:
             presence.append(flag_values(path, present, held))
         if path.startswith(_CONTACT):
-            contacts.append(fields[path].recoded(partial(_contact_is_valid, path.removeprefix(_CONTACT))))
+            contacts.append(fields[path].recoded_to(_well_formed(path.removeprefix(_CONTACT), fields[path].distinct)))
 
     intended = [] if wanted is not None else _intended(read.field("finance.intended_institutions")[0])
     return Filing(
@@ -137,6 +151,8 @@ def _read_field(path: str, values: Sequence[Any], **at: NDArray[np.int64]) -> Fi
     kind = form_fields()[path]
     if kind in ("integer", "number"):
         return number_values(path, values)
+    if kind in _SCALES:
+        return amount_values(path, values, _SCALES[kind], **at)
     read = text_values(path, values, **at)
     return read.recoded_to(_FORMS[kind](read.distinct)) if kind in _FORMS else read
 
@@ -166,17 +182,18 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
     return fields
 
 
-def _contact_is_valid(name: str, value: object) -> bool:
+def _well_formed(name: str, values: Sequence[Any]) -> NDArray[np.bool_]:
     """DQ07; what is no string is DQ13's matter."""
-    if not isinstance(value, str):
-        return True
-    match name:
-        case "name":
-            return len(normalise_text(value)) in _NAME_LENGTH
-        case "mobile":
-            return mobile_is_valid(value)
-        case _:
-            return email_is_valid(value)
+    texts = [value if isinstance(value, str) else "" for value in values]
+    if name == "name":
+        well_formed = np.array([len(text) in _NAME_LENGTH for text in texts], dtype=bool)
+    else:
+        usual, is_valid = _CONTACTS[name]
+        well_formed = matching(usual, texts)
+        for other in np.flatnonzero(~well_formed).tolist():
+            well_formed[other] = is_valid(texts[other])
+    well_formed[[at for at, value in enumerate(values) if not isinstance(value, str)]] = True
+    return well_formed
 
 
 def _intended(values: Sequence[Any]) -> list[str | None]:

@@ -47,6 +47,7 @@ class FrameEngine(PandasExecutionEngine):
     def __init__(self, frame: pd.DataFrame) -> None:
         super().__init__()
         self._frame = frame
+        self._named = dict(frame.items())
         self._chosen: dict[str, Mask] = {}
         self._missing: dict[str, Mask] = {}
         self._plain: dict[str, Any] = {}
@@ -74,9 +75,9 @@ class FrameEngine(PandasExecutionEngine):
                 values = {name: self._plain_values(name) for name in columns}
             case "all":
                 kept = kept & ~np.logical_and.reduce(missing)
-                values = {name: self._frame[name].array for name in columns}
+                values = {name: self._named[name].array for name in columns}
             case _:
-                values = {name: self._frame[name].array for name in columns}
+                values = {name: self._named[name].array for name in columns}
         rows = np.flatnonzero(kept)
         if len(rows) < len(kept):
             values = {name: array.take(rows) for name, array in values.items()}
@@ -90,19 +91,20 @@ class FrameEngine(PandasExecutionEngine):
             else self.condition_to_filter_clause(stated)
         )
         if text not in self._chosen:
-            held = pd.Series(self._frame.eval(text)).fillna(False)
+            # DataFrame.eval cleans the names of all columns anew for each condition.
+            held = pd.Series(pd.eval(text, resolvers=(self._named,))).fillna(False)
             self._chosen[text] = np.asarray(held, dtype=bool)
         return self._chosen[text]
 
     def _missing_in(self, name: str) -> Mask:
         if name not in self._missing:
-            self._missing[name] = self._frame[name].isna().to_numpy()
+            self._missing[name] = self._named[name].isna().to_numpy()
         return self._missing[name]
 
     def _plain_values(self, name: str) -> Any:
         """The column without pandas' masks, anything where a value is missing."""
         if name not in self._plain:
-            array = self._frame[name].array
+            array = self._named[name].array
             self._plain[name] = array.to_numpy(array.dtype.numpy_dtype, na_value=0) if _is_masked(array) else array
         return self._plain[name]
 
