@@ -110,4 +110,4 @@ def each_distinct(condition: Callable[..., bool], *columns: pd.Series) -> pd.Ser
 def all_distinct(condition: Callable[[list[Any]], Mask], column: pd.Series) -> pd.Series:
     """`condition` of the list of all distinct values of a column, for conditions that look at many values at once."""
     codes, distinct = pd.factorize(column)
-    return pd.Series(condition(list(distinct))[codes], index=column.index)
+    return pd.Series(condition(distinct.tolist())[codes], index=column.index)

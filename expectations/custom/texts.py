@@ -76,9 +76,10 @@ def without_phrase(texts: pd.Series, words: str) -> pd.Series:
 
 def holding_any(texts: pd.Series, phrases: Iterable[str]) -> pd.Series:
     """Which texts hold one of the phrases: one search through all texts for each phrase, not one through each text."""
-    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1)
-    whole = _BETWEEN.join(texts)
-    found = np.zeros(len(texts), dtype=bool)
+    listed = texts.tolist()
+    ends = np.cumsum(np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)) + 1)
+    whole = _BETWEEN.join(listed)
+    found = np.zeros(len(listed), dtype=bool)
     for phrase in phrases:
         at = whole.find(phrase)
         while at >= 0:

@@ -41,8 +41,9 @@ def _lines_of(pattern: str) -> re.Pattern[str]:
 
 def character_matrix(texts: Sequence[str], length: int) -> NDArray[np.uint8]:
     """The ASCII codes of texts of this length, [text, place]; 0 all over for texts of another length or beyond ASCII."""
-    fitting = [text if len(text) == length and text.isascii() else "" for text in texts]
-    return np.array(fitting, dtype=f"S{length}").view(np.uint8).reshape(len(fitting), length)
+    if set(map(len, texts)) != {length} or not "".join(texts).isascii():
+        texts = [text if len(text) == length and text.isascii() else "" for text in texts]
+    return np.array(texts, dtype=f"S{length}").view(np.uint8).reshape(len(texts), length)
 
 
 def places_in(alphabet: str) -> NDArray[np.int8]:

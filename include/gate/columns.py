@@ -180,6 +180,13 @@ def members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         return [[one.get(name) for one in objects] for name in names]
 
 
+def as_texts(values: Sequence[Any]) -> Sequence[str]:
+    """The strings among the values; what is none counts as an empty one."""
+    if set(map(type, values)) == {str}:
+        return values
+    return [value if type(value) is str else "" for value in values]
+
+
 def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | None = None, **rest: Any) -> FieldValues:
     """A field that must hold strings: other values are kept as their JSON type only."""
     codes, distinct = _coded_texts(values)

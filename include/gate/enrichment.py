@@ -136,23 +136,25 @@ class _RegisterRows:
             spread[code, place] = [_NEVER if day is None else day.toordinal() for day in of_rows]
             return spread
 
-        def spellings(of_rows: Sequence[Sequence[str]], keys: Keys | None = None) -> Numbers:
-            most = max(map(len, of_rows), default=1)
-            spread = np.full((*shape, most), _NOTHING)
-            for spelling in range(most):
-                having = [at for at, row in enumerate(of_rows) if len(row) > spelling]
-                numbered = _numbered([of_rows[at][spelling] for at in having], texts, keys)
-                spread[code[having], place[having], spelling] = numbered
+        def numbered(of_rows: Sequence[str]) -> Numbers:
+            spread = np.full((*shape, 1), _NOTHING)
+            spread[code, place, 0] = _numbers_of(of_rows, texts)
             return spread
 
+        names = numbered(name_keys([row.name for row in rows]))
+        renamed = [at for at, row in enumerate(rows) if row.aliases]
+        further = np.full((*shape, max((len(rows[at].aliases) for at in renamed), default=0)), _NOTHING)
+        for at in renamed:
+            aliases = _numbers_of(name_keys(rows[at].aliases), texts)
+            further[code[at], place[at], : len(aliases)] = aliases
         return cls(
             texts,
             listed_on=days([row.listed_on for row in rows]),
             removed_on=days([row.removed_on for row in rows]),
-            names=spellings([(row.name, *row.aliases) for row in rows], name_keys),
-            levels=spellings([(row.level,) for row in rows]),
-            batches=spellings([(row.batch,) for row in rows], name_keys),
-            departments=spellings([(row.department_code,) for row in rows]),
+            names=np.concatenate([names, further], axis=2),
+            levels=numbered([row.level for row in rows]),
+            batches=numbered(_few_keys([row.batch for row in rows])),
+            departments=numbered([row.department_code for row in rows]),
         )
 
     def numbers_in(self, field: FieldValues, keys: Keys | None) -> Numbers:
@@ -164,12 +166,16 @@ class _RegisterRows:
         return numbers
 
 
-def _numbered(texts: Sequence[str], known: dict[str, int], keys: Keys | None) -> list[int]:
-    """The number of each text (in the form of `keys`); those that are not known yet are added."""
-    distinct = list(dict.fromkeys(texts))
-    forms = keys(distinct) if keys else distinct
-    numbers = {text: known.setdefault(form, len(known)) for text, form in zip(distinct, forms, strict=True)}
-    return [numbers[text] for text in texts]
+def _numbers_of(texts: Sequence[str], known: dict[str, int]) -> list[int]:
+    """The number of each text; those that are not known yet are added."""
+    return [known.setdefault(text, len(known)) for text in texts]
+
+
+def _few_keys(names: Sequence[str]) -> list[str]:
+    """The name keys of names of which there are few."""
+    distinct = list(dict.fromkeys(names))
+    keys = dict(zip(distinct, name_keys(distinct), strict=True))
+    return [keys[name] for name in names]
 
 
 def _needs_with(usccs: FieldValues, known: Mapping[str, object]) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from include.domain.identifiers import normalise_mobile, skeletons_of_normal
-from include.gate.columns import FieldValues
+from include.gate.columns import FieldValues, as_texts
 from include.gate.heads import Heads
 from include.gate.reading import Filing
 
@@ -99,15 +99,18 @@ def read_fingerprints(
             "mobile": mobile.per_need([_keyed(keyed_hash, number) for number in mobile.distinct]),
             "saving": saving,
             "carbon": carbon,
-            "reports": [_reports(record.get("attachments")) for record in records],
+            "reports": [_reports(given) if (given := record.get("attachments")) else () for record in records],
         }
     )
 
 
 def skeletons(values: Sequence[Any]) -> Sequence[str | None]:
     """The skeletons of normalised texts, None for what is no text."""
-    found = iter(skeletons_of_normal([value for value in values if type(value) is str]))
-    return [next(found) if type(value) is str else None for value in values]
+    texts = as_texts(values)
+    found = skeletons_of_normal(texts)
+    if texts is values:
+        return found
+    return [words if type(value) is str else None for value, words in zip(values, found, strict=True)]
 
 
 def _above_zero(field: FieldValues) -> list[int | None]:
@@ -124,7 +127,7 @@ def _keyed(keyed_hash: KeyedHash, mobile: Any) -> str | None:
 
 def _reports(attached: Any) -> tuple[str, ...]:
     """SHA-256 of the third-party reports among the attachments."""
-    if not attached or not isinstance(attached, list):
+    if not isinstance(attached, list):
         return ()
     return tuple(
         one["sha256"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from include.gate.cases import CaseFrame, case_frame, flags, frame_safe, numbers, of_field, texts
-from include.gate.columns import FieldValues, JsonType, json_type
+from include.gate.columns import FieldValues, JsonType, as_texts, json_type
 from include.gate.fingerprints import skeletons
 from include.gate.form import PERMITS, expected_json_types, fields_of_kind
 from include.gate.heads import Heads
@@ -157,7 +157,7 @@ def _wordings(field: FieldValues) -> Sequence[str | None]:
 
 def _monotonous(field: FieldValues) -> Sequence[bool]:
     """Whether the skeleton of a text is one character repeated."""
-    words = (word or "" for word in field.of_distinct(skeletons))
+    words = as_texts(field.of_distinct(skeletons))
     return [word[:1] == word[-1:] != "" and word.count(word[0]) == len(word) for word in words]
 
 

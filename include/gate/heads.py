@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from include.domain.calendar import SHANGHAI
 from include.domain.characters import matching
 from include.domain.quarter import Quarter
-from include.gate.columns import ABSENT, FieldValues, flag_values, listed_values, members, text_values
+from include.gate.columns import ABSENT, FieldValues, as_texts, flag_values, listed_values, members, text_values
 from include.gate.moments import Moments, moment_of, read_moments
 from include.reference import Policy, departments
 from include.reference.calendar import china_calendar
@@ -77,10 +77,10 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     updated = read_moments(given["updated_at"])
     recommended = read_moments(review["recommended_at"])
     sound = {
-        "need_id": _texts(given["need_id"], lambda texts: matching(_NEED_ID, texts)),
+        "need_id": matching(_NEED_ID, as_texts(given["need_id"])),
         "revision": _each(given["revision"], lambda revision: type(revision) is int and revision >= 1),
         "form_version": _each(given["form_version"], lambda version: isinstance(version, str) and version in versions),
-        "quarter": _texts(given["quarter"], lambda texts: matching(_QUARTER, texts)),
+        "quarter": matching(_QUARTER, as_texts(given["quarter"])),
         "is_major": _each(given["is_major"], lambda major: type(major) is bool),
         "department_code": _each(
             given["department_code"], lambda code: isinstance(code, str) and code in departments()
@@ -140,11 +140,6 @@ def _each(values: Sequence[Any], test: Callable[[Any], bool]) -> NDArray[np.bool
         return np.fromiter(map(test, values), dtype=bool, count=len(values))
     held = {value: test(value) for value in dict.fromkeys(values)}
     return np.fromiter(map(held.__getitem__, values), dtype=bool, count=len(values))
-
-
-def _texts(values: Sequence[Any], test: Callable[[Sequence[str]], NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """`test` of all values at once; what is no text counts as an empty one."""
-    return test([value if isinstance(value, str) else "" for value in values])
 
 
 def _true(values: Sequence[Any]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from include.domain.calendar import SHANGHAI
 from include.domain.characters import FIGURES, character_matrix
-from include.gate.columns import ABSENT, FieldValues
+from include.gate.columns import ABSENT, FieldValues, as_texts
 
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.]([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -76,7 +76,7 @@ class Moments:
 
 def read_moments(values: Sequence[object]) -> Moments:
     """The moments that texts name: those that are written 2026-09-30T09:30:00+08:00 all at once, others one by one."""
-    texts = [value if isinstance(value, str) else "" for value in values]
+    texts = as_texts(values)
     seconds, known = _usually_written(texts)
     fractions = np.full(len(texts), "", dtype=object)
     for other in np.flatnonzero(~known).tolist():

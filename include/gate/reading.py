@@ -19,6 +19,7 @@ from include.gate.columns import (
     FieldValues,
     Scale,
     amount_values,
+    as_texts,
     flag_values,
     is_blank,
     members,
@@ -184,7 +185,7 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
 
 def _well_formed(name: str, values: Sequence[Any]) -> NDArray[np.bool_]:
     """DQ07; what is no string is DQ13's matter."""
-    texts = [value if isinstance(value, str) else "" for value in values]
+    texts = as_texts(values)
     if name == "name":
         well_formed = np.array([len(text) in _NAME_LENGTH for text in texts], dtype=bool)
     else:

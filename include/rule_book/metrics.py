@@ -81,7 +81,9 @@ class FrameEngine(PandasExecutionEngine):
         rows = np.flatnonzero(kept)
         if len(rows) < len(kept):
             values = {name: array.take(rows) for name, array in values.items()}
-        return pd.DataFrame(values, index=rows, copy=False)
+        # Of an array alone pandas would guess anew what it holds.
+        series = {name: pd.Series(array, index=rows, dtype=array.dtype, copy=False) for name, array in values.items()}
+        return pd.DataFrame(series, copy=False)
 
     def _rows_where(self, condition: Any) -> Mask:
         stated: Any = deserialize_row_condition(condition) if isinstance(condition, dict) else condition
