@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0015"
+down_revision = "0014"
 
 _PAYLOADS = {"raw_payload": "ciphertext", "need_version": "document", "delivery": "body"}
 
