@@ -111,11 +111,12 @@ def test_it_is_content_with_what_was_told_and_alarmed_where_it_was_not(database:
         staff(connection)
         RULES[rule_id](connection)
     run_with_tickets(database, when)
-    assert audit(database, when).breaches >= 1
+    later = when.replace("08:30", "09:00")
+    assert audit(database, later).breaches >= 1
     with database.begin() as connection:
         forget_steps(connection, rule_id)
     with pytest.raises(StepsMissing, match=f"没有提请.*{rule_id}"):
-        audit(database, when)
+        audit(database, later)
 
 
 @pytest.mark.parametrize("rule_id", ["S01", "S02", "S03", "S05", "S06"])
@@ -265,6 +266,17 @@ def test_a_vacancy_at_the_other_authority_excuses_nothing(database: sa.Engine) -
         stalled_case(connection)
     with pytest.raises(StepsMissing, match="S01"):
         audit(database, overdue_day(1))
+
+
+def test_what_changed_while_the_ladder_was_looked_at_is_left_to_the_next_audit(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+        just_now = moment(overdue_day(1).replace("08:30", "08:25"))
+        connection.execute(tables.matching_case.update().values(folded_at=just_now))
+    audit(database, overdue_day(1))
+    with pytest.raises(StepsMissing, match="S01"):
+        audit(database, overdue_day(1).replace("08:30", "08:40"))
 
 
 def test_what_came_after_the_digest_of_the_day_waits_for_the_next(database: sa.Engine) -> None:

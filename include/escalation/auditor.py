@@ -20,6 +20,8 @@ from include.errors import UserFacingError
 from include.reference import Policy
 
 HANDED_OVER_WITHIN = timedelta(days=1)
+_SETTLED_FOR = timedelta(minutes=10)
+"""What changed within this before the audit may have come after the ladder was looked at: it is left to the next audit."""
 _NAMED = 5
 _ALLOWANCES: Mapping[str, str | None] = {
     "S01": None,
@@ -74,6 +76,7 @@ def audit_steps(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, 
         "digest_of_today": f"digest:%:{today}",
         "notice_of_today": f"operator:%:{today}",
         "handed_over_by": now - HANDED_OVER_WITHIN,
+        "settled_by": now - _SETTLED_FOR,
         "oldest_quarter": _quarter_index(today) - policy.integer("need_validity_quarters"),
         "declined_needed": policy.integer("declined_needed"),
         "contact_failures": policy.integer("contact_failures"),
@@ -156,7 +159,7 @@ def _quarter_index(day: date) -> int:
 _DUE = sa.text(
     """
     with digests as (
-        select coalesce(min(created_at), 'infinity') as began from delivery
+        select least(min(created_at), :settled_by) as began from delivery
         where channel = 'mail' and created_at >= :day_starts and idempotency_key like :digest_of_today
     ), pushed as (
         select need_id, min(settled_at) as pushed_at from delivery
