@@ -92,6 +92,7 @@ class GreenPlatform:
     client_id: str
     client_secret: str = field(repr=False)
     ca: str | None = None
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,8 @@ class MailServer:
     use_ssl: bool
     use_starttls: bool
     timeout_s: float = 30.0
+    ca: str | None = None
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class Settings:
             client_id=_required(name, "login", fields.login),
             client_secret=_required(name, "password", fields.password),
             ca=fields.extra.get("ca"),
+            rate_per_s=_rate(fields),
         )
 
     @property
@@ -213,7 +217,6 @@ class Settings:
         )
         extra = fields.extra
         next_key = extra.get("next_key")
-        rate = extra.get("rate_per_s")
         return CreditMarket(
             base_url=fields.base_url(),
             app_id=_required(name, "login", fields.login),
@@ -222,7 +225,7 @@ class Settings:
             algorithm=extra.get("algorithm", "HMAC-SHA256"),
             next_key=SigningKey(**next_key) if next_key else None,
             ca=extra.get("ca"),
-            rate_per_s=float(rate) if rate else None,
+            rate_per_s=_rate(fields),
         )
 
     @property
@@ -242,6 +245,8 @@ class Settings:
             use_ssl=use_ssl,
             use_starttls=use_starttls,
             timeout_s=float(fields.extra.get("timeout", 30)),
+            ca=fields.extra.get("ca"),
+            rate_per_s=_rate(fields),
         )
 
     @property
@@ -293,6 +298,12 @@ def _required(connection_id: str, name: str, value: str | None) -> str:
             f"请在 Airflow“管理 → 连接”或环境变量 {environment_name(connection_id)} 中补充。",
         )
     return value
+
+
+def _rate(fields: ConnectionFields) -> float | None:
+    """Requests (or mails) a second that the receiver takes, of all workers together; None: as many as come."""
+    given = fields.extra.get("rate_per_s")
+    return float(given) if given else None
 
 
 def _truthy(value: object) -> bool:

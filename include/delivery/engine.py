@@ -146,16 +146,24 @@ def _open_sender(
     engine = shared.engine
     if shared.channel == "market":
         cipher = PersonalDataCipher(settings.personal_data_keys)
-        rate = settings.credit_market.rate_per_s
-        pace = partial(shared.keep_rate, timedelta(seconds=1 / rate), sleep) if rate else None
+        pace = _pace(shared, settings.credit_market.rate_per_s, sleep)
         with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
             yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"), clock.now)
     elif shared.channel == "green_platform":
-        with GreenPlatformClient(settings.green_platform, sleep=sleep) as green_platform:
+        pace = _pace(shared, settings.green_platform.rate_per_s, sleep)
+        with GreenPlatformClient(settings.green_platform, sleep=sleep, pace=pace) as green_platform:
             yield GreenPlatformSender(green_platform)
     else:
-        with MailSender(engine, settings.mail_server, worker, clock.now) as mail:
+        pace = _pace(shared, settings.mail_server.rate_per_s, sleep)
+        with MailSender(engine, settings.mail_server, worker, clock.now, pace) as mail:
             yield mail
+
+
+def _pace(shared: SharedChannel, rate_per_s: float | None, sleep: Sleep) -> Callable[[], None]:
+    """Waits before a request so that all workers of the channel together keep the rate."""
+    if rate_per_s is None:
+        return lambda: None
+    return partial(shared.keep_rate, timedelta(seconds=1 / rate_per_s), sleep)
 
 
 @dataclass

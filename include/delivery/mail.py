@@ -31,11 +31,19 @@ class MailSender:
 
     at_once = 20
 
-    def __init__(self, engine: sa.Engine, server: MailServer, worker: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        server: MailServer,
+        worker: str,
+        clock: Callable[[], datetime],
+        pace: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._server = server
         self._worker = worker
         self._clock = clock
+        self._pace = pace
         self._smtp: smtplib.SMTP | None = None
         self._marks: sa.Connection | None = None
 
@@ -65,6 +73,7 @@ class MailSender:
             except PlatformUnavailable as error:
                 yield [unavailable(claim, error)]
                 raise
+            self._pace()
             if self._begin(claim):
                 yield [self._hand_over(smtp, claim, message)]
 
@@ -120,15 +129,14 @@ class MailSender:
     def _connect(self) -> smtplib.SMTP:
         server = self._server
         smtp: smtplib.SMTP | None = None
+        trust = self._trust() if server.use_ssl or server.use_starttls else None
         try:
             if server.use_ssl:
-                smtp = smtplib.SMTP_SSL(
-                    server.host, server.port, timeout=server.timeout_s, context=ssl.create_default_context()
-                )
+                smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_s, context=trust)
             else:
                 smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
             if server.use_starttls:
-                smtp.starttls(context=ssl.create_default_context())
+                smtp.starttls(context=trust)
             smtp.ehlo_or_helo_if_needed()
             if server.login:
                 smtp.login(server.login, server.password or "")
@@ -150,6 +158,16 @@ class MailSender:
         if smtp is not None:
             smtp.close()
         raise problem
+
+    def _trust(self) -> ssl.SSLContext:
+        """Certificates are verified always: by the system's authorities, or by the connection's own (extra.ca)."""
+        try:
+            return ssl.create_default_context(cafile=self._server.ca)
+        except OSError:
+            raise ConfigurationError(
+                f"邮件服务器 {self._server.host}:{self._server.port} 的根证书文件不存在或无法读取。",
+                "请核对连接 smtp_default 的 extra.ca。",
+            ) from None
 
     def _away(self, reason: str) -> PlatformUnavailable:
         return PlatformUnavailable(

@@ -24,7 +24,7 @@ from requests.auth import AuthBase
 
 from include.domain.concealed import Concealed
 from include.errors import CredentialsRefused, PlatformUnavailable
-from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of
+from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of, own_pace
 from include.settings import GreenPlatform
 
 PLATFORM = "绿色平台"
@@ -76,11 +76,20 @@ class CursorExpired(Exception):
 class GreenPlatformClient:
     """Reads what departments recommended and tells the platform what became of it. Use as a context manager.
 
-    Every method raises PlatformUnavailable or CredentialsRefused where a person may have to act.
+    Every method raises PlatformUnavailable or CredentialsRefused where a person may have to act. `pace` shares a rate with
+    others; by default the client keeps that of the settings by itself.
     """
 
-    def __init__(self, settings: GreenPlatform, *, sleep: Sleep = time.sleep) -> None:
-        self._session = PlatformSession(PLATFORM, settings.base_url, ca=settings.ca, sleep=sleep)
+    def __init__(
+        self, settings: GreenPlatform, *, sleep: Sleep = time.sleep, pace: Callable[[], None] | None = None
+    ) -> None:
+        self._session = PlatformSession(
+            PLATFORM,
+            settings.base_url,
+            ca=settings.ca,
+            sleep=sleep,
+            pace=pace or own_pace(settings.rate_per_s, sleep),
+        )
         self._token = _TokenAuthentication(self._session, settings)
 
     def __enter__(self) -> Self:

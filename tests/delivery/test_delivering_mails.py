@@ -8,6 +8,7 @@ import email.policy
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from include.reference import policy
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, states
+from tests.platforms.scripted import self_signed
 
 
 class Mailbox:
@@ -246,6 +248,32 @@ def test_a_server_without_starttls_is_a_matter_of_configuration(database: sa.Eng
     extra = {"disable_ssl": True, "from_email": "pipeline@green-finance.example"}
     with pytest.raises(ConfigurationError, match="disable_tls"):
         run(database, _settings(mailbox, extra=extra))
+
+
+def test_a_server_s_certificate_is_verified_by_the_connection_s_own_authority(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    queue_mails(database, range(1))
+    for box in _served(Mailbox(), ssl_context=context):
+        extra = {"disable_tls": True, "from_email": "pipeline@green-finance.example"}
+        summary = run(database, _settings(box, extra=extra))
+        assert summary.away is not None and "加密连接失败" in summary.away.what
+        with pytest.raises(ConfigurationError, match=r"extra[.]ca"):
+            run(database, _settings(box, extra={**extra, "ca": str(tmp_path / "none.pem")}))
+        later = Clock(NOW + timedelta(hours=1))
+        assert run(database, _settings(box, extra={**extra, "ca": str(certificate)}), later).delivered == 1
+        assert len(box.messages) == 1
+
+
+def test_mails_keep_the_rate_of_the_connection(database: sa.Engine, mailbox: Mailbox) -> None:
+    queue_mails(database, range(3))
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "a@green-finance.example", "rate_per_s": 0.01}
+    waits: list[float] = []
+    deliver(database, "mail", settings=_settings(mailbox, extra=extra), clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
+    assert [round(wait, -1) for wait in waits] == [100, 200]
 
 
 def test_two_runs_at_once_send_each_mail_once(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -245,11 +246,14 @@ def test_a_short_retry_after_is_waited_for_within_the_run(
     assert effects(sandbox) == once(range(150))
 
 
+@pytest.mark.parametrize("said_as", ["seconds", "date"])
 def test_a_long_retry_after_is_kept_for_the_whole_channel(
-    database: sa.Engine, sandbox: Sandbox, settings: Settings
+    database: sa.Engine, sandbox: Sandbox, settings: Settings, said_as: str
 ) -> None:
     queue_pushes(database, range(150))
-    sandbox.fault(BATCHES, "503", count=1, retry_after="1800")
+    # A date counts from the platform's own Date, which is the real one.
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=1800), usegmt=True)
+    sandbox.fault(BATCHES, "503", count=1, retry_after="1800" if said_as == "seconds" else until)
     summary = run(database, settings)
     assert (summary.delivered, summary.waiting) == (0, 150)
     assert run(database, settings, Clock(NOW + timedelta(minutes=29))).delivered == 0

@@ -14,7 +14,7 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.outbox import NewDelivery, enqueue
-from tests.delivery.outbox import NOW, Clock, attempts, deliveries, states
+from tests.delivery.outbox import NOW, Clock, attempts, deliveries, states, with_connection
 
 
 def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
@@ -90,6 +90,17 @@ def test_returns_and_progress_arrive_with_a_receipt(
     assert all(row.receipt_no and row.outcome == "accepted" for row in deliveries(database))
     assert len(sandbox.returns()) == 15
     assert [report["body"]["stage"] for report in sandbox.progress()] == ["pushed", "distributed"]
+
+
+def test_returns_keep_the_rate_of_the_connection(
+    database: sa.Engine, sandbox: Sandbox, settings: Settings, needs: list[str]
+) -> None:
+    queue_returns(database, needs[:3])
+    waits: list[float] = []
+    slow = with_connection(settings, "green_platform", extra={"rate_per_s": 0.01})
+    deliver(database, "green_platform", settings=slow, clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
+    assert [round(wait, -1) for wait in waits] == [100, 200, 300]  # the first request fetches a token
+    assert len(sandbox.returns()) == 3
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_after_commit", "504_after_commit", "cut_body", "500", "revoke_token"])

@@ -48,7 +48,7 @@ def test_a_key_that_the_platform_drops_in_the_middle_of_a_run_costs_nothing(
         return used
 
     monkeypatch.setattr(SignatureCheck, "verify", verifying)
-    queue_pushes(database, range(500))
+    queue_pushes(database, range(900))  # of two workers
     clock = Clock()
     summary = deliver(
         database,
@@ -57,8 +57,8 @@ def test_a_key_that_the_platform_drops_in_the_middle_of_a_run_costs_nothing(
         clock=clock,  # type: ignore[arg-type]
         sleep=clock.sleep,
     )
-    assert (summary.delivered, summary.deferred, summary.held, summary.unknown) == (500, 0, 0, 0)
-    assert [(row.kind, row.error_class) for row in attempts(database)] == [("send", None)] * 500
+    assert (summary.delivered, summary.deferred, summary.held, summary.unknown) == (900, 0, 0, 0)
+    assert [(row.kind, row.error_class) for row in attempts(database)] == [("send", None)] * 900
     assert set(accepted_keys) == {sandbox.market_key_id, sandbox.market_next_key.key_id}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from include.platforms.http import (
     own_pace,
     scrubbed,
 )
-from tests.platforms.scripted import Answer, scripted
+from tests.platforms.scripted import Answer, scripted, self_signed
 
 GOOD = Answer(200, b'{"answer": 42}')
 decode = json_of(dict[str, int])
@@ -187,7 +186,7 @@ def test_a_missing_certificate_file_is_said() -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for_ends_the_connection(tmp_path: Path) -> None:
-    certificate, key = _self_signed(tmp_path)
+    certificate, key = self_signed(tmp_path)
     with scripted(GOOD, tls=(certificate, key)) as server:
         with session(server.url) as opened, pytest.raises(PlatformUnavailable, match="证书"):
             opened.write("/x", b"{}", decode, NoCredentials())
@@ -210,35 +209,3 @@ def test_requests_keep_the_agreed_rate() -> None:
 def test_scrubbing_removes_personal_values() -> None:
     text = scrubbed("联系人张三丰 13912345678 或 zhang@factory.example，电话13812345678", "张三丰")
     assert not [value for value in ("张三丰", "1391", "1381", "zhang@") if value in text]
-
-
-def _self_signed(folder: Path) -> tuple[Path, Path]:
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    assert ssl.create_default_context().load_verify_locations(paths[0]) is None
-    return paths
