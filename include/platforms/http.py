@@ -16,8 +16,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -28,6 +26,7 @@ import requests
 from requests.auth import AuthBase
 
 from include.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
+from include.platforms.http_dates import retry_after
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +279,7 @@ class PlatformSession:
     def _read_answer(self, response: requests.Response, decode: Callable[[requests.Response], T]) -> T | _Fault:
         status = response.status_code
         if status in _BUSY:
-            return _Fault(f"HTTP {status}", status, busy=True, retry_after_s=_retry_after(response))
+            return _Fault(f"HTTP {status}", status, busy=True, retry_after_s=retry_after(response))
         if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
             return _Fault(f"HTTP {status}", status)
         if status >= 400:
@@ -355,31 +354,6 @@ def _problem(response: requests.Response) -> Problem:
         return msgspec.json.decode(response.content, type=Problem, strict=False)
     except msgspec.DecodeError:
         return Problem(title=response.reason or "", status=response.status_code)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Retry-After in seconds from now, whether given in seconds or as an HTTP date."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    until = _http_date(value)
-    if until is None:
-        return None
-    asked_at = _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
-    return max(0.0, (until - asked_at).total_seconds())
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def server_time(response: requests.Response) -> datetime | None:
-    """The platform's own clock, as its answer says it."""
-    return _http_date(response.headers.get("Date", ""))
 
 
 _NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "SSLCertVerificationError")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from requests.auth import AuthBase
 
 from include.errors import ConfigurationError
-from include.platforms.http import server_time
+from include.platforms.http_dates import server_time
 from include.settings import SigningKey
 
 if TYPE_CHECKING:
