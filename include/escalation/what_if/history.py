@@ -280,20 +280,22 @@ def _course(
     """The case from run to run; folded on where events come in order, else anew, as the stage does."""
     moments = [row.pushed_at for row in pushes] + [at for at, _ in reported] + [row.decided_at for row in extensions]
     folding: Folding | None = None
-    opened_on: date | None = None
+    opened_at: datetime | None = None
     for run, group in groupby(sorted(moments), key=runs.at):
         until = max(group)
         sent = [row for row in pushes if row.pushed_at <= until]
-        asked = [_local_day(row.pushed_at) for row in sent if code in row.intended_institutions]
+        asked = [row.pushed_at for row in sent if code in row.intended_institutions]
         intended = bool(sent) and code in sent[-1].intended_institutions
         known = [event for at, event in reported if at <= until]
         if not (known or intended):
             continue
         fresh = in_order(event for at, event in reported if runs.at(at) == run)
-        asked_on = min(asked, default=None)
-        if folding is None or asked_on != opened_on or (fresh and not folding.follows(fresh[0])):
-            folding = Folding(asked_on, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
-            fresh, opened_on = in_order(known), asked_on
+        asked_at = min(asked, default=None)
+        if folding is None or asked_at != opened_at or (fresh and not folding.follows(fresh[0])):
+            folding = Folding.opened(
+                asked_at, transitions=case_transitions(), reopen_max=policy().integer("reopen_max")
+            )
+            fresh, opened_at = in_order(known), asked_at
         for event in fresh:
             folding.take(event)
         granted: defaultdict[Started, int] = defaultdict(int)

@@ -99,8 +99,15 @@ def _overdue_limits(need: PastNeed, rules: Rules) -> Iterator[Span]:
     for code, one, end in _courses(need, rules):
         if one.case.paused or one.case.state in TERMINAL or one.run >= end:
             continue
-        limits = rules.snapshot.limits_of(code)
-        for clock in clocks(one.case, limits, rules.calendar, date.min, roll_forward=roll, extensions=one.extended):
+        found = clocks(
+            one.case,
+            rules.snapshot.limits_of(code),
+            rules.calendar,
+            roll_forward=roll,
+            office_hours_end=rules.snapshot.office_hours_end,
+            extensions=one.extended,
+        )
+        for clock in found:
             if clock.stopped_on is None:
                 breach = stalls.limit_overdue(
                     need.need_id,
