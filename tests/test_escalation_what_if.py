@@ -205,7 +205,7 @@ def lived(database: sa.Engine) -> Iterator[tuple[sa.Engine, datetime]]:
     """Three weeks of a quarter through the stages that the DAGs call, with coordinators who act; and when they ended."""
     cut_off = CALENDAR.deadline(QUARTER)
     mail = Path(tempfile.mkdtemp(prefix="what-if-mail-"))
-    scenario = make_scenario(seed=490, quarter=str(QUARTER), needs=30, factories=300)
+    scenario = make_scenario(seed=490, quarter=str(QUARTER), needs=44, factories=300)
     with Sandbox(scenario, now=cut_off, mail_dir=mail, resubmit_share=0.5) as sandbox:
         settings = sandbox_settings(sandbox)
         with (

@@ -298,14 +298,14 @@ _MAILS_GONE = sa.text(
 _MAILS_UNDELIVERED = sa.text(
     """
     select idempotency_key from delivery
-    where channel = 'mail' and state in ('pending', 'unknown', 'held') and created_at <= :handed_over_by
+    where channel = 'mail' and state in ('pending', 'held') and created_at <= :handed_over_by
       and (idempotency_key like 'digest:%' or idempotency_key like 'urgent:%' or idempotency_key like 'operator:%')
     order by delivery_id
     """
 )
 _MAILS = sa.text(
     """
-    select count(*), count(*) filter (where d.state in ('pending', 'unknown', 'held')) from delivery d
+    select count(*), count(*) filter (where d.state in ('pending', 'held')) from delivery d
     where d.idempotency_key in (select idempotency_key from escalation_step where state = 'mailed')
     """
 )
