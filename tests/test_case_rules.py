@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from include.matching import collect_feedback, watch_post_loan
 from include.reference import policy
 from include.store import tables
-from tests.rows import moment
+from tests.rows import let_history_be_changed, moment
 from tests.test_matching import CIPHER, NEED, NOW, Feed, collect, derived, opened, push, report, rows
 
 USCC = "91330100MA2TE5T013"
@@ -234,6 +234,7 @@ def test_alerts_and_cases_do_not_depend_on_how_the_feed_is_cut_repeated_or_shuff
     at_once = outcome()
     assert len(at_once[0]) > 5
     with database.begin() as connection:
+        let_history_be_changed(connection)
         for table in (
             "feedback_event",
             "feedback_cursor",
