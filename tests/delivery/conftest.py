@@ -9,8 +9,8 @@ import pytest
 
 from include.sandbox.scenario import Scenario, make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import ConnectionFields, Settings
-from tests.delivery.outbox import KEY, NOW
+from include.settings import Settings
+from tests.delivery.outbox import NOW, connected_to
 
 
 @pytest.fixture(scope="session")
@@ -28,22 +28,4 @@ def sandbox(quiet_scenario: Scenario, tmp_path: Path) -> Iterator[Sandbox]:
 @pytest.fixture
 def settings(sandbox: Sandbox) -> Settings:
     """The four connections, the business database left out: tests hand over an engine."""
-    return Settings(
-        connections={
-            "green_platform": ConnectionFields(
-                host=sandbox.green_url, login=sandbox.green_client_id, password=sandbox.green_client_secret
-            ),
-            "credit_market": ConnectionFields(
-                host=sandbox.market_url,
-                login=sandbox.market_app_id,
-                password=sandbox.market_secret,
-                extra={"key_id": sandbox.market_key_id, "algorithm": "HMAC-SM3"},
-            ),
-            "smtp_default": ConnectionFields(
-                host="127.0.0.1",
-                port=sandbox.smtp_port,
-                extra={"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
-            ),
-        },
-        fernet_key=KEY,
-    )
+    return connected_to(sandbox)

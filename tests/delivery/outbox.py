@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.privacy import PersonalDataCipher
+from include.sandbox.server import Sandbox
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import contact, delivery, delivery_attempt, withdrawal_notice
@@ -152,6 +153,29 @@ def everything(engine: sa.Engine) -> str:
             for table in ("delivery", "delivery_attempt", "audit_entry")
             for row in connection.execute(sa.text(f"select row_to_json(t)::text from {table} t"))
         )
+
+
+def connected_to(sandbox: Sandbox) -> Settings:
+    """The connections to a sandbox."""
+    return Settings(
+        connections={
+            "green_platform": ConnectionFields(
+                host=sandbox.green_url, login=sandbox.green_client_id, password=sandbox.green_client_secret
+            ),
+            "credit_market": ConnectionFields(
+                host=sandbox.market_url,
+                login=sandbox.market_app_id,
+                password=sandbox.market_secret,
+                extra={"key_id": sandbox.market_key_id, "algorithm": "HMAC-SM3"},
+            ),
+            "smtp_default": ConnectionFields(
+                host="127.0.0.1",
+                port=sandbox.smtp_port,
+                extra={"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
+            ),
+        },
+        fernet_key=KEY,
+    )
 
 
 def with_connection(settings: Settings, name: str, **changes: Any) -> Settings:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from datetime import datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from include.delivery.engine import deliver
 from include.local.postgres import PostgresServer
+from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
+from include.sandbox.scenario import Scenario
 from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.database import connect
-from tests.delivery.outbox import CIPHER, NOW, Clock, deliveries, need_id, queue_pushes
+from tests.delivery.outbox import CIPHER, NOW, Clock, connected_to, deliveries, need_id, queue_pushes
+from tests.rows import moment
 
 
 def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
@@ -32,6 +37,46 @@ def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
 def _deliver(engine: sa.Engine, settings: Settings) -> None:
     clock = Clock()
     deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)
+
+
+def _findings(stages: Stages, now: datetime) -> Counter[str]:
+    stages.reconcile("2026Q3", now)
+    with stages.engine.connect() as connection:
+        query = "select kind, count(*) from reconciliation_finding where closed_at is null group by kind"
+        return Counter(dict(connection.execute(sa.text(query)).tuples().all()))
+
+
+def test_what_reconciliation_suggests_repairs_a_restored_database(
+    database: sa.Engine, postgres: PostgresServer, quiet_scenario: Scenario, tmp_path: Path
+) -> None:
+    early, late = moment("2026-09-22 09:00"), moment("2026-10-09 09:00")
+    with Sandbox(quiet_scenario, now=early, mail_dir=tmp_path / "mail") as sandbox:
+        there = connected_to(sandbox)
+        with GreenPlatformClient(there.green_platform) as green, CreditMarketClient(there.credit_market) as market:
+            before = Stages(database, there, green, market)
+            before.quarterly_intake("2026Q3", early)
+            before.deliver("2026Q3", early)
+            backup = _copied(postgres, database)
+            sandbox.set_clock(late)
+            before.quarterly_intake("2026Q3", late)
+            before.deliver("2026Q3", late)
+            held = {(entry["need_id"], entry["revision"]): entry["receipt_no"] for entry in sandbox.ledger()}
+            assert _findings(before, late) == Counter()
+
+            restored = Stages(backup, there, green, market)
+            lost = _findings(restored, late)
+            assert lost["not_taken_in"] > 0 and lost["unknown_in_ledger"] > 0
+            with backup.connect() as connection:
+                suggestions = set(
+                    connection.execute(sa.text("select suggestion from reconciliation_finding")).scalars()
+                )
+            assert any(one.startswith("airflow dags trigger quarterly_intake") for one in suggestions)
+            restored.quarterly_intake("2026Q3", late)
+            restored.deliver("2026Q3", late)
+            assert _findings(restored, late) == Counter()
+            assert {(entry["need_id"], entry["revision"]): entry["receipt_no"] for entry in sandbox.ledger()} == held
+            assert {entry["effects"] for entry in sandbox.ledger()} == {1}
+    backup.dispose()
 
 
 def _unknown_in_ledger(engine: sa.Engine, settings: Settings) -> list[str]:
