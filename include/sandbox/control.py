@@ -5,12 +5,14 @@
     POST /_sandbox/faults  {"path": "/v1/…", "kind": "503", "count": 2, "retry_after": "2"}
                            {"path": "/v1/…", "kind": "reset_after_commit", "share": 0.2, "seed": 7}    by chance, until forgotten
     DELETE /_sandbox/faults                                                         forget what has not happened yet
+    POST /_sandbox/mail-faults {"kind": "451", "count": 1}                          what the next mails meet
+    DELETE /_sandbox/mail-faults                                                    forget them
     GET  /_sandbox/ledger                                                           what the credit-market platform holds
     GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform was told
 
-Kinds of faults: `faults.KINDS`. What a scenario holds is settled when the sandbox starts. One department whose pushes rule
-B08 stops is not in it unless asked for: `python -m include.sandbox --stopped-department 340000`, or
-`make_scenario(stopped_department="340000")`.
+Kinds of faults: `faults.KINDS`, of mails `mailbox.MAIL_FAULTS`. What a scenario holds is settled when the sandbox starts.
+One department whose pushes rule B08 stops is not in it unless asked for: `python -m include.sandbox --stopped-department
+340000`, or `make_scenario(stopped_department="340000")`.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ from fastapi.responses import JSONResponse, Response
 from include.sandbox.clock import SandboxClock
 from include.sandbox.faults import KINDS, Fault, FaultPlan
 from include.sandbox.green import GreenPlatform
+from include.sandbox.mailbox import MAIL_FAULTS, Mailbox
 from include.sandbox.market import CreditMarket
 from include.sandbox.problem import Problem
 
 
-def control_router(clock: SandboxClock, faults: FaultPlan, green: GreenPlatform, market: CreditMarket) -> APIRouter:
+def control_router(
+    clock: SandboxClock, faults: FaultPlan, green: GreenPlatform, market: CreditMarket, mailbox: Mailbox
+) -> APIRouter:
     """The routes; `faults` are those of the platform that the router is mounted on."""
     router = APIRouter(prefix="/_sandbox", dependencies=[Depends(_loopback)])
 
@@ -79,6 +84,22 @@ def control_router(clock: SandboxClock, faults: FaultPlan, green: GreenPlatform,
     @router.delete("/faults")
     async def forget() -> Response:
         faults.clear()
+        return Response(status_code=204)
+
+    @router.post("/mail-faults")
+    async def plant_mail_fault(request: Request) -> Response:
+        body = await _object(request)
+        try:
+            mailbox.plant(str(body.get("kind")), int(body.get("count", 1)))
+        except (TypeError, ValueError):
+            raise Problem(
+                422, "故障设置有误", detail=f"kind 为以下之一：{'、'.join(MAIL_FAULTS)}；count 为整数。"
+            ) from None
+        return JSONResponse({"faults": mailbox.faults}, 201)
+
+    @router.delete("/mail-faults")
+    async def forget_mail_faults() -> Response:
+        mailbox.faults.clear()
         return Response(status_code=204)
 
     @router.get("/ledger")

@@ -1,5 +1,7 @@
 """A TCP proxy that breaks connections, to stand in front of a platform or the mail server.
 
+As a command, `python -m include.sandbox.proxy 127.0.0.1:8702 --broken 0.3 --seed 7` prints where it listens, and runs until it is stopped.
+
 Faults: `reset` (RST after so many bytes of the answer), `cut` (closed after so many bytes), `slow` (the answer drips), `half_open` (the
 request is taken and nothing is ever answered). By chance with a seed, connection by connection, each kind once before one comes again;
 none is played while `broken` is 0.
@@ -7,6 +9,7 @@ none is played while `broken` is 0.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import random
@@ -29,14 +32,14 @@ class TcpProxy:
     """Listens on loopback and passes connections on to `target`; `broken` of them meet a fault. A context manager."""
 
     def __init__(
-        self, target: tuple[str, int], *, seed: int, kinds: tuple[Kind, ...] = KINDS, hold_s: float = 2.0
+        self, target: tuple[str, int], *, seed: int, kinds: tuple[Kind, ...] = KINDS, hold_s: float = 2.0, port: int = 0
     ) -> None:
         self.broken = 0.0
         """The share of connections that break, 0 … 1; may be changed at any time."""
         self._target, self._kinds, self._hold_s = target, kinds, hold_s
         self._chance = random.Random(seed)
         self._to_come: list[Kind] = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self._started, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tcp-proxy", daemon=True)
         self.played: dict[str, int] = {}
@@ -111,3 +114,28 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
             sink.write(piece)
             await sink.drain()
         sink.write_eof()
+
+
+def main() -> None:
+    """Stand in front of a port until stopped."""
+    parser = argparse.ArgumentParser(
+        prog="python -m include.sandbox.proxy", description="断开、截断、放慢或半开一部分连接。"
+    )
+    parser.add_argument("target", help="地址:端口，例如 127.0.0.1:8702")
+    parser.add_argument("--port", type=int, default=0, help="监听的端口，默认任选")
+    parser.add_argument("--broken", type=float, default=0.3, help="出故障的连接所占的份额，0 到 1")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="故障的种类")
+    parser.add_argument("--seed", type=int, default=1, help="同一种子，同样的次序")
+    asked = parser.parse_args()
+    host, _, port = asked.target.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= asked.broken <= 1:
+        parser.error("请写成“地址:端口”，--broken 在 0 到 1 之间")
+    with TcpProxy((host, int(port)), seed=asked.seed, kinds=tuple(asked.kinds), port=asked.port) as proxy:
+        proxy.broken = asked.broken
+        print(f"127.0.0.1:{proxy.port} → {asked.target}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -248,7 +248,7 @@ class Sandbox:
             "mailbox": mailbox_app(self._mailbox),
         }
         for name, plan in self._faults.items():
-            apps[name].include_router(control_router(self._clock, plan, self._green, self._market))
+            apps[name].include_router(control_router(self._clock, plan, self._green, self._market, self._mailbox))
             apps[name].add_middleware(FaultMiddleware, plan=plan)
         smtp = await self._loop.create_server(
             lambda: SMTP(self._mailbox, enable_SMTPUTF8=True, data_size_limit=33_554_432), sock=self._sockets["smtp"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import smtplib
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +126,29 @@ def test_a_deferred_item_is_not_taken_in(
     assert (first["outcome"], second["outcome"]) == ("deferred", "accepted")
     assert first["retry_after"] > 0
     assert len(sandbox.ledger()) == 1
+
+
+def test_mail_faults_can_be_planted_over_http(sandbox: Sandbox) -> None:
+    address = f"{sandbox.market_url}/_sandbox/mail-faults"
+    assert requests.post(address, json={"kind": "550"}, timeout=5).json() == {"faults": ["550"]}
+    with smtplib.SMTP("127.0.0.1", sandbox.smtp_port) as smtp, pytest.raises(smtplib.SMTPRecipientsRefused):
+        smtp.sendmail("a@b.example", ["c@d.example"], "Subject: x\r\n\r\nx")
+    assert requests.post(address, json={"kind": "999"}, timeout=5).status_code == 422
+    requests.post(address, json={"kind": "451", "count": 3}, timeout=5)
+    assert requests.delete(address, timeout=5).status_code == 204
+    with smtplib.SMTP("127.0.0.1", sandbox.smtp_port) as smtp:
+        assert smtp.sendmail("a@b.example", ["c@d.example"], "Subject: x\r\n\r\nx") == {}
+
+
+def test_the_proxy_is_a_command_that_breaks_what_it_is_told_to(sandbox: Sandbox, repository: Path) -> None:
+    target = sandbox.market_url.removeprefix("http://")
+    command = [sys.executable, "-m", "include.sandbox.proxy", target, "--broken", "1", "--kinds", "reset"]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=repository) as process:
+        try:
+            assert process.stdout is not None
+            listening = process.stdout.readline().split()[0]
+            with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+                requests.get(f"http://{listening}/_sandbox/state", timeout=5)
+        finally:
+            process.kill()
