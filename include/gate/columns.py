@@ -78,7 +78,7 @@ class FieldValues:
     path: str
     needs: NDArray[np.int64]
     codes: NDArray[np.int64]
-    distinct: Sequence[Any] | NDArray[np.int64]
+    distinct: Sequence[Any]
     elements: NDArray[np.int64] | None = None
     source: FieldValues | None = None
     recoding: NDArray[np.int64] | None = None
@@ -197,6 +197,7 @@ def amount_values(
     path: str, values: Sequence[Any], scaled: Scale, needs: NDArray[np.int64] | None = None, **rest: Any
 ) -> FieldValues:
     """A field that must hold amounts, scaled. They hardly ever agree: each given one counts as a distinct value."""
+    numbers: Any
     if set(map(type, values)) == {str}:
         numbers, codes = scaled(values), np.arange(len(values))
     else:

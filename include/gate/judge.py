@@ -6,13 +6,16 @@ depend on the others or on their order.
 
 from __future__ import annotations
 
+import gc
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from include.reference import Policy, rules
-from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
+from include.rule_book.suites import RuleBook, ruleset_version
 
 if TYPE_CHECKING:
     from include.gate.cases import CaseFrame
@@ -74,10 +77,12 @@ def judge(
     """
     if not items:
         return []
-    found: list[set[Finding]] = [set() for _ in items]
-    for need, finding in _findings(items, checked_at, policy, surroundings):
-        found[need].add(finding)
-    return [_verdict(findings) for findings in found]
+    found: defaultdict[int, set[Finding]] = defaultdict(set)
+    with uncollected():
+        for need, finding in _findings(items, checked_at, policy, surroundings):
+            found[need].add(finding)
+    passed = _verdict(set())
+    return [_verdict(found[need]) if need in found else passed for need in range(len(items))]
 
 
 def fingerprints(
@@ -91,10 +96,11 @@ def fingerprints(
 
     if not items:
         return []
-    heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
-    for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
-        pass
-    return read_fingerprints(items, filing, heads, keyed_hash)
+    with uncollected():
+        heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
+        for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
+            pass
+        return read_fingerprints(items, filing, heads, keyed_hash)
 
 
 def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
@@ -108,6 +114,18 @@ def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
         }
         for finding in findings
     ]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let the collector of cycles wait: judging makes none, and it would walk through all records again and again."""
+    waits = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if waits:
+            gc.enable()
 
 
 def _findings(
@@ -133,7 +151,7 @@ def _findings(
     yield from _case_findings(book, history_frame(items, known, history, policy), policy)
     frame = needs_frame(filing, heads, policy.flag("cutoff_inclusive"))
     for breach in book.breaches("needs", frame):
-        one = _finding(breach.rule, breach.rule.field, policy)
+        one = Finding(breach.rule.rule_id, breach.rule.field, cast(Severity, breach.rule.severity_under(policy)))
         for need in breach.rows:
             yield need, one
 
@@ -142,14 +160,11 @@ def _case_findings(book: RuleBook, frames: Mapping[str, CaseFrame], policy: Poli
     """The findings of suites on their frames; the values found faulty are marked as such on the way."""
     for suite, cases in frames.items():
         for breach in book.breaches(suite, cases.frame):
+            severity = cast(Severity, breach.rule.severity_under(policy))
             for values, distinct, places in cases.held_by(breach.rows):
                 values.mark_malformed(distinct)
                 for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
-                    yield need, _finding(breach.rule, field, policy)
-
-
-def _finding(rule: BookedRule, field: str, policy: Policy) -> Finding:
-    return Finding(rule.rule_id, field, cast(Severity, rule.severity_under(policy)))
+                    yield need, Finding(breach.rule.rule_id, field, severity)
 
 
 def _verdict(found: set[Finding]) -> Verdict:

@@ -94,7 +94,7 @@ class FrameEngine(PandasExecutionEngine):
         )
         if text not in self._chosen:
             # DataFrame.eval cleans the names of all columns anew for each condition.
-            held = pd.Series(pd.eval(text, resolvers=(self._named,))).fillna(False)
+            held = pd.Series(pd.eval(text, resolvers=[self._named])).fillna(False)
             self._chosen[text] = np.asarray(held, dtype=bool)
         return self._chosen[text]
 

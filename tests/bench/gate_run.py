@@ -25,6 +25,7 @@ from include.gate.heads import read_heads
 from include.gate.history import History
 from include.gate.needs_frame import needs_frame
 from include.gate.reading import read_filing
+from include.gate.register import Register
 from include.reference import policy
 from include.rule_book.suites import RuleBook, suites
 from tests.bench import peers
@@ -51,11 +52,21 @@ class Clock:
         self.seconds += self._now() - begun
 
 
+Measurement = Callable[[int, Clock, Register], None]
+"""Measures so many needs."""
+
+
 def chunks(size: int) -> Iterator[list[dict[str, Any]]]:
     """The needs as parsed from JSON, chunk by chunk."""
     made = needs(size)
     while chunk := [_parsed(json.dumps(need, ensure_ascii=False).encode()) for need in islice(made, CHUNK)]:
         yield chunk
+
+
+def among_themselves(records: list[dict[str, Any]], register: Register) -> gate.Surroundings:
+    """What the gate is told beside the records: the register, and the records themselves as each other's history."""
+    known = gate.fingerprints(records, checked_at=CHECKED_AT, policy=_POLICY, keyed_hash=keyed_hash)
+    return gate.Surroundings(register, History(open_needs=known, window=known), keyed_hash)
 
 
 def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> dict[str, pd.DataFrame]:
@@ -71,11 +82,12 @@ def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> di
     return found | {"needs": needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive"))}
 
 
-def from_columns(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+def from_columns(size: int, clock: Clock, register: Register) -> None:
     """FieldValues → findings."""
     for records in chunks(size):
+        surroundings = among_themselves(records, register)
         heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
-        with clock.running():
+        with clock.running(), gate.uncollected():
             book = RuleBook(_POLICY)
             for made in (format_frames(filing, heads), case_frames(filing, heads)):
                 list(gate._case_findings(book, made, _POLICY))
@@ -87,21 +99,27 @@ def from_columns(size: int, clock: Clock, surroundings: gate.Surroundings) -> No
             book.breaches("needs", needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive")))
 
 
-def from_json(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+def from_json(size: int, clock: Clock, register: Register) -> None:
     """JSON bytes → verdicts."""
     made = needs(size)
     while raws := [json.dumps(need, ensure_ascii=False).encode() for need in islice(made, CHUNK)]:
-        with clock.running():
+        surroundings = among_themselves([_parsed(raw) for raw in raws], register)
+        with clock.running(), gate.uncollected():
             records = [_parsed(raw) for raw in raws]
             gate.judge(records, checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
 
 
-def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Callable[[int, Clock, gate.Surroundings], None]:
+def from_store(size: int, clock: Clock, register: Register) -> None:
+    """Stored JSON → stored verdicts; register and history are read from the database too."""
+    judge_stored(size, clock, gate.Surroundings(register, History(), keyed_hash))
+
+
+def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Measurement:
     """Measure `run(suite, frame)` on each frame of each chunk."""
 
-    def measured(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+    def measured(size: int, clock: Clock, register: Register) -> None:
         for records in chunks(size):
-            for name, frame in frames(records, surroundings).items():
+            for name, frame in frames(records, among_themselves(records, register)).items():
                 if not frame.empty:
                     with clock.running():
                         run(name, frame)
@@ -109,12 +127,12 @@ def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Callable[[int, Cloc
     return measured
 
 
-def on_plain_columns(run: Callable[[Any], object], as_polars: bool) -> Callable[[int, Clock, gate.Surroundings], None]:
+def on_plain_columns(run: Callable[[Any], object], as_polars: bool) -> Measurement:
     """Measure `run` on the columns that the plain rules look at."""
 
-    def measured(size: int, clock: Clock, surroundings: gate.Surroundings) -> None:
+    def measured(size: int, clock: Clock, register: Register) -> None:
         for records in chunks(size):
-            frame: Any = frames(records, surroundings)["needs"][peers.columns()]
+            frame: Any = frames(records, among_themselves(records, register))["needs"][peers.columns()]
             if as_polars:
                 frame = peers.as_polars(frame)
             run(frame.head(10))
@@ -174,11 +192,11 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 
 def main(name: str, size: int) -> None:
     """Run a measurement; the last line printed is JSON."""
-    measurements: dict[str, Callable[[], Callable[[int, Clock, gate.Surroundings], None]]] = {
+    measurements: dict[str, Callable[[], Measurement]] = {
         "columns": lambda: from_columns,
         "rules": lambda: on_frames(_ours),
         "json": lambda: from_json,
-        "stored": lambda: judge_stored,
+        "stored": lambda: from_store,
         "one_by_one": lambda: on_frames(_as_documented(whole=False)),
         "plain_suite": lambda: on_frames(_as_documented(whole=True)),
         "ours_plain": lambda: on_plain_columns(_ours_plain, as_polars=False),
@@ -186,11 +204,12 @@ def main(name: str, size: int) -> None:
         "pointblank": lambda: on_plain_columns(peers.pointblank, as_polars=True),
         "polars": lambda: on_plain_columns(peers.polars, as_polars=True),
     }
-    surroundings = gate.Surroundings(register_of(size), History(), keyed_hash)
-    gate.judge(next(chunks(10)), checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
+    register = register_of(size)
+    some = next(chunks(10))
+    gate.judge(some, checked_at=CHECKED_AT, policy=_POLICY, surroundings=among_themselves(some, register))
     # The database works in processes of its own.
     clock = Clock(time.perf_counter if name == "stored" else time.process_time)
-    measurements[name]()(size, clock, surroundings)
+    measurements[name]()(size, clock, register)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": clock.seconds, "peak_mib": peak}))
 
