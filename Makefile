@@ -24,9 +24,11 @@ nightly: venv-dev  ## The state machines and the rule book at length: 2,000 cour
 		tests/gate/test_against_the_handbook.py
 
 SIZES ?= 10000,100000
-bench: venv-dev  ## Measure the gate beside its peers and the delivery beside a bare client (SIZES=10000,100000,1000000)
+bench: venv-dev  ## Measure gate, delivery, cases and escalation beside their peers and aims (SIZES=10000,100000,1000000)
 	$(RUN) -m tests.bench gate --sizes $(SIZES)
 	$(RUN) -m tests.bench delivery
+	$(RUN) -m tests.bench cases --sizes $(SIZES)
+	$(RUN) -m tests.bench escalation --sizes 10000
 
 SEED ?= 1
 faults: venv-dev  ## Kills, lost answers, outages, broken networks; judged from the receiver's side (SEED=1)
