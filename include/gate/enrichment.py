@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _SHARED_FIELDS = dict(zip(SHARED, ("project.content", "benefit", "enterprise.con
 _METRIC_FIELDS = {"saving": "benefit.energy_saving_tce", "carbon": "benefit.carbon_reduction_tco2"}
 _NEVER = date.max.toordinal() + 1
 _NOTHING, _UNLISTED = -1, -2
+_PARTS = attrgetter("name", "aliases", "level", "batch", "department_code", "listed_on", "removed_on")
 
 Numbers = NDArray[np.int64]
 Keys = Callable[[Sequence[str]], Sequence[str]]
@@ -141,20 +143,22 @@ class _RegisterRows:
             spread[code, place, 0] = _numbers_of(of_rows, texts)
             return spread
 
-        names = numbered(name_keys([row.name for row in rows]))
-        renamed = [at for at, row in enumerate(rows) if row.aliases]
-        further = np.full((*shape, max((len(rows[at].aliases) for at in renamed), default=0)), _NOTHING)
+        # Each row is looked into once: a register is larger than any cache.
+        parts = list(zip(*map(_PARTS, rows), strict=True)) or [()] * 7
+        given_names, aliases, levels, batches, departments, listed_on, removed_on = parts
+        names = numbered(name_keys(given_names))
+        renamed = [at for at, former in enumerate(aliases) if former]
+        further = np.full((*shape, max((len(aliases[at]) for at in renamed), default=0)), _NOTHING)
         for at in renamed:
-            aliases = _numbers_of(name_keys(rows[at].aliases), texts)
-            further[code[at], place[at], : len(aliases)] = aliases
+            further[code[at], place[at], : len(aliases[at])] = _numbers_of(name_keys(aliases[at]), texts)
         return cls(
             texts,
-            listed_on=days([row.listed_on for row in rows]),
-            removed_on=days([row.removed_on for row in rows]),
+            listed_on=days(listed_on),
+            removed_on=days(removed_on),
             names=np.concatenate([names, further], axis=2),
-            levels=numbered([row.level for row in rows]),
-            batches=numbered(_few_keys([row.batch for row in rows])),
-            departments=numbered([row.department_code for row in rows]),
+            levels=numbered(levels),
+            batches=numbered(_few_keys(batches)),
+            departments=numbered(departments),
         )
 
     def numbers_in(self, field: FieldValues, keys: Keys | None) -> Numbers:
