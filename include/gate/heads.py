@@ -31,9 +31,6 @@ HEAD_FIELDS = (
     "updated_at",
     "review.recommended_at",
 )
-UNADDRESSABLE = frozenset({"need_id", "revision"})
-"""Head fields without which no return can be addressed: the record is held whatever else is wrong."""
-
 _NEED_ID = "FN[0-9]{12}"
 _QUARTER = "20[0-9]{2}Q[1-4]"
 _HEAD = tuple(path for path in HEAD_FIELDS if "." not in path)
