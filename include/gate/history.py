@@ -27,6 +27,8 @@ SHARED = ("content", "benefit", "mobile")
 KEYS = ("uscc", "project_code", *SHARED)
 """What needs have in common where a rule compares them."""
 
+_SEVERAL = ""
+
 Revision = tuple[str, int]
 
 
@@ -36,11 +38,14 @@ class _Index:
 
     by: str
     found: dict[str | None, list[Fingerprint]] = field(default_factory=dict)
+    holders: dict[str | None, str] = field(default_factory=dict)
 
     def add(self, one: Fingerprint) -> None:
         value = getattr(one, self.by)
         if value is not None:
             self.found.setdefault(value, []).append(one)
+            if one.need_id is not None and self.holders.setdefault(value, one.need_id) != one.need_id:
+                self.holders[value] = _SEVERAL
 
     def earlier(self, one: Fingerprint) -> Iterator[Fingerprint]:
         """Those of other needs with the same value that were submitted earlier."""
@@ -89,14 +94,14 @@ class History:
 
     def shared(self, by: str, known: Fingerprints) -> list[int]:
         """The needs of a batch whose value of field `by` (uscc, project_code or one of SHARED) another need has as well."""
-        index = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].found
-        if not index:
+        holders = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].holders
+        if not holders:
             return []
         values = zip(known.of_field[by], known.of_field["need_id"], strict=True)
         return [
             need
             for need, (value, need_id) in enumerate(values)
-            if value in index and (len(index[value]) > 1 or index[value][0].need_id != need_id)
+            if (holder := holders.get(value)) is not None and holder != need_id
         ]
 
     def same_project_similarity(self, one: Fingerprint, at_least: float) -> float:

@@ -33,7 +33,7 @@ from tests.bench.generated import CHECKED_AT, needs, register_of
 from tests.bench.stored import judge_stored
 from tests.gate.clean_need import keyed_hash
 
-CHUNK = 50_000
+CHUNK = 20_000
 _POLICY = policy()
 
 
