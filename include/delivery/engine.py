@@ -43,7 +43,7 @@ _FRUITLESS_SETS = 3
 _LONGEST_SET_S = LEASE.total_seconds() / 2
 CameTo = Literal["unasked", "nothing", "something"]
 """What became of a set: no request was made, all were lost or refused for now, or one was answered."""
-_WORTH_A_WORKER: dict[Channel, int] = {"market": 400, "green_platform": 100, "mail": 100}
+_WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
 """So many due deliveries keep one worker busy; fewer are not worth another connection."""
 _SHORTEST_PAUSE = timedelta(milliseconds=50)
 _UNSAID_WAIT = timedelta(seconds=1)
