@@ -9,16 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def collecting_by_hand() -> Iterator[None]:
-    """Within: nothing is collected but by `gc.collect()`, call it after each chunk, and nothing that was there before.
+    """Within: nothing is collected but by `gc.collect()`; call it after each chunk.
 
     Parsed needs hold no cycles, yet by their number they set off one collection after the other of all that is in memory.
     """
     collects = gc.isenabled()
-    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
         if collects:
             gc.enable()

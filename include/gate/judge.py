@@ -6,14 +6,13 @@ depend on the others or on their order.
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from include.gate.garbage import collecting_by_hand
 from include.reference import Policy, rules
 from include.rule_book.suites import RuleBook, ruleset_version
 
@@ -78,7 +77,7 @@ def judge(
     if not items:
         return []
     found: defaultdict[int, set[Finding]] = defaultdict(set)
-    with uncollected():
+    with collecting_by_hand():
         for need, finding in _findings(items, checked_at, policy, surroundings):
             found[need].add(finding)
     passed = _verdict(set())
@@ -96,7 +95,7 @@ def fingerprints(
 
     if not items:
         return []
-    with uncollected():
+    with collecting_by_hand():
         heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
         for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
             pass
@@ -114,18 +113,6 @@ def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
         }
         for finding in findings
     ]
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Let the collector of cycles wait: judging makes none, and it would walk through all records again and again."""
-    waits = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if waits:
-            gc.enable()
 
 
 def _findings(

@@ -21,6 +21,7 @@ from include.gate import judge as gate
 from include.gate.enrichment import history_frame, register_frame
 from include.gate.fingerprints import read_fingerprints
 from include.gate.frames import case_frames, format_frames
+from include.gate.garbage import collecting_by_hand
 from include.gate.heads import read_heads
 from include.gate.history import History
 from include.gate.needs_frame import needs_frame
@@ -87,7 +88,7 @@ def from_columns(size: int, clock: Clock, register: Register) -> None:
     for records in chunks(size):
         surroundings = among_themselves(records, register)
         heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
-        with clock.running(), gate.uncollected():
+        with clock.running(), collecting_by_hand():
             book = RuleBook(_POLICY)
             for made in (format_frames(filing, heads), case_frames(filing, heads)):
                 list(gate._case_findings(book, made, _POLICY))
@@ -104,7 +105,7 @@ def from_json(size: int, clock: Clock, register: Register) -> None:
     made = needs(size)
     while raws := [json.dumps(need, ensure_ascii=False).encode() for need in islice(made, CHUNK)]:
         surroundings = among_themselves([_parsed(raw) for raw in raws], register)
-        with clock.running(), gate.uncollected():
+        with clock.running(), collecting_by_hand():
             records = [_parsed(raw) for raw in raws]
             gate.judge(records, checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
 
