@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
-from tests.rows import need_id
+from tests.rows import let_history_be_changed, need_id
 from tests.test_case_rules import alerts
 from tests.test_matching import NOW, PUSHED, Feed, collect, deliver, derived, opened, push, rows
 
@@ -53,6 +53,7 @@ def feeds(draw: st.DrawFn) -> list[dict[str, Any]]:
 def start(database: sa.Engine) -> None:
     """Nothing was reported yet; the push of the second need is not known to have arrived."""
     with database.begin() as connection:
+        let_history_be_changed(connection)
         for table in _FOLDED:
             connection.execute(sa.text(f"delete from {table}"))
         connection.execute(sa.text("delete from delivery where action = 'progress'"))
