@@ -97,7 +97,7 @@ def addresses(environment: Environment) -> list[tuple[str, str, str]]:
     logins = "\n".join(f"{user} / {password}" for user, password in passwords.items())
     return [
         ("Airflow", airflow, logins),
-        ("操作台（需求、隔离区、停滞、发件箱等）", f"{airflow}/green-finance/", "同 Airflow"),
+        ("操作台", f"{airflow}/green-finance/", "同 Airflow"),
         ("季度通报", f"{airflow}/green-finance/circular/{QUARTER}", "同 Airflow"),
         ("邮箱（全部提醒和汇总）", environment.mailbox_url, "无需登录"),
     ]
