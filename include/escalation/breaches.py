@@ -5,7 +5,6 @@ Withdrawn and expired needs, paused and terminal cases are left out (handbook se
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
 from include.mail import public_name
 from include.reference import Policy, branches, departments
+from include.store.returns import is_open, respond_by
 
 BreachKey = tuple[str, str, str, str]
 """need_id, institution_code ("" for a need as a whole), rule_id, breach."""
@@ -137,11 +137,10 @@ _ALERTS = sa.text(
 
 _RETURNS = sa.text(
     _NEEDS
-    + """
-    select live.*, r.revision, r.body, r.created_at
-    from delivery r join live using (need_id)
-    where r.action = 'return' and r.state not in ('held', 'superseded', 'closed')
-      and r.revision = (select max(revision) from need_version n where n.need_id = r.need_id)
+    + f"""
+    select live.*, sent.revision, sent.body, sent.created_at
+    from delivery sent join live using (need_id)
+    where {is_open("sent")}
     """
 )
 
@@ -200,9 +199,9 @@ def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, po
     for row in connection.execute(_UNCLAIMED).mappings():
         yield stalls.unclaimed(row["need_id"], _local_day(row["pushed_at"]), calendar, policy), row, None
     for row in connection.execute(_RETURNS).mappings():
-        respond_by = date.fromisoformat(json.loads(row["body"])["respond_by"])
         returned_on = _local_day(row["created_at"])
-        yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, respond_by), row, None
+        answer_by = respond_by(row["body"])
+        yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, answer_by), row, None
     for row in connection.execute(_OBSTRUCTIONS, {"today": today}).mappings():
         yield _obstruction(row), row, row["reason_code"]
     for row in connection.execute(_ALERTS).mappings():

@@ -26,14 +26,21 @@ class OpenReturn:
     respond_by: date
 
 
-_OPEN = sa.text(
+def is_open(sent: str) -> str:
+    """SQL: whether the delivery `sent` is a return that waits for an answer; a withdrawal is not looked at."""
+    return f"""
+        {sent}.action = 'return' and {sent}.state not in ('held', 'superseded', 'closed') and not exists (
+            select from need_version newer where newer.need_id = {sent}.need_id and newer.revision > {sent}.revision
+        )
     """
+
+
+_OPEN = sa.text(
+    f"""
     select sent.need_id, sent.revision, sent.body, sent.created_at, version.quarter, version.department_code,
            version.enterprise_name, version.uscc, version.is_major
     from delivery sent join need_version version using (need_id, revision)
-    where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed')
-      and version.quarter = any(cast(:quarters as text[]))
-      and not exists (select from need_version newer where newer.need_id = sent.need_id and newer.revision > sent.revision)
+    where {is_open("sent")} and version.quarter = any(cast(:quarters as text[]))
       and not exists (select from withdrawal_notice notice where notice.need_id = sent.need_id)
     order by sent.delivery_id
     """
@@ -57,5 +64,10 @@ def _open_return(row: sa.Row[tuple[object, ...]]) -> OpenReturn:
         uscc=row.uscc,
         is_major=row.is_major,
         returned_on=sent_at.astimezone(SHANGHAI).date(),
-        respond_by=date.fromisoformat(json.loads(row.body)["respond_by"]),
+        respond_by=respond_by(row.body),
     )
+
+
+def respond_by(body: str) -> date:
+    """Until when a return asks for an answer, by its stored body."""
+    return date.fromisoformat(json.loads(body)["respond_by"])
