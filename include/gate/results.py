@@ -303,6 +303,12 @@ def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[D
     return found, batch.get("", [])
 
 
+def quarter_counts(connection: sa.Connection, quarter: str) -> Counter[str]:
+    """The records of a quarter by outcome, all departments together."""
+    counts = _counts(connection, {"quarter": quarter, "department_code": ""})
+    return sum(counts.values(), Counter())
+
+
 def rule_counts(needs: Sequence[ReviewedNeed]) -> list[RuleCount]:
     """How often each rule fired on these needs: by severity, then by number of needs, most first."""
     needs_with: Counter[tuple[str, str]] = Counter()

@@ -69,13 +69,10 @@ def overview(request: Request, user: GetUserDep) -> HTMLResponse:
 
 def _quarters(connection: sa.Connection) -> list[tuple[str, Counter[str]]]:
     """The newest quarters, each with its records by outcome, as its validation pages count them."""
-    from include.gate.results import quarter_results
+    from include.gate.results import quarter_counts
 
-    found = []
-    for quarter in connection.execute(_QUARTERS, {"most": _QUARTERS_SHOWN}).scalars():
-        departments, _ = quarter_results(connection, quarter)
-        found.append((quarter, sum((Counter(one.counts) for one in departments), Counter[str]())))
-    return found
+    quarters = connection.execute(_QUARTERS, {"most": _QUARTERS_SHOWN}).scalars().all()
+    return [(quarter, quarter_counts(connection, quarter)) for quarter in quarters]
 
 
 @router.get("/circular/{quarter}", response_class=HTMLResponse)
