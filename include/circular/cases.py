@@ -16,9 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
-from include.domain.case import PATH, RANK, FeedbackEvent, fold
+from include.domain.case import PATH, RANK, fold
 from include.reference import case_transitions, policy
 from include.store.database import copy_rows
+from include.store.feedback import stored_event
 
 _CASES = sa.text(
     """
@@ -124,7 +125,7 @@ def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[t
     folded = []
     for (need_id, institution_code), group in groupby(rows, key=lambda row: (row.need_id, row.institution_code)):
         reported = list(group)
-        events = [_event(row) for row in reported if row.event_id is not None]
+        events = [stored_event(row) for row in reported if row.event_id is not None]
         opened_on = reported[0].opened_on
         if opened_on is None and not events:
             continue
@@ -145,18 +146,3 @@ def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[t
             )
         )
     return folded
-
-
-def _event(row: sa.Row[Any]) -> FeedbackEvent:
-    return FeedbackEvent(
-        event_id=row.event_id,
-        need_id=row.need_id,
-        revision=row.revision,
-        institution_code=row.institution_code,
-        type=row.type,
-        occurred_at=row.occurred_at,
-        sequence=row.sequence,
-        amount=row.amount,
-        reason_code=row.reason_code,
-        obstruction_id=row.obstruction_id,
-    )

@@ -12,8 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from include.domain.calendar import SHANGHAI
 from include.domain.case import FeedbackEvent
+from include.reference import reason_codes
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -105,3 +108,10 @@ def _rate(value: object) -> Decimal | None:
         return None
     rate = round(Decimal(str(value)), 4)
     return rate if abs(rate) < 10_000 else None
+
+
+def known_reason(event: FeedbackEvent) -> FeedbackEvent:
+    """The event with its reason code only where the code is known (E06)."""
+    if event.reason_code is None or event.reason_code in reason_codes():
+        return event
+    return msgspec.structs.replace(event, reason_code=None)

@@ -11,10 +11,11 @@ import msgspec
 import sqlalchemy as sa
 
 from include.domain.case import EVENT_TYPES, FeedbackEvent
+from include.domain.feedback import known_reason
 from include.domain.progress import progress
 from include.matching.case_rules import judge_cases
 from include.matching.deadlines import Pair, store_clocks
-from include.matching.folds import FoldedCase, PushedNeed, fold_on, fold_whole, known_reason, pushed_needs
+from include.matching.folds import FoldedCase, PushedNeed, fold_on, fold_whole, pushed_needs
 from include.matching.need_rules import judge_needs
 from include.matching.reports import NeedProgress, queue_progress
 from include.matching.sums import NeedSums, need_sums

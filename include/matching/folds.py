@@ -12,9 +12,10 @@ import msgspec
 import sqlalchemy as sa
 
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
+from include.domain.feedback import known_reason
 from include.domain.standing import kept, resumed
 from include.matching.deadlines import Pair
-from include.reference import case_transitions, institutions, policy, reason_codes
+from include.reference import case_transitions, institutions, policy
 
 
 class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -143,13 +144,6 @@ def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> Fo
     folding = Folding.opened(need.asked_at.get(pair[1]), **_rules())
     taken = [folding.take(event) for event in in_order(events)]
     return FoldedCase(folding.case(), kept(folding), taken, before=None)
-
-
-def known_reason(event: FeedbackEvent) -> FeedbackEvent:
-    """The event with its reason code only where the code is known (E06)."""
-    if event.reason_code is None or event.reason_code in reason_codes():
-        return event
-    return msgspec.structs.replace(event, reason_code=None)
 
 
 def _foldable(needs: Mapping[str, PushedNeed], rows: Iterable[sa.Row[Any]]) -> dict[Pair, list[FeedbackEvent]]:

@@ -20,13 +20,15 @@ from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, in_order
 from include.domain.clocks import Started
 from include.domain.escalation import Contact
+from include.domain.feedback import known_reason
 from include.domain.obstruction import Act
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.escalation.breaches import Need
 from include.escalation.what_if import queries
-from include.reference import branches, case_transitions, departments, institutions, policy, reason_codes
+from include.reference import branches, case_transitions, departments, institutions, policy
 from include.store.coordinators import network
+from include.store.feedback import stored_event
 
 RUN_AT = time(8, 30)
 """When escalate_stalled runs."""
@@ -264,7 +266,7 @@ def _cases(pushes: Rows, events: Rows, extensions: Rows, runs: Runs) -> dict[str
     for row in events:
         if row.revision in pushed_at and row.type in EVENT_TYPES and row.institution_code in institutions():
             known_at = max(row.received_at, pushed_at[row.revision])
-            reported[row.institution_code].append((known_at, _event(row)))
+            reported[row.institution_code].append((known_at, known_reason(stored_event(row))))
     codes = {code for row in pushes for code in row.intended_institutions} | reported.keys()
     return {
         code: list(
@@ -303,21 +305,6 @@ def _course(
             if row.decided_at <= until:
                 granted[row.from_type, row.to_type, row.day0] += row.working_days
         yield CaseSince(run, _local_day(until), folding.case(), intended, granted)
-
-
-def _event(row: sa.Row[Any]) -> FeedbackEvent:
-    return FeedbackEvent(
-        event_id=row.event_id,
-        need_id=row.need_id,
-        revision=row.revision,
-        institution_code=row.institution_code,
-        type=row.type,
-        occurred_at=row.occurred_at,
-        sequence=row.sequence,
-        amount=row.amount,
-        reason_code=row.reason_code if row.reason_code in reason_codes() else None,
-        obstruction_id=row.obstruction_id,
-    )
 
 
 # --- Tickets, alerts, acknowledgements -------------------------------------------------------------------------------

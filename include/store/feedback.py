@@ -1,0 +1,16 @@
+"""Feedback events as they are stored, for the stages that fold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.case import FeedbackEvent
+
+_FIELDS = frozenset(FeedbackEvent.__struct_fields__)
+
+
+def stored_event(row: sa.Row[Any]) -> FeedbackEvent:
+    """The event of a row of feedback_event, which may have other columns beside its own."""
+    return FeedbackEvent(**{name: value for name, value in row._mapping.items() if name in _FIELDS})
