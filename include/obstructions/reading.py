@@ -13,6 +13,7 @@ from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
 from include.errors import InvalidRequest
 from include.reference import branches
 from include.store.coordinators import network
+from include.store.needs import newest_version
 from include.store.tables import obstruction_event, obstruction_ticket
 
 STATES = {
@@ -83,17 +84,6 @@ def ticket(
         )
     ).all()
     return found, history, others
-
-
-def newest_version(need: str) -> str:
-    """SQL that joins the newest version of the need that the row `need` names, as `version`."""
-    return f"""
-        join lateral (
-            select enterprise_name, uscc, is_major, city_code, department_code, branch_code, quarter
-            from need_version version
-            where version.need_id = {need}.need_id order by revision desc limit 1
-        ) version on true
-    """
 
 
 _TICKETS = sa.text(

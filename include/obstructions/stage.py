@@ -21,10 +21,11 @@ from include.domain.escalation import start_level
 from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import Level
 from include.errors import InvalidRequest
-from include.obstructions.reading import STATES, newest_version, place_of, ticket_of
+from include.obstructions.reading import STATES, place_of, ticket_of
 from include.platforms.http import scrubbed
 from include.reference import Policy, enum_labels, reason_codes
 from include.store.coordinators import network
+from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
 

@@ -22,6 +22,7 @@ from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS, Authority, Level
 from include.mail import public_name
 from include.reference import Policy, institutions, reason_codes
+from include.store.needs import newest_version
 from include.store.outcomes import outcomes
 from include.store.reoffers import Reoffer, reoffers_of_quarters
 from include.store.returns import OpenReturn, open_returns
@@ -287,13 +288,6 @@ _STANDINGS = sa.text(
     """
 )
 
-_NEWEST_VERSION = """
-    join lateral (
-        select enterprise_name, uscc, department_code from need_version version
-        where version.need_id = ticket.need_id order by revision desc limit 1
-    ) version on true
-"""
-
 _REFUSALS = sa.text(
     """
     select version.need_id, version.department_code, version.enterprise_name, version.uscc, version.is_major,
@@ -315,7 +309,7 @@ _TICKET_EVENTS = sa.text(
     f"""
     select version.department_code, count(*) filter (where event.kind in ('opened', 'reopened')) as obstructed,
            count(*) filter (where event.kind = 'verified') as cleared
-    from obstruction_event event join obstruction_ticket ticket using (ticket_id) {_NEWEST_VERSION}
+    from obstruction_event event join obstruction_ticket ticket using (ticket_id) {newest_version("ticket")}
     where event.at > :since group by version.department_code
     """
 )
@@ -323,7 +317,7 @@ _TICKET_EVENTS = sa.text(
 _TICKETS = sa.text(
     f"""
     select ticket.*, version.enterprise_name, version.uscc, version.department_code
-    from obstruction_ticket ticket {_NEWEST_VERSION}
+    from obstruction_ticket ticket {newest_version("ticket")}
     where ticket.state = any(:worked_on) order by ticket.ticket_id
     """
 )
