@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
+from include.local.quarters import sandbox_settings
 from include.privacy import PersonalDataCipher
 from include.sandbox.server import Sandbox
 from include.settings import ConnectionFields, Settings
@@ -157,25 +158,8 @@ def everything(engine: sa.Engine) -> str:
 
 def connected_to(sandbox: Sandbox) -> Settings:
     """The connections to a sandbox."""
-    return Settings(
-        connections={
-            "green_platform": ConnectionFields(
-                host=sandbox.green_url, login=sandbox.green_client_id, password=sandbox.green_client_secret
-            ),
-            "credit_market": ConnectionFields(
-                host=sandbox.market_url,
-                login=sandbox.market_app_id,
-                password=sandbox.market_secret,
-                extra={"key_id": sandbox.market_key_id, "algorithm": "HMAC-SM3"},
-            ),
-            "smtp_default": ConnectionFields(
-                host="127.0.0.1",
-                port=sandbox.smtp_port,
-                extra={"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
-            ),
-        },
-        fernet_key=KEY,
-    )
+    settings = replace(sandbox_settings(sandbox), fernet_key=KEY, sandbox=False)
+    return with_connection(settings, "credit_market", extra={"algorithm": "HMAC-SM3"})
 
 
 def with_connection(settings: Settings, name: str, **changes: Any) -> Settings:
