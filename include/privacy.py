@@ -6,7 +6,6 @@ can be rotated (网络安全: 密码法, GB/T 39786-2021).
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ class PersonalDataCipher:
 
     def fingerprint(self, text: str) -> str:
         """A keyed hash by which equal personal data can be found, and which cannot be guessed back without the key."""
-        return hmac.new(self._fingerprint_key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._fingerprint_key, text.encode("utf-8", "replace"), "sha256").hex()
 
     def encrypt(self, data: bytes) -> bytes:
         """nonce + ciphertext of `data` under the newest key."""

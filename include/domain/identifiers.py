@@ -44,16 +44,13 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")  # exactly what str.isalnum() denies
 _WIDE_PUNCTUATION = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide in "，；：（）！？％")
 _USUAL_MARKS = " ,.;:()%、。-"
 _BETWEEN = "\n"  # in no normalised text
+_IDLE_BLANKS = ("  ", f" {_BETWEEN}", f"{_BETWEEN} ")
 _LOC_ENTRY = re.compile(r"\[(?:[0-9]*)-([0-9]*)\].*")
 
 
 def normalise_text(text: str) -> str:
     """NFKC without format and control characters, white space folded to single blanks."""
-    if not text.isascii() and not unicodedata.is_normalized("NFKC", text):
-        # What NFKC makes of the usual Chinese punctuation; text with nothing else to do is then quick to see.
-        for wide, narrow in _WIDE_PUNCTUATION:
-            text = text.replace(wide, narrow)
-        text = unicodedata.normalize("NFKC", text)
+    text = _compatible(text)
     if text.isprintable():  # then it holds no format or control character, and no white space but blanks
         return " ".join(text.split()) if " " in text else text
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
@@ -61,13 +58,48 @@ def normalise_text(text: str) -> str:
     return "".join(c for c in text if unicodedata.category(c) != "Cc")
 
 
+def normalise_texts(texts: Sequence[str]) -> list[str]:
+    """`normalise_text` of each: all texts are looked at as one, and one by one only where some are not in normal form."""
+    joined = _compatible(_BETWEEN.join(texts))
+    given = joined.split(_BETWEEN)
+    if len(given) != len(texts):  # one of them holds a line break
+        return list(map(normalise_text, texts))
+    if joined.replace(_BETWEEN, "").isprintable() and not _has_idle_blanks(joined):
+        return given
+    return list(map(normalise_text, given))
+
+
+def _compatible(text: str) -> str:
+    """NFKC. It neither makes nor passes over a line break: of texts joined by one, it is theirs joined."""
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
+        return text
+    # What NFKC makes of the usual Chinese punctuation; text with nothing else to do is then quick to see.
+    for wide, narrow in _WIDE_PUNCTUATION:
+        text = text.replace(wide, narrow)
+    return unicodedata.normalize("NFKC", text)
+
+
+def _has_idle_blanks(joined: str) -> bool:
+    """Whether some text begins or ends with a blank or holds two in a row."""
+    return any(blanks in joined for blanks in _IDLE_BLANKS) or joined[:1] == " " or joined[-1:] == " "
+
+
 def normalise_id(text: str) -> str:
     """The form in which identifiers are compared and stored: upper case, no blanks, no dashes of any kind."""
-    text = normalise_text(text).upper().replace(" ", "").replace("-", "")
-    if text.isalnum():
+    return _without_dashes(normalise_text(text).upper().replace(" ", "").replace("-", ""))
+
+
+def normalise_ids(texts: Sequence[str]) -> list[str]:
+    """`normalise_id` of each of these texts."""
+    if not texts:
+        return []
+    joined = _BETWEEN.join(normalise_texts(texts)).upper().replace(" ", "").replace("-", "")
+    return [text if text.isalnum() else _without_dashes(text) for text in joined.split(_BETWEEN)]
+
+
+def _without_dashes(text: str) -> str:
+    if text.isalnum() or text.isascii():
         return text
-    if text.isascii():
-        return text.replace(" ", "").replace("-", "")
     return "".join(c for c in text if c not in " \u2212" and unicodedata.category(c) != "Pd")
 
 
@@ -115,7 +147,7 @@ def name_key(text: str) -> str:
 
 def name_keys(names: Sequence[str]) -> list[str]:
     """The name key of each of these names."""
-    return _BETWEEN.join(map(normalise_text, names)).casefold().replace(" ", "").split(_BETWEEN) if names else []
+    return _BETWEEN.join(normalise_texts(names)).casefold().replace(" ", "").split(_BETWEEN) if names else []
 
 
 def org_digit(body: str) -> str:

@@ -187,6 +187,15 @@ def as_texts(values: Sequence[Any]) -> Sequence[str]:
     return [value if type(value) is str else "" for value in values]
 
 
+def of_texts(function: Callable[[Sequence[str]], Sequence[str]], values: Sequence[Any]) -> Sequence[Any]:
+    """What `function` makes of the strings among the values, each in its place; what is no string is left as it is."""
+    texts = as_texts(values)
+    found = function(texts)
+    if texts is values:
+        return found
+    return [made if type(value) is str else value for value, made in zip(values, found, strict=True)]
+
+
 def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | None = None, **rest: Any) -> FieldValues:
     """A field that must hold strings: other values are kept as their JSON type only."""
     codes, distinct = _coded_texts(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.domain.characters import matching
-from include.domain.identifiers import MOBILE, email_is_valid, mobile_is_valid, normalise_id, normalise_text
+from include.domain.identifiers import MOBILE, email_is_valid, mobile_is_valid, normalise_ids, normalise_texts
 from include.gate.amounts import scaled_amounts, scaled_benefits
 from include.gate.columns import (
     FieldValues,
@@ -24,21 +24,17 @@ from include.gate.columns import (
     is_blank,
     members,
     number_values,
+    of_texts,
     text_values,
 )
 from include.gate.form import LISTS, OBJECTS, REQUIRED_LISTS, form_fields, required_fields
 
-
-def _normal(normalise: Callable[[str], str], values: Sequence[Any]) -> list[Any]:
-    return [normalise(value) if type(value) is str else value for value in values]
-
-
 _SCALES: Mapping[str, Scale] = {"amount": scaled_amounts, "decimal": scaled_benefits}
-_FORMS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
-    "text": partial(_normal, normalise_text),
-    "uscc": partial(_normal, normalise_id),
-    "project code": partial(_normal, normalise_id),
-    "catalogue": partial(_normal, normalise_text),
+_FORMS: Mapping[str, Callable[[Sequence[str]], Sequence[str]]] = {
+    "text": normalise_texts,
+    "uscc": normalise_ids,
+    "project code": normalise_ids,
+    "catalogue": normalise_texts,
 }
 """The form in which rules look at the texts of a kind."""
 
@@ -155,7 +151,7 @@ def _read_field(path: str, values: Sequence[Any], **at: NDArray[np.int64]) -> Fi
     if kind in _SCALES:
         return amount_values(path, values, _SCALES[kind], **at)
     read = text_values(path, values, **at)
-    return read.recoded_to(_FORMS[kind](read.distinct)) if kind in _FORMS else read
+    return read.recoded_to(of_texts(_FORMS[kind], read.distinct)) if kind in _FORMS else read
 
 
 def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) -> dict[str, FieldValues]:

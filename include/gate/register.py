@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.identifiers import normalise_id
+from include.domain.identifiers import normalise_ids
 from include.errors import UserFacingError
 from include.reference import Policy
 from include.store.database import array_of
@@ -62,7 +62,7 @@ def codes_of(records: Iterable[Mapping[str, Any]]) -> set[str]:
     """The credit codes that these records name, normalised, sound or not."""
     enterprises = (record.get("enterprise") for record in records)
     given = (enterprise.get("uscc") for enterprise in enterprises if isinstance(enterprise, dict))
-    return {normalise_id(code) for code in given if isinstance(code, str)}
+    return set(normalise_ids([code for code in given if isinstance(code, str)]))
 
 
 def load_register(connection: sa.Connection, codes: Collection[str], *, today: date, policy: Policy) -> Register:
