@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import pandas as pd
 
+from include.domain.canonical import read_json
 from include.gate import judge as gate
 from include.gate.enrichment import history_frame, register_frame
 from include.gate.fingerprints import read_fingerprints
@@ -30,9 +31,8 @@ from include.gate.register import Register
 from include.reference import policy
 from include.rule_book.suites import RuleBook, suites
 from tests.bench import peers
-from tests.bench.generated import CHECKED_AT, needs, register_of
-from tests.bench.stored import judge_stored
-from tests.gate.clean_need import keyed_hash
+from tests.bench.generated import CHECKED_AT, needs, register_row
+from tests.bench.stored import CIPHER, judge_stored
 
 CHUNK = 20_000
 _POLICY = policy()
@@ -53,21 +53,34 @@ class Clock:
         self.seconds += self._now() - begun
 
 
-Measurement = Callable[[int, Clock, Register], None]
+Measurement = Callable[[int, Clock], None]
 """Measures so many needs."""
 
 
-def chunks(size: int) -> Iterator[list[dict[str, Any]]]:
-    """The needs as parsed from JSON, chunk by chunk."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Needs as JSON, with what the register holds of their factories: as many as the stage has in memory at once."""
+
+    raws: list[bytes]
+    register: Register
+
+    def records(self) -> list[dict[str, Any]]:
+        """The needs as parsed anew."""
+        return list(map(read_json, self.raws))
+
+    def among_themselves(self) -> gate.Surroundings:
+        """What the gate is told beside the records: the register, and the records themselves as each other's history."""
+        records = self.records()
+        known = gate.fingerprints(records, checked_at=CHECKED_AT, policy=_POLICY, keyed_hash=CIPHER.fingerprint)
+        return gate.Surroundings(self.register, History(open_needs=known, window=known), CIPHER.fingerprint)
+
+
+def chunks(size: int) -> Iterator[Chunk]:
+    """The needs, chunk by chunk."""
     made = needs(size)
-    while chunk := [_parsed(json.dumps(need, ensure_ascii=False).encode()) for need in islice(made, CHUNK)]:
-        yield chunk
-
-
-def among_themselves(records: list[dict[str, Any]], register: Register) -> gate.Surroundings:
-    """What the gate is told beside the records: the register, and the records themselves as each other's history."""
-    known = gate.fingerprints(records, checked_at=CHECKED_AT, policy=_POLICY, keyed_hash=keyed_hash)
-    return gate.Surroundings(register, History(open_needs=known, window=known), keyed_hash)
+    while chunk := list(islice(made, CHUNK)):
+        raws = [json.dumps(need, ensure_ascii=False).encode() for need in chunk]
+        yield Chunk(raws, Register.of(map(register_row, chunk)))
 
 
 def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> dict[str, pd.DataFrame]:
@@ -77,16 +90,17 @@ def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> di
     list(gate._case_findings(book, made, _POLICY))
     made |= case_frames(filing, heads)
     made |= register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
-    known = read_fingerprints(records, filing, heads, keyed_hash)
+    known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
     made |= history_frame(records, known, surroundings.history, _POLICY)
     found = {name: cases.frame for name, cases in made.items()}
     return found | {"needs": needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive"))}
 
 
-def from_columns(size: int, clock: Clock, register: Register) -> None:
+def from_columns(size: int, clock: Clock) -> None:
     """FieldValues → findings."""
-    for records in chunks(size):
-        surroundings = among_themselves(records, register)
+    for chunk in chunks(size):
+        surroundings = chunk.among_themselves()
+        records = chunk.records()
         heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
         with clock.running(), collecting_by_hand():
             book = RuleBook(_POLICY)
@@ -94,33 +108,26 @@ def from_columns(size: int, clock: Clock, register: Register) -> None:
                 list(gate._case_findings(book, made, _POLICY))
             registered = register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
             list(gate._case_findings(book, registered, _POLICY))
-            known = read_fingerprints(records, filing, heads, keyed_hash)
+            known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
             compared = history_frame(records, known, surroundings.history, _POLICY)
             list(gate._case_findings(book, compared, _POLICY))
             book.breaches("needs", needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive")))
 
 
-def from_json(size: int, clock: Clock, register: Register) -> None:
+def from_json(size: int, clock: Clock) -> None:
     """JSON bytes → verdicts."""
-    made = needs(size)
-    while raws := [json.dumps(need, ensure_ascii=False).encode() for need in islice(made, CHUNK)]:
-        surroundings = among_themselves([_parsed(raw) for raw in raws], register)
+    for chunk in chunks(size):
+        surroundings = chunk.among_themselves()
         with clock.running(), collecting_by_hand():
-            records = [_parsed(raw) for raw in raws]
-            gate.judge(records, checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
-
-
-def from_store(size: int, clock: Clock, register: Register) -> None:
-    """Stored JSON → stored verdicts; register and history are read from the database too."""
-    judge_stored(size, clock, gate.Surroundings(register, History(), keyed_hash))
+            gate.judge(chunk.records(), checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
 
 
 def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Measurement:
     """Measure `run(suite, frame)` on each frame of each chunk."""
 
-    def measured(size: int, clock: Clock, register: Register) -> None:
-        for records in chunks(size):
-            for name, frame in frames(records, among_themselves(records, register)).items():
+    def measured(size: int, clock: Clock) -> None:
+        for chunk in chunks(size):
+            for name, frame in frames(chunk.records(), chunk.among_themselves()).items():
                 if not frame.empty:
                     with clock.running():
                         run(name, frame)
@@ -131,9 +138,9 @@ def on_frames(run: Callable[[str, pd.DataFrame], object]) -> Measurement:
 def on_plain_columns(run: Callable[[Any], object], as_polars: bool) -> Measurement:
     """Measure `run` on the columns that the plain rules look at."""
 
-    def measured(size: int, clock: Clock, register: Register) -> None:
-        for records in chunks(size):
-            frame: Any = frames(records, among_themselves(records, register))["needs"][peers.columns()]
+    def measured(size: int, clock: Clock) -> None:
+        for chunk in chunks(size):
+            frame: Any = frames(chunk.records(), chunk.among_themselves())["needs"][peers.columns()]
             if as_polars:
                 frame = peers.as_polars(frame)
             run(frame.head(10))
@@ -186,18 +193,13 @@ def _as_documented(whole: bool) -> Callable[[str, pd.DataFrame], object]:
     return run
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(raw, parse_float=Decimal)
-    return record
-
-
 def main(name: str, size: int) -> None:
     """Run a measurement; the last line printed is JSON."""
     measurements: dict[str, Callable[[], Measurement]] = {
         "columns": lambda: from_columns,
         "rules": lambda: on_frames(_ours),
         "json": lambda: from_json,
-        "stored": lambda: from_store,
+        "stored": lambda: judge_stored,
         "one_by_one": lambda: on_frames(_as_documented(whole=False)),
         "plain_suite": lambda: on_frames(_as_documented(whole=True)),
         "ours_plain": lambda: on_plain_columns(_ours_plain, as_polars=False),
@@ -205,12 +207,11 @@ def main(name: str, size: int) -> None:
         "pointblank": lambda: on_plain_columns(peers.pointblank, as_polars=True),
         "polars": lambda: on_plain_columns(peers.polars, as_polars=True),
     }
-    register = register_of(size)
     some = next(chunks(10))
-    gate.judge(some, checked_at=CHECKED_AT, policy=_POLICY, surroundings=among_themselves(some, register))
+    gate.judge(some.records(), checked_at=CHECKED_AT, policy=_POLICY, surroundings=some.among_themselves())
     # The database works in processes of its own.
     clock = Clock(time.perf_counter if name == "stored" else time.process_time)
-    measurements[name]()(size, clock, register)
+    measurements[name]()(size, clock)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": clock.seconds, "peak_mib": peak}))
 

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.domain.identifiers import make_uscc
-from include.gate.register import Register, RegisterRow
+from include.gate.register import RegisterRow
 from tests.gate.clean_need import put
 
 CHECKED_AT = datetime(2026, 9, 30, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -58,11 +58,6 @@ def needs(count: int, seed: int = 3) -> Iterator[dict[str, Any]]:
         if number % 100 == 99:
             put(need, *_SPOILT[number // 100 % len(_SPOILT)])
         yield need
-
-
-def register_of(count: int, seed: int = 3) -> Register:
-    """The register that names the factory of each of these needs."""
-    return Register.of(register_row(need) for need in needs(count, seed))
 
 
 def register_row(need: dict[str, Any]) -> RegisterRow:

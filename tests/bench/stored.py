@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from include import intake
 from include.gate import stage
-from include.gate.judge import Surroundings
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.privacy import PersonalDataCipher
@@ -25,7 +24,7 @@ from include.store.database import connect, copy_rows, migrate
 from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
 
-_CIPHER = PersonalDataCipher(["bench"])
+CIPHER = PersonalDataCipher(["bench"])
 _PAGE = 500
 
 
@@ -41,19 +40,19 @@ class _Listing:
                 yield NeedPage(items=items, total=0, cursor=None)
 
 
-def judge_stored(size: int, clock: Any, surroundings: Surroundings) -> None:
-    """Judge `size` stored needs, department by department; the register is read from the database too."""
+def judge_stored(size: int, clock: Any) -> None:
+    """Judge `size` stored needs, department by department; register and history are read from the database too."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home, PostgresServer(Path(home)) as server:
         server.create_database("bench")
         database = connect(server.url("bench"))
         migrate(database)
         intake_id, departments = _taken_in(database, size, Path(home))
         with clock.running():
-            stage.fingerprint_needs(database, _CIPHER, now=CHECKED_AT, policy=policy())
+            stage.fingerprint_needs(database, CIPHER, now=CHECKED_AT, policy=policy())
             for department in departments:
                 stage.judge_department(
                     database,
-                    _CIPHER,
+                    CIPHER,
                     intake_id=intake_id,
                     department_code=department,
                     now=CHECKED_AT,
@@ -82,7 +81,7 @@ def _taken_in(database: sa.Engine, size: int, folder: Path) -> tuple[int, list[s
     for department in listed:
         client = cast(GreenPlatformClient, _Listing(folder / department))
         intake.pull_department(
-            database, client, _CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT
+            database, client, CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT
         )
     with database.begin() as connection:
         names = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on")
