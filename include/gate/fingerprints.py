@@ -31,6 +31,9 @@ COMPARED_FIELDS = frozenset(
 )
 """The fields of the form that a fingerprint is made of."""
 
+COMPARED_HEAD = frozenset({"need_id", "revision", "quarter", "submitted_at", "attachments"})
+"""What else of a record it is made of."""
+
 KeyedHash = Callable[[str], str]
 """Hash of personal data, as PersonalDataCipher.fingerprint."""
 

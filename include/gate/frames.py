@@ -30,7 +30,16 @@ _LONGEST_WORDING, _LONGER = 64, "…"
 _STRING = (JsonType.STRING.value, "")
 
 
-def format_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
+def presence_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
+    """The frames that tell which heads are sound, which reviews complete and which fields given."""
+    return {
+        "head": case_frame(heads.faults, {"sound": flags(_values)}),
+        "review": case_frame(heads.review, {"complete": flags(_values)}),
+        "required": case_frame(filing.presence, {"given": flags(_values)}),
+    }
+
+
+def format_frames(filing: Filing) -> dict[str, CaseFrame]:
     """The frames of the first pass, for the fields that were read."""
     fields = filing.fields
 
@@ -43,9 +52,6 @@ def format_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
         if path in fields
     ]
     return {
-        "head": case_frame(heads.faults, {"sound": flags(_values)}),
-        "review": case_frame(heads.review, {"complete": flags(_values)}),
-        "required": case_frame(filing.presence, {"given": flags(_values)}),
         "contacts": case_frame(filing.contacts, {"well_formed": flags(_values)}),
         "types": case_frame(
             types,

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from include.gate.garbage import collecting_by_hand
 from include.reference import Policy, rules
-from include.rule_book.suites import RuleBook, ruleset_version
+from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from include.gate.cases import CaseFrame
+    from include.gate.columns import FieldValues
     from include.gate.fingerprints import Fingerprint, KeyedHash
     from include.gate.history import History
     from include.gate.register import Register
@@ -97,7 +101,7 @@ def fingerprints(
         return []
     with collecting_by_hand():
         heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
-        for _ in _case_findings(RuleBook(policy), format_frames(filing, heads), policy):
+        for _ in _breaches(RuleBook(policy), format_frames(filing)):
             pass
         return read_fingerprints(items, filing, heads, keyed_hash)
 
@@ -121,7 +125,7 @@ def _findings(
     # pandas comes in with these: loading the gate stays cheap until it judges.
     from include.gate.enrichment import history_frame, register_frame
     from include.gate.fingerprints import read_fingerprints
-    from include.gate.frames import case_frames, format_frames
+    from include.gate.frames import case_frames, format_frames, presence_frames
     from include.gate.heads import read_heads
     from include.gate.needs_frame import needs_frame
     from include.gate.reading import read_filing
@@ -130,7 +134,7 @@ def _findings(
     filing = read_filing(items)
     book = RuleBook(policy)
     # What the format rules of the first pass find is not usable in the second.
-    yield from _case_findings(book, format_frames(filing, heads), policy)
+    yield from _case_findings(book, presence_frames(filing, heads) | format_frames(filing), policy)
     yield from _case_findings(book, case_frames(filing, heads), policy)
     register, history = surroundings.register, surroundings.history
     yield from _case_findings(book, register_frame(filing, heads, register, history, policy), policy)
@@ -144,14 +148,22 @@ def _findings(
 
 
 def _case_findings(book: RuleBook, frames: Mapping[str, CaseFrame], policy: Policy) -> Iterator[tuple[int, Finding]]:
-    """The findings of suites on their frames; the values found faulty are marked as such on the way."""
+    """The findings of suites on their frames."""
+    for rule, values, places in _breaches(book, frames):
+        severity = cast(Severity, rule.severity_under(policy))
+        for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
+            yield need, Finding(rule.rule_id, field, severity)
+
+
+def _breaches(
+    book: RuleBook, frames: Mapping[str, CaseFrame]
+) -> Iterator[tuple[BookedRule, FieldValues, NDArray[np.int64]]]:
+    """The rules broken, each with the places of a field; the values found faulty are marked as such on the way."""
     for suite, cases in frames.items():
         for breach in book.breaches(suite, cases.frame):
-            severity = cast(Severity, breach.rule.severity_under(policy))
             for values, distinct, places in cases.held_by(breach.rows):
                 values.mark_malformed(distinct)
-                for need, field in zip(values.needs[places].tolist(), values.fields_at(places), strict=True):
-                    yield need, Finding(breach.rule.rule_id, field, severity)
+                yield breach.rule, values, places
 
 
 def _verdict(found: set[Finding]) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -65,13 +65,18 @@ class Filing:
     intended: FieldValues
 
 
-def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | None = None) -> Filing:
-    """Read the form below the head of each record, in the order given; of its single fields only those in `wanted`, if given."""
+def read_filing(records: Sequence[Mapping[str, Any]], wanted: frozenset[str] | None = None) -> Filing:
+    """Read the form below the head of each record, in the order given; of its single fields only those in `wanted`, if given.
+
+    What is there and what is not is told of all objects, or of those in which something is wanted.
+    """
     fields: dict[str, FieldValues] = {}
     presence: list[FieldValues] = []
     contacts: list[FieldValues] = []
-    read = _Objects(records)
+    read = _Objects(records, wanted)
     for path in OBJECTS:
+        if not _names_in(path, wanted):
+            continue
         there, held = read.open(path)
         presence.append(flag_values(path, there, held))
 
@@ -104,18 +109,22 @@ def read_filing(records: Sequence[Mapping[str, Any]], wanted: Collection[str] | 
 class _Objects:
     """The objects of each record, each looked into once: for all of its members together."""
 
-    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, records: Sequence[Mapping[str, Any]], wanted: frozenset[str] | None) -> None:
+        self._wanted = wanted
         self._held: dict[str, NDArray[np.bool_]] = {"": np.ones(len(records), dtype=bool)}
-        self._members: dict[str, Mapping[str, Sequence[Any]]] = {"": _members("", records)}
+        self._members: dict[str, Mapping[str, Sequence[Any]]] = {"": self._looked_into("", records)}
 
     def open(self, path: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Look into the objects at `path`: for each record whether it is there, and whether what holds it is there."""
         values, held = self.field(path)
         there = _are(dict, values)
-        nothing = dict.fromkeys(_names_in(path))
+        nothing = dict.fromkeys(_names_in(path, self._wanted))
         objects = values if there.all() else [value if isinstance(value, dict) else nothing for value in values]
-        self._held[path], self._members[path] = there, _members(path, objects)
+        self._held[path], self._members[path] = there, self._looked_into(path, objects)
         return there, held
+
+    def _looked_into(self, path: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
+        return _members(objects, _names_in(path, self._wanted))
 
     def field(self, path: str) -> tuple[Sequence[Any], NDArray[np.bool_]]:
         """What is at `path` in each record, and whether the object that holds it is there."""
@@ -123,15 +132,16 @@ class _Objects:
         return self._members[holder][name], self._held[holder]
 
 
-def _members(path: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
-    names = _names_in(path)
+def _members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     return dict(zip(names, members(objects, names), strict=True))
 
 
 @cache
-def _names_in(path: str) -> tuple[str, ...]:
-    """What the form has in an object or a list's element: fields, lists and further objects."""
-    paths = (*OBJECTS, *form_fields(), *LISTS, "finance.intended_institutions")
+def _names_in(path: str, wanted: frozenset[str] | None = None) -> tuple[str, ...]:
+    """What the form has in an object or a list's element: fields, lists and further objects, or what leads to `wanted`."""
+    paths: Iterable[str] = (*OBJECTS, *form_fields(), *LISTS, "finance.intended_institutions")
+    if wanted is not None:
+        paths = (one for one in paths if any(field == one or field.startswith(f"{one}.") for field in wanted))
     split = (one.rpartition(".") for one in paths if not one.endswith("[]"))
     return tuple(dict.fromkeys(name for holder, _, name in split if holder == path))
 
@@ -170,9 +180,10 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
     there = _are(dict, elements)
     everywhere = np.ones(len(elements), dtype=bool)
     presence.append(flag_values(element_path, there, everywhere, fields[element_path]))
-    nothing = dict.fromkeys(_names_in(element_path))
+    names = _names_in(element_path)
+    nothing = dict.fromkeys(names)
     objects = [element if isinstance(element, dict) else nothing for element in elements]
-    for name, parts in _members(element_path, objects).items():
+    for name, parts in _members(objects, names).items():
         child = f"{element_path}.{name}"
         fields[child] = field = _read_field(child, parts, **at)
         presence.append(flag_values(child, ~field.absent, there, field))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.canonical import read_json
+from include.domain.canonical import read_json, reader_of_parts
 from include.privacy import PersonalDataCipher
 from include.store.database import array_of, fetch_rows
 
@@ -23,3 +24,16 @@ def stored_record(cipher: PersonalDataCipher, ciphertext: bytes) -> dict[str, An
     """The record behind a stored payload, numbers exactly as sent."""
     record: dict[str, Any] = read_json(cipher.decrypt(ciphertext))
     return record
+
+
+def compared_parts(cipher: PersonalDataCipher, ciphertext: bytes) -> dict[str, Any]:
+    """The same as far as a fingerprint is made of it; the rest may be missing."""
+    parts: dict[str, Any] = _reader_of_compared()(cipher.decrypt(ciphertext))
+    return parts
+
+
+@cache
+def _reader_of_compared() -> Callable[[bytes], Any]:
+    from include.gate.fingerprints import COMPARED_FIELDS, COMPARED_HEAD
+
+    return reader_of_parts(COMPARED_HEAD | COMPARED_FIELDS)

@@ -31,7 +31,7 @@ from include.gate.garbage import collecting_by_hand
 from include.gate.history import load_history
 from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
 from include.gate.opening import open_holds
-from include.gate.records import stored_record
+from include.gate.records import compared_parts, stored_record
 from include.gate.register import codes_of, load_register
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
@@ -134,7 +134,7 @@ def _fingerprint(
     now: datetime,
     policy: Policy,
 ) -> None:
-    records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
+    records = [compared_parts(cipher, ciphertext) for *_, ciphertext in rows]
     found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
     copy_rows(
         connection,

@@ -21,7 +21,7 @@ from include.domain.canonical import read_json
 from include.gate import judge as gate
 from include.gate.enrichment import history_frame, register_frame
 from include.gate.fingerprints import read_fingerprints
-from include.gate.frames import case_frames, format_frames
+from include.gate.frames import case_frames, format_frames, presence_frames
 from include.gate.garbage import collecting_by_hand
 from include.gate.heads import read_heads
 from include.gate.history import History
@@ -86,7 +86,7 @@ def chunks(size: int) -> Iterator[Chunk]:
 def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> dict[str, pd.DataFrame]:
     """The frames of all suites that judge records."""
     heads, filing, book = read_heads(records, CHECKED_AT, _POLICY), read_filing(records), RuleBook(_POLICY)
-    made = format_frames(filing, heads)
+    made = presence_frames(filing, heads) | format_frames(filing)
     list(gate._case_findings(book, made, _POLICY))
     made |= case_frames(filing, heads)
     made |= register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
@@ -104,8 +104,8 @@ def from_columns(size: int, clock: Clock) -> None:
         heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
         with clock.running(), collecting_by_hand():
             book = RuleBook(_POLICY)
-            for made in (format_frames(filing, heads), case_frames(filing, heads)):
-                list(gate._case_findings(book, made, _POLICY))
+            list(gate._case_findings(book, presence_frames(filing, heads) | format_frames(filing), _POLICY))
+            list(gate._case_findings(book, case_frames(filing, heads), _POLICY))
             registered = register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
             list(gate._case_findings(book, registered, _POLICY))
             known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
