@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from string import ascii_uppercase, digits
 
 import numpy as np
@@ -20,8 +20,8 @@ from expectations.custom.base import (
     row_condition,
     value_condition,
 )
-from include.domain.characters import character_matrix, places_in
-from include.domain.identifiers import ORG_WEIGHTS, USCC_ALPHABET, USCC_WEIGHTS, project_code_is_valid, uscc_is_valid
+from include.domain.characters import character_matrix, matching, places_in
+from include.domain.identifiers import ORG_WEIGHTS, PROJECT_CODE, USCC_ALPHABET, USCC_WEIGHTS, uscc_is_valid
 from include.reference import institutions, rows
 
 _INDUSTRY = re.compile(r"[0-9]{4}")
@@ -70,7 +70,7 @@ class ExpectProjectCodeToBeWellFormed(ValueExpectation):
 @value_condition("project_code")
 def project_code(codes: pd.Series) -> pd.Series:
     """Whether each code has 20 digits, a month and a region."""
-    return each_distinct(project_code_is_valid, codes)
+    return all_distinct(partial(matching, PROJECT_CODE), codes)
 
 
 class ExpectIndustryCodeToExist(ValueExpectation):

@@ -36,7 +36,9 @@ USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
 _MOBILE_WITH_COUNTRY = re.compile(r"(?:\+86|0086|86)1[0-9]{10}")
 MOBILE = "1[3-9][0-9]{9}"
 _MOBILE = re.compile(MOBILE)
-_PROJECT_CODE = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])([0-9]{2})[0-9]{14}")
+PROJECT_CODE = f"[0-9]{{2}}(?:0[1-9]|1[0-2])(?:00|{'|'.join(sorted(PROVINCE_PREFIXES))})[0-9]{{14}}"
+"""A project code (项目代码, GB/T 40058-2021), normalised by normalise_id (DQ09)."""
+
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@" + _LABEL + "(?:[.]" + _LABEL + ")+")
 _EMAIL_MAX = 254
@@ -178,12 +180,6 @@ def make_uscc(first: str, body: str) -> str:
     if not uscc_is_valid(code):
         raise ValueError("a credit code starts with eight digits and holds none of the letters I, O, S, V and Z")
     return code
-
-
-def project_code_is_valid(code: str) -> bool:
-    """Whether a project code (项目代码, GB/T 40058-2021), normalised by normalise_id, is well formed (DQ09)."""
-    found = _PROJECT_CODE.fullmatch(code)
-    return found is not None and (found[1] == "00" or found[1] in PROVINCE_PREFIXES)
 
 
 def department_of(region_code: str) -> str:

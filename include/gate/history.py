@@ -97,12 +97,8 @@ class History:
         holders = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].holders
         if not holders:
             return []
-        values = zip(known.of_field[by], known.of_field["need_id"], strict=True)
-        return [
-            need
-            for need, (value, need_id) in enumerate(values)
-            if (holder := holders.get(value)) is not None and holder != need_id
-        ]
+        found = zip(map(holders.get, known.of_field[by]), known.of_field["need_id"], strict=True)
+        return [need for need, (holder, need_id) in enumerate(found) if holder is not None and holder != need_id]
 
     def same_project_similarity(self, one: Fingerprint, at_least: float) -> float:
         """How like the project is to another one of its enterprise in H (DQ42): 1 where the codes are equal.

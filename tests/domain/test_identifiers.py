@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.cn import uscc
 
 from include.domain.identifiers import (
+    PROJECT_CODE,
     PROVINCE_PREFIXES,
     department_of,
     email_is_valid,
@@ -18,7 +21,6 @@ from include.domain.identifiers import (
     normalise_text,
     org_digit,
     prefecture,
-    project_code_is_valid,
     skeleton,
     uscc_is_valid,
 )
@@ -163,7 +165,7 @@ def test_a_code_that_could_not_be_valid_is_not_made(first: str) -> None:
     ],
 )
 def test_project_codes(code: str, valid: bool) -> None:
-    assert project_code_is_valid(code) is valid
+    assert (re.fullmatch(PROJECT_CODE, code) is not None) is valid
 
 
 def test_every_city_belongs_to_the_department_of_the_table() -> None:
