@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from include.gate.columns import FieldValues
 
-_OfField = Callable[[FieldValues], Sequence[Any]]
+_OfField = Callable[[FieldValues], Sequence[Any] | NDArray[Any]]
 """What is told of the distinct values of a field, one for each."""
 
 Column = Callable[[Sequence[FieldValues]], Any]

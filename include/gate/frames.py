@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from include.gate.cases import CaseFrame, case_frame, flags, frame_safe, numbers, of_field, texts
 from include.gate.columns import FieldValues, JsonType, as_texts, json_type
@@ -151,7 +152,9 @@ def _numbers(field: FieldValues) -> Sequence[Any]:
     return [None if isinstance(value, JsonType) else value for value in field.distinct]
 
 
-def _lengths(field: FieldValues) -> Sequence[int | None]:
+def _lengths(field: FieldValues) -> Sequence[int | None] | NDArray[np.int64]:
+    if set(map(type, field.distinct)) == {str}:
+        return np.fromiter(map(len, field.distinct), dtype=np.int64, count=len(field.distinct))
     return [len(text) if type(text) is str else None for text in field.distinct]
 
 
