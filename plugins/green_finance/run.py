@@ -41,10 +41,25 @@ class StageRun:
     """One task's surroundings. The database and the clients are opened when first asked for."""
 
     settings: Settings
-    clock: BusinessClock
     run_id: str
     partition_key: str | None
-    run_date: datetime
+    logical_date: datetime | None
+    given_start: datetime | None
+
+    @cached_property
+    def clock(self) -> BusinessClock:
+        """Business time, from the moment that the run was given; in the sandbox later runs go on from there."""
+        from include.store.simulated_time import business_start, move_to
+
+        if self.given_start is not None:
+            move_to(self.engine, self.given_start)
+            return BusinessClock.starting_at(self.given_start)
+        return BusinessClock.starting_at(business_start(self.engine, self.settings))
+
+    @property
+    def run_date(self) -> datetime:
+        """The run's date in Asia/Shanghai."""
+        return (self.logical_date or self.now).astimezone(SHANGHAI)
 
     @property
     def now(self) -> datetime:
@@ -119,13 +134,12 @@ def stage_run() -> Iterator[StageRun]:
     run: StageRun | None = None
     try:
         found = settings()
-        clock = BusinessClock.starting_at(_business_start(found, dag_run.conf or {}, context))
         run = StageRun(
             settings=found,
-            clock=clock,
             run_id=f"{dag_run.dag_id}/{dag_run.run_id}",
             partition_key=dag_run.partition_key,
-            run_date=(dag_run.logical_date or clock.now()).astimezone(SHANGHAI),
+            logical_date=dag_run.logical_date,
+            given_start=_given_start(found, dag_run.conf or {}),
         )
         yield run
     except PlatformUnavailable as error:
@@ -139,10 +153,10 @@ def stage_run() -> Iterator[StageRun]:
             run.engine.dispose()
 
 
-def _business_start(found: Settings, conf: dict[str, object], context: object) -> datetime | None:
+def _given_start(found: Settings, conf: dict[str, object]) -> datetime | None:
     given = conf.get("now")
     if given is None:
-        return found.business_start
+        return None
     if not found.sandbox:
         raise InvalidRequest("只有沙箱环境可以在运行参数中指定业务时间 now。", "请去掉参数 now 后重新触发。")
     return business_moment(str(given))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from include.domain.calendar import SHANGHAI
+from include.store.simulated_time import move_to
 from include.store.tables import (
     alert,
     amendment,
@@ -405,6 +407,18 @@ def test_the_list_says_how_urgent_each_need_is_and_puts_the_most_urgent_first(
     assert places == sorted(places)
     assert "1 条逾期" in page and "逾期 5 个工作日" in page
     assert "今日到期" in page.split("</form>")[1] and page.count("还剩 2 个工作日") == 2
+
+
+def test_days_are_counted_from_where_the_runs_of_the_sandbox_have_moved_time(
+    console: Console, hold: int, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = console.log_in("guan", "viewer")
+    assert "逾期 5 个工作日" in viewer.get("/green-finance/holds").text
+    move_to(database, datetime(2026, 10, 22, 9, tzinfo=SHANGHAI))
+    move_to(database, datetime(2026, 10, 14, 9, tzinfo=SHANGHAI))
+    assert "逾期 7 个工作日" in viewer.get("/green-finance/holds").text
+    monkeypatch.setenv("GFF_SANDBOX", "0")
+    assert "逾期 5 个工作日" in viewer.get("/green-finance/holds").text
 
 
 def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold: int, database: sa.Engine) -> None:

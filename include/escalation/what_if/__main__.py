@@ -17,6 +17,7 @@ from include.escalation.what_if.words import by_day, row_words, totals
 from include.reference.calendar import china_calendar
 from include.settings import Settings
 from include.store.database import open_database
+from include.store.simulated_time import business_start
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +59,7 @@ def _what_if(quarter: str | None, values: Sequence[str]) -> WhatIf:
     settings = Settings.from_environment()
     engine = open_database(settings)
     try:
-        now = BusinessClock.starting_at(settings.business_start).now()
+        now = BusinessClock.starting_at(business_start(engine, settings)).now()
         return what_if(engine, asked, assumed, present=present, now=now, calendar=china_calendar())
     finally:
         engine.dispose()

@@ -54,7 +54,7 @@ from include.store.tables.intake import (
 )
 from include.store.tables.obstructions import obstruction_event, obstruction_ticket
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
-from include.store.tables.records import audit_entry, reconciliation_finding, report
+from include.store.tables.records import audit_entry, reconciliation_finding, report, simulated_time
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
 from include.store.tables.reruns import rerun_item, rerun_job
 
@@ -105,6 +105,7 @@ __all__ = [
     "report",
     "rerun_item",
     "rerun_job",
+    "simulated_time",
     "unreadable_feedback",
     "waiting_feedback",
     "withdrawal_notice",

@@ -1,8 +1,8 @@
-"""Published pages, findings of reconciliation, the audit trail."""
+"""Published pages, findings of reconciliation, the audit trail, simulated time."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Identity, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from include.store.tables.base import metadata, moment
@@ -58,4 +58,13 @@ audit_entry = Table(
     Column("previous_hash", Text, nullable=False),
     Column("entry_hash", Text, nullable=False),
     comment="Who did what, when, why; each entry seals the one before",
+)
+
+simulated_time = Table(
+    "simulated_time",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    moment("moment"),
+    CheckConstraint("single", name="single"),
+    comment="How far runs of the sandbox have moved business time; empty outside it",
 )

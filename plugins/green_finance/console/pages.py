@@ -18,6 +18,7 @@ from include.domain.calendar import SHANGHAI
 from include.reference import departments, rules
 from include.store.database import open_database
 from include.store.reports import page_in_force
+from include.store.simulated_time import business_start
 
 _NOTE = "green_finance_note"
 _ROLES = {"operator": "运维人员"}
@@ -36,7 +37,7 @@ def engine() -> sa.Engine:
 
 def business_now() -> datetime:
     """Business time, as the tasks have it."""
-    return BusinessClock.starting_at(settings().business_start).now()
+    return BusinessClock.starting_at(business_start(engine(), settings())).now()
 
 
 def show(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:
