@@ -48,13 +48,10 @@ class StageRun:
 
     @cached_property
     def clock(self) -> BusinessClock:
-        """Business time, from the moment that the run was given; in the sandbox later runs go on from there."""
-        from include.store.simulated_time import business_start, move_to
+        """Business time, from the moment that the run was given, if it was."""
+        from include.store.simulated_time import business_start
 
-        if self.given_start is not None:
-            move_to(self.engine, self.given_start)
-            return BusinessClock.starting_at(self.given_start)
-        return BusinessClock.starting_at(business_start(self.engine, self.settings))
+        return BusinessClock.starting_at(self.given_start or business_start(self.engine, self.settings))
 
     @property
     def run_date(self) -> datetime:
@@ -141,6 +138,10 @@ def stage_run() -> Iterator[StageRun]:
             logical_date=dag_run.logical_date,
             given_start=_given_start(found, dag_run.conf or {}),
         )
+        if run.given_start is not None:
+            from include.store.simulated_time import move_to
+
+            move_to(run.engine, run.given_start)
         yield run
     except PlatformUnavailable as error:
         log.error("%s", error)
