@@ -74,6 +74,7 @@ def notify_operator() -> bool:
             now=run.now,
             calendar=run.calendar,
             policy=run.policy,
+            console_url=run.settings.console_url,
         )
 
 

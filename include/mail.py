@@ -95,9 +95,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorItem:
-    """A need whose push has no result (S04) or whose hold is not decided (S08)."""
+    """A need whose push has no result (S04) or whose hold is not decided (S08). `link`: its page in the console, if any."""
 
     need_id: str
+    link: str
     since: date
     due_on: date
     provisional: bool
@@ -291,7 +292,12 @@ def quarter_label(quarter: Quarter) -> str:
 
 def need_link(console_url: str, need_id: str) -> str:
     """The page of a need in the console; empty where mails carry no links."""
-    return f"{console_url}/needs/{need_id}" if console_url else ""
+    return console_link(console_url, f"needs/{need_id}")
+
+
+def console_link(console_url: str, page: str) -> str:
+    """A page of the console; empty where mails carry no links."""
+    return f"{console_url}/{page}" if console_url else ""
 
 
 # --- Words from outside ----------------------------------------------------------------------------------------------

@@ -54,7 +54,12 @@ def run(database: sa.Engine, when: str) -> EscalationSummary:
 
 def notify_operator(database: sa.Engine, when: str) -> bool:
     return escalation.operator_notice(
-        database, recipient="operator@example.test", now=moment(when), calendar=CALENDAR, policy=POLICY
+        database,
+        recipient="operator@example.test",
+        now=moment(when),
+        calendar=CALENDAR,
+        policy=POLICY,
+        console_url="https://console.example.test",
     )
 
 
@@ -665,6 +670,10 @@ def test_the_operator_hears_once_a_day_of_pushes_holds_vacancies_and_provisional
     for form in (body["text"], body["html"]):
         for expected in (need_id(2), need_id(3), "杭州市 · 市级 · 工信部门", "暂定日期（1 个时限）"):
             assert expected in form
+        for page in ("deliveries", "holds"):
+            assert f"https://console.example.test/{page}" in form
+    for number in (2, 3):
+        assert f'href="https://console.example.test/needs/{need_id(number)}"' in body["html"]
 
 
 def test_the_operator_hears_nothing_where_nothing_is_amiss_or_on_a_day_off(database: sa.Engine) -> None:

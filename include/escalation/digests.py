@@ -116,7 +116,7 @@ class Mailer:
             institution=institution.name if institution else item.breach.institution_code,
             state=mail.state_label(item.state) if item.state else "",
             is_major=item.need.is_major,
-            link=f"{self.console_url}/needs/{item.need.need_id}" if self.console_url else "",
+            link=mail.need_link(self.console_url, item.need.need_id),
             reasons=tuple(self._reason(one, recipient) for one in ordered),
         )
 

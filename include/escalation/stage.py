@@ -79,12 +79,18 @@ def escalate(
 
 
 def operator_notice(
-    engine: sa.Engine, *, recipient: str, now: datetime, calendar: WorkingCalendar, policy: Policy
+    engine: sa.Engine,
+    *,
+    recipient: str,
+    now: datetime,
+    calendar: WorkingCalendar,
+    policy: Policy,
+    console_url: str = "",
 ) -> bool:
     """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
 
     It names pushes without a result (S04), holds without a decision (S08), vacant posts that open items would need, and
-    due days that rest on an unpublished calendar.
+    due days that rest on an unpublished calendar; it links to pages under `console_url`, if given.
     """
     today = now.astimezone(SHANGHAI).date()
     if not _mails_go_out(today, calendar, policy):
@@ -105,10 +111,12 @@ def operator_notice(
             ),
             list_id="operator",
             today=today,
-            pushes=_operator_items(pushes),
+            pushes=_operator_items(pushes, console_url),
             pushes_total=len(pushes),
-            holds=_operator_items(holds),
+            pushes_link=mail.console_link(console_url, "deliveries"),
+            holds=_operator_items(holds, console_url),
             holds_total=len(holds),
+            holds_link=mail.console_link(console_url, "holds"),
             vacancies=sorted(vacancies, key=_importance)[:_OPERATOR_ITEMS],
             vacancies_total=len(vacancies),
             provisional_total=clocks,
@@ -220,10 +228,11 @@ def _importance(post: Post) -> tuple[int, str, str]:
     return (-LEVELS.index(post.level), post.region_code, post.authority)
 
 
-def _operator_items(found: Sequence[tuple[Breach, int]]) -> list[mail.OperatorItem]:
+def _operator_items(found: Sequence[tuple[Breach, int]], console_url: str) -> list[mail.OperatorItem]:
     return [
         mail.OperatorItem(
             need_id=breach.need_id,
+            link=mail.need_link(console_url, breach.need_id),
             since=breach.since,
             due_on=breach.due_on,
             provisional=breach.provisional,

@@ -139,6 +139,7 @@ class Stages:
             now=now,
             calendar=self.calendar,
             policy=self.policy,
+            console_url=self.settings.console_url,
         )
         escalation.audit_steps(self.engine, now=now, calendar=self.calendar, policy=self.policy)
 
