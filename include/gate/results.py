@@ -108,18 +108,23 @@ _RECORDS = f"""
                decided.decided_at,
                case when not record.readable then 'unreadable'
                     when record.revision < newest.revision then 'superseded'
-                    else coalesce(decided.verdict, 'unjudged') end as outcome
+                    else coalesce(decided.verdict, 'unjudged') end as outcome,
+               first.item_hash is not null as other_content
         from record
         left join newest using (need_id)
+        left join need_version stored on stored.need_id = record.need_id and stored.revision = record.revision
+        left join record first on first.department_code = record.department_code
+            and first.item_hash = stored.item_hash and record.item_hash <> stored.item_hash
         left join ({outcomes()}) decided on decided.payload_sha256 = record.item_hash
     )
 """
 
+# A revision listed with two contents (DQ43) is one record, and its outcome that of the content stored first.
 _COUNTS = sa.text(
     f"""
     {_RECORDS}
     select department_code, outcome, count(*) as records, max(decided_at) as decided_at
-    from outcome group by department_code, outcome
+    from outcome where not other_content group by department_code, outcome
     """
 )
 
