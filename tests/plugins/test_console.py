@@ -417,8 +417,10 @@ def test_days_are_counted_from_where_the_runs_of_the_sandbox_have_moved_time(
     move_to(database, datetime(2026, 10, 22, 9, tzinfo=SHANGHAI))
     move_to(database, datetime(2026, 10, 14, 9, tzinfo=SHANGHAI))
     assert "逾期 7 个工作日" in viewer.get("/green-finance/holds").text
+    assert "沙箱时间 2026-10-22 09:00" in viewer.get("/green-finance/").text
     monkeypatch.setenv("GFF_SANDBOX", "0")
     assert "逾期 5 个工作日" in viewer.get("/green-finance/holds").text
+    assert "沙箱" not in viewer.get("/green-finance/").text
 
 
 def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold: int, database: sa.Engine) -> None:

@@ -9,7 +9,8 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from green_finance.console.pages import engine, published, show
+from green_finance.connections import settings
+from green_finance.console.pages import business_now, engine, published, show
 
 router = APIRouter()
 
@@ -58,6 +59,7 @@ def overview(request: Request, user: GetUserDep) -> HTMLResponse:
             request,
             "overview.html",
             user=user.get_name(),
+            simulated=business_now() if settings().sandbox else None,
             quarters=_quarters(connection),
             waiting=connection.execute(_WAITING).all(),
             channels=_CHANNELS,
