@@ -27,11 +27,13 @@ class PersonalDataCipher:
         self._ciphers = [AESGCM(_derived(key)) for key in keys]
 
         # The oldest key: a fingerprint must stay the same when a newer key is put in front.
-        self._fingerprint_key = _derived(keys[-1], b"fingerprint") if keys else b""
+        self._keyed = hmac.new(_derived(keys[-1], b"fingerprint") if keys else b"", digestmod="sha256")
 
     def fingerprint(self, text: str) -> str:
         """A keyed hash by which equal personal data can be found, and which cannot be guessed back without the key."""
-        return hmac.digest(self._fingerprint_key, text.encode("utf-8", "replace"), "sha256").hex()
+        keyed = self._keyed.copy()
+        keyed.update(text.encode("utf-8", "replace"))
+        return keyed.hexdigest()
 
     def encrypt(self, data: bytes) -> bytes:
         """nonce + ciphertext of `data` under the newest key."""

@@ -10,10 +10,14 @@ import operator
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from expectations.custom.base import (
+    Mask,
     RowExpectation,
     Text,
     ValueExpectation,
@@ -26,7 +30,8 @@ SCALE = 10_000
 _LARGEST = 2**63 - 1
 
 Bound = Text | None
-Comparison = Callable[[pd.Series, pd.Series], pd.Series]
+Whole = NDArray[Any]
+Comparison = Callable[[Whole, Whole], Any]
 
 
 class ExpectAmountToFitTheForm(RowExpectation):
@@ -107,26 +112,25 @@ class ExpectRatioWithin(RowExpectation):
 def ratio_within(columns: pd.DataFrame, *bounds: Bound) -> pd.Series:
     """`columns`: dividend, divisor."""
     minimum, maximum, below, unless_below, unless_above = bounds
-    within = pd.Series(True, index=columns.index)
+    dividend, divisor = (columns.iloc[:, at].to_numpy("int64") for at in range(2))
+    within = np.ones(len(columns), dtype=bool)
     for bound, comparison in ((minimum, operator.ge), (maximum, operator.le), (below, operator.lt)):
         if bound is not None:
-            within &= _compared(columns, comparison, bound)
+            within &= _compared(dividend, divisor, comparison, bound)
     for bound, comparison in ((unless_below, operator.lt), (unless_above, operator.gt)):
         if bound is not None:
-            within |= _compared(columns, comparison, bound)
-    return within
+            within |= _compared(dividend, divisor, comparison, bound)
+    return pd.Series(within, index=columns.index)
 
 
-def _compared(columns: pd.DataFrame, comparison: Comparison, bound: Bound) -> pd.Series:
+def _compared(dividend: Whole, divisor: Whole, comparison: Comparison, bound: Bound) -> Mask:
     """dividend ? bound x divisor, in whole numbers; in Python's own where 64 bits could be too few."""
     limit = Fraction(bound)  # type: ignore[arg-type]
-    dividend, divisor = columns.iloc[:, 0], columns.iloc[:, 1]
-    largest = max(int(dividend.abs().max()) * limit.denominator, int(divisor.abs().max()) * abs(limit.numerator))
-    if largest <= _LARGEST:
-        dividend, divisor = dividend.astype("int64"), divisor.astype("int64")
-    else:
-        dividend, divisor = dividend.astype("object"), divisor.astype("object")
-    return comparison(dividend * limit.denominator, divisor * limit.numerator)
+    largest = max(int(np.abs(dividend).max()) * limit.denominator, int(np.abs(divisor).max()) * abs(limit.numerator))
+    if largest > _LARGEST:
+        dividend, divisor = dividend.astype(object), divisor.astype(object)
+    held: Mask = comparison(dividend * limit.denominator, divisor * limit.numerator)
+    return held
 
 
 class ExpectWithinPeriod(RowExpectation):
