@@ -101,7 +101,7 @@ _LACKS_FINGERPRINTS = sa.text(
     """
 )
 
-_CHUNK = 10_000
+_CHUNK = 20_000
 """How many needs are in memory at once."""
 _MANY = 1_000
 """From how many new needs on PostgreSQL must look at them before it plans how to compare them, and not only by and by."""
