@@ -29,28 +29,35 @@ from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, DAWDLING, GO, MAIL_
 _NETWORK = {"reset": "复位", "cut": "截断", "slow": "缓慢", "half_open": "半开"}
 
 
+_AFTER_AN_INTERRUPTION = frozenset({"looked_up", "taken_over"})
+
+
 def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterator[Stage]:
     """SIGKILL at each crash point, `seeds` times each, two runs at a time, each with new needs before it.
 
     A run that did not come to its point (the other one had taken the work) is made again, so that each point is met as often as
-    it should.
+    it should. What follows an interrupted run is met only where one was interrupted: if need be by one more kill, not counted.
     """
     chance = random.Random(seed)
     with staged(server) as stage:
         stage.happened.update(dict.fromkeys(CRASH_POINTS.values(), 0))
         left = [point for point in CRASH_POINTS for _ in range(seeds)]
         chance.shuffle(left)
-        rounds, most = 0, 2 * len(left)
+        rounds, most, interrupted = 0, 2 * len(left), False
         portion = max(10, -(-needs * 2 // len(left)))
         while left and rounds < most:
             stage.queue(portion, rounds * portion)
             if rounds:
                 stage.change(portion, (rounds - 1) * portion)
             points, left = left[:2], left[2:]
+            if rounds and not interrupted and _AFTER_AN_INTERRUPTION.issuperset(points):
+                stage.end(stage.worker(rounds - 1, "sent"))
+            interrupted = False
             runs = [(point, stage.worker(rounds, point, chance.choice((1, 1, 1, 2)))) for point in points]
             for point, process in runs:
                 if stage.end(process) == -signal.SIGKILL:
                     stage.happened[CRASH_POINTS[point]] += 1
+                    interrupted = True
                 else:
                     left.insert(chance.randint(0, len(left)), point)
             rounds += 1
