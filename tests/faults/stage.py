@@ -114,6 +114,9 @@ class Stage:
     def settle(self, channel: Channel = "market") -> None:
         """Deliver on, hour after hour of business time, until nothing is open. The faults are over."""
         self.sandbox.clear_faults()
+        with self.engine.begin() as connection:
+            # What a killed worker had PostgreSQL write is written to its end; until then its deliveries cannot be taken over.
+            connection.execute(sa.text("lock table delivery in share mode"))
         clock = Clock(NOW + timedelta(days=30))
         for _ in range(_ROUNDS):
             try:
