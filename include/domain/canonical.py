@@ -106,8 +106,12 @@ def read_json(raw: bytes) -> Any:
         value = _EXACT.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return storable(json.loads(raw, parse_float=Decimal))
-    # Half of a surrogate pair stops that decoder; what else is to be replaced, or is nested too deep, shows in the bytes.
-    return storable(value) if _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST else value
+    return storable(value) if _may_be_unstorable(raw) else value
+
+
+def _may_be_unstorable(raw: bytes) -> bool:
+    """Half of a surrogate pair stops msgspec's decoder; what else is to be replaced, or is nested too deep, shows in the bytes."""
+    return _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST
 
 
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
@@ -121,7 +125,7 @@ def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
     decoder = msgspec.json.Decoder(_shape(paths), float_hook=Decimal)
 
     def read(raw: bytes) -> Any:
-        if _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
+        if _may_be_unstorable(raw):
             return read_json(raw)
         try:
             return decoder.decode(raw)
