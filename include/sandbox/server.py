@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from include.sandbox.control import control_router
 from include.sandbox.faults import Fault, FaultMiddleware, FaultPlan, ResettableProtocol
 from include.sandbox.green import TOKEN_SECONDS, GreenPlatform, Tokens
 from include.sandbox.green_api import green_app
+from include.sandbox.hostility import HostileMiddleware, HostilePlan, Rewrite
 from include.sandbox.mailbox import Mailbox, mailbox_app
 from include.sandbox.market import CreditMarket
 from include.sandbox.market_api import market_app
@@ -93,6 +94,7 @@ class Sandbox:
         self._market = CreditMarket(self._clock, BankFeed(scenario.seed, self._clock))
         self._signatures = SignatureCheck(credentials.app_id, (credentials.key, credentials.next_key))
         self._faults = {"green": FaultPlan(), "market": FaultPlan()}
+        self._hostile = {"green": HostilePlan(), "market": HostilePlan()}
         self._mailbox = Mailbox(mail_dir)
         self._sockets = _bind(ports)
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
@@ -137,18 +139,17 @@ class Sandbox:
     def fault(self, path: str, kind: str, count: int = 1, retry_after: str | None = None) -> None:
         """Plant a fault for requests to paths that begin with `path`, on whichever platform has them."""
         fault = Fault(path, kind, count, retry_after)
-        green = path.startswith(
-            (
-                "/oauth",
-                "/v1/quarters",
-                "/v1/financing-needs",
-                "/v1/green-factories",
-                "/v1/coordinators",
-                "/v1/returns",
-                "/v1/progress",
-            )
-        )
-        self._in_loop(lambda: self._faults["green" if green else "market"].plant(fault))
+        self._in_loop(lambda: self._faults[_platform_of(path)].plant(fault))
+
+    def hostile(
+        self, path: str, rewrite: Rewrite, query: Mapping[str, str] | None = None, count: int | None = None
+    ) -> None:
+        """Rewrite the answers to requests whose path begins with `path` and whose query has `query`; see `hostility`."""
+        self._in_loop(lambda: self._hostile[_platform_of(path)].plant(path, rewrite, query, count))
+
+    def clear_hostility(self) -> None:
+        """Be sound partners again."""
+        self._in_loop(lambda: [plan.clear() for plan in self._hostile.values()])
 
     def fault_share(self, path: str, kind: str, share: float, seed: int) -> None:
         """Let a share of the requests to the credit-market platform meet a fault, until `clear_faults`."""
@@ -249,6 +250,7 @@ class Sandbox:
         }
         for name, plan in self._faults.items():
             apps[name].include_router(control_router(self._clock, plan, self._green, self._market, self._mailbox))
+            apps[name].add_middleware(HostileMiddleware, plan=self._hostile[name])
             apps[name].add_middleware(FaultMiddleware, plan=plan)
         smtp = await self._loop.create_server(
             lambda: SMTP(self._mailbox, enable_SMTPUTF8=True, data_size_limit=33_554_432), sock=self._sockets["smtp"]
@@ -262,6 +264,21 @@ class Sandbox:
             server.should_exit = True
         smtp.close()
         await asyncio.gather(*running)
+
+
+_GREEN_PATHS = (
+    "/oauth",
+    "/v1/quarters",
+    "/v1/financing-needs",
+    "/v1/green-factories",
+    "/v1/coordinators",
+    "/v1/returns",
+    "/v1/progress",
+)
+
+
+def _platform_of(path: str) -> str:
+    return "green" if path.startswith(_GREEN_PATHS) else "market"
 
 
 def _server(app: FastAPI) -> uvicorn.Server:
