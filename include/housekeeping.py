@@ -16,6 +16,7 @@ from include.errors import UserFacingError
 from include.reference import Policy
 from include.store.holds import close_expired, close_overtaken
 from include.store.outcomes import outcomes
+from include.store.set_aside import empty_pieces
 
 _ACTOR = "housekeeping"
 
@@ -156,7 +157,7 @@ def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Polic
     where = {"before": now.date() - retention, "before_moment": now - retention}
     contacts = connection.execute(_PURGE_CONTACTS, {"before": where["before"]}).rowcount
     connection.execute(_PURGE_MOBILES, {"before": where["before"]})
-    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount
+    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount + empty_pieces(connection, where["before_moment"])
     if contacts or payloads:
         record(
             connection,

@@ -449,7 +449,7 @@ def test_a_malformed_event_is_kept_sealed_and_the_rest_goes_on(database: sa.Engi
     summary = collect(database, Feed([*broken, report(2, "contacted"), *broken]))
     assert (summary.read, summary.new, summary.unreadable, summary.repeated) == (9, 1, 8, 0)
     assert states(database) == {"ICBC": "contacted"}
-    kept = rows(database, "select ciphertext, problem from unreadable_feedback")
+    kept = rows(database, "select ciphertext, problem from set_aside")
     assert sorted(json.dumps(json.loads(CIPHER.decrypt(sealed))) for sealed, _ in kept) == sorted(
         json.dumps(dict(sorted(item.items())) if isinstance(item, dict) else item) for item in broken
     )
@@ -467,7 +467,7 @@ def test_of_two_contents_under_one_id_the_first_counts_and_the_other_is_kept(dat
     later = collect(database, Feed([first, first, first, {**first, "type": "closed"}]))
     assert (later.new, later.unreadable) == (0, 1)
     assert states(database) == {"ICBC": "accepted"}
-    assert rows(database, "select count(*) from unreadable_feedback where problem like 'E03%'") == [(2,)]
+    assert rows(database, "select count(*) from set_aside where problem like 'E03%'") == [(2,)]
 
 
 def test_texts_that_the_database_cannot_hold_do_not_stop_a_page(database: sa.Engine) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 
 from include.domain.case import FeedbackEvent
 from include.domain.feedback import UnreadableEvent, read_event
+from include.domain.pieces import SetAside, identifier
 from include.errors import PlatformUnavailable
 from include.matching.cases import add_events, count_orphans, lock, refold_stale
 from include.matching.event_rules import judge_events
@@ -22,9 +22,11 @@ from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.store import tables
 from include.store.database import copy_rows
+from include.store.set_aside import keep
 
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
+_SOURCE = "feedback"
 
 _IN_CLEAR = frozenset(FeedbackEvent.__struct_fields__)
 _EVENT_COLUMNS = (*FeedbackEvent.__struct_fields__, "document", "sealed", "received_at")
@@ -155,12 +157,12 @@ def _left(connection: sa.Connection) -> _Left:
 
 def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
     readable: list[tuple[FeedbackEvent, _Received]] = []
-    unreadable: list[tuple[str, str]] = []
+    unreadable: list[SetAside] = []
     for item in items:
         try:
             readable.append((read_event(item), _received(item, cipher)))
         except UnreadableEvent as error:
-            unreadable.append((_document(item), str(error)))
+            unreadable.append(_set_aside(item, str(error)))
     documents = _stored_documents(connection, {event.event_id for event, _ in readable})
     fresh: list[tuple[FeedbackEvent, _Received]] = []
     contradicted: list[str] = []
@@ -170,7 +172,7 @@ def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher
             fresh.append((event, received))
         elif documents[event.event_id] != received.document:
             contradicted.append(event.event_id)
-            unreadable.append((received.whole(), "E03：同一反馈编号内容前后不一致"))
+            unreadable.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
     copy_rows(
         connection,
         "feedback_event",
@@ -180,7 +182,7 @@ def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher
             for event, received in fresh
         ),
     )
-    _keep_unreadable(connection, unreadable, now, cipher)
+    keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
     events = [event for event, _ in fresh]
     changed = add_events(connection, events, now).changed
     judge_events(connection, events, contradicted, now=now, policy=policy())
@@ -199,10 +201,6 @@ class _Received(msgspec.Struct, frozen=True, gc=False):
     item: Mapping[str, Any]
     document: str
     to_seal: str | None
-
-    def whole(self) -> str:
-        """All of it, as JSON."""
-        return _document(self.item)
 
     def sealed(self, cipher: PersonalDataCipher) -> bytes | None:
         """What must not be readable, encrypted; None if there is nothing of the kind."""
@@ -227,28 +225,10 @@ def _stored_documents(connection: sa.Connection, event_ids: Collection[str]) -> 
     return {row.event_id: row.document for row in found}
 
 
-def _keep_unreadable(
-    connection: sa.Connection, unreadable: Iterable[tuple[str, str]], now: datetime, cipher: PersonalDataCipher
-) -> None:
-    rows = [
-        {
-            "raw_sha256": hashlib.sha256(document.encode()).hexdigest(),
-            "ciphertext": cipher.encrypt(document.encode()),
-            "problem": problem,
-            "received_at": now,
-        }
-        for document, problem in unreadable
-    ]
-    if rows:
-        connection.execute(_KEEP_UNREADABLE, rows)
+def _set_aside(item: Any, problem: str) -> SetAside:
+    return SetAside(
+        _document(item).encode(), problem, identifier(item.get("event_id")) if isinstance(item, Mapping) else ""
+    )
 
 
 _DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")
-
-_KEEP_UNREADABLE = sa.text(
-    """
-    insert into unreadable_feedback (raw_sha256, ciphertext, problem, received_at)
-    values (:raw_sha256, :ciphertext, :problem, :received_at)
-    on conflict (raw_sha256) do nothing
-    """
-)

@@ -7,7 +7,7 @@ obstruction_event, escalation_step, escalation_acknowledgement, register_snapsho
 and rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`,
 `obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. Triggers refuse any
 change of verdicts and findings, of amendments, of what was decided on holds and alerts, and of the audit. `contact` alone holds
-personal data, encrypted; `raw_payload` is encrypted whole, since a filer may write anything anywhere.
+personal data, encrypted; `raw_payload` and `set_aside` are encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """
@@ -20,7 +20,6 @@ from include.store.tables.cases import (
     feedback_cursor,
     feedback_event,
     matching_case,
-    unreadable_feedback,
     waiting_feedback,
 )
 from include.store.tables.deadlines import (
@@ -57,6 +56,7 @@ from include.store.tables.outbox import channel_state, delivery, delivery_attemp
 from include.store.tables.records import audit_entry, reconciliation_finding, report, simulated_time
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
 from include.store.tables.reruns import rerun_item, rerun_job
+from include.store.tables.set_aside import set_aside
 
 __all__ = [
     "alert",
@@ -105,8 +105,8 @@ __all__ = [
     "report",
     "rerun_item",
     "rerun_job",
+    "set_aside",
     "simulated_time",
-    "unreadable_feedback",
     "waiting_feedback",
     "withdrawal_notice",
 ]

@@ -71,16 +71,6 @@ event_finding = Table(
     comment="Defects of what institutions report (E01-E11)",
 )
 
-unreadable_feedback = Table(
-    "unreadable_feedback",
-    metadata,
-    Column("raw_sha256", Text, primary_key=True),
-    Column("ciphertext", LargeBinary, nullable=False),
-    Column("problem", Text, nullable=False),
-    moment("received_at"),
-    comment="Events that break the contract, kept whole",
-)
-
 feedback_cursor = Table(
     "feedback_cursor",
     metadata,
