@@ -157,7 +157,7 @@ def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Polic
     where = {"before": now.date() - retention, "before_moment": now - retention}
     contacts = connection.execute(_PURGE_CONTACTS, {"before": where["before"]}).rowcount
     connection.execute(_PURGE_MOBILES, {"before": where["before"]})
-    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount + empty_pieces(connection, where["before_moment"])
+    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount + empty_pieces(connection, now - retention)
     if contacts or payloads:
         record(
             connection,
