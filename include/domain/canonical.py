@@ -62,15 +62,23 @@ def canonical_parts(text: str) -> tuple[Any, Callable[[Any], bytes]]:
     """The value of JSON `text`, and what writes it, or a part of it, as canonical JSON.
 
     Ten times as fast as `canonical_json` where nothing in the text is written differently. What is added to the value may
-    hold texts only.
+    hold texts only. Raises ValueError, and nothing else, for what is no JSON or more than Python can hold.
     """
     in_utf16_order = len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
     if in_utf16_order and _LONG_NUMBER not in text.encode("utf-8", "surrogatepass").translate(_ANY_DIGIT):
         try:
             return _PLAIN.decode(text), _written_plainly
-        except (msgspec.DecodeError, UnicodeEncodeError, _WrittenDifferently):
+        except (*_BEYOND, _WrittenDifferently):
             pass
-    return json.loads(text), canonical_json
+    return _loaded(text), canonical_json
+
+
+def _loaded(text: str | bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """What `json.loads` gives; ValueError also for numbers and nesting that Python cannot hold."""
+    try:
+        return json.loads(text, parse_float=parse_float)
+    except (ArithmeticError, RecursionError) as error:
+        raise ValueError(f"JSON beyond what can be held ({type(error).__name__})") from None
 
 
 def _plain_number(literal: str) -> float | int:
@@ -104,17 +112,28 @@ def read_json(raw: bytes) -> Any:
     """
     try:
         value = _EXACT.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return storable(json.loads(raw, parse_float=Decimal))
-    return storable(value) if _may_be_unstorable(raw) else value
+    except _BEYOND:
+        value = _loaded(raw, Decimal)
+    else:
+        if not may_be_unstorable(raw):
+            return value
+    try:
+        return storable(value)
+    except RecursionError:
+        raise ValueError("JSON beyond what can be held (RecursionError)") from None
 
 
-def _may_be_unstorable(raw: bytes) -> bool:
-    """Half of a surrogate pair stops msgspec's decoder; what else is to be replaced, or is nested too deep, shows in the bytes."""
+def may_be_unstorable(raw: bytes) -> bool:
+    """Whether `storable` may change what msgspec decodes of `raw`.
+
+    Half of a surrogate pair stops msgspec's decoder; what else is to be replaced, or is nested too deep, shows in the bytes.
+    """
     return _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST
 
 
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
+# What msgspec raises for JSON that it refuses, that is no UTF-8, or that holds numbers or nesting beyond Python.
+_BEYOND = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
 def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
@@ -125,11 +144,11 @@ def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
     decoder = msgspec.json.Decoder(_shape(paths), float_hook=Decimal)
 
     def read(raw: bytes) -> Any:
-        if _may_be_unstorable(raw):
+        if may_be_unstorable(raw):
             return read_json(raw)
         try:
             return decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _BEYOND:
             return read_json(raw)
 
     return read
