@@ -125,7 +125,7 @@ class MarketSender:
             yield [unavailable(claim, error) for claim in claims]
             raise
         else:
-            personal = _personal(claims, people) if any(item.errors for item in items) else ()
+            personal = _personal(claims, people) if any(item is not None and item.errors for item in items) else ()
             yield [of_item(claim, item, *personal) for claim, item in zip(claims, items, strict=True)]
 
     def _look_up(self, claim: Claim, person: Person | None) -> Result:

@@ -30,6 +30,8 @@ THROTTLED = "throttled"
 FRUITLESS_CLASSES = (LOST, MAYBE_SENT, THROTTLED, "unavailable")
 HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
 
+_BEYOND_THE_CONTRACT = OutcomeUnknown("", "平台返回了约定之外的结果")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -65,8 +67,10 @@ class Result:
     doubtful: bool = False
 
 
-def of_item(claim: Claim, item: ItemResult, *personal: str) -> Result:
-    """The platform's result of one item; `personal` are values that its messages must not carry on."""
+def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
+    """The platform's result of one item, None where it is not usable; `personal` are values that its messages must not carry on."""
+    if item is None:
+        return lost(claim, _BEYOND_THE_CONTRACT)
     outcome = item.outcome
     if outcome in ("accepted", "duplicate"):
         return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=item.receipt_no)
@@ -84,7 +88,7 @@ def of_item(claim: Claim, item: ItemResult, *personal: str) -> Result:
             error_class=CONFLICT if outcome == "conflict" else "rejected",
             detail=_reasons(Problem(errors=item.errors), personal),
         )
-    return lost(claim, OutcomeUnknown("", "平台返回了约定之外的结果"))
+    return lost(claim, _BEYOND_THE_CONTRACT)
 
 
 def of_receipt(claim: Claim, receipt_no: str, *, repeated: bool) -> Result:

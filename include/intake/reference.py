@@ -164,10 +164,9 @@ _ENTRY_COLUMNS = ("uscc", "name", "aliases", "level", "batch", "department_code"
 
 def pull_coordinators(engine: sa.Engine, client: GreenPlatformClient) -> int:
     """Replace the list of coordinators (协调人) by the platform's; returns how many there are."""
-    fields = ("coordinator_id", "authority", "level", "region_code", "role", "email", "on_duty")
     rows = [
-        {"position": position, **{name: row[name] for name in fields}}
-        for position, row in enumerate(client.coordinators())
+        {"position": position, **msgspec.structs.asdict(row)}
+        for position, row in enumerate(client.coordinators().items)
     ]
     with engine.begin() as connection:
         connection.execute(sa.delete(coordinator))

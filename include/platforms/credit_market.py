@@ -18,6 +18,7 @@ import msgspec
 import requests
 
 from include.domain.concealed import Concealed
+from include.domain.pieces import SetAside
 from include.errors import ConfigurationError, PlatformUnavailable
 from include.platforms.http import (
     FieldError,
@@ -57,6 +58,7 @@ class MarketInstitutions(msgspec.Struct, frozen=True, kw_only=True):
 
     institutions: list[MarketInstitution]
     branches: list[MarketBranch]
+    set_aside: list[SetAside] = []
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,10 +86,18 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of what the platform has received."""
+
+    items: list[LedgerEntry]
+    set_aside: list[SetAside] = []
+
+
 class FeedbackPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of the feed; each item as decoded JSON, whatever it holds."""
 
     items: list[Any]
+    set_aside: list[SetAside] = []
     next_cursor: str
     has_more: bool
 
@@ -130,14 +140,18 @@ class CreditMarketClient:
         """The institutions and branches that the platform serves."""
         return self._session.read("/v1/institutions", json_of(MarketInstitutions), self._signing)
 
-    def push_batch(self, items: Sequence[Mapping[str, Any]]) -> list[ItemResult]:
+    def push_batch(self, items: Sequence[Mapping[str, Any]]) -> list[ItemResult | None]:
         """Push up to 100 needs (the contract's NeedItem); one result an item, in the order sent.
+
+        None where the result of an item is not usable: what became of that item is unknown.
 
         Raises OutcomeUnknown also where the results do not fit the items: some may be in; ConfigurationError where the
         address has no such interface, for which no need is to blame.
         """
         try:
-            results = self._write("/v1/need-batches", {"items": items}, _BatchResults).results
+            results: list[ItemResult | None] = [
+                *self._write("/v1/need-batches", {"items": items}, _BatchResults).results
+            ]
         except ProblemResponse as problem:
             if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
                 raise ConfigurationError(
@@ -145,7 +159,9 @@ class CreditMarketClient:
                     "请核对连接 credit_market 的 host，包括路径前缀。",
                 ) from None
             raise
-        if [result.idempotency_key for result in results] != [item["idempotency_key"] for item in items]:
+        if [result.idempotency_key for result in results if result is not None] != [
+            item["idempotency_key"] for item in items
+        ]:
             raise OutcomeUnknown(PLATFORM, "回答与所发条目不一致")
         return results
 
@@ -168,14 +184,14 @@ class CreditMarketClient:
         """Answer an obstruction (融资梗阻): {idempotency_key, status, authority, level, note}. Safe to repeat."""
         return self._write(f"/v1/obstructions/{quote(obstruction_id, safe='')}/updates", update, ItemResult)
 
-    def ledger(self, quarter: str, limit: int = 1000) -> Iterator[list[LedgerEntry]]:
+    def ledger(self, quarter: str, limit: int = 1000) -> Iterator[LedgerPage]:
         """What the platform has received for `quarter`, page by page."""
         seen: set[str] = set()
         cursor: str | None = None
         while True:
             query = {"quarter": quarter, "limit": limit} | ({"cursor": cursor} if cursor else {})
-            page = self._session.read("/v1/ledger?" + urlencode(query), json_of(_LedgerPage), self._signing)
-            yield page.items
+            page = self._session.read("/v1/ledger?" + urlencode(query), json_of(_Ledger), self._signing)
+            yield LedgerPage(items=page.items)
             cursor = page.next_cursor
             if cursor is None:
                 return
@@ -206,7 +222,7 @@ class _BatchResults(msgspec.Struct, frozen=True):
     results: list[ItemResult]
 
 
-class _LedgerPage(msgspec.Struct, frozen=True):
+class _Ledger(msgspec.Struct, frozen=True):
     items: list[LedgerEntry]
     next_cursor: str | None
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -23,6 +23,8 @@ import requests
 from requests.auth import AuthBase
 
 from include.domain.concealed import Concealed
+from include.domain.pieces import SetAside
+from include.domain.routing import Authority, Level
 from include.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of, own_pace
 from include.settings import GreenPlatform
@@ -47,18 +49,40 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     quarter: str
     departments: list[ManifestRow]
+    set_aside: list[SetAside] = []
+
+
+class CoordinatorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A coordinator (协调人); `role` is a post, never a person."""
+
+    coordinator_id: str
+    authority: Authority
+    level: Level
+    region_code: str
+    role: str
+    email: str
+    on_duty: bool
+
+
+class Coordinators(msgspec.Struct, frozen=True, kw_only=True):
+    """Who coordinates, in the platform's order."""
+
+    items: list[CoordinatorRow]
+    set_aside: list[SetAside] = []
 
 
 @dataclass(frozen=True, slots=True)
 class NeedPage:
     """A page of financing needs, each item as the bytes that were sent.
 
-    `total`: needs that match, as this page states it. `cursor`: of the next page; None on the last.
+    `total`: needs that match, as this page states it. `cursor`: of the next page; None on the last. `set_aside`: what is no
+    record within the limits, or does not belong to what was asked for.
     """
 
     items: list[bytes]
     total: int
     cursor: str | None
+    set_aside: list[SetAside] = field(default_factory=list)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,8 +203,11 @@ class GreenPlatformClient:
                 continue
             return
 
-    def green_factories(self, as_of: date) -> Iterator[list[Any]]:
-        """The register of green factories (绿色工厂名单) as it stood on `as_of`, removed ones included, page by page."""
+    def green_factories(self, as_of: date) -> Iterator[list[Any | SetAside]]:
+        """The register of green factories (绿色工厂名单) as it stood on `as_of`, removed ones included, page by page.
+
+        Each row as decoded JSON, whatever it holds; one that cannot be decoded keeps its place as what was set aside.
+        """
         read_at: Counter[str] = Counter()
         pages_seen: set[bytes] = set()
         cursor: str | None = None
@@ -196,9 +223,9 @@ class GreenPlatformClient:
                 return
             self._stop_circles(read_at, cursor)
 
-    def coordinators(self) -> list[dict[str, Any]]:
+    def coordinators(self) -> Coordinators:
         """Who coordinates (协调人), in the platform's order."""
-        return self._session.read("/v1/coordinators", json_of(_Coordinators), self._token).items
+        return self._session.read("/v1/coordinators", json_of(Coordinators), self._token)
 
     def send_return(self, key: str, body: bytes) -> Receipt:
         """Send a need back for correction (退回补正); `body` is JSON as the contract's Return.
@@ -305,10 +332,6 @@ class _NeedEnvelope(msgspec.Struct):
 class _FactoryPage(msgspec.Struct):
     items: list[Any]
     next_cursor: str | None
-
-
-class _Coordinators(msgspec.Struct):
-    items: list[Any]
 
 
 _decode_envelope = msgspec.json.Decoder(_NeedEnvelope).decode

@@ -137,7 +137,7 @@ def _moment(record: Mapping[str, Any]) -> datetime | None:
 
 def _ledger(client: CreditMarketClient, quarter: str) -> Iterator[tuple[Any, ...]]:
     for page in client.ledger(quarter):
-        for entry in page:
+        for entry in page.items:
             yield (
                 entry.idempotency_key,
                 entry.need_id,

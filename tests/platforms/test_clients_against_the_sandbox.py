@@ -72,7 +72,7 @@ def listed(sandbox: Sandbox, limit: int = 7) -> list[str]:
 def test_both_algorithms_are_accepted_with_queries_and_bodies(sandbox: Sandbox, key: SigningKey) -> None:
     with market(sandbox, key) as client:
         assert len(client.institutions().institutions) == 26
-        assert list(client.ledger("2026Q3", limit=3)) == [[]]
+        assert [page.items for page in client.ledger("2026Q3", limit=3)] == [[]]
         assert client.look_up("FN000000000001", 1) is None
         assert client.feedback(limit=5).items == []
         withdrawal = {
@@ -122,6 +122,6 @@ def test_register_manifest_and_coordinators_are_read_whole(sandbox: Sandbox) -> 
     with green(sandbox) as client:
         factories = [row for page in client.green_factories(NOW.date()) for row in page]
         manifest = client.manifest("2026Q3")
-        assert {row["authority"] for row in client.coordinators()} == {"MIIT", "PBOC"}
+        assert {row.authority for row in client.coordinators().items} == {"MIIT", "PBOC"}
     assert len({row["uscc"] for row in factories}) >= 290
     assert sum(row.recommended for row in manifest.departments) > 30

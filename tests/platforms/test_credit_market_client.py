@@ -105,7 +105,7 @@ def test_a_busy_platform_says_when_to_come_back() -> None:
 def test_the_ledger_is_read_to_its_end_and_not_in_circles() -> None:
     pages = [answer({"items": [ENTRY], "next_cursor": "a/b="}), answer({"items": [ENTRY], "next_cursor": None})]
     with scripted(*pages) as server, client(server) as opened:
-        assert [len(page) for page in opened.ledger("2026Q3")] == [1, 1]
+        assert [len(page.items) for page in opened.ledger("2026Q3")] == [1, 1]
         assert parse_qs(urlsplit(server.received[1].target).query)["cursor"] == ["a/b="]
         assert all(signed_by(OLD, request) for request in server.received)
     circle = answer({"items": [ENTRY], "next_cursor": "same"})
