@@ -23,12 +23,13 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import GreenPlatform
+from include.store.sealed import CONTACT
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import take_in
 from tests.rows import add_hold, add_need, let_history_be_changed
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
-CIPHER = PersonalDataCipher(["test-key"])
+CIPHER = PersonalDataCipher(["key of the intake tests"])
 
 
 SCENARIO = make_scenario(seed=7, quarter="2026Q3", needs=150, factories=8300)
@@ -233,8 +234,8 @@ def test_personal_data_is_nowhere_in_the_clear(
     _judge(database, intake_id)
     with database.connect() as connection:
         contacts = [
-            json.loads(CIPHER.decrypt(row.ciphertext))
-            for row in connection.execute(sa.text("select ciphertext from contact"))
+            json.loads(CIPHER.decrypt(row.ciphertext, CONTACT.place(row.need_id, row.revision)))
+            for row in connection.execute(sa.text("select * from contact"))
         ]
         tables = (
             "need_version",

@@ -17,9 +17,10 @@ from include.errors import PlatformUnavailable
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
 from include.privacy import PersonalDataCipher
 from include.store import tables
+from include.store.sealed import FEEDBACK_EVENT, SET_ASIDE
 from tests.rows import add_delivery, add_event, add_need, add_withdrawal, moment, need_id
 
-CIPHER = PersonalDataCipher(["matching tests"])
+CIPHER = PersonalDataCipher(["key of the matching tests"])
 PUSHED = moment("2026-10-08 09:00")
 NOW = moment("2026-10-20 08:00")
 NEED = need_id(1)
@@ -449,12 +450,13 @@ def test_a_malformed_event_is_kept_sealed_and_the_rest_goes_on(database: sa.Engi
     summary = collect(database, Feed([*broken, report(2, "contacted"), *broken]))
     assert (summary.read, summary.new, summary.unreadable, summary.repeated) == (9, 1, 8, 0)
     assert states(database) == {"ICBC": "contacted"}
-    kept = rows(database, "select ciphertext, problem from set_aside")
-    assert sorted(json.dumps(json.loads(CIPHER.decrypt(sealed))) for sealed, _ in kept) == sorted(
+    kept = rows(database, "select ciphertext, problem, source, raw_hash from set_aside")
+    found = [json.loads(CIPHER.decrypt(sealed, SET_ASIDE.place(*key))) for sealed, _, *key in kept]
+    assert sorted(map(json.dumps, found)) == sorted(
         json.dumps(dict(sorted(item.items())) if isinstance(item, dict) else item) for item in broken
     )
-    assert all(b"13800001234" not in sealed for sealed, _ in kept)
-    assert {problem for _, problem in kept} == {
+    assert all(b"13800001234" not in sealed for sealed, *_ in kept)
+    assert {problem for _, problem, *_ in kept} == {
         f"字段 {name} 缺失或不合约定" for name in ("event", "occurred_at", "sequence", "event_id")
     }
 
@@ -478,7 +480,7 @@ def test_texts_that_the_database_cannot_hold_do_not_stop_a_page(database: sa.Eng
         (f"{NEED}/ICBC",)
     ]
     document, sealed = rows(database, "select document, sealed from feedback_event")[0]
-    kept = json.loads(document) | json.loads(CIPHER.decrypt(sealed))
+    kept = json.loads(document) | json.loads(CIPHER.decrypt(sealed, FEEDBACK_EVENT.place(strange["event_id"])))
     assert {name: value for name, value in kept.items() if name != "sealed"} == strange
 
 
@@ -495,7 +497,7 @@ def test_a_remark_is_sealed_and_another_one_under_the_same_id_is_noticed(
     ]
     assert "13900001234" not in repr(stored) + caplog.text
     (sealed,) = rows(database, "select sealed from feedback_event")[0]
-    assert json.loads(CIPHER.decrypt(sealed)) == {"remark": canary}
+    assert json.loads(CIPHER.decrypt(sealed, FEEDBACK_EVENT.place(first["event_id"]))) == {"remark": canary}
 
 
 # --- Failures --------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def _reconcile(database: sa.Engine, platforms: Platforms, now: datetime = NOW) -
     with database.begin() as connection:
         # As if purged: contents are compared in tests/delivery/test_reconciled_contents.py.
         connection.execute(sa.delete(tables.contact))
-    return reconcile(database, green, market, PersonalDataCipher(["key"]), QUARTER, now)
+    return reconcile(database, green, market, PersonalDataCipher(["key of the reconciliation tests"]), QUARTER, now)
 
 
 def _open(database: sa.Engine) -> dict[str, sa.Row[Any]]:

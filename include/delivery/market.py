@@ -33,6 +33,7 @@ from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, ProblemResponse
 from include.privacy import PersonalDataCipher
+from include.store.sealed import CONTACT
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
 _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -98,7 +99,9 @@ class MarketSender:
         for claim in pushes:
             ciphertext = sealed.get((claim.need_id, claim.revision))
             if ciphertext is not None:
-                people[claim.delivery_id] = contact_of(self._cipher.decrypt(ciphertext))
+                people[claim.delivery_id] = contact_of(
+                    self._cipher.decrypt(ciphertext, CONTACT.place(claim.need_id, claim.revision))
+                )
         return people
 
     def _batches(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:

@@ -197,7 +197,7 @@ def _found_now(
                 policy=own_policy,
             )
             verdicts = judge(
-                [stored_record(cipher, payloads[need.raw_sha256]) for need in group],
+                [stored_record(cipher, need.raw_sha256, payloads[need.raw_sha256]) for need in group],
                 checked_at=now,
                 policy=own_policy,
                 surroundings=Surroundings(nothing_listed, history, cipher.fingerprint),

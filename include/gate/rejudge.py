@@ -141,7 +141,7 @@ def _judge_again(
         for (code, intake_id, judged_at, register_sha256), together in groupby(chunk, key=_inputs):
             group = list(together)
             payloads = payloads_of(connection, [row.raw_sha256 for row in group])
-            records = [stored_record(cipher, payloads[row.raw_sha256]) for row in group]
+            records = [stored_record(cipher, row.raw_sha256, payloads[row.raw_sha256]) for row in group]
             own_policy = policy.of_department(code)
             needs = [(row.need_id, row.revision) for row in group if None not in (row.need_id, row.revision)]
             history = load_history(

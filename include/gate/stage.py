@@ -62,7 +62,7 @@ class _Judged:
 # Only the newest revision of a need is judged, once for ever under whatever rule set. Reading dropped equal items already.
 _CANDIDATES = sa.text(
     """
-    select item.ordinal, item.item_hash, item.need_id, item.revision, raw.ciphertext
+    select item.ordinal, item.item_hash, item.need_id, item.revision, raw.raw_sha256, raw.ciphertext
     from intake_item item join raw_payload raw using (raw_sha256)
     where item.intake_id = :intake_id and item.department_code = :department_code and item.readable
       and not exists (
@@ -76,7 +76,7 @@ _CANDIDATES = sa.text(
 
 _WITHOUT_FINGERPRINT = sa.text(
     """
-    select version.need_id, version.revision, version.intake_id, raw.ciphertext
+    select version.need_id, version.revision, version.intake_id, raw.raw_sha256, raw.ciphertext
     from need_version version
     join raw_payload raw using (raw_sha256)
     where not exists (
@@ -134,7 +134,7 @@ def _fingerprint(
     now: datetime,
     policy: Policy,
 ) -> None:
-    records = [compared_parts(cipher, ciphertext) for *_, ciphertext in rows]
+    records = [compared_parts(cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
     found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
     copy_rows(
         connection,
@@ -142,7 +142,7 @@ def _fingerprint(
         ("need_id", "revision", "intake_id", *_COMPARED, "reports"),
         (
             (need_id, revision, intake_id, *_compared(one), list(one.reports))
-            for (need_id, revision, intake_id, _), one in zip(rows, found, strict=True)
+            for (need_id, revision, intake_id, *_), one in zip(rows, found, strict=True)
         ),
     )
 
@@ -268,7 +268,7 @@ def _judge_and_store(
         verdicts, surroundings = _verdicts(connection, cipher, rows, header, now, policy)
         chunk = [
             _Judged(need_id, revision, verdict)
-            for (_, _, need_id, revision, _), verdict in zip(rows, verdicts, strict=True)
+            for (_, _, need_id, revision, *_), verdict in zip(rows, verdicts, strict=True)
         ]
         if not header.dry_run:
             payloads, register_sha256 = [item_hash for _, item_hash, *_ in rows], surroundings.register.content_sha256
@@ -288,8 +288,8 @@ def _verdicts(
     policy: Policy,
 ) -> tuple[list[Verdict], Surroundings]:
     """The verdicts on rows of _CANDIDATES, and what they rest on."""
-    records = [stored_record(cipher, ciphertext) for *_, ciphertext in rows]
-    needs = [(need_id, revision) for _, _, need_id, revision, _ in rows if need_id and revision]
+    records = [stored_record(cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
+    needs = [(need_id, revision) for _, _, need_id, revision, *_ in rows if need_id and revision]
     today = now.astimezone(SHANGHAI).date()
     surroundings = Surroundings(
         register=load_register(connection, codes_of(records), today=today, policy=policy),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,12 +11,14 @@ from include.domain.amendment import difference
 from include.intake.items import Item, read_record
 from include.privacy import PersonalDataCipher
 from include.store.database import array_of, copy_rows
+from include.store.sealed import RAW_PAYLOAD
 
 # Payloads of needs closed long ago are emptied by housekeeping; nothing can be compared with them any more.
 _PREVIOUS = sa.text(
     """
     select distinct on (stored.need_id, stored.revision)
-           stored.need_id, stored.revision, previous.revision as previous_revision, raw.ciphertext
+           stored.need_id, stored.revision, previous.revision as previous_revision, raw.raw_sha256,
+           raw.ciphertext
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) stored (need_id, revision)
     join need_version previous on previous.need_id = stored.need_id and previous.revision < stored.revision
     join raw_payload raw on raw.raw_sha256 = previous.raw_sha256 and octet_length(raw.ciphertext) > 0
@@ -49,8 +52,10 @@ def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, store
                 change.personal,
             )
             for row in previous.fetchall()
-            for change in difference(
-                read_record(cipher.decrypt(row.ciphertext)) or {}, items[row.need_id, row.revision].record()
-            )
+            for change in difference(_stored(cipher, row), items[row.need_id, row.revision].record())
         ),
     )
+
+
+def _stored(cipher: PersonalDataCipher, previous: sa.Row[Any]) -> dict[str, Any]:
+    return read_record(cipher.decrypt(previous.ciphertext, RAW_PAYLOAD.place(previous.raw_sha256))) or {}

@@ -17,6 +17,7 @@ from include.intake.run import IntakeKind
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.store.database import copy_rows
+from include.store.sealed import CONTACT, RAW_PAYLOAD
 from include.store.tables import (
     intake,
     intake_item,
@@ -155,7 +156,10 @@ def _store(
         connection,
         "incoming_payload",
         ("raw_sha256", "ciphertext", "size_bytes", "received_at"),
-        ((item.raw_sha256, cipher.encrypt(item.raw), len(item.raw), now) for item in items),
+        (
+            (item.raw_sha256, cipher.encrypt(item.raw, RAW_PAYLOAD.place(item.raw_sha256)), len(item.raw), now)
+            for item in items
+        ),
     )
     connection.execute(
         sa.text("insert into raw_payload select * from incoming_payload on conflict (raw_sha256) do nothing")
@@ -198,7 +202,14 @@ def _store(
         connection,
         "contact",
         ("need_id", "revision", "ciphertext"),
-        ((item.need_id, item.revision, cipher.encrypt(contact_json(item))) for item in fresh),
+        (
+            (
+                item.need_id,
+                item.revision,
+                cipher.encrypt(contact_json(item), CONTACT.place(item.need_id, item.revision)),
+            )
+            for item in fresh
+        ),
     )
     note_amendments(connection, cipher, fresh)
 

@@ -22,6 +22,7 @@ from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.store import tables
 from include.store.database import copy_rows
+from include.store.sealed import FEEDBACK_EVENT
 from include.store.set_aside import keep
 
 PAGE_SIZE = 1_000
@@ -204,7 +205,9 @@ class _Received(msgspec.Struct, frozen=True, gc=False):
 
     def sealed(self, cipher: PersonalDataCipher) -> bytes | None:
         """What must not be readable, encrypted; None if there is nothing of the kind."""
-        return None if self.to_seal is None else cipher.encrypt(self.to_seal.encode())
+        if self.to_seal is None:
+            return None
+        return cipher.encrypt(self.to_seal.encode(), FEEDBACK_EVENT.place(self.item["event_id"]))
 
 
 def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:

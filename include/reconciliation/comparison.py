@@ -30,6 +30,7 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
 from include.store.outcomes import outcomes, stopped
+from include.store.sealed import CONTACT
 
 # What an intake or a delivery run that is going on right now may not have finished yet.
 _UNDER_WAY = timedelta(hours=1)
@@ -172,17 +173,19 @@ def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, qua
     """Note which pushes the market holds with another content than ours; one whose contact was purged cannot be told."""
     connection.execute(sa.text("create temporary table other_content (idempotency_key text)"))
     held = connection.execute(_HELD_BY_THE_MARKET, {"quarter": quarter}, execution_options={"yield_per": 1000})
-    differing = [
-        (row.idempotency_key,)
-        for row in held
-        if payload_sha256(with_contact(row.body, contact_of(cipher.decrypt(row.ciphertext)))[1]) != row.payload_sha256
-    ]
+    differing = [(row.idempotency_key,) for row in held if _ours(cipher, row) != row.payload_sha256]
     copy_rows(connection, "other_content", ("idempotency_key",), differing)
+
+
+def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str:
+    """The payload_sha256 of what we pushed."""
+    person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
+    return payload_sha256(with_contact(push.body, person)[1])
 
 
 _HELD_BY_THE_MARKET = sa.text(
     """
-    select push.idempotency_key, push.body, contact.ciphertext, entry.payload_sha256
+    select push.idempotency_key, push.need_id, push.revision, push.body, contact.ciphertext, entry.payload_sha256
     from delivery push
     join ledger_entry entry on entry.idempotency_key = push.idempotency_key
     join contact on contact.need_id = push.need_id and contact.revision = push.revision

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from include.domain.canonical import storable
 from include.domain.pieces import SetAside
 from include.privacy import PersonalDataCipher
+from include.store.sealed import SET_ASIDE
 
 _LONGEST_PROBLEM = 300
 
@@ -38,7 +39,7 @@ def keep(
         {
             "source": source,
             "raw_hash": raw_hash,
-            "ciphertext": cipher.encrypt(met[raw_hash].raw),
+            "ciphertext": cipher.encrypt(met[raw_hash].raw, SET_ASIDE.place(source, raw_hash)),
             "size_bytes": len(met[raw_hash].raw),
             "problem": storable(met[raw_hash].problem)[:_LONGEST_PROBLEM],
             "known_as": met[raw_hash].known_as,
@@ -85,8 +86,10 @@ def open_counts(connection: sa.Connection) -> Mapping[str, int]:
 
 def raw_piece(connection: sa.Connection, cipher: PersonalDataCipher, set_aside_id: int) -> bytes | None:
     """The bytes of a piece as they came; None if there is no such piece or its bytes are purged."""
-    ciphertext = connection.execute(_CIPHERTEXT, {"set_aside_id": set_aside_id}).scalar()
-    return cipher.decrypt(ciphertext) if ciphertext else None
+    piece = connection.execute(_CIPHERTEXT, {"set_aside_id": set_aside_id}).one_or_none()
+    if piece is None or not piece.ciphertext:
+        return None
+    return cipher.decrypt(piece.ciphertext, SET_ASIDE.place(piece.source, piece.raw_hash))
 
 
 def empty_pieces(connection: sa.Connection, before: datetime) -> int:
@@ -137,5 +140,5 @@ _COUNTS = sa.text(
     where resolved_at is null group by 1 order by 1
     """
 )
-_CIPHERTEXT = sa.text("select ciphertext from set_aside where set_aside_id = :set_aside_id")
+_CIPHERTEXT = sa.text("select source, raw_hash, ciphertext from set_aside where set_aside_id = :set_aside_id")
 _EMPTY = sa.text("update set_aside set ciphertext = '' where ciphertext <> '' and last_seen_at < :before")

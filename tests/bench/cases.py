@@ -36,7 +36,7 @@ _WORST, _USUAL = 100_000, 100_000
 _WINDOW = 1_000
 _WAYS = 20
 """Needs were pushed on so many different days."""
-_CIPHER = PersonalDataCipher(["bench"])
+_CIPHER = PersonalDataCipher(["key of the benchmarks"])
 _RULES: dict[str, Any] = {"transitions": case_transitions(), "reopen_max": 1}
 
 

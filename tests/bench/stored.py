@@ -24,7 +24,7 @@ from include.store.database import connect, copy_rows, migrate
 from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
 
-CIPHER = PersonalDataCipher(["bench"])
+CIPHER = PersonalDataCipher(["key of the benchmarks"])
 _PAGE = 500
 
 

@@ -16,10 +16,11 @@ from include.privacy import PersonalDataCipher
 from include.sandbox.server import Sandbox
 from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
+from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery, delivery_attempt, withdrawal_notice
 
 NOW = datetime(2026, 10, 9, 9, 0, tzinfo=SHANGHAI)
-KEY = "delivery-tests"
+KEY = "key of the delivery tests"
 CIPHER = PersonalDataCipher([KEY])
 DEPARTMENT = "330000"
 
@@ -75,7 +76,9 @@ def queue_pushes(
                     {
                         "need_id": need_id(number),
                         "revision": revision,
-                        "ciphertext": CIPHER.encrypt(json.dumps(person(number, revision)).encode()),
+                        "ciphertext": CIPHER.encrypt(
+                            json.dumps(person(number, revision)).encode(), CONTACT.place(need_id(number), revision)
+                        ),
                     }
                     for number in numbers
                 ],

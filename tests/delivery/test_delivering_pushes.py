@@ -355,7 +355,7 @@ def test_a_key_that_does_not_open_the_contacts_stops_the_run_before_anything_is_
     database: sa.Engine, sandbox: Sandbox, settings: Settings
 ) -> None:
     queue_pushes(database, [1])
-    other_key = Settings(connections=settings.connections, fernet_key="another")
+    other_key = Settings(connections=settings.connections, fernet_key="another key of the tests")
     with pytest.raises(ConfigurationError, match="解密"):
         run(database, other_key)
     assert sandbox.ledger() == []

@@ -12,6 +12,7 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
 from include.sandbox.server import Sandbox
 from include.settings import Settings
+from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery
 from tests.delivery.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
 
@@ -37,7 +38,7 @@ def test_another_content_or_another_contact_than_ours_is_found_and_a_purged_cont
         )
         body["payload"]["finance"]["financing_need"] = "9900.00"
         connection.execute(sa.update(delivery).where(delivery.c.need_id == need_id(1)).values(body=json.dumps(body)))
-        other = CIPHER.encrypt(json.dumps(person(7)).encode())
+        other = CIPHER.encrypt(json.dumps(person(7)).encode(), CONTACT.place(need_id(2), 1))
         connection.execute(sa.update(contact).where(contact.c.need_id == need_id(2)).values(ciphertext=other))
         connection.execute(sa.delete(contact).where(contact.c.need_id == need_id(3)))
     assert _differing(database, settings) == [need_id(1), need_id(2)]

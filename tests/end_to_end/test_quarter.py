@@ -25,11 +25,12 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
+from include.store.sealed import CONTACT
 from tests.rows import let_history_be_changed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CUT_OFF = datetime(2026, 10, 1, 0, 10, tzinfo=SHANGHAI)
-PERSONAL_DATA_KEY = "end-to-end"
+PERSONAL_DATA_KEY = "key of the end-to-end test"
 
 
 @dataclass(frozen=True)
@@ -349,7 +350,10 @@ def test_nobody_gets_a_mail_twice(played: list[dict[str, Any]], stack: Stack) ->
 
 def test_personal_data_is_in_no_log_xcom_mail_or_report(played: list[dict[str, Any]], stack: Stack) -> None:
     cipher = PersonalDataCipher([PERSONAL_DATA_KEY])
-    contacts = [json.loads(cipher.decrypt(row.ciphertext)) for row in _rows(stack, "select ciphertext from contact")]
+    contacts = [
+        json.loads(cipher.decrypt(row.ciphertext, CONTACT.place(row.need_id, row.revision)))
+        for row in _rows(stack, "select * from contact")
+    ]
     canaries = {str(c["mobile"]) for c in contacts if c["mobile"]} | {str(c["email"]) for c in contacts if c["email"]}
     canaries = {canary for canary in canaries if len(canary) >= 8}
     assert len(canaries) > 100

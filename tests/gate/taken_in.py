@@ -19,7 +19,7 @@ from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store.tables import register_factory, register_snapshot
 
-CIPHER = PersonalDataCipher(["taken in"])
+CIPHER = PersonalDataCipher(["key of needs taken in"])
 
 
 class Listing:

@@ -69,7 +69,7 @@ def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Co
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_key": "console"},
+        "extra": {"personal_data_key": "key of the console tests"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(business))
     for name in ("GREEN_PLATFORM", "CREDIT_MARKET", "SMTP_DEFAULT"):

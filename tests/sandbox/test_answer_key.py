@@ -116,7 +116,7 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     postgres.create_database("answer_key")
     database = connect(postgres.url("answer_key"))
     migrate(database)
-    cipher = PersonalDataCipher(["test-key"])
+    cipher = PersonalDataCipher(["key of the answer-key test"])
     chosen = sorted({filed.department_code for filed in scenario.filed})
     with Sandbox(scenario, now=now, mail_dir=tmp_path_factory.mktemp("mail")) as sandbox:
         settings = GreenPlatform(

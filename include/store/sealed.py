@@ -1,0 +1,27 @@
+"""Where ciphertexts stand: each column that holds one, and the place to which each row binds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A column of ciphertexts. `key`: the columns that name a row, in order."""
+
+    table: str
+    column: str
+    key: tuple[str, ...]
+
+    def place(self, *key: object) -> str:
+        """The place of one row, for `PersonalDataCipher`; `key`: what names the row."""
+        return f"{self.table}/{'/'.join(map(str, key))}"
+
+
+RAW_PAYLOAD = Sealed("raw_payload", "ciphertext", ("raw_sha256",))
+CONTACT = Sealed("contact", "ciphertext", ("need_id", "revision"))
+FEEDBACK_EVENT = Sealed("feedback_event", "sealed", ("event_id",))
+SET_ASIDE = Sealed("set_aside", "ciphertext", ("source", "raw_hash"))
+
+SEALED = (RAW_PAYLOAD, CONTACT, FEEDBACK_EVENT, SET_ASIDE)
+"""All of them: what re-encryption and the tests walk through."""

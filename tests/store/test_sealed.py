@@ -1,0 +1,110 @@
+"""Ciphertexts are bound to their rows: what stands in the row of another does not open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from include.domain.pieces import SetAside
+from include.gate import stage as gate
+from include.matching import collect_feedback
+from include.privacy import CiphertextRefused
+from include.reference import policy
+from include.store import tables
+from include.store.sealed import SEALED, Sealed
+from include.store.set_aside import keep
+from tests.gate.clean_need import clean_need
+from tests.gate.taken_in import CIPHER, take_in
+from tests.rows import let_history_be_changed, moment, need_id
+
+NOW = moment("2026-09-30 18:00")
+
+
+@dataclass
+class Page:
+    items: Sequence[Any]
+    next_cursor: str = "end"
+    has_more: bool = False
+
+
+@dataclass
+class Feed:
+    events: Sequence[Any]
+
+    def feedback(self, after: str | None, limit: int) -> Page:
+        return Page(self.events if after is None else ())
+
+
+def filed(number: int) -> dict[str, Any]:
+    return clean_need(need_id=need_id(number), enterprise__contact__mobile=f"1380000000{number}")
+
+
+def event(number: int) -> dict[str, Any]:
+    return {
+        "event_id": f"event/{number}",
+        "need_id": need_id(number),
+        "revision": 1,
+        "institution_code": "ICBC",
+        "type": "received",
+        "occurred_at": "2026-10-09T10:00:00+08:00",
+        "sequence": 1,
+        "remark": f"联系人 1380000000{number}",
+    }
+
+
+@pytest.fixture
+def filled(database: sa.Engine) -> sa.Engine:
+    """Two rows in each table that holds ciphertexts, written by the stages."""
+    take_in(database, "run", [filed(number) for number in (1, 2)], now=NOW)
+    collect_feedback(database, Feed([event(1), event(2)]), NOW, cipher=CIPHER)
+    with database.begin() as connection:
+        keep(connection, CIPHER, "a/b", [SetAside(b"1", "?"), SetAside(b"2", "?")], now=NOW, whole=True)
+    return database
+
+
+def _rows(engine: sa.Engine, sealed: Sealed) -> Sequence[sa.Row[Any]]:
+    with engine.connect() as connection:
+        return connection.execute(
+            sa.text(f"select {', '.join(sealed.key)}, {sealed.column} from {sealed.table}")
+        ).fetchall()
+
+
+def test_each_column_of_bytes_is_known_as_one_of_ciphertexts() -> None:
+    columns = {
+        (table.name, column.name)
+        for table in tables.metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sa.LargeBinary)
+    }
+    assert columns == {(sealed.table, sealed.column) for sealed in SEALED}
+
+
+@pytest.mark.parametrize("sealed", SEALED, ids=lambda sealed: sealed.table)
+def test_a_ciphertext_opens_in_its_own_row_and_in_no_other(filled: sa.Engine, sealed: Sealed) -> None:
+    stored = _rows(filled, sealed)
+    assert len(stored) == 2
+    (*one, its), (*other, others) = stored
+    assert CIPHER.decrypt(its, sealed.place(*one)) != CIPHER.decrypt(others, sealed.place(*other))
+    with pytest.raises(CiphertextRefused):
+        CIPHER.decrypt(its, sealed.place(*other))
+    for another in SEALED:
+        if another is not sealed:
+            with pytest.raises(CiphertextRefused):
+                CIPHER.decrypt(its, another.place(*one))
+
+
+def test_the_gate_does_not_judge_a_record_that_stands_in_the_row_of_another(filled: sa.Engine) -> None:
+    with filled.begin() as connection:
+        let_history_be_changed(connection)
+        connection.execute(
+            sa.text(
+                "update raw_payload set ciphertext = (select ciphertext from raw_payload other"
+                " where other.raw_sha256 <> raw_payload.raw_sha256)"
+            )
+        )
+    with pytest.raises(CiphertextRefused):
+        gate.fingerprint_needs(filled, CIPHER, now=NOW, policy=policy())
