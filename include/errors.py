@@ -36,3 +36,11 @@ class IntakeIncomplete(UserFacingError):
 
 class InvalidRequest(UserFacingError):
     """A parameter that a person gave cannot be used."""
+
+
+class NotFound(InvalidRequest):
+    """What was asked for does not exist, or not for the person who asks."""
+
+
+class NotPermitted(UserFacingError):
+    """The person is known, but may not see or do this; or the act did not come from the console's own page."""

@@ -53,6 +53,7 @@ from include.store.tables.intake import (
 )
 from include.store.tables.obstructions import obstruction_event, obstruction_ticket
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
+from include.store.tables.people import console_grant, person
 from include.store.tables.records import audit_entry, reconciliation_finding, report, simulated_time
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
 from include.store.tables.reruns import rerun_item, rerun_job
@@ -68,6 +69,7 @@ __all__ = [
     "case_clock",
     "case_policy",
     "channel_state",
+    "console_grant",
     "contact",
     "coordinator",
     "deadline_extension",
@@ -93,6 +95,7 @@ __all__ = [
     "need_version",
     "obstruction_event",
     "obstruction_ticket",
+    "person",
     "policy_snapshot",
     "quarantine",
     "quarantine_event",

@@ -1,58 +1,145 @@
-"""Who may see the console, and who may act in it. Independent of which auth manager Airflow runs with.
+"""Who may see and do what in the console. Closed by default: what does not say whom it is for is for viewers to see and operators to do.
 
-Whoever is logged in may look. Whoever may trigger `rerun_deliveries` is an operator (运维人员) and may act. An act that a browser
-sends by its cookie must come from the console's own pages.
+Every request passes `admit`. It asks for Airflow's user, the roles that the auth manager and the console's own grants give him
+(`permissions`, `include.store.people`), and for the role that the route's tags name, any of them; a route without tags is for
+viewers if it only reads, else for operators. An act that a browser sends by its cookie must come from the console's own pages.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.sdk.configuration import conf
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
-from include.errors import UserFacingError
+from green_finance.console import permissions
+from green_finance.console.pages import business_now, engine
+from include.domain.roles import Role, display_name, with_implied
+from include.errors import NotPermitted
+from include.store import people
 
-OPERATORS_DAG = "rerun_deliveries"
+VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (
+    [role] for role in (Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR)
+)
+"""Tags of a route or router: whom it is for."""
+DECIDERS = [*OPERATORS, *APPROVERS]
+
+_READING = {"GET", "HEAD"}
+_WHO = {
+    Role.VIEWER: "查看人员",
+    Role.OPERATOR: "运维人员",
+    Role.APPROVER: "审批人员",
+    Role.AUDITOR: "审计人员",
+    Role.ADMINISTRATOR: "系统管理员",
+}
 
 
-class NotPermitted(UserFacingError):
-    """The user may look, but not act; or the act did not come from the console."""
+@dataclass(frozen=True)
+class Access:
+    """A user of the console: the auth manager's id, a name for show, roles, and the departments he is confined to (None: all)."""
+
+    actor: str
+    name: str
+    roles: frozenset[Role]
+    departments: frozenset[str] | None = None
+
+    @cached_property
+    def may_operate(self) -> bool:
+        """Whether he may do what waits for an operator."""
+        return Role.OPERATOR in self.roles
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A person who acts, as events and the audit trail name them."""
+    """A person who acts: `actor`, the immutable id, as events and the audit trail name him; `name` is for show."""
 
     actor: str
-    role: str = "operator"
+    name: str = ""
+    role: str = Role.OPERATOR.value
+    departments: frozenset[str] | None = None
 
 
-def may_operate(user: GetUserDep) -> bool:
-    """Whether the user may act on what waits for a person."""
-    return get_auth_manager().is_authorized_dag(
-        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=OPERATORS_DAG), user=user
-    )
+def find_access(user: GetUserDep) -> Access:
+    """What the auth manager and the grants say of the user. An id that is nobody's has no role."""
+    actor, name = permissions.identity(user), display_name(user.get_name())
+    if not actor:
+        return Access("", name, frozenset())
+    roles, within = permissions.roles_given(user), permissions.departments_given(user)
+    if not roles and not permissions.expresses_all_roles():
+        return Access(actor, name, frozenset())
+    with engine().connect() as connection:
+        grant = people.grant_of(connection, actor)
+    if not permissions.expresses_all_roles():
+        # Simple has no role below its viewer to give an auditor, who is to see the audit trail and nothing else.
+        alone = Role.AUDITOR in grant.roles and roles == {Role.VIEWER}
+        roles = grant.roles if alone else roles | grant.roles
+    if grant.departments is not None:
+        within = grant.departments if within is None else within & grant.departments
+    return Access(actor, name, with_implied(roles), within)
 
 
-def current_operator(request: Request, user: GetUserDep) -> Operator:
-    """The person behind a request that changes something. Raises NotPermitted."""
-    if not _from_the_console(request):
-        raise NotPermitted("该操作不是从本页面提交的，已拒绝。", "请在控制台中打开相应页面后重新提交。")
-    if not may_operate(user):
+def admit(request: Request, access: Annotated[Access, Depends(find_access)]) -> Access:
+    """The user, if the route is for one of his roles. Raises NotPermitted."""
+    request.state.access = access
+    if not access.roles:
         raise NotPermitted(
-            "当前用户只能查看，不能处理。", f"请由有权触发 {OPERATORS_DAG} 的运维人员处理，或联系管理员授权。"
+            "当前账号在绿厂融通中没有角色，不能查看任何内容。",
+            f"请联系系统管理员开通，用户编号：{access.actor or '（匿名访问）'}。",
         )
-    return Operator(user.get_name())
+    wanted = for_whom(request.scope["route"])
+    if not wanted & access.roles:
+        raise NotPermitted(
+            f"当前用户{'只能查看' if Role.VIEWER in access.roles else '不能查看该内容'}，此处须由{_in_words(wanted)}办理。",
+            "如需办理，请联系系统管理员开通相应角色。",
+        )
+    if request.method not in _READING and not _from_the_console(request):
+        raise NotPermitted("该操作不是从本页面提交的，已拒绝。", "请在控制台中打开相应页面后重新提交。")
+    return access
+
+
+def for_whom(route: APIRoute) -> frozenset[Role]:
+    """The roles of which one is needed for this route."""
+    tagged = frozenset(map(Role, route.tags))
+    return tagged or frozenset(VIEWERS if route.methods <= _READING else OPERATORS)
+
+
+def _in_words(roles: Iterable[Role]) -> str:
+    return "或".join(words for role, words in _WHO.items() if role in roles)
+
+
+Admitted = Annotated[Access, Depends(admit)]
+
+
+def _acting(*roles: Role) -> Callable[[Admitted], Operator]:
+    def who(access: Admitted) -> Operator:
+        """The person behind an act, in the first of these roles that he has; his name is kept. Raises NotPermitted."""
+        held = next((role for role in roles if role in access.roles), None)
+        if held is None:
+            raise NotPermitted(f"须由{_in_words(roles)}办理。", "请由有相应角色的人员办理。")
+        with engine().begin() as connection:
+            people.remember(connection, access.actor, access.name, business_now())
+        return Operator(access.actor, access.name, held.value, access.departments)
+
+    return who
+
+
+def may_operate(access: Admitted) -> bool:
+    """Whether the user may do what waits for an operator."""
+    return access.may_operate
 
 
 MayOperate = Annotated[bool, Depends(may_operate)]
+current_operator = _acting(Role.OPERATOR)
 CurrentOperator = Annotated[Operator, Depends(current_operator)]
+CurrentApprover = Annotated[Operator, Depends(_acting(Role.APPROVER))]
+CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVER))]
+CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 
 
 def _from_the_console(request: Request) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -19,7 +18,7 @@ _WORDS = {"cleared": "已排除警示。", "confirmed": "已确认警示。"}
 
 
 @router.get("", response_class=HTMLResponse)
-def alerts(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def alerts(request: Request, operator: MayOperate) -> HTMLResponse:
     """The open alerts, oldest first, each with the two ways to settle it."""
     with engine().connect() as connection:
         found = register_watch.open_alerts(connection)

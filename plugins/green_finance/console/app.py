@@ -1,8 +1,8 @@
-"""The operator console: one FastAPI app of small routers. Every route asks for Airflow's user; every act for an operator."""
+"""The operator console: one FastAPI app of small routers, every route of it behind `access.admit`."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
@@ -21,11 +21,11 @@ from green_finance.console import (
     tickets,
     validation_pages,
 )
-from green_finance.console.access import NotPermitted
+from green_finance.console.access import admit
 from green_finance.console.pages import show
-from include.errors import ConfigurationError, UserFacingError
+from include.errors import ConfigurationError, NotFound, NotPermitted, UserFacingError
 
-console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None)
+console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
 for part in (
     overview,
     needs,
@@ -47,12 +47,12 @@ _REFUSALS = {
     403: ("当前账号无权查看或办理。", "如需办理，请联系管理员开通运维权限。"),
     404: ("没有这个页面。", "请核对网址，或从“总览”进入。"),
 }
-_STATUS = {NotPermitted: 403, ConfigurationError: 503}
+_STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 
 
 @console.exception_handler(UserFacingError)
 def problem(request: Request, error: UserFacingError) -> HTMLResponse:
-    """What a person can do about it, in Chinese; 403: not permitted, 503: not set up, else 400."""
+    """What a person can do about it, in Chinese; 403: not permitted, 404: not there, 503: not set up, else 400."""
     return show(request, "problem.html", _STATUS.get(type(error), 400), what=error.what, next_step=error.next_step)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
 from include.errors import InvalidRequest
 from include.mail import state_label
@@ -23,7 +22,7 @@ Text = Annotated[str, Form()]
 
 
 @router.get("", response_class=HTMLResponse)
-def deadlines(request: Request, user: GetUserDep, operator: MayOperate, need_id: str = "") -> HTMLResponse:
+def deadlines(request: Request, access: Admitted, need_id: str = "") -> HTMLResponse:
     """Requests that wait for a second person; of one need its clocks explained, and how they moved."""
     need_id = need_id.strip().upper()
     with engine().connect() as connection:
@@ -39,8 +38,8 @@ def deadlines(request: Request, user: GetUserDep, operator: MayOperate, need_id:
         changes=changes,
         most=policy().integer("extension_max_working_days"),
         today=business_now().date(),
-        may_operate=operator,
-        user=user.get_name(),
+        may_operate=access.may_operate,
+        actor=access.actor,
         bank=lambda code: institutions()[code].name if code in institutions() else code,
         step=lambda one: f"{state_label(one.from_type)} → {state_label(one.to_type)}",
     )

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -65,7 +64,6 @@ _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 @router.get("", response_class=HTMLResponse)
 def deliveries(
     request: Request,
-    user: GetUserDep,
     operator: MayOperate,
     channel: str = "",
     quarter: str = "",
@@ -98,7 +96,7 @@ def deliveries(
 
 
 @router.get("/{delivery_id}", response_class=HTMLResponse)
-def one_delivery(request: Request, delivery_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def one_delivery(request: Request, delivery_id: int, operator: MayOperate) -> HTMLResponse:
     """A delivery and every try of it."""
     with engine().connect() as connection:
         found = connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from include import escalation
 from include.domain.quarter import Quarter
@@ -26,9 +25,7 @@ _ROWS = 1_000
 
 
 @router.get("", response_class=HTMLResponse)
-def breaches(
-    request: Request, user: GetUserDep, operator: MayOperate, department: str = "", title: str = ""
-) -> HTMLResponse:
+def breaches(request: Request, operator: MayOperate, department: str = "", title: str = "") -> HTMLResponse:
     """What is overdue, the longest first."""
     with engine().connect() as connection:
         everything = escalation.open_breaches(
@@ -79,8 +76,8 @@ def acknowledge(
     return done("escalations", "已记录接办，暂不升级。")
 
 
-@router.get("/what-if", response_class=HTMLResponse)
-def try_out(request: Request, user: GetUserDep, quarter: str = "", every: bool = False) -> HTMLResponse:
+@router.get("/what-if", response_class=HTMLResponse, tags=[*OPERATORS])
+def try_out(request: Request, quarter: str = "", every: bool = False) -> HTMLResponse:
     """Who would have been told when on a past quarter's cases under other figures; nothing is stored or sent."""
     present = what_if.in_force()
     keys = [one.key for group in what_if.groups(present) for one in group.parameters]

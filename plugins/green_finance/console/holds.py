@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import sqlalchemy as sa
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
 from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
@@ -50,7 +49,7 @@ Reason = Annotated[str, Form()]
 
 @router.get("", response_class=HTMLResponse)
 def held_needs(
-    request: Request, user: GetUserDep, quarter: str = "", department: str = "", rule: str = "", due: str = ""
+    request: Request, quarter: str = "", department: str = "", rule: str = "", due: str = ""
 ) -> HTMLResponse:
     """The needs that wait for a decision, the most urgent first."""
     from include.gate.held_needs import open_list
@@ -94,7 +93,7 @@ def _remaining(decide_by: date, today: date) -> str:
 
 
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
-def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def held_need(request: Request, quarantine_id: int, access: Admitted) -> HTMLResponse:
     """One held need: what was found, what the revision changed, who has agreed, what happened, and the two decisions."""
     from include.gate.field_names import field_name
     from include.gate.filed_content import filed_content
@@ -114,7 +113,6 @@ def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: 
         }
         for row in changes
     ]
-    name = user.get_name()
     return show(
         request,
         "hold.html",
@@ -131,9 +129,9 @@ def held_need(request: Request, quarantine_id: int, user: GetUserDep, operator: 
         values={one.path: one.value for fields in filed.values() for one in fields},
         remaining=_remaining(hold.decide_by, today),
         today=today,
-        may_operate=operator,
-        user=name,
-        mine=[one for one in hold.findings if one.missing and not one.approved_already_by(name)],
+        may_operate=access.may_operate,
+        user=access.name,
+        mine=[one for one in hold.findings if one.missing and not one.approved_already_by(access.actor)],
     )
 
 

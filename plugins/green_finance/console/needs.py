@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -22,7 +21,7 @@ _WEEKDAYS = "一二三四五六日"
 
 
 @router.get("", response_class=HTMLResponse)
-def needs(request: Request, user: GetUserDep, q: str = "") -> HTMLResponse:
+def needs(request: Request, q: str = "") -> HTMLResponse:
     """Needs by number, credit code or a part of a name; the newest without any of them."""
     with engine().connect() as connection:
         found = need_view.find_needs(connection, q[:100])
@@ -30,7 +29,7 @@ def needs(request: Request, user: GetUserDep, q: str = "") -> HTMLResponse:
 
 
 @router.get("/{need_id}", response_class=HTMLResponse)
-def need(request: Request, need_id: str, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def need(request: Request, need_id: str, operator: MayOperate) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
 
     Reasons of holds, alerts and the audit trail only for those who may act.

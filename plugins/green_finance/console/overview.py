@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import sqlalchemy as sa
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from green_finance.connections import settings
+from green_finance.console.access import Admitted
 from green_finance.console.pages import business_now, engine, published, show
 
 router = APIRouter()
@@ -52,13 +52,13 @@ _CHANNELS = {"market": "信贷市场服务平台", "green_platform": "绿色平�
 
 
 @router.get("/", response_class=HTMLResponse)
-def overview(request: Request, user: GetUserDep) -> HTMLResponse:
+def overview(request: Request, access: Admitted) -> HTMLResponse:
     """The first page."""
     with engine().connect() as connection:
         return show(
             request,
             "overview.html",
-            user=user.get_name(),
+            access=access,
             simulated=business_now() if settings().sandbox else None,
             quarters=_quarters(connection),
             waiting=connection.execute(_WAITING).all(),
@@ -78,6 +78,6 @@ def _quarters(connection: sa.Connection) -> list[tuple[str, Counter[str]]]:
 
 
 @router.get("/circular/{quarter}", response_class=HTMLResponse)
-def circular(quarter: str, user: GetUserDep) -> HTMLResponse:
+def circular(quarter: str) -> HTMLResponse:
     """The circular in force of a quarter."""
     return published("circular", quarter, f"{quarter} 的通报尚未发布。")

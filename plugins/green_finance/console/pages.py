@@ -15,13 +15,28 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from green_finance.connections import settings
 from include.business_time import BusinessClock
 from include.domain.calendar import SHANGHAI
+from include.domain.roles import Role
 from include.reference import departments, rules
 from include.store.database import open_database
 from include.store.reports import page_in_force
 from include.store.simulated_time import business_start
 
 _NOTE = "green_finance_note"
-_ROLES = {"operator": "运维人员"}
+_ROLES = {"operator": "运维人员", "approver": "审批人员", "administrator": "系统管理员", "auditor": "审计人员"}
+_PAGES: tuple[tuple[Role, str, str], ...] = (
+    (Role.VIEWER, "", "总览"),
+    (Role.VIEWER, "needs", "需求"),
+    (Role.VIEWER, "holds", "隔离区"),
+    (Role.VIEWER, "stops", "暂停推送的地区"),
+    (Role.VIEWER, "alerts", "警示"),
+    (Role.VIEWER, "escalations", "停滞事项"),
+    (Role.VIEWER, "obstructions", "融资梗阻"),
+    (Role.VIEWER, "deadlines", "时限"),
+    (Role.VIEWER, "register", "名单"),
+    (Role.VIEWER, "deliveries", "发件箱"),
+    (Role.VIEWER, "reruns", "重新发送"),
+)
+"""The console's navigation: for whom, address, name."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'",
@@ -44,7 +59,7 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
     """A page; with the note left by the act before it, once."""
     note = unquote(request.cookies.get(_NOTE, ""))
     page = HTMLResponse(
-        _templates().get_template(template).render(**values, note=note, root=_root(request)),
+        _templates().get_template(template).render(**values, note=note, root=_root(request), pages=_pages_for(request)),
         status_code=status_code,
         headers=_HEADERS,
     )
@@ -58,6 +73,12 @@ def done(address: str, note: str) -> RedirectResponse:
     answer = RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
     answer.set_cookie(_NOTE, quote(note), max_age=60, httponly=True, samesite="strict")
     return answer
+
+
+def _pages_for(request: Request) -> list[tuple[str, str]]:
+    """The pages that this visitor may open; none, before it is known who he is."""
+    access = getattr(request.state, "access", None)
+    return [(address, name) for role, address, name in _PAGES if access is not None and role in access.roles]
 
 
 def _root(request: Request) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -17,7 +16,7 @@ router = APIRouter(prefix="/register")
 
 
 @router.get("", response_class=HTMLResponse)
-def register(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def register(request: Request, operator: MayOperate) -> HTMLResponse:
     """What waits, beside what is in use."""
     with engine().connect() as connection:
         held = intake.held_snapshots(connection)

@@ -6,11 +6,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.sending import start_sending
@@ -75,7 +74,7 @@ def _as_query(
 
 
 @router.get("", response_class=HTMLResponse)
-def reruns(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def reruns(request: Request, operator: MayOperate) -> HTMLResponse:
     """The form, and the re-runs so far."""
     with engine().connect() as connection:
         jobs = rerun_jobs.recent(connection)
@@ -91,10 +90,8 @@ def reruns(request: Request, user: GetUserDep, operator: MayOperate) -> HTMLResp
     )
 
 
-@router.get("/preview", response_class=HTMLResponse)
-def preview(
-    request: Request, user: GetUserDep, operator: MayOperate, asked: Annotated[Asked, Depends(_as_query)]
-) -> HTMLResponse:
+@router.get("/preview", response_class=HTMLResponse, tags=[*OPERATORS])
+def preview(request: Request, operator: MayOperate, asked: Annotated[Asked, Depends(_as_query)]) -> HTMLResponse:
     """What would be sent, what not and why; changes nothing."""
     with engine().connect() as connection:
         found = rerun.preview(connection, asked.selection())
@@ -136,9 +133,7 @@ def start(
 
 
 @router.get("/{job_id}", response_class=HTMLResponse)
-def one_rerun(
-    request: Request, job_id: int, user: GetUserDep, operator: MayOperate, cancelling: bool = False
-) -> HTMLResponse:
+def one_rerun(request: Request, job_id: int, operator: MayOperate, cancelling: bool = False) -> HTMLResponse:
     """How far a re-run is; the page refreshes itself while it runs, but not under the hands of who is `cancelling`."""
     with engine().connect() as connection:
         job, items = rerun_jobs.progress(connection, job_id), rerun_jobs.items(connection, job_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -16,7 +15,7 @@ _STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续�
 
 
 @router.get("", response_class=HTMLResponse)
-def stops(request: Request, user: GetUserDep) -> HTMLResponse:
+def stops(request: Request) -> HTMLResponse:
     """All stops, those that still wait first."""
     with engine().connect() as connection:
         found = connection.execute(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -42,7 +41,7 @@ _AUTHORITIES = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 
 @router.get("", response_class=HTMLResponse)
-def tickets(request: Request, user: GetUserDep, settled: bool = False) -> HTMLResponse:
+def tickets(request: Request, settled: bool = False) -> HTMLResponse:
     """What is being worked on, the most urgent first; with `settled` also what came to an end."""
     with engine().connect() as connection:
         found = obstructions.tickets(connection, unsettled=not settled)
@@ -50,7 +49,7 @@ def tickets(request: Request, user: GetUserDep, settled: bool = False) -> HTMLRe
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
-def one_ticket(request: Request, ticket_id: int, user: GetUserDep, operator: MayOperate) -> HTMLResponse:
+def one_ticket(request: Request, ticket_id: int, operator: MayOperate) -> HTMLResponse:
     """A ticket: who answers for it, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -20,20 +19,20 @@ DepartmentInPath = Annotated[str, Path(pattern="^[1-9][0-9]{5}$")]
 
 
 @router.get(f"/{KIND}/{{quarter}}")
-def without_slash(quarter: QuarterInPath, user: GetUserDep) -> RedirectResponse:
+def without_slash(quarter: QuarterInPath) -> RedirectResponse:
     """The links of the overview are relative to its folder, as in the files."""
     return RedirectResponse(f"{quarter}/")
 
 
 @router.get(f"/{KIND}/{{quarter}}/", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/index.html", response_class=HTMLResponse)
-def overview(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
+def overview(quarter: QuarterInPath) -> HTMLResponse:
     """The results of a quarter, department by department."""
     return published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
-def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, user: GetUserDep) -> HTMLResponse:
+def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath) -> HTMLResponse:
     """The results of a department's newest dry run, which are in a file alone."""
     folder = settings().reports_dir
     file = preview_file(folder, quarter, department_code) if folder else None
@@ -44,12 +43,12 @@ def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, user: Get
 
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
-def department(quarter: QuarterInPath, department_code: DepartmentInPath, user: GetUserDep) -> HTMLResponse:
+def department(quarter: QuarterInPath, department_code: DepartmentInPath) -> HTMLResponse:
     """The results of a department's quarter."""
     return published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse)
-def rejudgement(quarter: QuarterInPath, user: GetUserDep) -> HTMLResponse:
+def rejudgement(quarter: QuarterInPath) -> HTMLResponse:
     """What another rule set would make of a quarter."""
     return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")

@@ -1,0 +1,82 @@
+"""Who acts in the console: names by id, and what administrators of the console granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include.domain.roles import Role
+from include.store.tables import console_grant, person
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a person was granted beside what the auth manager says. `departments` None: not confined."""
+
+    actor_id: str
+    roles: frozenset[Role] = frozenset()
+    departments: frozenset[str] | None = None
+    changed_by: str = ""
+    changed_at: datetime | None = None
+
+
+def remember(connection: sa.Connection, actor_id: str, name: str, now: datetime) -> None:
+    """Keep the name that this person goes by now."""
+    said = insert(person).values(actor_id=actor_id, name=name, seen_at=now)
+    connection.execute(
+        said.on_conflict_do_update(
+            index_elements=[person.c.actor_id], set_={"name": said.excluded.name, "seen_at": said.excluded.seen_at}
+        )
+    )
+
+
+def names(connection: sa.Connection) -> dict[str, str]:
+    """The name of everybody who ever acted, by id."""
+    return dict(connection.execute(sa.select(person.c.actor_id, person.c.name)).tuples())
+
+
+def grant_of(connection: sa.Connection, actor_id: str) -> Grant:
+    """What this person was granted; nothing, for most."""
+    row = connection.execute(sa.select(console_grant).where(console_grant.c.actor_id == actor_id)).one_or_none()
+    return Grant(actor_id) if row is None else _grant(row)
+
+
+def grants(connection: sa.Connection) -> list[Grant]:
+    """All grants, by id."""
+    return [_grant(row) for row in connection.execute(sa.select(console_grant).order_by(console_grant.c.actor_id))]
+
+
+def set_grant(
+    connection: sa.Connection,
+    actor_id: str,
+    *,
+    roles: Iterable[Role],
+    departments: Iterable[str] | None,
+    by: str,
+    now: datetime,
+) -> None:
+    """Grant exactly this from now on; no role and no confinement takes the entry away."""
+    held, within = sorted(roles), None if departments is None else sorted(departments)
+    if not held and within is None:
+        connection.execute(console_grant.delete().where(console_grant.c.actor_id == actor_id))
+        return
+    values = {"roles": held, "departments": within, "changed_by": by, "changed_at": now}
+    connection.execute(
+        insert(console_grant)
+        .values(actor_id=actor_id, **values)
+        .on_conflict_do_update(index_elements=[console_grant.c.actor_id], set_=values)
+    )
+
+
+def _grant(row: sa.Row[tuple[object, ...]]) -> Grant:
+    return Grant(
+        row.actor_id,
+        frozenset(map(Role, row.roles)),
+        None if row.departments is None else frozenset(row.departments),
+        row.changed_by,
+        row.changed_at,
+    )

@@ -1,0 +1,32 @@
+"""People who act in the console, and what its administrators granted them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from include.store.tables.base import metadata, moment
+
+person = Table(
+    "person",
+    metadata,
+    Column("actor_id", Text, primary_key=True, comment="the auth manager's immutable id, normalised"),
+    Column("name", Text, nullable=False, comment="for show; may change"),
+    moment("seen_at"),
+    comment="Names of those who acted, so that pages show a name beside an id",
+)
+
+console_grant = Table(
+    "console_grant",
+    metadata,
+    Column("actor_id", Text, primary_key=True, comment="the auth manager's immutable id, normalised"),
+    Column("roles", ARRAY(Text), nullable=False, comment="approver, auditor"),
+    Column(
+        "departments", ARRAY(Text), nullable=True, comment="codes that the person is confined to; null: not confined"
+    ),
+    Column("changed_by", Text, nullable=False),
+    moment("changed_at"),
+    CheckConstraint("roles <@ array['approver', 'auditor']", name="roles"),
+    CheckConstraint("changed_by <> actor_id", name="by_another"),
+    comment="Roles and confinement that an administrator of the console gave a person; the audit trail has the history",
+)

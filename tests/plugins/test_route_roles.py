@@ -1,0 +1,207 @@
+"""Route × role: each route of the console, each method, each kind of visitor. A route that is not listed here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import APIRoute
+
+from include.domain.roles import Role
+from include.store import people
+from tests import rows
+from tests.plugins.test_console import SAME_ORIGIN, Console, console
+
+__all__ = ["console"]
+
+V, OP, A, D, X = Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR
+FOR: dict[tuple[str, str], set[Role]] = {
+    ("GET", "/"): {V},
+    ("GET", "/alerts"): {V},
+    ("POST", "/alerts/{alert_id}"): {OP},
+    ("GET", "/circular/{quarter}"): {V},
+    ("GET", "/deadlines"): {V},
+    ("POST", "/deadlines"): {OP},
+    ("POST", "/deadlines/extensions/{extension_id}"): {OP},
+    ("GET", "/deliveries"): {V},
+    ("GET", "/deliveries/{delivery_id}"): {V},
+    ("POST", "/deliveries/close"): {OP},
+    ("GET", "/escalations"): {V},
+    ("POST", "/escalations"): {OP},
+    ("GET", "/escalations/what-if"): {OP},
+    ("GET", "/holds"): {V},
+    ("GET", "/holds/{quarantine_id}"): {V},
+    ("POST", "/holds/{quarantine_id}/{decision}"): {OP},
+    ("GET", "/needs"): {V},
+    ("GET", "/needs/{need_id}"): {V},
+    ("GET", "/obstructions"): {V},
+    ("GET", "/obstructions/{ticket_id}"): {V},
+    ("POST", "/obstructions/{ticket_id}"): {OP},
+    ("GET", "/register"): {V},
+    ("POST", "/register/{snapshot_id}"): {OP},
+    ("GET", "/rejudgement/{quarter}"): {V},
+    ("GET", "/reruns"): {V},
+    ("POST", "/reruns"): {OP},
+    ("GET", "/reruns/preview"): {OP},
+    ("GET", "/reruns/{job_id}"): {V},
+    ("POST", "/reruns/{job_id}/cancel"): {OP},
+    ("GET", "/stops"): {V},
+    ("GET", "/validation/{quarter}"): {V},
+    ("GET", "/validation/{quarter}/"): {V},
+    ("GET", "/validation/{quarter}/index.html"): {V},
+    ("GET", "/validation/{quarter}/dry_run/{department_code}"): {V},
+    ("GET", "/validation/{quarter}/{department_code}"): {V},
+    ("GET", "/validation/{quarter}/{department_code}.html"): {V},
+}
+"""For whom each route is: any of these roles, of which operators and approvers are viewers too."""
+
+# Name: role in Airflow's simple auth manager, grants of the console, and the roles that they come to.
+VISITORS: dict[str, tuple[str | None, set[Role], frozenset[str] | None, set[Role]]] = {
+    "nobody": (None, set(), None, set()),
+    "unheard-of role": ("boss", set(), None, set()),
+    "nobody with a grant": (None, {A, D}, None, set()),
+    "viewer": ("viewer", set(), None, {V}),
+    "user": ("user", set(), None, {V}),
+    "operator": ("op", set(), None, {V, OP}),
+    "approver": ("viewer", {A}, None, {V, A}),
+    "auditor": ("viewer", {D}, None, {D}),
+    "auditing operator": ("op", {D}, None, {V, OP, D}),
+    "administrator": ("admin", set(), None, {V, OP, X}),
+    "confined operator": ("op", set(), frozenset({"330000"}), {V, OP}),
+}
+PARAMETERS = {
+    "quarter": rows.QUARTER,
+    "department_code": "330000",
+    "need_id": rows.need_id(1),
+    "decision": "release",
+}
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Each method and path of the console, as the app itself has them."""
+    from green_finance.console.app import console as app
+
+    for route in app.routes:
+        assert isinstance(route, APIRoute), f"{route} is beside the console's gate"
+        yield from ((method, route.path) for method in sorted(route.methods))
+
+
+def _address(path: str) -> str:
+    for one in ("alert_id", "extension_id", "delivery_id", "quarantine_id", "ticket_id", "snapshot_id", "job_id"):
+        path = path.replace("{" + one + "}", "1")
+    for name, value in PARAMETERS.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, f"no value for {path}"
+    return "/green-finance" + path
+
+
+def test_every_route_says_whom_it_is_for() -> None:
+    assert set(routes()) == set(FOR)
+
+
+@pytest.fixture
+def visitors(console: Console, database: sa.Engine) -> Console:
+    with database.begin() as connection:
+        for name, (_, granted, within, _) in VISITORS.items():
+            people.set_grant(connection, name, roles=granted, departments=within, by="root", now=rows.TAKEN_IN)
+    return console
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_each_visitor_gets_past_the_gate_where_a_role_of_his_is_asked_for_and_nowhere_else(
+    visitors: Console, visitor: str
+) -> None:
+    role, _, _, held = VISITORS[visitor]
+    browser = visitors.log_in(visitor, role)
+    found = {}
+    for method, path in FOR:
+        answer = browser.request(method, _address(path), headers=SAME_ORIGIN)
+        found[method, path] = answer.status_code not in (401, 403)
+        if answer.status_code == 403:
+            assert "处理办法" in answer.text, "a refusal is told in words"
+        assert answer.status_code < 500
+    assert found == {route: bool(wanted & held) for route, wanted in FOR.items()}
+
+
+def test_who_is_not_logged_in_sees_nothing(console: Console) -> None:
+    for method, path in FOR:
+        answer = console.browser.request(method, _address(path), headers=SAME_ORIGIN)
+        assert (answer.status_code, "请先在 Airflow 首页登录" in answer.text) == (401, True), path
+
+
+def test_a_refusal_shows_no_ways_into_the_console(visitors: Console) -> None:
+    assert "隔离区" not in visitors.log_in("nobody", None).get("/green-finance/holds").text
+    assert "隔离区" not in visitors.log_in("auditor", "viewer").get("/green-finance/holds").text
+    assert "隔离区" in visitors.log_in("viewer", "viewer").get("/green-finance/holds").text
+
+
+class Said:
+    """A user as FAB and Keycloak have them: permissions by action on our resource, an id beside the name."""
+
+    def __init__(self, user_id: str | None, *actions: str, **more: Any) -> None:
+        self.user_id, self.actions = user_id, set(actions)
+        for name, value in more.items():
+            setattr(self, name, value)
+
+    def get_id(self) -> str | None:
+        return self.user_id
+
+    def get_name(self) -> str:
+        return "王某"
+
+
+class CustomViews:
+    """An auth manager that says who may do what by custom views, as FAB and Keycloak do."""
+
+    def is_authorized_custom_view(self, *, method: str, resource_name: str, user: Said) -> bool:
+        assert resource_name == "Green Finance"
+        return method in user.actions
+
+
+@pytest.mark.parametrize(
+    ("actions", "held"),
+    [
+        ((), set()),
+        (("can_read", "can_edit", "menu_access"), set()),
+        (("can_view",), {V}),
+        (("can_operate",), {V, OP}),
+        (("can_approve",), {V, A}),
+        (("can_audit",), {D}),
+        (("can_administer",), {X}),
+        (("can_view", "can_audit"), {V, D}),
+    ],
+)
+def test_each_role_is_a_permission_of_its_own(
+    console: Console, monkeypatch: pytest.MonkeyPatch, actions: tuple[str, ...], held: set[Role]
+) -> None:
+    from green_finance.console import access, permissions
+
+    monkeypatch.setattr(permissions, "get_auth_manager", CustomViews)
+    assert access.find_access(Said("7", *actions)).roles == held  # type: ignore[arg-type]
+
+
+def test_an_anonymous_visitor_has_no_role_whatever_the_public_role_may_do(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAB's `auth_role_public`: the visitor is a user without an id."""
+    from green_finance.console import access, permissions
+
+    monkeypatch.setattr(permissions, "get_auth_manager", CustomViews)
+    every = set(permissions.ACTIONS.values())
+    for visitor in (Said(None, *every), Said("", *every), Said("\u200b", *every), Said("7", *every, is_anonymous=True)):
+        assert access.find_access(visitor).roles == set()  # type: ignore[arg-type]
+
+
+def test_an_auth_manager_that_cannot_answer_gives_no_role(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.exceptions import AirflowException
+
+    from green_finance.console import access, permissions
+
+    class Unconfigured(CustomViews):
+        def is_authorized_custom_view(self, **_: Any) -> bool:
+            raise AirflowException("Request not recognized by Keycloak. invalid_scope")
+
+    monkeypatch.setattr(permissions, "get_auth_manager", Unconfigured)
+    assert access.find_access(Said("7")).roles == set()  # type: ignore[arg-type]
