@@ -29,7 +29,7 @@ def housekeep() -> dict[str, int]:
     from include import housekeeping as stage
 
     with stage_run() as run:
-        return asdict(stage.housekeep(run.engine, run.now, run.policy))
+        return asdict(stage.housekeep(run.engine, run.now, run.policy, run.settings.reports_dir))
 
 
 @task

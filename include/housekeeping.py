@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from include.audit import record, verify
+from include.audit import hand_out, handed_out, head, record, verify
 from include.errors import UserFacingError
 from include.reference import Policy
 from include.store.holds import close_expired, close_overtaken
@@ -36,9 +37,10 @@ class AuditChainBroken(UserFacingError):
     """An audit entry was edited, removed or moved."""
 
 
-def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingSummary:
+def housekeep(engine: sa.Engine, now: datetime, policy: Policy, reports_dir: Path | None = None) -> HousekeepingSummary:
     """Do the day's housekeeping; a second run finds nothing left to do.
 
+    The audit chain is walked and compared with the heads that lie beside the reports; its present head is added there.
     Raises AuditChainBroken, once the rest is done, if the audit chain does not hold.
     """
     with engine.begin() as connection:
@@ -48,13 +50,7 @@ def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingS
         expired = _list_closed_needs(connection, now, policy)
         contacts, payloads = _purge_personal_data(connection, now, policy)
         snapshots = _drop_snapshots(connection, now, policy)
-    with engine.connect() as connection:
-        audit_break = verify(connection)
-    if audit_break is not None:
-        raise AuditChainBroken(
-            f"审计链从第{audit_break.entry_id}条记录起不再连续：{audit_break.problem}。",
-            "请保持数据库现状，不要修改，立即通知审计人员核查。",
-        )
+    _check_audit(engine, now, reports_dir)
     return HousekeepingSummary(
         contacts_purged=contacts,
         payloads_emptied=payloads,
@@ -62,6 +58,29 @@ def housekeep(engine: sa.Engine, now: datetime, policy: Policy) -> HousekeepingS
         snapshots_dropped=snapshots,
         holds_closed=holds,
     )
+
+
+# --- Audit -----------------------------------------------------------------------------------------------------------
+
+
+def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> None:
+    """Walk the chain; only the head of one that holds is handed out."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('audit heads'))"))
+        kept = handed_out(reports_dir) if reports_dir else None
+        broken = verify(connection, kept.heads if kept else ())
+        if broken is not None:
+            raise AuditChainBroken(
+                f"审计链从第{broken.entry_id}条记录起不再连续：{broken.problem}。",
+                "请保持数据库现状，不要修改，立即通知审计人员核查（python -m include.audit verify）。",
+            )
+        if reports_dir is not None and (found := head(connection)).count:
+            hand_out(reports_dir, found, now)
+    if kept is not None and kept.unreadable:
+        raise AuditChainBroken(
+            f"审计首部文件第{'、'.join(map(str, kept.unreadable))}行无法识别，可能被改动。",
+            "请保留该文件，与运维提示邮件中的首部核对，并通知审计人员。",
+        )
 
 
 # --- Personal data ---------------------------------------------------------------------------------------------------

@@ -261,6 +261,15 @@ class Settings:
             )
         return tuple(part.strip() for part in str(given).split(",") if part.strip())
 
+    @property
+    def audit_keys(self) -> tuple[str, ...]:
+        """Keys that seal the audit, newest first: `audit_secret` of business_db's extra, else the keys for personal data."""
+        business_db = self.connections.get("business_db")
+        given = business_db.extra.get("audit_secret") if business_db else None
+        if not given:
+            return tuple(f"audit:{key}" for key in self.personal_data_keys)
+        return tuple(part.strip() for part in str(given).split(",") if part.strip())
+
     def _connection(self, name: str, needed: str) -> ConnectionFields:
         fields = self.connections.get(name)
         if fields is None or not fields.host:

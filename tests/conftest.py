@@ -34,6 +34,7 @@ os.environ.update(
 
 from include.local.postgres import PostgresServer
 from include.store.database import connect, migrate
+from tests.rows import AUDIT_KEYS
 
 settings.register_profile(
     "nightly", max_examples=2000, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -83,7 +84,7 @@ def database_url(postgres: PostgresServer, _template: str) -> Iterator[str]:
 @pytest.fixture
 def database(database_url: str) -> Iterator[sa.Engine]:
     """An engine on a fresh database with the business schema."""
-    engine = connect(database_url)
+    engine = connect(database_url, audit_keys=AUDIT_KEYS)
     yield engine
     engine.dispose()
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include import escalation, obstructions
+from include import audit, escalation, obstructions
 from include.escalation import EscalationSummary
 from include.reference import policy
 from include.reference.calendar import china_calendar
@@ -686,6 +686,23 @@ def test_the_operator_hears_nothing_where_nothing_is_amiss_or_on_a_day_off(datab
     assert not notify_operator(database, "2026-10-12 08:30")
     assert not notify_operator(database, "2026-11-21 08:30")
     assert notify_operator(database, "2026-11-20 08:30")
+
+
+def test_the_notice_hands_out_the_head_of_the_audit_chain_on_each_day_with_new_entries(database: sa.Engine) -> None:
+    heads = []
+    for day in ("2026-10-12", "2026-10-14"):
+        with database.begin() as connection:
+            audit.record(
+                connection, actor="a", role="r", action="x", object_="o", reason="why", now=moment(f"{day} 02:00")
+            )
+            heads.append(str(audit.head(connection)))
+        assert notify_operator(database, f"{day} 08:30")
+        assert not notify_operator(database, f"{day[:-1]}{int(day[-1]) + 1} 08:30")
+    first, second = bodies(database, "operator:")
+    assert first["subject"] == "【绿厂融通】运维提示：无待处理事项，请留存审计首部"
+    for body, head in ((first, heads[0]), (second, heads[1])):
+        assert head in body["text"]
+        assert head in body["html"]
 
 
 def test_a_hold_that_is_settled_or_was_overtaken_is_decided(database: sa.Engine) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from include.audit import record
+from include.audit import handed_out, record
 from include.housekeeping import AuditChainBroken, HousekeepingSummary, housekeep
 from include.reference import policy
 from include.store import tables
@@ -281,3 +282,32 @@ def test_a_broken_audit_chain_is_reported_after_the_rest_is_done(database: sa.En
     with pytest.raises(AuditChainBroken, match="第2条"):
         _housekeep(database)
     assert _contacts(database) == set()
+
+
+def test_the_head_of_the_chain_leaves_the_database_each_day_and_finds_a_cut_tail(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    assert not (tmp_path / "audit").exists()
+    for number in range(3):
+        with database.begin() as connection:
+            add_need(connection, number)
+            add_withdrawal(connection, number)
+        housekeep(database, LONG_AFTER + timedelta(days=number), policy(), tmp_path)
+    assert [head.count for head in handed_out(tmp_path).heads] == [1, 2, 3]
+    with database.begin() as connection:
+        let_history_be_changed(connection)
+        connection.execute(sa.delete(tables.audit_entry).where(tables.audit_entry.c.entry_id > 1))
+    with pytest.raises(AuditChainBroken, match=r"第2条.*尾部缺失"):
+        housekeep(database, LONG_AFTER + timedelta(days=3), policy(), tmp_path)
+    assert len(handed_out(tmp_path).heads) == 3
+
+
+def test_a_spoilt_file_of_heads_is_told_and_goes_on(database: sa.Engine, tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "heads.txt").write_text("half a li")
+    with database.begin() as connection:
+        add_need(connection, 1)
+        add_withdrawal(connection, 1)
+    with pytest.raises(AuditChainBroken, match="第1行"):
+        housekeep(database, LONG_AFTER, policy(), tmp_path)
+    assert len(handed_out(tmp_path).heads) == 1

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from include import mail
+from include import audit, mail
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach
 from include.domain.routing import LEVELS, Post
@@ -29,6 +29,7 @@ from include.store.tables import case_clock, delivery, escalation_step
 
 _LOCK = 4902031
 _OPERATOR_ITEMS = 30
+_DAYS_LOOKED_BACK = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def operator_notice(
     """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
 
     It names pushes without a result (S04), holds without a decision (S08), vacant posts that open items would need, and
-    due days that rest on an unpublished calendar; it links to pages under `console_url`, if given.
+    due days that rest on an unpublished calendar; it links to pages under `console_url`, if given. It hands out the head of the
+    audit chain: a day with new entries has a notice, if only for that.
     """
     today = now.astimezone(SHANGHAI).date()
     if not _mails_go_out(today, calendar, policy):
@@ -100,7 +102,10 @@ def operator_notice(
         items = open_items(connection, today, calendar, policy)
         vacancies = _vacant_posts(due_steps(items, {}, network(connection), today, calendar, policy))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
-        if not (breaches or vacancies or clocks):
+        last = audit.head(connection)
+        if not (
+            breaches or vacancies or clocks or (last.count and not _head_is_out(connection, recipient, last, today))
+        ):
             return False
         pushes, holds = ([one for one in breaches if one[0].rule_id == rule] for rule in ("S04", "S08"))
         body = mail.compose(
@@ -121,15 +126,31 @@ def operator_notice(
             vacancies_total=len(vacancies),
             provisional_total=clocks,
             provisional_from=first,
+            audit_head=last if last.count else None,
         )
-        key = f"operator:{recipient}:{today}"
-        notice = NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body)
+        notice = NewDelivery(channel="mail", action="mail", idempotency_key=_notice_key(recipient, today), body=body)
         return enqueue(connection, [notice], now) == 1
 
 
 _PROVISIONAL_CLOCKS = sa.select(sa.func.count(), sa.func.min(case_clock.c.due_on)).where(
     case_clock.c.provisional, case_clock.c.stopped_on.is_(None)
 )
+
+
+def _head_is_out(connection: sa.Connection, recipient: str, last: audit.Head, today: date) -> bool:
+    """Whether a notice of the days before said that the chain ends here."""
+    keys = [_notice_key(recipient, today - timedelta(days=back)) for back in range(_DAYS_LOOKED_BACK)]
+    newest = connection.execute(
+        sa.select(delivery.c.body)
+        .where(delivery.c.idempotency_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text))))
+        .order_by(delivery.c.delivery_id.desc())
+        .limit(1)
+    ).scalar()
+    return newest is not None and str(last) in newest
+
+
+def _notice_key(recipient: str, day: date) -> str:
+    return f"operator:{recipient}:{day}"
 
 
 def _mails_go_out(today: date, calendar: WorkingCalendar, policy: Policy) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -63,6 +64,8 @@ def renew_business_database(environment: Environment) -> None:
             "请先备份并自行清除该库（确认不再需要时：make clean），或在另一份代码目录中运行演示。",
         )
     environment.postgres.drop_database(BUSINESS_DATABASE)
+    # Heads of the old audit chain would say of the new one that its entries were cut off.
+    shutil.rmtree(environment.layout.reports / "audit", ignore_errors=True)
     _create_business_database(environment)
     _migrate_business(environment)
 

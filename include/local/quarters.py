@@ -102,7 +102,7 @@ def play_quarter(
     began = time.monotonic()
     name = f"quarter_{quarter.lower()}_{time.monotonic_ns()}"
     server.create_database(name)
-    engine = connect(server.url(name))
+    engine = connect(server.url(name), audit_keys=[f"the audit of {name}"])
     migrate(engine)
     steps = _with_corrections(quarter_plan(Quarter.parse(quarter), china_calendar()))
     mail = Path(tempfile.mkdtemp(prefix="quarter-mail-"))

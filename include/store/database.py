@@ -18,20 +18,32 @@ from include.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4902025
+_AUDIT_KEYS = "audit_keys"
 # What is asked most is in memory or on an SSD: PostgreSQL's own 4.0, for turning disks, makes it read whole tables where a
 # hundred keys are looked up. No statement runs as long as compiling it would take. Each is planned for the rows that it is given:
 # a plan made for few would take hours on many.
 _SESSION = "-c timezone=Asia/Shanghai -c random_page_cost=1.1 -c jit=off -c plan_cache_mode=force_custom_plan"
 
 
-def connect(url: sa.URL | str) -> sa.Engine:
-    """An engine for `url`; no connection is made yet."""
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": _SESSION})
+def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:
+    """An engine for `url`; no connection is made yet. `audit_keys`: what seals audit entries, newest first."""
+    return sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "options": _SESSION},
+        execution_options={_AUDIT_KEYS: tuple(audit_keys)},
+    )
+
+
+def audit_keys(connection: sa.Connection) -> tuple[str, ...]:
+    """The keys that the engine of `connection` was given to seal audit entries, newest first."""
+    keys: tuple[str, ...] = connection.get_execution_options().get(_AUDIT_KEYS, ())
+    return keys
 
 
 def open_database(settings: Settings) -> sa.Engine:
     """The business database at the newest schema; an empty or older one is migrated first."""
-    engine = connect(settings.business_db_url)
+    engine = connect(settings.business_db_url, audit_keys=settings.audit_keys)
     try:
         migrate(engine)
     except sa.exc.OperationalError as error:

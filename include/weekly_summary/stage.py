@@ -231,6 +231,7 @@ def _told_to_operator(operator: str, vacant: set[Post], today: date) -> list[New
         vacancies_total=len(posts),
         provisional_total=0,
         provisional_from=None,
+        audit_head=None,
     )
     key = f"operator-weekly:{operator}:{_week(today)}"
     return [NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body)]

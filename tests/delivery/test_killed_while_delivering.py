@@ -31,7 +31,7 @@ deliver(connect(sys.argv[1]), "market", settings=Settings.from_environment(), cl
 _RERUN = """
 from include.delivery import rerun
 from include.store.database import connect
-with connect(sys.argv[1]).begin() as connection:
+with connect(sys.argv[1], audit_keys=["key of the audit"]).begin() as connection:
     rerun.rerun(connection, rerun.Selection(quarter="2026Q3"), actor="王五", reason="平台已恢复", now=clock.now(),
                 request_key="rerun_deliveries/manual__1")
 """

@@ -20,7 +20,7 @@ from include.sandbox.server import Sandbox
 from include.settings import Settings
 from include.store.database import connect
 from tests.delivery.outbox import CIPHER, NOW, Clock, connected_to, deliveries, need_id, queue_pushes
-from tests.rows import moment
+from tests.rows import AUDIT_KEYS, moment
 
 
 def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
@@ -31,7 +31,7 @@ def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
     with maintenance.connect() as connection:
         connection.execute(sa.text(f'create database "{name}" template "{engine.url.database}"'))
     maintenance.dispose()
-    return connect(server.url(name))
+    return connect(server.url(name), audit_keys=AUDIT_KEYS)
 
 
 def _deliver(engine: sa.Engine, settings: Settings) -> None:

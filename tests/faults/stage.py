@@ -26,6 +26,7 @@ from include.store.database import connect, migrate
 from include.store.outbox import Channel
 from tests.delivery.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.faults import worker
+from tests.rows import AUDIT_KEYS
 
 _REVISED_EVERY, _WITHDRAWN_EVERY = 5, 10
 _ROUNDS = 60
@@ -134,7 +135,7 @@ def staged(server: PostgresServer) -> Iterator[Stage]:
     """A fresh database and fresh platforms."""
     name = f"faults_{uuid.uuid4().hex[:12]}"
     server.create_database(name)
-    engine = connect(server.url(name))
+    engine = connect(server.url(name), audit_keys=AUDIT_KEYS)
     migrate(engine)
     scenario = make_scenario(seed=3, quarter="2026Q3", needs=40, factories=200)
     with (

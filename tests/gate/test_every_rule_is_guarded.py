@@ -30,6 +30,7 @@ from include.store.tables import metadata
 from tests import test_batch_rules, test_case_rules, test_event_rules, test_register_snapshots, test_register_watch
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge
 from tests.gate.test_rules import CASES
+from tests.rows import AUDIT_KEYS
 from tests.sandbox.scenario_surroundings import records_of, surroundings_of
 
 RULES = sorted(one["meta"]["rule"] for suite in suites().values() for one in suite["expectations"])
@@ -199,7 +200,7 @@ def _cases(test: Callable[..., None]) -> Iterator[dict[str, Any]]:
 
 def _play_events(postgres: PostgresServer) -> None:
     postgres.create_database("event_cases")
-    database = connect(postgres.url("event_cases"))
+    database = connect(postgres.url("event_cases"), audit_keys=AUDIT_KEYS)
     migrate(database)
     for test in (
         test_event_rules.test_each_defect_of_an_event_is_found,

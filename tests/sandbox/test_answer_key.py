@@ -23,6 +23,7 @@ from include.sandbox.scenario import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import GreenPlatform
 from include.store.database import connect, migrate
+from tests.rows import AUDIT_KEYS
 from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
 
 
@@ -114,7 +115,7 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     scenario = make_scenario(seed=9, needs=400, factories=8300)
     now = scenario.cut_off + timedelta(minutes=10)
     postgres.create_database("answer_key")
-    database = connect(postgres.url("answer_key"))
+    database = connect(postgres.url("answer_key"), audit_keys=AUDIT_KEYS)
     migrate(database)
     cipher = PersonalDataCipher(["key of the answer-key test"])
     chosen = sorted({filed.department_code for filed in scenario.filed})

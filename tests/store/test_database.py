@@ -46,7 +46,9 @@ def test_an_unreachable_database_is_named_with_the_next_step() -> None:
             "password": "hush",
         }
     )
-    settings = Settings.from_environment({"AIRFLOW_CONN_BUSINESS_DB": connection})
+    settings = Settings.from_environment(
+        {"AIRFLOW_CONN_BUSINESS_DB": connection, "AIRFLOW__CORE__FERNET_KEY": "k" * 44}
+    )
     with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:1/greenfin") as caught:
         open_database(settings)
     assert "hush" not in str(caught.value)

@@ -56,7 +56,9 @@ audit_entry = Table(
     Column("reason", Text, nullable=False),
     Column("details", Text, nullable=False, comment="canonical JSON"),
     Column("previous_hash", Text, nullable=False),
+    Column("key_id", Text, comment="of the key of entry_hash; null: from before there was a key, a plain SHA-256"),
     Column("entry_hash", Text, nullable=False),
+    Index(None, "action", "entry_id"),
     comment="Who did what, when, why; each entry seals the one before",
 )
 
