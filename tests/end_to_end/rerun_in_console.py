@@ -27,11 +27,12 @@ def main(delivery_id: str, paused: bool) -> None:
     with create_session() as session:
         session.get(DagModel, "deliver").is_paused = paused
     from green_finance.console.app import console
+    from green_finance.console.form_tokens import token_for
 
     create_auth_manager()
     console.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="li", role="op")
     browser = TestClient(console, follow_redirects=False)
-    form = {"delivery_ids": delivery_id, "reason": "平台已恢复服务"}
+    form = {"delivery_ids": delivery_id, "reason": "平台已恢复服务", "form_token": token_for("li")}
     answer = browser.post("/reruns", data=form, headers={"Sec-Fetch-Site": "same-origin"})
     followed = browser.get("/" + answer.headers["location"]).text
     with create_session() as session:

@@ -38,6 +38,20 @@ REASON = "已向主管部门核实"
 FINDINGS = [("DQ37", "finance.total_investment"), ("G06b", "benefit.carbon_reduction_tco2")]
 
 
+class Browser(TestClient):
+    """A browser whose forms carry the token that the console gave to its user."""
+
+    actor = ""
+
+    def request(self, method: str, url: Any, **given: Any) -> Any:
+        """As TestClient; a form that is sent gets the token, unless it names one itself."""
+        from green_finance.console.form_tokens import token_for
+
+        if method == "POST":
+            given["data"] = {"form_token": token_for(self.actor), **(given.get("data") or {})}
+        return super().request(method, url, **given)
+
+
 class Console:
     """The console as the users of Airflow's own simple auth manager see it."""
 
@@ -46,10 +60,11 @@ class Console:
         from airflow.api_fastapi.core_api.security import get_user
 
         self._app, self._user, self._get_user = app, SimpleAuthManagerUser, get_user
-        self.browser = TestClient(app, base_url="http://airflow.example")
+        self.browser = Browser(app, base_url="http://airflow.example")
 
-    def log_in(self, name: str, role: str | None) -> TestClient:
+    def log_in(self, name: str, role: str | None) -> Browser:
         self._app.dependency_overrides[self._get_user] = lambda: self._user(username=name, role=role)
+        self.browser.actor = name
         return self.browser
 
 
@@ -81,7 +96,7 @@ def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Co
     mounted = FastAPI()
     mounted.mount("/green-finance", app)
     found = Console(app)
-    found.browser = TestClient(mounted, base_url="http://airflow.example", follow_redirects=False)
+    found.browser = Browser(mounted, base_url="http://airflow.example", follow_redirects=False)
     yield found
     app.dependency_overrides.clear()
     pages.engine().dispose()

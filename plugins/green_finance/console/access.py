@@ -2,7 +2,8 @@
 
 Every request passes `admit`. It asks for Airflow's user, the roles that the auth manager and the console's own grants give him
 (`permissions`, `include.store.people`), and for the role that the route's tags name, any of them; a route without tags is for
-viewers if it only reads, else for operators. An act that a browser sends by its cookie must come from the console's own pages.
+viewers if it only reads, else for operators. An act that a browser sends must
+come from the console's own page, with the token that the page was given.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
 from green_finance.console import permissions
+from green_finance.console.form_tokens import FIELD, is_token_of
 from green_finance.console.pages import business_now, engine
 from include.domain.roles import Role, display_name, with_implied
 from include.errors import NotPermitted
@@ -84,7 +86,19 @@ def find_access(user: GetUserDep) -> Access:
     return Access(actor, name, with_implied(roles), within)
 
 
-def admit(request: Request, access: Annotated[Access, Depends(find_access)]) -> Access:
+async def posted_token(request: Request) -> str:
+    """The token of a form; "" for what is no form."""
+    if request.method in _READING:
+        return ""
+    token = (await request.form()).get(FIELD)
+    return token if isinstance(token, str) else ""
+
+
+def admit(
+    request: Request,
+    access: Annotated[Access, Depends(find_access)],
+    token: Annotated[str, Depends(posted_token)],
+) -> Access:
     """The user, if the route is for one of his roles. Raises NotPermitted."""
     request.state.access = access
     if not access.roles:
@@ -98,8 +112,8 @@ def admit(request: Request, access: Annotated[Access, Depends(find_access)]) -> 
             f"当前用户{'只能查看' if Role.VIEWER in access.roles else '不能查看该内容'}，此处须由{_in_words(wanted)}办理。",
             "如需办理，请联系系统管理员开通相应角色。",
         )
-    if request.method not in _READING and not _from_the_console(request):
-        raise NotPermitted("该操作不是从本页面提交的，已拒绝。", "请在控制台中打开相应页面后重新提交。")
+    if request.method not in _READING and not _from_the_console(request, access.actor, token):
+        raise NotPermitted("该操作不是从本页面提交的，或页面打开过久，已拒绝。", "请在控制台中重新打开相应页面后提交。")
     return access
 
 
@@ -142,10 +156,19 @@ CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVE
 CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 
 
-def _from_the_console(request: Request) -> bool:
-    """A token in a header is never sent by another site's page; a cookie is, so the browser must say where it comes from."""
-    if request.headers.get("authorization"):
+def _from_the_console(request: Request, actor: str, token: str) -> bool:
+    """Whether the console's own page sent this act.
+
+    A script that names its token in a header, and has no cookie, cannot be another site's page. Every browser is checked, whatever
+    headers it or a proxy adds: it must say that the page is of this site, and the page must hold the token given to this user.
+    """
+    by_browser = any(name in request.headers for name in ("cookie", "origin", "sec-fetch-site"))
+    if not by_browser and request.headers.get("authorization", "").lower().startswith("bearer "):
         return True
+    return _from_this_site(request) and is_token_of(actor, token)
+
+
+def _from_this_site(request: Request) -> bool:
     if site := request.headers.get("sec-fetch-site"):
         return site == "same-origin"
     own = {request.url.netloc, urlsplit(conf.get("api", "base_url", fallback="")).netloc} - {""}

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from green_finance.connections import settings
+from green_finance.console.form_tokens import token_for
 from include.business_time import BusinessClock
 from include.domain.calendar import SHANGHAI
 from include.domain.roles import Role
@@ -37,11 +38,6 @@ _PAGES: tuple[tuple[Role, str, str], ...] = (
     (Role.VIEWER, "reruns", "重新发送"),
 )
 """The console's navigation: for whom, address, name."""
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @cache
@@ -59,9 +55,10 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
     """A page; with the note left by the act before it, once."""
     note = unquote(request.cookies.get(_NOTE, ""))
     page = HTMLResponse(
-        _templates().get_template(template).render(**values, note=note, root=_root(request), pages=_pages_for(request)),
+        _templates()
+        .get_template(template)
+        .render(**values, note=note, root=_root(request), pages=_pages_for(request), form_token=_form_token(request)),
         status_code=status_code,
-        headers=_HEADERS,
     )
     if note:
         page.delete_cookie(_NOTE)
@@ -70,7 +67,7 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
 
 def done(address: str, note: str) -> RedirectResponse:
     """After an act: on to the page at `address` (relative), which shows `note`. Reloading it repeats nothing."""
-    answer = RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
+    answer = RedirectResponse(address, status_code=303)
     answer.set_cookie(_NOTE, quote(note), max_age=60, httponly=True, samesite="strict")
     return answer
 
@@ -79,6 +76,11 @@ def _pages_for(request: Request) -> list[tuple[str, str]]:
     """The pages that this visitor may open; none, before it is known who he is."""
     access = getattr(request.state, "access", None)
     return [(address, name) for role, address, name in _PAGES if access is not None and role in access.roles]
+
+
+def _form_token(request: Request) -> str:
+    access = getattr(request.state, "access", None)
+    return token_for(access.actor) if access is not None else ""
 
 
 def _root(request: Request) -> str:
@@ -115,5 +117,5 @@ def published(kind: str, quarter: str, missing: str) -> HTMLResponse:
 
 
 def document(html: str) -> HTMLResponse:
-    """A page that was written before, under the same headers as the console's own: it loads nothing from anywhere."""
-    return HTMLResponse(html, headers=_HEADERS)
+    """A page that was written before."""
+    return HTMLResponse(html)

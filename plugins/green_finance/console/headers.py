@@ -1,0 +1,45 @@
+"""What every answer of the console tells the browser, refusals and redirects included; and cookies that stay on TLS."""
+
+from __future__ import annotations
+
+from airflow.sdk.configuration import conf
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    ),
+    # Not no-referrer: with it, a browser sends "Origin: null" with the console's own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ClosedToTheBrowser:
+    """ASGI middleware: the answer loads nothing from anywhere, is not kept, and its cookies need TLS where the request had it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def closed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                # As Airflow treats its own cookie; behind a proxy its web server takes the scheme from X-Forwarded-Proto.
+                if scope.get("scheme") == "https" or conf.get("api", "ssl_cert", fallback=""):
+                    message["headers"] = [_secured(name, value) for name, value in message["headers"]]
+            await send(message)
+
+        await self._app(scope, receive, closed)
+
+
+def _secured(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    is_open = name.lower() == b"set-cookie" and b"; secure" not in value.lower()
+    return (name, value + b"; Secure") if is_open else (name, value)
