@@ -19,11 +19,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from include.connection_fields import SHORTEST_KEY
 from include.errors import ConfigurationError, UserFacingError
 
 ALGORITHMS = ("AES-256-GCM", "SM4-GCM")
-LEAST_KEY_LENGTH = 16
-"""Characters of a key: a shorter one can be guessed."""
 
 _FORMAT = b"\x01"
 _MARKS = {"AES-256-GCM": b"A", "SM4-GCM": b"S"}
@@ -155,9 +154,9 @@ class _Sm4Gcm:
 
 
 def _refuse_unusable(keys: Sequence[str], algorithm: str) -> None:
-    if not keys or any(len(key) < LEAST_KEY_LENGTH for key in keys):
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
         raise ConfigurationError(
-            f"个人信息加密密钥缺失或过短，至少应有 {LEAST_KEY_LENGTH} 个字符。",
+            f"个人信息加密密钥缺失或过短，至少应有 {SHORTEST_KEY} 个字符。",
             "请在连接 business_db 的 extra.personal_data_secret 中设置随机生成的密钥，"
             '例如用命令 python -c "import secrets; print(secrets.token_urlsafe(32))" 生成。',
         )

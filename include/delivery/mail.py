@@ -144,12 +144,12 @@ class MailSender:
         except smtplib.SMTPNotSupportedError:
             wanted = "登录" if server.login and not server.use_starttls else "STARTTLS 或登录"
             problem: Exception = ConfigurationError(
-                f"邮件服务器 {server.host}:{server.port} 不支持{wanted}。",
+                f"邮件服务器 {server.address} 不支持{wanted}。",
                 "请核对连接 smtp_default 的 disable_ssl、disable_tls、login 与邮件服务器是否一致。",
             )
         except smtplib.SMTPAuthenticationError:
             problem = CredentialsRefused(
-                f"邮件服务器 {server.host}:{server.port} 拒绝了登录。", "请核对连接 smtp_default 的 login 和 password。"
+                f"邮件服务器 {server.address} 拒绝了登录。", "请核对连接 smtp_default 的 login 和 password。"
             )
         except ssl.SSLError:
             problem = self._away("加密连接失败（证书或 disable_ssl、disable_tls 设置）")
@@ -165,13 +165,13 @@ class MailSender:
             return ssl.create_default_context(cafile=self._server.ca)
         except OSError:
             raise ConfigurationError(
-                f"邮件服务器 {self._server.host}:{self._server.port} 的根证书文件不存在或无法读取。",
+                f"邮件服务器 {self._server.address} 的根证书文件不存在或无法读取。",
                 "请核对连接 smtp_default 的 extra.ca。",
             ) from None
 
     def _away(self, reason: str) -> PlatformUnavailable:
         return PlatformUnavailable(
-            f"邮件服务器（{self._server.host}:{self._server.port}）暂时不可用：{reason}。",
+            f"邮件服务器（{self._server.address}）暂时不可用：{reason}。",
             "请确认连接 smtp_default 的 host、port 和网络；未发出的邮件会自动补发。",
         )
 

@@ -27,6 +27,8 @@ SHELL_DATABASE = "airflow_shell"
 BUSINESS_DATABASE = "greenfin"
 METADATA_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _PLATFORMS = ("AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET")
+SANDBOX = "GFF_SANDBOX"
+"""1: both platforms are the sandbox, and time may be simulated."""
 ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 
 _LOOPBACK = "127.0.0.1"
@@ -293,7 +295,7 @@ class Environment:
             # Without compiled files each of Airflow's processes would take three times as long to start.
             "PYTHONDONTWRITEBYTECODE": "",
             "GX_ANALYTICS_ENABLED": "false",
-            "GFF_SANDBOX": "1",
+            SANDBOX: "1",
             "GFF_REPORTS_DIR": str(self.layout.reports),
             **self.airflow(),
             **self.connections(),
@@ -311,7 +313,8 @@ class Environment:
     def for_services(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment of the stack's own processes: here our variables win, except a connection that was given."""
         given = {name: environ[name] for name in self.connections() if environ.get(name)}
-        return {**_joined(environ, self.variables()), **given}
+        joined = {**_joined(environ, self.variables()), **given}
+        return {**joined, SANDBOX: "1" if self.plays_on_sandbox(joined) else "0"}
 
     def for_demo(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The same for a demo, which plays on the sandbox alone, whatever connections were given."""
@@ -329,7 +332,9 @@ class Environment:
 
     def write_env_file(self) -> Path:
         """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""
-        lines = [f"export {name}={_shell_value(name, value)}" for name, value in self.for_shell().items()]
+        # First of all: whether a platform was given can no longer be told once ours are exported.
+        lines = [f'export {SANDBOX}="${{{SANDBOX}:-${{{name}:+0}}}}"' for name in _PLATFORMS]
+        lines += [f"export {name}={_shell_value(name, value)}" for name, value in self.for_shell().items()]
         write_private(self.layout.env_file, "\n".join(lines) + "\n")
         return self.layout.env_file
 

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
+from include.connection_fields import authority
 from include.errors import ConfigurationError
 from include.settings import Settings
 
@@ -26,11 +27,19 @@ _SESSION = "-c timezone=Asia/Shanghai -c random_page_cost=1.1 -c jit=off -c plan
 
 
 def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:
-    """An engine for `url`; no connection is made yet. `audit_keys`: what seals audit entries, newest first."""
+    """An engine for `url`, whose query may hold libpq options; no connection is made yet.
+
+    `audit_keys`: what seals audit entries, newest first.
+    """
+    given = sa.make_url(url).query
     return sa.create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "options": _SESSION},
+        connect_args={
+            "connect_timeout": given.get("connect_timeout", 10),
+            # What comes later wins: business time and plans stay as the queries need them.
+            "options": f"{given.get('options', '')} {_SESSION}".lstrip(),
+        },
         execution_options={_AUDIT_KEYS: tuple(audit_keys)},
     )
 
@@ -50,7 +59,7 @@ def open_database(settings: Settings) -> sa.Engine:
         engine.dispose()
         url = engine.url
         raise ConfigurationError(
-            f"无法连接业务数据库 {url.host}:{url.port}/{url.database}：{_first_line(error)}",
+            f"无法连接业务数据库 {authority(url.host or "", url.port)}/{url.database}：{_first_line(error)}",
             "请确认数据库已启动（本机演示环境：make up），并核对连接 business_db 的地址、用户和密码。",
         ) from None
     return engine

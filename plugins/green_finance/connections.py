@@ -7,8 +7,9 @@ from dataclasses import replace
 from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
-from include.settings import CONNECTION_IDS, ConnectionFields, Settings
+from include.settings import CONNECTION_IDS, UNHIDDEN_PERSONAL_DATA_KEY, ConnectionFields, Settings
 
 
 def settings() -> Settings:
@@ -25,6 +26,9 @@ def _connection(name: str) -> ConnectionFields | None:
         connection = BaseHook.get_connection(name)
     except AirflowNotFoundException:
         return None
+    extra = connection.extra_dejson
+    # Airflow hides in logs what stands under a name that says so; this old one does not.
+    mask_secret(extra.get(UNHIDDEN_PERSONAL_DATA_KEY))
     return ConnectionFields(
         conn_type=connection.conn_type,
         host=connection.host,
@@ -32,5 +36,5 @@ def _connection(name: str) -> ConnectionFields | None:
         login=connection.login,
         password=connection.password,
         port=connection.port,
-        extra=connection.extra_dejson,
+        extra=extra,
     )

@@ -62,7 +62,7 @@ def _environment(airflow: dict[str, str], database: sa.Engine) -> dict[str, str]
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_key": "key of the decision test"},
+        "extra": {"personal_data_secret": "key of the decision test"},
     }
     return {**airflow, "AIRFLOW_CONN_BUSINESS_DB": json.dumps(connection)}
 

@@ -96,7 +96,7 @@ def _connections(business: sa.URL, sandbox: Sandbox) -> dict[str, str]:
             "login": business.username,
             "password": business.password,
             "schema": business.database,
-            "extra": {"personal_data_key": PERSONAL_DATA_KEY},
+            "extra": {"personal_data_secret": PERSONAL_DATA_KEY},
         },
         "green_platform": {
             "conn_type": "http",

@@ -31,7 +31,7 @@ def test_a_rerun_starts_the_sending_dag_in_the_operator_s_name(
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_key": "key of the re-run test"},
+        "extra": {"personal_data_secret": "key of the re-run test"},
     }
     metadata = f"rerun_airflow_{paused}"
     postgres.create_database(metadata)

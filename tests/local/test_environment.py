@@ -52,6 +52,22 @@ def test_a_variable_that_is_set_wins(environment: Environment, shell: str) -> No
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("platform", ["AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET"])
+def test_time_is_simulated_only_where_both_platforms_are_the_sandbox(
+    environment: Environment, shell: str, platform: str
+) -> None:
+    real = json.dumps({"conn_type": "http", "host": "https://real.example", "login": "a", "password": "b"})
+    file = environment.write_env_file()
+    assert _sourced(shell, file)["GFF_SANDBOX"] == "1"
+    assert _sourced(shell, file, **{platform: real})["GFF_SANDBOX"] == "0"
+    assert environment.for_services({})["GFF_SANDBOX"] == "1"
+    for inherited in ({}, {"GFF_SANDBOX": "1"}):
+        services = environment.for_services({platform: real, **inherited})
+        assert services["GFF_SANDBOX"] == "0"
+        assert not Settings.from_environment({**services, "GFF_SANDBOX": "1"}).sandbox
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("value", ["}", "it's", '{"a": {"b": "$x `y` \\\\z"}}', "a b;c&d", "绿厂", "!x"])
 def test_any_value_survives_a_shell(tmp_path: Path, shell: str, value: str) -> None:
     file = tmp_path / "env.sh"

@@ -84,11 +84,11 @@ def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Co
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_key": "key of the console tests"},
+        "extra": {"personal_data_secret": "key of the console tests"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(business))
     for name in ("GREEN_PLATFORM", "CREDIT_MARKET", "SMTP_DEFAULT"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "http", "host": "nowhere.example"}))
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "http", "host": "localhost"}))
     monkeypatch.setenv("GFF_SANDBOX", "1")
     monkeypatch.setenv("GFF_NOW", "2026-10-20T10:00:00+08:00")
     create_auth_manager()
