@@ -239,7 +239,7 @@ def test_an_ipv6_address_is_one_for_the_database_and_the_mail_server_too() -> No
         assert (found.mail_server.host, found.mail_server.address) == ("::1", "[::1]:465")
     closed = ConnectionFields(host="::1", port=9, schema="db", extra={"connect_timeout": 2})
     with pytest.raises(ConfigurationError, match=re.escape("[::1]:9/db")):
-        open_database(Settings(connections={"business_db": closed}))
+        open_database(Settings(connections={"business_db": closed}, fernet_key=FERNET))
 
 
 def test_an_address_in_a_uri_may_be_ipv6() -> None:

@@ -59,7 +59,7 @@ def open_database(settings: Settings) -> sa.Engine:
         engine.dispose()
         url = engine.url
         raise ConfigurationError(
-            f"无法连接业务数据库 {authority(url.host or "", url.port)}/{url.database}：{_first_line(error)}",
+            f"无法连接业务数据库 {authority(url.host or '', url.port)}/{url.database}：{_first_line(error)}",
             "请确认数据库已启动（本机演示环境：make up），并核对连接 business_db 的地址、用户和密码。",
         ) from None
     return engine
