@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.reference import policy
 from include.store import tables
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -358,7 +359,7 @@ def add_hold(
             revision=revision,
             quarter=quarter,
             department_code=department_code,
-            state=state,
+            state="open" if state == "released" else state,
             opened_at=opened_at,
             decide_by=date(2026, 10, 14),
             settled_at=settled_at if state == "open" else settled_at or opened_at,
@@ -367,9 +368,45 @@ def add_hold(
     ).scalar_one()
     connection.execute(
         tables.quarantine_finding.insert(),
-        [{"quarantine_id": found, "rule_id": rule_id, "field": field} for rule_id, field in findings],
+        [
+            {
+                "quarantine_id": found,
+                "rule_id": rule_id,
+                "field": field,
+                "persons_required": policy().persons_to_release(rule_id),
+            }
+            for rule_id, field in findings
+        ],
     )
+    if state == "released":
+        release(connection, found, settled_at or opened_at)
     return found
+
+
+def release(connection: sa.Connection, quarantine_id: int, at: datetime) -> None:
+    """Let a held need go, by as many persons as its findings ask for."""
+    held = tables.quarantine_finding.c
+    for found in connection.execute(
+        sa.select(tables.quarantine_finding).where(held.quarantine_id == quarantine_id)
+    ).all():
+        for person in range(found.persons_required):
+            connection.execute(
+                tables.quarantine_event.insert().values(
+                    quarantine_id=quarantine_id,
+                    kind="approved",
+                    rule_id=found.rule_id,
+                    field=found.field,
+                    actor=f"person-{person}",
+                    role="operator",
+                    reason="已核实情况",
+                    at=at,
+                )
+            )
+    connection.execute(
+        tables.quarantine.update()
+        .where(tables.quarantine.c.quarantine_id == quarantine_id)
+        .values(state="released", settled_at=at)
+    )
 
 
 def add_stop(connection: sa.Connection, department_code: str = "330000", *, state: str = "open") -> None:

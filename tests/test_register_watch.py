@@ -88,12 +88,15 @@ def _deliveries(database: sa.Engine, action: str) -> list[sa.Row]:
         return list(connection.execute(sa.select(delivery).where(delivery.c.action == action)))
 
 
-def _settle(database: sa.Engine, decision: str, reason: str = "与主管部门核实") -> None:
-    with database.begin() as connection:
-        alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
-        register_watch.settle_alert(
-            connection, alert_id, decision=decision, actor="li", role="operator", reason=reason, now=NOW
-        )
+def _settle(
+    database: sa.Engine, decision: str, reason: str = "与主管部门核实", persons: tuple[str, ...] = ("wang", "li")
+) -> None:
+    for actor in persons:
+        with database.begin() as connection:
+            alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
+            register_watch.settle_alert(
+                connection, alert_id, decision=decision, actor=actor, role="operator", reason=reason, now=NOW
+            )
 
 
 def test_a_factory_on_the_list_is_left_alone(database: sa.Engine) -> None:
@@ -149,10 +152,15 @@ def test_where_credit_was_approved_a_person_decides(database: sa.Engine, state: 
     _settle(database, "confirmed")
     assert len(_deliveries(database, "withdrawal")) == 1
     with database.connect() as connection:
-        entry = connection.execute(sa.select(audit_entry)).one()
+        entries = [(entry.actor, entry.action) for entry in connection.execute(sa.select(audit_entry))]
         events = list(connection.execute(sa.select(alert_event.c.kind, alert_event.c.actor)).tuples())
-    assert (entry.actor, entry.role, entry.action) == ("li", "operator", "alert_confirmed")
-    assert events == [("opened", "register_watch"), ("confirmed", "li")]
+    assert entries == [("wang", "agree_alert_confirmed"), ("li", "alert_confirmed")]
+    assert events == [
+        ("opened", "register_watch"),
+        ("confirm_agreed", "wang"),
+        ("confirm_agreed", "li"),
+        ("confirmed", "li"),
+    ]
 
 
 def test_an_alert_that_was_cleared_does_not_come_back(database: sa.Engine) -> None:

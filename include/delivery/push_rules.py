@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from include.delivery.outcomes import Claim, Result
 from include.domain.calendar import SHANGHAI
-from include.reference import rules
+from include.reference import policy, rules
 from include.store.alerts import raise_alerts
 from include.store.register import FACTORY_REMOVED, REMOVED_RULE, has_rows, in_force, snapshot_in_use
 
@@ -55,6 +55,7 @@ def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: da
         actor="deliver",
         reason=f"{today} 推送时名单中已没有该企业（G08a）",
         now=now,
+        policy=policy(),
     )
     return [
         Result(claim=push, kind="check", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)

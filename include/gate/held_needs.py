@@ -6,7 +6,7 @@ By reading alone, and without personal data: names of sole proprietors are maske
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,10 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.domain.people import person_key, same_person
 from include.errors import InvalidRequest
 from include.gate.field_names import field_name
 from include.gate.results import shown_enterprise, shown_project
-from include.reference import Policy, department_short_name, rules
+from include.reference import department_short_name, rules
 
 Place = tuple[str, str]
 """rule_id and field: what a release binds to, with need_id and revision."""
@@ -41,8 +42,8 @@ class HoldFinding:
         return (self.rule_id, self.field)
 
     def approved_already_by(self, actor: str) -> bool:
-        """Whether this person has agreed before, however the name was written."""
-        return actor.casefold() in (name.casefold() for name in self.approved_by)
+        """Whether this person has agreed before, however the id was written."""
+        return any(same_person(actor, name) for name in self.approved_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,28 +94,18 @@ _OPEN = sa.text(
 )
 _ONE = sa.text(f"{_HELD} where hold.quarantine_id = :quarantine_id")
 
-# An approval counts for every hold of the same revision, unless the finding was confirmed after it.
 _FINDINGS = sa.text(
     """
-    select hold.quarantine_id, found.rule_id, found.field,
+    select found.quarantine_id, found.rule_id, found.field, found.persons_required,
            array(
-               select event.actor
-               from quarantine same join quarantine_event event using (quarantine_id)
-               where (same.quarantine_id = hold.quarantine_id
-                      or same.need_id = hold.need_id and same.revision = hold.revision)
-                 and event.kind = 'approved' and event.rule_id = found.rule_id and event.field = found.field
-                 and not exists (
-                     select from quarantine other join quarantine_event later using (quarantine_id)
-                     where (other.quarantine_id = hold.quarantine_id
-                            or other.need_id = hold.need_id and other.revision = hold.revision)
-                       and later.kind = 'confirmed' and later.rule_id = found.rule_id and later.field = found.field
-                       and later.event_id > event.event_id
-                 )
-               order by event.event_id
+               select approval.actor from hold_approval approval
+               where approval.quarantine_id = found.quarantine_id
+                 and approval.rule_id = found.rule_id and approval.field = found.field
+               order by approval.event_id
            ) as approved_by
-    from quarantine hold join quarantine_finding found using (quarantine_id)
-    where hold.quarantine_id = any(:quarantine_ids)
-    order by hold.quarantine_id, found.rule_id, found.field
+    from quarantine_finding found
+    where found.quarantine_id = any(:quarantine_ids)
+    order by found.quarantine_id, found.rule_id, found.field
     """
 )
 _EVENTS = sa.text(
@@ -126,7 +117,7 @@ _EVENTS = sa.text(
 
 
 def open_list(
-    connection: sa.Connection, policy: Policy, *, quarter: str | None = None, department_code: str | None = None
+    connection: sa.Connection, *, quarter: str | None = None, department_code: str | None = None
 ) -> list[HeldNeed]:
     """The needs that wait for a decision, of all quarters and departments unless limited.
 
@@ -134,27 +125,24 @@ def open_list(
     """
     where = {"quarter": quarter, "department_code": department_code}
     rows = connection.execute(_OPEN.bindparams(**where)).mappings().all()
-    found = hold_findings(connection, {row["quarantine_id"]: row["department_code"] for row in rows}, policy)
+    found = hold_findings(connection, [row["quarantine_id"] for row in rows])
     return [_held_need(row, found[row["quarantine_id"]]) for row in rows]
 
 
-def detail(connection: sa.Connection, quarantine_id: int, policy: Policy) -> tuple[HeldNeed, tuple[HoldEvent, ...]]:
+def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tuple[HoldEvent, ...]]:
     """A held need, open or settled, and its history. Raises InvalidRequest if there is none of this number."""
     row = connection.execute(_ONE, {"quarantine_id": quarantine_id}).mappings().one_or_none()
     if row is None:
         raise unknown_hold(quarantine_id)
-    found = hold_findings(connection, {quarantine_id: row["department_code"]}, policy)
+    found = hold_findings(connection, [quarantine_id])
     events = connection.execute(_EVENTS, {"quarantine_id": quarantine_id}).mappings()
     return _held_need(row, found[quarantine_id]), tuple(HoldEvent(**event) for event in events)
 
 
-def hold_findings(
-    connection: sa.Connection, holds: Mapping[int, str], policy: Policy
-) -> Mapping[int, tuple[HoldFinding, ...]]:
-    """quarantine_id → what was found, by rule and field, with the approvals so far; `holds`: with its department_code."""
-    policies = {quarantine_id: policy.of_department(code) for quarantine_id, code in holds.items()}
+def hold_findings(connection: sa.Connection, quarantine_ids: Sequence[int]) -> Mapping[int, tuple[HoldFinding, ...]]:
+    """quarantine_id → what was found, by rule and field, with the approvals so far."""
     found: defaultdict[int, list[HoldFinding]] = defaultdict(list)
-    for row in connection.execute(_FINDINGS, {"quarantine_ids": list(policies)}):
+    for row in connection.execute(_FINDINGS, {"quarantine_ids": list(quarantine_ids)}):
         rule = rules()[row.rule_id]
         approved_by = _different(row.approved_by)
         found[row.quarantine_id].append(
@@ -165,10 +153,10 @@ def hold_findings(
                 message=rule.message,
                 how_to_fix=rule.how_to_fix,
                 approved_by=approved_by,
-                missing=max(0, _persons(row.rule_id, policies[row.quarantine_id]) - len(approved_by)),
+                missing=max(0, row.persons_required - len(approved_by)),
             )
         )
-    return {quarantine_id: tuple(found[quarantine_id]) for quarantine_id in policies}
+    return {quarantine_id: tuple(found[quarantine_id]) for quarantine_id in quarantine_ids}
 
 
 def unknown_hold(quarantine_id: int) -> InvalidRequest:
@@ -176,14 +164,9 @@ def unknown_hold(quarantine_id: int) -> InvalidRequest:
     return InvalidRequest(f"没有编号为{quarantine_id}的挂起记录。", "请从挂起清单中选择需要处理的记录。")
 
 
-def _persons(rule_id: str, policy: Policy) -> int:
-    """How many different persons must agree to release a finding of this rule (policy release_two_persons)."""
-    return 2 if rule_id.startswith(policy.listed("release_two_persons")) else 1
-
-
 def _different(names: Iterable[str]) -> tuple[str, ...]:
-    """The persons among these names, in order; the same name in another case is the same person."""
-    return tuple({name.casefold(): name for name in reversed(list(names))}.values())[::-1]
+    """The persons among these ids, in order."""
+    return tuple({person_key(name): name for name in reversed(list(names))}.values())[::-1]
 
 
 def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> HeldNeed:

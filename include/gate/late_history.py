@@ -164,14 +164,14 @@ def judge_again(
     ).fetchall()
     pushed = frozenset(push.need_id for push in pushes if not push.untried)
     decide_by = hold_decide_by(now, policy, calendar)
-    held = _open_late(connection, [hit for hit in hits if hit.need.need_id not in pushed], decide_by, now)
+    held = _open_late(connection, [hit for hit in hits if hit.need.need_id not in pushed], decide_by, now, policy)
     held_needs = frozenset(hit.need.need_id for hit in hits if hit.need.judgement_id in held)
     connection.execute(
         _HOLD_BACK, {"delivery_ids": [push.delivery_id for push in pushes if push.need_id in held_needs], "now": now}
     )
     # Neither of one that is pushed nor of one that a person let go already can the push be held back.
     to_alert = [hit for hit in hits if hit.need.need_id not in held_needs]
-    return LateHits(len(held), _raise_alerts(connection, to_alert, now))
+    return LateHits(len(held), _raise_alerts(connection, to_alert, now, policy))
 
 
 def _found_now(
@@ -221,7 +221,9 @@ def _new_hits(
     return hits
 
 
-def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date, now: datetime) -> Mapping[int, int]:
+def _open_late(
+    connection: sa.Connection, hits: Sequence[_Hit], decide_by: date, now: datetime, policy: Policy
+) -> Mapping[int, int]:
     """Quarantine these needs, or add to what is open of them already; judgement_id → quarantine_id of those that wait."""
     if not hits:
         return {}
@@ -272,7 +274,12 @@ def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date,
         .all()
     )
     rows = [
-        {"quarantine_id": waiting[hit.need.judgement_id], "rule_id": one.rule_id, "field": one.field}
+        {
+            "quarantine_id": waiting[hit.need.judgement_id],
+            "rule_id": one.rule_id,
+            "field": one.field,
+            "persons_required": policy.of_department(hit.need.department_code).persons_to_release(one.rule_id),
+        }
         for hit in hits
         if hit.need.judgement_id in waiting
         for one in hit.findings
@@ -282,12 +289,21 @@ def _open_late(connection: sa.Connection, hits: Sequence[_Hit], decide_by: date,
     return waiting
 
 
-def _raise_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime) -> int:
+def _raise_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime, policy: Policy) -> int:
     broken: dict[str, set[str]] = {}
     for hit in hits:
         for one in hit.findings:
             broken.setdefault(one.rule_id, set()).add(hit.need.need_id)
     return sum(
-        raise_alerts(connection, rule_id, sorted(need_ids), severity="hold", actor="gate", reason=_REASON, now=now)
+        raise_alerts(
+            connection,
+            rule_id,
+            sorted(need_ids),
+            severity="hold",
+            actor="gate",
+            reason=_REASON,
+            now=now,
+            policy=policy,
+        )
         for rule_id, need_ids in sorted(broken.items())
     )

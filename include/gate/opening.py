@@ -43,8 +43,11 @@ _OPEN = sa.text(
 )
 _NOTE_FINDINGS = sa.text(
     """
-    insert into quarantine_finding (quarantine_id, rule_id, field)
-    select hold.quarantine_id, finding.rule_id, finding.field
+    insert into quarantine_finding (quarantine_id, rule_id, field, persons_required)
+    select hold.quarantine_id, finding.rule_id, finding.field,
+           case when exists (
+               select from unnest(cast(:two_persons as text[])) prefix where starts_with(finding.rule_id, prefix)
+           ) then 2 else 1 end
     from quarantine hold join finding using (judgement_id)
     where hold.quarantine_id = any(:opened) and finding.severity = 'hold'
     """
@@ -79,10 +82,11 @@ def open_holds(
     opened = connection.execute(_OPEN, where).scalars().all()
     if not opened:
         return 0
-    connection.execute(_NOTE_FINDINGS, {"opened": opened})
+    two_persons = list(policy.of_department(department_code).listed("release_two_persons"))
+    connection.execute(_NOTE_FINDINGS, {"opened": opened, "two_persons": two_persons})
     connection.execute(_NOTE_OPENED, {"opened": opened, "now": now, **_GATE})
     decided = connection.execute(_DECIDED_BEFORE, {"opened": opened}).scalars().all()
-    found = hold_findings(connection, dict.fromkeys(decided, department_code), policy)
+    found = hold_findings(connection, decided)
     for quarantine_id in decided:
         if not any(one.missing for one in found[quarantine_id]):
             let_go(connection, locked(connection, quarantine_id), **_GATE, reason="此前的放行对本版本仍然有效", now=now)

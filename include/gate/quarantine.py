@@ -60,7 +60,7 @@ def release(
     actor, reason = audit.signed(actor, reason)
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
-    found = _findings(connection, hold, policy)
+    found = _findings(connection, hold)
     if hold.stored and any(one.rule_id == "DQ01" and one.field in ("quarter", "is_major") for one in found):
         raise DecisionRefused(
             f"{_name(hold)}的填报季度或重大标识无法使用，不能推送。", "请与绿色平台核对后确认退回，由其重新下发。"
@@ -68,7 +68,7 @@ def release(
     agreed = _agreed_to(found, _chosen(found, findings), actor, explicit=findings is not None)
     for one in agreed:
         _note(connection, hold, "approved", actor, role, reason, now, place=one.place)
-    waiting = tuple(one for one in _findings(connection, hold, policy) if one.missing)
+    waiting = tuple(one for one in _findings(connection, hold) if one.missing)
     if not waiting:
         queued, note = let_go(connection, hold, actor=actor, role=role, reason=reason, now=now)
         _audit(connection, hold, "release_hold", agreed, actor, role, reason, now)
@@ -100,7 +100,7 @@ def confirm(
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
     policy = policy.of_department(hold.department_code)
-    confirmed = _chosen(_findings(connection, hold, policy), findings)
+    confirmed = _chosen(_findings(connection, hold), findings)
     for one in confirmed:
         _note(connection, hold, "confirmed", actor, role, reason, now, place=one.place)
     _settle(connection, hold, "returned", actor, role, reason, now)
@@ -145,8 +145,8 @@ def locked(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
     return hold
 
 
-def _findings(connection: sa.Connection, hold: sa.Row[Any], policy: Policy) -> Sequence[HoldFinding]:
-    return hold_findings(connection, {hold.quarantine_id: hold.department_code}, policy)[hold.quarantine_id]
+def _findings(connection: sa.Connection, hold: sa.Row[Any]) -> Sequence[HoldFinding]:
+    return hold_findings(connection, [hold.quarantine_id])[hold.quarantine_id]
 
 
 _STATES = {"released": "放行", "returned": "确认退回", "expired": "关闭"}

@@ -56,6 +56,7 @@ def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *,
         judged_whole=[pair for pair, one in folded.items() if one.whole],
         actor=_ACTOR,
         now=now,
+        policy=policy,
     )
 
 

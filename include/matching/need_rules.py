@@ -48,6 +48,7 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
         judged_whole=[(one.need_id, "") for one in sums],
         actor=_ACTOR,
         now=now,
+        policy=policy,
     )
 
 
@@ -82,6 +83,7 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
             judged_whole=[(need_id, "") for need_id in sorted({*told, *missing})],
             actor=_ACTOR,
             now=now,
+            policy=policy,
         )
     return len(missing)
 

@@ -219,7 +219,9 @@ def _alerted(connection: sa.Connection, known: Known) -> Iterator[Entry]:
             part="警示",
             title=f"{words.ALERT_EVENTS[row.kind]}{who}：{words.rule(row.rule_id)}",
             lines=_decided(row, ""),
-            tone={"opened": "bad", "repeated": "bad", "confirmed": "bad"}.get(row.kind, "good"),
+            tone={"opened": "bad", "repeated": "bad", "confirm_agreed": "warn", "confirmed": "bad"}.get(
+                row.kind, "good"
+            ),
             internal=True,
         )
 

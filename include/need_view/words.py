@@ -20,6 +20,8 @@ HOLD_EVENTS = {
 ALERT_EVENTS = {
     "opened": "警示",
     "repeated": "警示追加依据",
+    "clear_agreed": "一人同意排除警示",
+    "confirm_agreed": "一人同意确认警示",
     "cleared": "警示已排除",
     "confirmed": "警示已确认",
     "closed": "警示已不成立",
@@ -49,6 +51,8 @@ STALLS = {
     "OBSTRUCTION": "融资梗阻",
 }
 AUDITED = {
+    "agree_alert_cleared": "同意排除警示",
+    "agree_alert_confirmed": "同意确认警示",
     "alert_cleared": "排除警示",
     "alert_confirmed": "确认警示",
     "withdraw_needs": "撤回需求",

@@ -304,6 +304,10 @@ class Policy:
         """The value split at semicolons."""
         return tuple(part for part in self.values[key].split(";") if part)
 
+    def persons_to_release(self, rule_id: str) -> int:
+        """How many different persons must agree to let a finding of this rule go, or to settle an alert of it."""
+        return 2 if rule_id.startswith(self.listed("release_two_persons")) else 1
+
 
 @cache
 def policy() -> Policy:

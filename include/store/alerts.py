@@ -13,13 +13,17 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from include.reference import Policy
+
 _RAISE = sa.text(
     """
     with raised as (
-        insert into alert (rule_id, need_id, severity, state, opened_at)
-        select :rule_id, need_id, :severity, 'open', :now from unnest(cast(:need_ids as text[])) need_id
+        insert into alert (rule_id, need_id, severity, state, opened_at, persons_required)
+        select :rule_id, need_id, :severity, 'open', :now, persons
+        from unnest(cast(:need_ids as text[]), cast(:persons as int[])) found (need_id, persons)
         on conflict (rule_id, need_id, institution_code)
-            do update set state = 'open', opened_at = excluded.opened_at, settled_at = null
+            do update set state = 'open', opened_at = excluded.opened_at, settled_at = null,
+                          persons_required = excluded.persons_required
             where alert.state = 'closed'
         returning alert_id
     )
@@ -49,6 +53,7 @@ def raise_alerts(
     actor: str,
     reason: str,
     now: datetime,
+    policy: Policy,
 ) -> int:
     """Open an alert of `rule_id` on each of these needs that has none; returns how many were opened."""
     return connection.execute(
@@ -56,6 +61,7 @@ def raise_alerts(
         {
             "rule_id": rule_id,
             "need_ids": list(need_ids),
+            "persons": _persons(connection, [(rule_id, need_id, severity) for need_id in need_ids], policy),
             "severity": severity,
             "actor": actor,
             "reason": reason,
@@ -114,6 +120,7 @@ def rest_alerts_on(
     judged_whole: Collection[tuple[str, str]],
     actor: str,
     now: datetime,
+    policy: Policy,
 ) -> None:
     """Let the alerts of `rule_ids` rest on what was found: open them, add to them, and close those that rest on nothing.
 
@@ -123,7 +130,7 @@ def rest_alerts_on(
     need_ids = sorted({need_id for need_id, _ in whole} | {one.need_id for one in found})
     standing = _standing(connection, need_ids, rule_ids)
     now_found = {(one.rule_id, one.need_id, one.institution_code): one for one in found}
-    notes = _add(connection, now_found, standing, now)
+    notes = _add(connection, now_found, standing, now, policy)
     still = {
         alert: now_found[key].grounds if key in now_found else frozenset()
         for key, alert in standing.items()
@@ -144,7 +151,11 @@ def _standing(connection: sa.Connection, need_ids: Sequence[str], rule_ids: Coll
 
 
 def _add(
-    connection: sa.Connection, found: Mapping[_Key, Grounds], standing: Mapping[_Key, _Standing], now: datetime
+    connection: sa.Connection,
+    found: Mapping[_Key, Grounds],
+    standing: Mapping[_Key, _Standing],
+    now: datetime,
+    policy: Policy,
 ) -> list[_Note]:
     fresh = {
         key: sorted(one.grounds - standing[key].grounds if key in standing else one.grounds)
@@ -157,7 +168,7 @@ def _add(
     reopened = [alert_ids[key] for key in alert_ids if standing[key].state in ("closed", "cleared")]
     if reopened:
         connection.execute(_REOPEN, {"alert_ids": reopened, "now": now})
-    alert_ids |= _open(connection, [found[key] for key in fresh if key not in standing], now)
+    alert_ids |= _open(connection, [found[key] for key in fresh if key not in standing], now, policy)
     grounds = [{"alert_id": alert_ids[key], "ground": ground} for key, added in fresh.items() for ground in added]
     connection.execute(_ADD_GROUNDS, _columns(grounds))
     opened = {alert_ids[key] for key in fresh if key not in standing}.union(reopened)
@@ -167,7 +178,7 @@ def _add(
     ]
 
 
-def _open(connection: sa.Connection, found: Sequence[Grounds], now: datetime) -> dict[_Key, int]:
+def _open(connection: sa.Connection, found: Sequence[Grounds], now: datetime, policy: Policy) -> dict[_Key, int]:
     if not found:
         return {}
     columns = {
@@ -175,9 +186,31 @@ def _open(connection: sa.Connection, found: Sequence[Grounds], now: datetime) ->
         "need_ids": [one.need_id for one in found],
         "codes": [one.institution_code for one in found],
         "severities": [one.severity for one in found],
+        "persons": _persons(connection, [(one.rule_id, one.need_id, one.severity) for one in found], policy),
     }
     rows = connection.execute(_OPEN, {**columns, "now": now})
     return {(row.rule_id, row.need_id, row.institution_code): row.alert_id for row in rows}
+
+
+def _persons(connection: sa.Connection, found: Sequence[tuple[str, str, str]], policy: Policy) -> list[int]:
+    """How many must agree before an alert (rule_id, need_id, severity) is settled; a note is one person's matter."""
+    own = any("release_two_persons" in values for values in policy.of_departments.values())
+    need_ids = [need_id for _, need_id, _ in found] if own else []
+    codes: dict[str, str] = (
+        dict(connection.execute(_DEPARTMENTS, {"need_ids": need_ids}).tuples().all()) if need_ids else {}
+    )
+    return [
+        policy.of_department(codes.get(need_id, "")).persons_to_release(rule_id) if severity == "hold" else 1
+        for rule_id, need_id, severity in found
+    ]
+
+
+_DEPARTMENTS = sa.text(
+    """
+    select distinct on (need_id) need_id, department_code from need_version
+    where need_id = any(cast(:need_ids as text[])) order by need_id, revision desc
+    """
+)
 
 
 def _take_away(connection: sa.Connection, still: Mapping[_Standing, frozenset[str]], now: datetime) -> list[_Note]:
@@ -216,10 +249,12 @@ _STANDING = sa.text(
 
 _OPEN = sa.text(
     """
-    insert into alert (rule_id, need_id, institution_code, severity, state, opened_at)
-    select rule_id, need_id, institution_code, severity, 'open', :now
-    from unnest(cast(:rule_ids as text[]), cast(:need_ids as text[]), cast(:codes as text[]), cast(:severities as text[]))
-        found (rule_id, need_id, institution_code, severity)
+    insert into alert (rule_id, need_id, institution_code, severity, state, opened_at, persons_required)
+    select rule_id, need_id, institution_code, severity, 'open', :now, persons
+    from unnest(
+        cast(:rule_ids as text[]), cast(:need_ids as text[]), cast(:codes as text[]), cast(:severities as text[]),
+        cast(:persons as int[])
+    ) found (rule_id, need_id, institution_code, severity, persons)
     returning alert_id, rule_id, need_id, institution_code
     """
 )

@@ -257,6 +257,7 @@ def _alert(database: sa.Engine, state: str, institution_code: str, *, severity: 
                 institution_code=institution_code,
                 severity=severity,
                 state=state,
+                persons_required=1,
                 opened_at=moment("2026-10-20 09:00"),
                 settled_at=None if state == "open" else moment(at),
             )

@@ -13,7 +13,7 @@ from include.domain.identifiers import make_uscc
 from include.gate.consequences import queue_pushes
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import findings, judge, take_in
-from tests.rows import let_history_be_changed, moment, need_id
+from tests.rows import let_history_be_changed, moment, need_id, release
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=1)
@@ -194,7 +194,7 @@ def test_a_need_that_a_person_lets_go_is_pushed_after_all_and_not_held_again(dat
     judged_first(database)
     late(database, early())
     with database.begin() as connection:
-        connection.execute(sa.text("update quarantine set state = 'released', settled_at = now()"))
+        release(connection, connection.execute(sa.text("select quarantine_id from quarantine")).scalar_one(), LATER)
         assert queue_pushes(connection, [(JUDGED, 1)], LATER) == 1
         assert queue_pushes(connection, [(JUDGED, 1)], LATER) == 0
     assert (JUDGED, "pending", None) in pushes(database)

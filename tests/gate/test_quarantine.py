@@ -151,7 +151,7 @@ def test_each_held_record_opens_once_with_its_hold_findings_and_the_day_of_decis
         held(connection, 4, department_code="440300")
         assert open_all(connection) == 1
         assert open_all(connection) == 0
-        [waiting] = open_list(connection, policy())
+        [waiting] = open_list(connection)
     assert (waiting.need_id, waiting.revision, waiting.state) == (need_id(1), 1, "open")
     assert [one.place for one in waiting.findings] == [AMOUNT, PERMIT]
     # Wednesday 30 September, then the holiday until 7 October, then a Saturday that is worked.
@@ -199,7 +199,7 @@ def test_a_released_need_is_pushed_and_the_release_is_audited_with_name_and_reas
     assert found.audit == [("王审核", "release_hold")]
     with database.connect() as connection:
         entry = connection.execute(sa.select(tables.audit_entry)).one()
-        need, events = detail(connection, hold, policy())
+        need, events = detail(connection, hold)
     assert (entry.reason, entry.role, entry.object) == (REASON, "reviewer", f"quarantine:{hold}")
     assert json.loads(entry.details)["findings"] == [" ".join(AMOUNT), " ".join(PERMIT)]
     assert need.state == "released"
@@ -224,7 +224,7 @@ def test_a_suspicion_of_greenwashing_needs_two_different_persons(database: sa.En
         with pytest.raises(DecisionRefused, match="同一人不能重复同意"):
             let_go(database, hold, same)
     with database.connect() as connection:
-        [waiting] = open_list(connection, policy())
+        [waiting] = open_list(connection)
     assert [(one.rule_id, one.approved_by, one.missing) for one in waiting.findings] == [
         ("DQ37", ("王审核",), 0),
         ("G01", ("王审核",), 1),
@@ -275,7 +275,7 @@ def test_an_earlier_approval_counts_when_the_same_revision_is_held_again(databas
         add_judgement(connection, 1, "held", ruleset_version="rules-3", judged_at=NOW)
         note_findings(connection, SAME_CODE, AMOUNT)
         open_all(connection, NOW)
-        [waiting] = open_list(connection, policy())
+        [waiting] = open_list(connection)
     assert [(one.rule_id, one.missing) for one in waiting.findings] == [("DQ37", 1), ("G01", 0)]
     assert len(stored(database).deliveries) == 1
 
@@ -288,7 +288,7 @@ def test_what_was_confirmed_is_not_approved_any_more(database: sa.Engine) -> Non
         add_judgement(connection, 1, "held", ruleset_version="rules-2", judged_at=NOW)
         note_findings(connection, SAME_CODE)
         open_all(connection, NOW)
-        [waiting] = open_list(connection, policy())
+        [waiting] = open_list(connection)
     assert [one.missing for one in waiting.findings] == [2]
 
 
@@ -319,6 +319,7 @@ def test_a_push_held_back_for_a_late_finding_goes_on_with_its_first_key(database
     hold = held_and_open(database)
     let_go(database, hold)
     with database.begin() as connection:
+        let_history_be_changed(connection)
         connection.execute(tables.quarantine.update().values(state="open", settled_at=None, origin="late_history"))
         connection.execute(tables.quarantine_finding.update().values(rule_id="DQ42", field="project.name"))
         connection.execute(tables.delivery.update().values(state="superseded", outcome="late_history"))
@@ -367,7 +368,7 @@ def test_a_record_that_cannot_be_addressed_is_closed_and_settled_by_hand(databas
             let_history_be_changed(connection)
             connection.execute(tables.judgement.update().values(need_id=None, revision=None))
             assert open_all(connection) == 1
-            [waiting] = open_list(connection, policy())
+            [waiting] = open_list(connection)
         assert (waiting.need_id, waiting.enterprise) == (None, "（企业名称缺失）")
         assert "人工核对" in decide(database, waiting.quarantine_id).note
     found = stored(database)
@@ -462,7 +463,7 @@ def test_a_resubmission_closes_the_hold_of_the_revision_before(database: sa.Engi
     with database.begin() as connection:
         held(connection, 1, PERMIT, revision=2)
         assert open_all(connection, NOW) == 1
-        _, events = detail(connection, old, policy())
+        _, events = detail(connection, old)
     found = stored(database)
     assert found.states == {old: "expired", max(found.states): "open"}
     assert (events[-1].kind, events[-1].actor, events[-1].reason) == (
@@ -498,7 +499,7 @@ def test_a_need_goes_from_the_listing_through_hold_and_resubmission_to_the_outbo
     intake_id = take_in(database, "run-1", [first], now=listed_on)
     assert judge(database, intake_id, now=listed_on).held == 1
     with database.connect() as connection:
-        [waiting] = open_list(connection, policy())
+        [waiting] = open_list(connection)
     assert [one.place for one in waiting.findings] == [("DQ53", "project.permits.environment")]
     corrected = clean_need(need_id=need_id(1), revision=2)
     again = take_in(database, "run-2", [corrected], now=NOW)
@@ -529,10 +530,10 @@ def test_the_list_shows_the_most_urgent_first_in_chinese_and_masks_sole_propriet
             .where(tables.need_version.c.need_id == need_id(2))
             .values(uscc="92330100MA2TE5T01X", enterprise_name="钱某某铸造经营部")
         )
-        urgent, later = open_list(connection, policy())
-        assert open_list(connection, policy(), quarter="2026Q2") == []
-        assert open_list(connection, policy(), department_code="440300") == []
-        assert len(open_list(connection, policy(), quarter=QUARTER, department_code="330000")) == 2
+        urgent, later = open_list(connection)
+        assert open_list(connection, quarter="2026Q2") == []
+        assert open_list(connection, department_code="440300") == []
+        assert len(open_list(connection, quarter=QUARTER, department_code="330000")) == 2
     assert (urgent.need_id, urgent.enterprise) == (need_id(2), "个体工商户（名称不显示）")
     assert (later.enterprise, later.department) == ("青禾精密铸造有限公司", "浙江")
     [finding] = urgent.findings

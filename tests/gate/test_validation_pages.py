@@ -23,7 +23,7 @@ from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, judge, take_in
-from tests.rows import moment, need_id
+from tests.rows import moment, need_id, release
 
 NOW = moment("2026-09-30 18:00")
 DEPARTMENT, QUARTER = "330000", "2026Q3"
@@ -216,7 +216,7 @@ def test_a_decision_changes_the_page_and_nothing_else_does(database: sa.Engine) 
     )
     assert _stored(database) == 1 and figures(database)["counts"]["held"] == 1
     with database.begin() as connection:
-        connection.execute(sa.update(tables.quarantine).values(state="released", settled_at=NOW))
+        release(connection, connection.execute(sa.select(tables.quarantine.c.quarantine_id)).scalar_one(), NOW)
     second = publish(database, intake_id)
     assert second != first and "核实后放行" in second
     assert _stored(database) == 2 and figures(database)["counts"]["passed"] == 1

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from include.domain.calendar import SHANGHAI
+from include.reference import policy
 from include.store.simulated_time import move_to
 from include.store.tables import (
     alert,
@@ -139,7 +140,10 @@ def hold(database: sa.Engine) -> int:
         )
         for rule_id, field in FINDINGS:
             where = {"rule_id": rule_id, "field": field}
-            connection.execute(quarantine_finding.insert().values(quarantine_id=quarantine_id, **where))
+            persons = policy().persons_to_release(rule_id)
+            connection.execute(
+                quarantine_finding.insert().values(quarantine_id=quarantine_id, persons_required=persons, **where)
+            )
             connection.execute(finding.insert().values(judgement_id=judgement_id, severity="hold", **where))
     return quarantine_id
 
@@ -367,7 +371,12 @@ def test_an_alert_is_settled_by_an_operator_with_a_reason(console: Console, hold
     with database.begin() as connection:
         connection.execute(
             alert.insert().values(
-                rule_id="DQ41", need_id=rows.need_id(1), severity="hold", state="open", opened_at=rows.TAKEN_IN
+                rule_id="DQ41",
+                need_id=rows.need_id(1),
+                severity="hold",
+                state="open",
+                opened_at=rows.TAKEN_IN,
+                persons_required=1,
             )
         )
         alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from include.store.tables.base import metadata, moment
 
@@ -17,7 +28,15 @@ alert = Table(
     Column("state", Text, nullable=False),
     moment("opened_at"),
     moment("settled_at", nullable=True),
+    Column(
+        "persons_required",
+        SmallInteger,
+        nullable=False,
+        server_default="2",
+        comment="to clear or confirm it: release_two_persons when it was opened",
+    ),
     UniqueConstraint("rule_id", "need_id", "institution_code"),
+    CheckConstraint("persons_required > 0", name="persons_required"),
     CheckConstraint("severity in ('hold', 'warn')", name="severity"),
     CheckConstraint("state in ('open', 'cleared', 'confirmed', 'closed')", name="state"),
     Index(None, "need_id"),
@@ -34,7 +53,10 @@ alert_event = Table(
     Column("role", Text, nullable=False),
     Column("reason", Text, nullable=False),
     moment("at"),
-    CheckConstraint("kind in ('opened', 'repeated', 'cleared', 'confirmed', 'closed')", name="kind"),
+    CheckConstraint(
+        "kind in ('opened', 'repeated', 'clear_agreed', 'confirm_agreed', 'cleared', 'confirmed', 'closed')",
+        name="kind",
+    ),
     Index(None, "alert_id"),
     comment="The history of an alert",
 )

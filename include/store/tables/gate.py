@@ -11,6 +11,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -95,6 +96,14 @@ quarantine_finding = Table(
     Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), primary_key=True),
     Column("rule_id", Text, primary_key=True),
     Column("field", Text, primary_key=True),
+    Column(
+        "persons_required",
+        SmallInteger,
+        nullable=False,
+        server_default="2",
+        comment="release_two_persons when the hold was opened",
+    ),
+    CheckConstraint("persons_required > 0", name="persons_required"),
     comment="The hold findings that a person must decide",
 )
 
@@ -112,6 +121,15 @@ quarantine_event = Table(
     moment("at"),
     CheckConstraint("kind in ('opened', 'approved', 'confirmed', 'released', 'returned', 'expired')", name="kind"),
     Index(None, "quarantine_id"),
+    Index(
+        "uq_quarantine_event_approved",
+        "quarantine_id",
+        "rule_id",
+        "field",
+        text("person_key(actor)"),
+        unique=True,
+        postgresql_where=text("kind = 'approved'"),
+    ),
     comment="Who did what to a held need, when, why; approved: one person agreed to release a finding",
 )
 

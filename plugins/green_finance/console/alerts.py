@@ -14,7 +14,7 @@ from include.mail import public_name
 
 router = APIRouter(prefix="/alerts")
 
-_WORDS = {"cleared": "已排除警示。", "confirmed": "已确认警示。"}
+_DECISIONS = {"cleared": "排除", "confirmed": "确认"}
 
 
 @router.get("", response_class=HTMLResponse)
@@ -29,6 +29,7 @@ def alerts(request: Request, operator: MayOperate) -> HTMLResponse:
         may_operate=operator,
         public_name=public_name,
         bank=need_view.words.institution,
+        decisions=_DECISIONS,
     )
 
 
@@ -41,7 +42,7 @@ def settle(
 ) -> RedirectResponse:
     """Clear or confirm one alert."""
     with engine().begin() as connection:
-        register_watch.settle_alert(
+        settled = register_watch.settle_alert(
             connection,
             alert_id,
             decision=decision,
@@ -50,4 +51,7 @@ def settle(
             reason=reason,
             now=business_now(),
         )
-    return done("../alerts", _WORDS[decision])
+    word = _DECISIONS[decision]
+    return done(
+        "../alerts", f"已{word}警示。" if settled else f"已记录您同意{word}；还须由另一位人员作出同样的决定，方可生效。"
+    )

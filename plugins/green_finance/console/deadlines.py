@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
+from include.domain.people import same_person
 from include.errors import InvalidRequest
 from include.mail import state_label
 from include.matching import extensions
@@ -39,7 +40,7 @@ def deadlines(request: Request, access: Admitted, need_id: str = "") -> HTMLResp
         most=policy().integer("extension_max_working_days"),
         today=business_now().date(),
         may_operate=access.may_operate,
-        actor=access.actor,
+        is_own=lambda one: same_person(one.requested_by, access.actor),
         bank=lambda code: institutions()[code].name if code in institutions() else code,
         step=lambda one: f"{state_label(one.from_type)} → {state_label(one.to_type)}",
     )

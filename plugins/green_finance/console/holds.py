@@ -56,7 +56,7 @@ def held_needs(
 
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
-        everything = open_list(connection, policy())
+        everything = open_list(connection)
     shown = [
         hold
         for hold in everything
@@ -101,7 +101,7 @@ def held_need(request: Request, quarantine_id: int, access: Admitted) -> HTMLRes
 
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
-        hold, events = detail(connection, quarantine_id, policy())
+        hold, events = detail(connection, quarantine_id)
         filed = filed_content(connection, quarantine_id)
         changes = connection.execute(_AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision}).all()
     amendments = [
