@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from include.domain.identifiers import normalise_text
+from include.domain.numbers import whole_number
 
 ABSENT = -1
 
@@ -55,12 +56,16 @@ _JSON_TYPES = {
 
 
 def json_type(value: object) -> JsonType:
-    """The JSON type of a parsed value other than null; a number that is not finite is no JSON at all."""
+    """The JSON type of a parsed value other than null; a number that is not finite is no JSON at all.
+
+    A whole number is an integer however it is written.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return JsonType.OTHER
     if isinstance(value, Decimal) and not value.is_finite():  # math.isfinite would take 1E+999 for infinite
         return JsonType.OTHER
-    return _JSON_TYPES.get(type(value), JsonType.OTHER)
+    kind = _JSON_TYPES.get(type(value), JsonType.OTHER)
+    return JsonType.INTEGER if kind is JsonType.NUMBER and whole_number(value) is not None else kind
 
 
 def is_blank(text: str) -> bool:
@@ -241,13 +246,10 @@ def _distinct_texts(values: Sequence[Any]) -> dict[Any, int] | None:
 
 
 def number_values(path: str, values: Sequence[Any]) -> FieldValues:
-    """A field that must hold numbers: they are kept, as int or Decimal; other values as their JSON type only."""
+    """A field that must hold numbers: they are kept, whole ones as int, others as Decimal; other values as their JSON type."""
     if set(map(type, values)) <= {int, NoneType}:
         return listed_values(path, values)
-    # 45 and 45.0 are equal, and not of one type.
-    read = [None if (one := _number_or_type(value)) is None else (type(one), one) for value in values]
-    codes, distinct = _coded(read, dict.fromkeys(read, ABSENT))
-    return FieldValues(path, np.arange(len(codes)), codes, [value for _, value in distinct])
+    return listed_values(path, list(map(_number_or_type, values)))
 
 
 def _number_or_type(value: Any) -> Any:
@@ -256,6 +258,8 @@ def _number_or_type(value: Any) -> Any:
     kind = json_type(value)
     if kind not in (JsonType.INTEGER, JsonType.NUMBER):
         return kind
+    if kind is JsonType.INTEGER:
+        return whole_number(value)
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from include.domain.calendar import SHANGHAI
 from include.domain.characters import matching
+from include.domain.identifiers import NEED_ID, usable_revision
 from include.domain.quarter import Quarter
 from include.gate.columns import ABSENT, FieldValues, as_texts, flag_values, listed_values, members, text_values
 from include.gate.moments import Moments, moment_of, read_moments
@@ -31,7 +32,6 @@ HEAD_FIELDS = (
     "updated_at",
     "review.recommended_at",
 )
-_NEED_ID = "FN[0-9]{12}"
 _QUARTER = "20[0-9]{2}Q[1-4]"
 _HEAD = tuple(path for path in HEAD_FIELDS if "." not in path)
 _REVIEW = ("compliance_ok", "need_verified", "recommended_at", "recommended_by")
@@ -73,9 +73,10 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     submitted = submitted.only(submitted.not_after(latest))
     updated = read_moments(given["updated_at"])
     recommended = read_moments(review["recommended_at"])
+    revisions = list(map(usable_revision, given["revision"]))
     sound = {
-        "need_id": matching(_NEED_ID, as_texts(given["need_id"])),
-        "revision": _each(given["revision"], lambda revision: type(revision) is int and revision >= 1),
+        "need_id": matching(NEED_ID, as_texts(given["need_id"])),
+        "revision": np.array([revision is not None for revision in revisions], dtype=bool),
         "form_version": _each(given["form_version"], lambda version: isinstance(version, str) and version in versions),
         "quarter": matching(_QUARTER, as_texts(given["quarter"])),
         "is_major": _each(given["is_major"], lambda major: type(major) is bool),
@@ -99,7 +100,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
             flag_values("review.recommended_by", _present(review["recommended_by"]), reviewed),
         ),
         need_ids=_usable(given["need_id"], sound["need_id"]),
-        revisions=_usable(given["revision"], sound["revision"]),
+        revisions=revisions,
         department=listed_values("department_code", _usable(given["department_code"], sound["department_code"])),
         quarter=listed_values("quarter", _usable(given["quarter"], sound["quarter"])),
         is_major=listed_values("is_major", _usable(given["is_major"], sound["is_major"])),

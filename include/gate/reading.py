@@ -17,6 +17,7 @@ from include.domain.identifiers import MOBILE, email_is_valid, mobile_is_valid, 
 from include.gate.amounts import scaled_amounts, scaled_benefits
 from include.gate.columns import (
     FieldValues,
+    JsonType,
     Scale,
     amount_values,
     as_texts,
@@ -174,9 +175,12 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
     at = {"needs": needs, "elements": places}
     elements = list(chain.from_iterable(lists))
     element_path = f"{path}[]"
-    fields[element_path] = text_values(element_path, elements, **at)
     if element_path in form_fields():
+        fields[element_path] = text_values(element_path, elements, **at)
         return fields
+    # A null element is no absent value but an element that is no object.
+    given = [JsonType.OTHER if element is None else element for element in elements]
+    fields[element_path] = text_values(element_path, given, **at)
     there = _are(dict, elements)
     everywhere = np.ones(len(elements), dtype=bool)
     presence.append(flag_values(element_path, there, everywhere, fields[element_path]))

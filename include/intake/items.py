@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 
 from include.domain.canonical import canonical_sha256, read_json
-from include.domain.identifiers import normalise_id
+from include.domain.identifiers import normalise_id, usable_need_id, usable_revision
 from include.reference import departments
 
-_NEED_ID = re.compile(r"FN[0-9]{12}")
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -54,8 +53,8 @@ def read_item(raw: bytes) -> Item:
         raw=raw,
         raw_sha256=hashlib.sha256(raw).hexdigest(),
         readable=record is not None,
-        need_id=usable_need_id(record) if record is not None else None,
-        revision=usable_revision(record) if record is not None else None,
+        need_id=usable_need_id(record.get("need_id")) if record is not None else None,
+        revision=usable_revision(record.get("revision")) if record is not None else None,
         item_hash=item_hash(record) if record is not None else None,
     )
 
@@ -63,18 +62,6 @@ def read_item(raw: bytes) -> Item:
 def item_hash(record: Mapping[str, Any]) -> str:
     """SHA-256 of the item without updated_at as canonical JSON (RFC 8785)."""
     return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
-
-
-def usable_need_id(record: Mapping[str, Any]) -> str | None:
-    """The need_id if it can address a need (DQ01)."""
-    value = record.get("need_id")
-    return value if isinstance(value, str) and _NEED_ID.fullmatch(value) else None
-
-
-def usable_revision(record: Mapping[str, Any]) -> int | None:
-    """The revision if it is a whole number from 1 (DQ01)."""
-    value = record.get("revision")
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31 else None
 
 
 def version_row(

@@ -205,10 +205,8 @@ def test_deep_and_huge_values_do_not_stop_the_batch() -> None:
     ]
     verdicts = judge([*records, clean_need()], checked_at=CHECKED_AT, policy=POLICY)
     passed = [at for at, verdict in enumerate(verdicts) if verdict.verdict == "passed"]
-    huge_number = [
-        at for at, record in enumerate(records) if 10**4000 in (record["revision"], record["finance"]["term_months"])
-    ]
-    assert passed == [*huge_number, len(records)]
+    huge_term = [at for at, record in enumerate(records) if record["finance"]["term_months"] == 10**4000]
+    assert passed == [*huge_term, len(records)]
 
 
 def test_long_lists_are_judged_element_by_element() -> None:

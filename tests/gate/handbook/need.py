@@ -107,6 +107,12 @@ class Need:
     def absent(self, path: str) -> bool:
         return self.value(path) is ABSENT
 
+    def null_element(self, path: str) -> bool:
+        """Whether JSON null stands at the path as an element of a list."""
+        holder, _, at = path.rpartition("[")
+        held = self.value(holder)
+        return at != "" and isinstance(held, list) and held[int(at[:-1])] is None if path.endswith("]") else False
+
     def elements(self, path: str) -> list[str]:
         """The paths of a list's elements; none if it is no list."""
         value = self.value(path)
@@ -145,7 +151,7 @@ def _head(need: Need) -> Iterator[Finding]:
     revision = value("revision")
     fine = {
         "need_id": texts.full_match("FN[0-9]{12}", value("need_id")),
-        "revision": isinstance(revision, int) and not isinstance(revision, bool) and revision >= 1,
+        "revision": _is_integer(revision) and 1 <= revision <= 2147483647,
         "form_version": value("form_version") in need.policy.text("supported_form_versions").split(";"),
         "quarter": texts.full_match("20[0-9]{2}Q[1-4]", value("quarter")),
         "is_major": isinstance(value("is_major"), bool),
@@ -170,7 +176,7 @@ def _types(need: Need) -> Iterator[Finding]:
 
     right = dict.fromkeys(TEXTS, lambda value: isinstance(value, str))
     right |= dict.fromkeys(DATES, lambda value: isinstance(value, str) and texts.day_of(value) is not None)
-    right |= {"finance.term_months": lambda value: isinstance(value, int) and not isinstance(value, bool)}
+    right |= {"finance.term_months": _is_integer}
     right |= {"enterprise.debt_ratio": is_number, "finance.expected_rate_max": is_number}
     for name in ("methods", "collateral", "existing_financing"):
         right[f"finance.{name}"] = lambda value: isinstance(value, list)
@@ -179,7 +185,17 @@ def _types(need: Need) -> Iterator[Finding]:
             right[element] = lambda value: isinstance(value, Mapping)
             if name == "existing_financing":
                 right[f"{element}.institution_code"] = lambda value: isinstance(value, str)
-    yield from (("DQ13", path) for path, good in right.items() if not need.absent(path) and not good(need.value(path)))
+    for path, good in right.items():
+        # A null element is no absent value.
+        if not good(need.value(path)) and (not need.absent(path) or need.null_element(path)):
+            yield "DQ13", path
+
+
+def _is_integer(value: Any) -> bool:
+    """Whole, however written; true and false are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    return Fraction(value).denominator == 1
 
 
 def _choices(need: Need) -> Iterator[Finding]:
