@@ -34,7 +34,7 @@ def pull_coordinators() -> int:
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
-        return intake.pull_coordinators(run.engine, client)
+        return intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
 
 
 @task

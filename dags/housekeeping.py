@@ -38,7 +38,7 @@ def pull_register() -> dict[str, object]:
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
-        return asdict(intake.pull_register(run.engine, client, run.now.date(), run.now, run.policy))
+        return asdict(intake.pull_register(run.engine, client, run.cipher, run.now.date(), run.now, run.policy))
 
 
 @task

@@ -26,10 +26,11 @@ def remind() -> int:
     asked = get_current_context()["params"]["quarter"]
     with stage_run() as run, run.green_platform() as client:
         quarter = run.quarter(asked)
-        intake.pull_coordinators(run.engine, client)
+        intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
         return reminders.remind(
             run.engine,
             client,
+            run.cipher,
             quarter,
             now=run.now,
             calendar=run.calendar,

@@ -29,10 +29,11 @@ def summarise() -> dict[str, int]:
     from include import intake, weekly_summary
 
     with stage_run() as run, run.green_platform() as client:
-        intake.pull_coordinators(run.engine, client)
+        intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
         summary = weekly_summary.summarise(
             run.engine,
             client,
+            run.cipher,
             operator=run.settings.mail_server.operator_email,
             now=run.now,
             calendar=run.calendar,

@@ -20,13 +20,15 @@ from include.domain.calendar import SHANGHAI, DueDate, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.platforms.filed import Filed, Listing, filed
+from include.privacy import PersonalDataCipher
 from include.reference import Department, Policy, departments
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.returns import OpenReturn, open_returns
+from include.store.set_aside import keep
 
 if TYPE_CHECKING:
-    from include.platforms.green_platform import ManifestRow
+    from include.platforms.green_platform import Manifest, ManifestRow
 
 RETURNS_LISTED = 10
 """Returned needs that a reminder names; of the others it gives the number."""
@@ -41,6 +43,7 @@ _FOLLOW_RETURNS = "提醒企业按退回意见修改并重新报送，审核后�
 def remind(
     engine: sa.Engine,
     client: Listing,
+    cipher: PersonalDataCipher,
     quarter: str,
     *,
     now: datetime,
@@ -51,13 +54,19 @@ def remind(
     """Queue today's reminder to each of the 37 departments; returns how many are new, 0 on any other day.
 
     The green platform is read on the three days only; raises as its client does. A department whose region has no MIIT
-    coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if given.
+    coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if given. What
+    the platform lists and cannot be read is set aside.
     """
     round_ = _todays_round(Quarter.parse(quarter), now, calendar, policy, console_url)
     if round_ is None:
         return 0
-    standings = _standings(client, quarter)
+    manifest = client.manifest(quarter)
+    standings = _standings(client, manifest, quarter)
     with engine.begin() as connection:
+        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=now, whole=True)
+        for code, standing in standings.items():
+            for status, found in (("submitted", standing.unreviewed), ("returned", standing.returned)):
+                keep(connection, cipher, f"needs/{quarter}/{code}/{status}", found.set_aside, now=now, whole=True)
         coordinators = network(connection)
         sent_back = {one.need_id: one for one in open_returns(connection, [quarter])}
         reminders = [
@@ -81,8 +90,8 @@ class _Standing:
         return self.reported is not None and not self.unreviewed.number and not self.returned.number
 
 
-def _standings(client: Listing, quarter: str) -> dict[str, _Standing]:
-    reported = {row.department_code: row for row in client.manifest(quarter).departments}
+def _standings(client: Listing, manifest: Manifest, quarter: str) -> dict[str, _Standing]:
+    reported = {row.department_code: row for row in manifest.departments}
     return {
         code: _Standing(
             reported=reported.get(code),

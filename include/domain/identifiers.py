@@ -104,6 +104,11 @@ def _has_idle_blanks(joined: str) -> bool:
     return any(blanks in joined for blanks in _IDLE_BLANKS) or joined[:1] == " " or joined[-1:] == " "
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text; of one longer than `longest` characters its beginning and an ellipsis, `longest` in all."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def normalise_id(text: str) -> str:
     """The form in which identifiers are compared and stored: upper case, no blanks, no dashes of any kind."""
     return _without_dashes(normalise_text(text).upper().replace(" ", "").replace("-", ""))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.domain.pieces import SetAside
 from include.domain.quarter import Quarter
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, departments
@@ -60,12 +61,22 @@ def judge_batch(
 
 
 def judge_manifest(
-    connection: sa.Connection, intake_id: int, manifest: Manifest, quarter: str, *, now: datetime, policy: Policy
+    connection: sa.Connection,
+    intake_id: int,
+    manifest: Manifest,
+    quarter: str,
+    unusable: Sequence[SetAside],
+    *,
+    now: datetime,
+    policy: Policy,
 ) -> list[BatchFinding]:
-    """Judge the structure of a manifest (B09) and store what is found."""
+    """Judge the structure of a manifest (B09) and store what is found, a row that is unusable under its department."""
     codes = [row.department_code for row in manifest.departments]
     faults = (manifest.quarter != quarter) + len(set(codes) - set(departments())) + len(codes) - len(set(codes))
-    found = _broken(RuleBook(policy), {WHOLE_BATCH: {"manifest_faults": faults}})
+    named = {piece.known_as for piece in unusable} & set(departments())
+    faults += sum(piece.known_as not in named for piece in unusable)
+    rows = {WHOLE_BATCH: {"manifest_faults": faults}} | {code: {"manifest_faults": 1} for code in sorted(named)}
+    found = _broken(RuleBook(policy), rows)
     _store(connection, intake_id, found, now)
     return found
 
@@ -127,6 +138,7 @@ _LISTED_NEEDS = sa.text(
 )
 
 _MANIFEST = sa.text("select * from manifest_entry where intake_id = :intake_id")
+_UNUSABLE_ROWS = sa.text("select known_as from set_aside where source = :source and resolved_at is null")
 _INTAKES_BEFORE = sa.text(
     "select intake_id from intake where quarter = :quarter and kind = 'quarterly' and not dry_run order by intake_id"
 )
@@ -148,10 +160,12 @@ def _measured(
     totals = stated_and_read(connection, intake_id)
     accounted = {account.department_code: account for account in accounts(connection, intake_id)}
     before = _needs_before(connection, parsed)
+    unusable = set(connection.execute(_UNUSABLE_ROWS, {"source": f"manifest/{quarter}"}).scalars())
     rows: dict[str, dict[str, int | None]] = {}
     for code in {**departments(), **dict.fromkeys(totals)}:
         row: dict[str, int | None] = {"needs_before": before.get(code)}
-        if now.astimezone(SHANGHAI) >= deadline:
+        # Who has a row that cannot be used (B09) has reported.
+        if now.astimezone(SHANGHAI) >= deadline and code not in unusable:
             row["manifest_rows"] = int(code in manifest)
         if code in totals:
             stated, read = totals[code]

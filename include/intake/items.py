@@ -13,11 +13,15 @@ from typing import Any
 import msgspec
 
 from include.domain.canonical import canonical_sha256, read_json
-from include.domain.identifiers import normalise_id, usable_need_id, usable_revision
+from include.domain.identifiers import normalise_id, shortened, usable_need_id, usable_revision
+from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.reference import departments
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
+_NO_OBJECT = "不是 JSON 对象"
+_NO_ADDRESS = "need_id 或 revision 缺失或不合约定"
+_LONGEST_NAME, _LONGEST_CODE, _MOST_INSTITUTIONS = 200, 64, 100
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -25,15 +29,26 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Item:
     """An item of a listing as it came; what it is known by is None where it is not usable.
 
-    `readable`: it is a JSON object, a record. That is read anew where it is wanted: a department's records at once are many.
+    `set_aside`: what it is instead of a record. A record is read anew where it is wanted: a department's at once are many.
     """
 
     raw: bytes
     raw_sha256: str
-    readable: bool
+    set_aside: SetAside | None
     need_id: str | None
     revision: int | None
     item_hash: str | None
+
+    @property
+    def readable(self) -> bool:
+        """Whether it is a record."""
+        return self.set_aside is None
+
+    def not_addressing(self) -> SetAside | None:
+        """What it is instead of a record that can address a need (DQ01); None if it is one."""
+        if self.set_aside is not None or (self.need_id is not None and self.revision is not None):
+            return self.set_aside
+        return set_aside(self.raw, _NO_ADDRESS)
 
     def record(self) -> dict[str, Any]:
         """The record, empty if it is none."""
@@ -48,14 +63,31 @@ def read_record(raw: bytes) -> dict[str, Any] | None:
 
 def read_item(raw: bytes) -> Item:
     """Read the JSON of one item; nothing that stands in it is an error here."""
-    record = read_record(raw)
+    try:
+        record = read_piece(raw)
+    except UnreadablePiece as unreadable:
+        return unreadable_item(set_aside(raw, unreadable.problem))
+    if not isinstance(record, dict):
+        return unreadable_item(set_aside(raw, _NO_OBJECT))
     return Item(
         raw=raw,
         raw_sha256=hashlib.sha256(raw).hexdigest(),
-        readable=record is not None,
-        need_id=usable_need_id(record.get("need_id")) if record is not None else None,
-        revision=usable_revision(record.get("revision")) if record is not None else None,
-        item_hash=item_hash(record) if record is not None else None,
+        set_aside=None,
+        need_id=usable_need_id(record.get("need_id")),
+        revision=usable_revision(record.get("revision")),
+        item_hash=item_hash(record),
+    )
+
+
+def unreadable_item(piece: SetAside) -> Item:
+    """The item that a piece is which cannot be used: counted and kept, and nothing more."""
+    return Item(
+        raw=piece.raw,
+        raw_sha256=hashlib.sha256(piece.raw).hexdigest(),
+        set_aside=piece,
+        need_id=None,
+        revision=None,
+        item_hash=None,
     )
 
 
@@ -69,12 +101,13 @@ def version_row(
 ) -> dict[str, Any]:
     """The row of table `need_version`: what later stages ask for, and the document without the contact.
 
+    Of texts longer than the form allows the columns hold the beginning: a page that shows them opens in its usual time.
     A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
     """
     record = item.record()
     enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
     department = departments().get(department_code)
-    uscc = _string(enterprise, "uscc")
+    uscc, city_code = _string(enterprise, "uscc"), _string(enterprise, "city_code")
     intended = finance.get("intended_institutions")
     return {
         "need_id": item.need_id,
@@ -86,11 +119,13 @@ def version_row(
         "department_code": department_code,
         "branch_code": department.branch_code if department else None,
         "is_major": record.get("is_major") is True,
-        "uscc": normalise_id(uscc) if uscc is not None else None,
-        "enterprise_name": _string(enterprise, "name"),
-        "city_code": _string(enterprise, "city_code"),
-        "project_name": _string(project, "name"),
-        "intended_institutions": [code for code in intended if isinstance(code, str)]
+        "uscc": shortened(normalise_id(uscc), _LONGEST_CODE) if uscc is not None else None,
+        "enterprise_name": _name(enterprise),
+        "city_code": shortened(city_code, _LONGEST_CODE) if city_code is not None else None,
+        "project_name": _name(project),
+        "intended_institutions": [
+            shortened(code, _LONGEST_CODE) for code in intended[:_MOST_INSTITUTIONS] if isinstance(code, str)
+        ]
         if isinstance(intended, list)
         else [],
         "financing_need": _amount(finance, "financing_need"),
@@ -99,6 +134,11 @@ def version_row(
         "document": _encode(_without_contact(record)).decode(),
         "received_at": now,
     }
+
+
+def _name(section: Mapping[str, Any]) -> str | None:
+    name = _string(section, "name")
+    return shortened(name, _LONGEST_NAME) if name is not None else None
 
 
 def _usable_quarter(record: Mapping[str, Any]) -> str | None:

@@ -12,12 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.intake.amendments import note_amendments
 from include.intake.conservation import agrees_with_manifest
-from include.intake.items import Item, contact_json, read_item, version_row
+from include.intake.items import Item, contact_json, read_item, unreadable_item, version_row
 from include.intake.run import IntakeKind
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.store.database import copy_rows
 from include.store.sealed import CONTACT, RAW_PAYLOAD
+from include.store.set_aside import keep
 from include.store.tables import (
     intake,
     intake_item,
@@ -84,6 +85,14 @@ def pull_department(
         ).first()
         if claimed:
             _store(connection, cipher, intake_id, header.quarter, department_code, items, now)
+            keep(
+                connection,
+                cipher,
+                f"needs/{header.quarter}/{department_code}/recommended",
+                [item.set_aside for item in items if item.set_aside is not None],
+                now=now,
+                whole=header.kind != "major",
+            )
     return PullSummary(department_code, len(items), sum(not item.readable for item in items))
 
 
@@ -122,8 +131,7 @@ def _read_listing(
     total: int | None = None
     for page in pages:
         total = page.total if total is None else total
-        for raw in page.items:
-            item = read_item(raw)
+        for item in (*map(read_item, page.items), *map(unreadable_item, page.set_aside)):
             if item.item_hash is not None:
                 if item.item_hash in seen:
                     continue

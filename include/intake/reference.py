@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.domain.canonical import storable
+from include.domain.pieces import SetAside, set_aside
 from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_manifest
 from include.intake.register_rules import (
     SNAPSHOT,
     RegisterEntry,
     RegisterFinding,
+    beyond_the_columns,
     judge_rows,
     judge_snapshot,
     read_entry,
 )
-from include.platforms.green_platform import GreenPlatformClient
+from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient, Manifest, ManifestRow
+from include.privacy import PersonalDataCipher
 from include.reference import Policy, rules
 from include.store.database import copy_rows
 from include.store.register import snapshot_in_use
+from include.store.set_aside import keep
 from include.store.tables import (
     coordinator,
     manifest_entry,
@@ -36,13 +43,27 @@ from include.store.tables import (
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_LONGEST_ID, _LONGEST_TEXT = 64, 254
+_LARGEST_COUNT, _LARGEST_AMOUNT, _YEARS = 2**31 - 1, Decimal(10) ** 12, range(2000, 2101)
 
 
 def pull_manifest(
-    engine: sa.Engine, client: GreenPlatformClient, intake_id: int, quarter: str, *, now: datetime, policy: Policy
+    engine: sa.Engine,
+    client: GreenPlatformClient,
+    cipher: PersonalDataCipher,
+    intake_id: int,
+    quarter: str,
+    *,
+    now: datetime,
+    policy: Policy,
 ) -> int:
-    """Store what each department says it recommended for `quarter`, odd rows too (B09); returns the number of departments."""
+    """Store what each department says it recommended for `quarter`, odd rows too; returns the number of departments.
+
+    A row that cannot be used is set aside and told of (B09): the other departments close without it. Of a manifest of another
+    quarter that are all.
+    """
     manifest = client.manifest(quarter)
+    usable, unusable = _usable_rows(manifest, quarter)
     rows = [
         {
             "intake_id": intake_id,
@@ -52,13 +73,41 @@ def pull_manifest(
             "zero_return": row.zero_return,
             "reported_at": row.reported_at,
         }
-        for row in manifest.departments
+        for row in usable
     ]
     with engine.begin() as connection:
         if rows:
             connection.execute(insert(manifest_entry).on_conflict_do_nothing(), rows)
-        judge_manifest(connection, intake_id, manifest, quarter, now=now, policy=policy)
+        judge_manifest(connection, intake_id, manifest, quarter, unusable, now=now, policy=policy)
+        keep(connection, cipher, f"manifest/{quarter}", unusable, now=now, whole=True)
     return len(rows)
+
+
+def _usable_rows(manifest: Manifest, quarter: str) -> tuple[list[ManifestRow], list[SetAside]]:
+    """The rows that belong to the quarter and that the table holds, and the others."""
+    usable: list[ManifestRow] = []
+    unusable = [*manifest.set_aside]
+    for row in manifest.departments:
+        if manifest.quarter != quarter:
+            unusable.append(set_aside(_encode(row), "清单不属于所读取的季度"))
+        elif not _storable(row):
+            unusable.append(set_aside(_encode(row), "地区代码、条数、金额或报送时间不合约定"))
+        else:
+            usable.append(row)
+    return usable, unusable
+
+
+def _storable(row: ManifestRow) -> bool:
+    amount = row.financing_need
+    return (
+        0 < len(row.department_code) <= _LONGEST_ID
+        and 0 <= row.recommended <= _LARGEST_COUNT
+        and amount.is_finite()
+        and 0 <= amount < _LARGEST_AMOUNT
+        and amount == round(amount, 2)
+        and row.reported_at.tzinfo is not None
+        and row.reported_at.year in _YEARS
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +120,12 @@ class RegisterPull:
 
 
 def pull_register(
-    engine: sa.Engine, client: GreenPlatformClient, as_of: date, now: datetime, policy: Policy
+    engine: sa.Engine,
+    client: GreenPlatformClient,
+    cipher: PersonalDataCipher,
+    as_of: date,
+    now: datetime,
+    policy: Policy,
 ) -> RegisterPull:
     """Take a snapshot of the register of green factories and judge it (T01-T05); equal content is stored once.
 
@@ -79,7 +133,7 @@ def pull_register(
     IntakeIncomplete if there is nothing to use at all.
     """
     rows = [row for page in client.green_factories(as_of) for row in page]
-    content = hashlib.sha256(_encode(rows)).hexdigest()
+    content = hashlib.sha256(_written(rows)).hexdigest()
     entries = [read_entry(row) for row in rows]
     found = judge_rows(entries, policy)
     unusable = {one.ordinal for one in found if one.unusable}
@@ -99,11 +153,30 @@ def pull_register(
             .values(as_of=as_of, content_sha256=content, row_count=len(rows), taken_at=now, in_use=in_use)
             .on_conflict_do_nothing()
         )
+        keep(connection, cipher, "register", _not_as_they_came(rows), now=now, whole=True)
     if not in_use:
         log.error("绿色工厂名单（%s）%s", as_of, f"{rules()['T05'].message}{rules()['T05'].how_to_fix}")
     if unusable:
         log.warning("绿色工厂名单（%s）有 %d 行有误，未使用（T01、T02）。", as_of, len(unusable))
     return RegisterPull(len(rows), len(unusable), in_use)
+
+
+def _written(rows: Sequence[Any]) -> bytes:
+    """The rows as JSON, to be known again by; of one that is no JSON the hash of its bytes, U+FFFD for what has no encoding."""
+    told = [hashlib.sha256(row.raw).hexdigest() if isinstance(row, SetAside) else row for row in rows]
+    try:
+        return _encode(told)
+    except (UnicodeEncodeError, RecursionError):
+        return _encode(storable(told))
+
+
+def _not_as_they_came(rows: Sequence[Any]) -> Iterator[SetAside]:
+    """The rows that could not be read, or of which the tables cannot hold all."""
+    for row in rows:
+        if isinstance(row, SetAside):
+            yield row
+        elif (problem := beyond_the_columns(row)) is not None:
+            yield set_aside(_written([row])[1:-1], problem)
 
 
 _ACTIVE = sa.text(
@@ -162,14 +235,42 @@ def _store_register(
 _ENTRY_COLUMNS = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on", "removed_on")
 
 
-def pull_coordinators(engine: sa.Engine, client: GreenPlatformClient) -> int:
-    """Replace the list of coordinators (协调人) by the platform's; returns how many there are."""
-    rows = [
-        {"position": position, **msgspec.structs.asdict(row)}
-        for position, row in enumerate(client.coordinators().items)
-    ]
+def pull_coordinators(
+    engine: sa.Engine, client: GreenPlatformClient, cipher: PersonalDataCipher, *, now: datetime
+) -> int:
+    """Replace the list of coordinators (协调人) by what can be used of the platform's; returns how many are used.
+
+    Where nothing can be used, or nothing is listed, the list before stays: mails must go on. Either is set aside.
+    """
+    listed = client.coordinators()
+    used, unusable = _storable_coordinators(listed.items)
+    unusable += listed.set_aside
+    if not used:
+        unusable.append(SetAside(b"[]", "名单中没有可用的协调人，沿用上一次的名单"))
     with engine.begin() as connection:
-        connection.execute(sa.delete(coordinator))
-        if rows:
-            connection.execute(sa.insert(coordinator), rows)
-    return len(rows)
+        if used:
+            connection.execute(sa.delete(coordinator))
+            connection.execute(
+                sa.insert(coordinator),
+                [{"position": position, **msgspec.structs.asdict(row)} for position, row in enumerate(used)],
+            )
+        keep(connection, cipher, "coordinators", unusable, now=now, whole=True)
+    if unusable:
+        log.error("协调人名单有 %d 行无法使用，未采用；其余 %d 行照常使用。", len(unusable), len(used))
+    return len(used)
+
+
+def _storable_coordinators(rows: Sequence[CoordinatorRow]) -> tuple[list[CoordinatorRow], list[SetAside]]:
+    """The rows that the table holds, the first of each coordinator_id, and the others."""
+    used: dict[str, CoordinatorRow] = {}
+    unusable: list[SetAside] = []
+    for row in rows:
+        texts = (row.coordinator_id, row.region_code, row.role, row.email)
+        named = 0 < len(row.coordinator_id) <= _LONGEST_ID
+        if not named or any(len(text) > _LONGEST_TEXT or "\0" in text for text in texts):
+            unusable.append(set_aside(_encode(row), "协调人编号不合约定，或有文字过长"))
+        elif row.coordinator_id in used:
+            unusable.append(set_aside(_encode(row), "协调人编号重复"))
+        else:
+            used[row.coordinator_id] = row
+    return list(used.values()), unusable

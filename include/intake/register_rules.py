@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from include.domain.identifiers import name_key, normalise_id
+from include.domain.identifiers import name_key, normalise_id, shortened
 from include.reference import Policy, departments, enum_labels
 from include.rule_book.suites import RuleBook
 
@@ -21,6 +21,7 @@ SNAPSHOT = -1
 
 _UNUSABLE = frozenset({"T01", "T02"})
 _NO_DAY = date.min
+LONGEST_NAME, LONGEST_CODE, MOST_ALIASES = 400, 64, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +59,39 @@ class RegisterFinding:
 
 
 def read_entry(row: object) -> RegisterEntry:
-    """Read a row without trusting any of it; what is no text is read as an empty one."""
+    """Read a row without trusting any of it; what is no text is read as an empty one, of a long one the beginning counts."""
     given: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
     aliases = given.get("aliases")
     listed_on, removed_on = _day(given.get("listed_on")), _day(given.get("removed_on"))
     removed_soundly = given.get("removed_on") is None or removed_on is not None
     in_order = listed_on is not None and (removed_on is None or removed_on >= listed_on)
     return RegisterEntry(
-        uscc=normalise_id(_text(given.get("uscc"))),
-        name=_text(given.get("name")),
-        aliases=[_text(alias) for alias in aliases if isinstance(alias, str)] if isinstance(aliases, list) else [],
-        level=_text(given.get("level")),
-        batch=_text(given.get("batch")),
-        department_code=_text(given.get("department_code")),
+        uscc=shortened(normalise_id(_text(given.get("uscc"))), LONGEST_CODE),
+        name=shortened(_text(given.get("name")), LONGEST_NAME),
+        aliases=[shortened(_text(alias), LONGEST_NAME) for alias in aliases[:MOST_ALIASES] if isinstance(alias, str)]
+        if isinstance(aliases, list)
+        else [],
+        level=shortened(_text(given.get("level")), LONGEST_CODE),
+        batch=shortened(_text(given.get("batch")), LONGEST_NAME),
+        department_code=shortened(_text(given.get("department_code")), LONGEST_CODE),
         listed_on=listed_on or _NO_DAY,
         removed_on=removed_on,
         dates_sound=removed_soundly and in_order,
     )
+
+
+def beyond_the_columns(row: object) -> str | None:
+    """Why a row is stored otherwise than it came, in Chinese without values; None where it is stored as it is."""
+    if not isinstance(row, Mapping):
+        return "名单行不是 JSON 对象"
+    aliases = row.get("aliases")
+    texts = [row.get(name) for name in ("uscc", "name", "level", "batch", "department_code")]
+    if isinstance(aliases, list):
+        texts += aliases[:MOST_ALIASES]
+    too_long = any(isinstance(text, str) and len(text) > LONGEST_NAME for text in texts)
+    if too_long or (isinstance(aliases, list) and len(aliases) > MOST_ALIASES):
+        return f"名单行中有超过{LONGEST_NAME}字的文字或超过{MOST_ALIASES}个曾用名"
+    return None
 
 
 def judge_rows(entries: Sequence[RegisterEntry], policy: Policy) -> list[RegisterFinding]:

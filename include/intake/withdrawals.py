@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from include.intake.items import usable_need_id, usable_revision
+from include.intake.items import Item, read_item, unreadable_item
 from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
+from include.store.set_aside import keep
 from include.store.withdrawals import Withdrawal, withdraw
 
 
 def pull_withdrawals(
-    engine: sa.Engine, client: GreenPlatformClient, quarter: str, now: datetime, intake_id: int
+    engine: sa.Engine,
+    client: GreenPlatformClient,
+    cipher: PersonalDataCipher,
+    quarter: str,
+    now: datetime,
+    intake_id: int,
 ) -> int:
     """Note the needs of `quarter` that were withdrawn on the platform and take their pushes back.
 
-    Returns how many withdrawals are new.
+    Returns how many withdrawals are new. What cannot be read, or bears no need_id and revision that can address a need, is
+    set aside: the withdrawal of one need never waits for the record of another.
     """
-    listed = [
-        json.loads(item) for page in client.need_listing(quarter=quarter, status="withdrawn") for item in page.items
-    ]
+    items: list[Item] = []
+    for page in client.need_listing(quarter=quarter, status="withdrawn"):
+        items += [read_item(raw) for raw in page.items]
+        items += [unreadable_item(piece) for piece in page.set_aside]
     withdrawn = [
         Withdrawal(
-            need_id=item["need_id"],
-            revision=item["revision"],
-            reason_code="withdrawn_by_enterprise",
-            intake_id=intake_id,
+            need_id=item.need_id, revision=item.revision, reason_code="withdrawn_by_enterprise", intake_id=intake_id
         )
-        for item in listed
-        if isinstance(item, dict) and usable_need_id(item) is not None and usable_revision(item) is not None
+        for item in items
+        if item.need_id is not None and item.revision is not None
     ]
+    unusable = [piece for item in items if (piece := item.not_addressing()) is not None]
     with engine.begin() as connection:
+        keep(connection, cipher, f"needs/{quarter}/withdrawn", unusable, now=now, whole=True)
         return len(withdraw(connection, withdrawn, now))

@@ -83,10 +83,11 @@ class Stages:
 
     def remind_departments(self, quarter: str, now: datetime) -> None:
         """Reminders to the departments."""
-        intake.pull_coordinators(self.engine, self.green)
+        intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         reminders.remind(
             self.engine,
             self.green,
+            self.cipher,
             quarter,
             now=now,
             calendar=self.calendar,
@@ -124,7 +125,7 @@ class Stages:
 
     def escalate_stalled(self, quarter: str, now: datetime) -> None:
         """What stands still."""
-        intake.pull_coordinators(self.engine, self.green)
+        intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
         escalation.escalate(
             self.engine,
@@ -145,10 +146,11 @@ class Stages:
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
         """Summaries to the heads of departments."""
-        intake.pull_coordinators(self.engine, self.green)
+        intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         weekly_summary.summarise(
             self.engine,
             self.green,
+            self.cipher,
             operator=self.settings.mail_server.operator_email,
             now=now,
             calendar=self.calendar,
@@ -167,13 +169,13 @@ class Stages:
     def housekeeping(self, quarter: str, now: datetime) -> None:
         """Purges, the audit chain, the watch over the register and over money paid out."""
         housekeeping.housekeep(self.engine, now, self.policy)
-        intake.pull_register(self.engine, self.green, now.date(), now, self.policy)
+        intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         register_watch.watch(self.engine, now=now, policy=self.policy)
         matching.watch_post_loan(self.engine, now=now, policy=self.policy)
 
     def _pull_reference(self, now: datetime) -> None:
-        intake.pull_register(self.engine, self.green, now.date(), now, self.policy)
-        intake.pull_coordinators(self.engine, self.green)
+        intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
+        intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
 
     def _take_in(self, kind: intake.IntakeKind, quarter: str, codes: tuple[str, ...], now: datetime) -> None:
         request = intake.IntakeRequest(
@@ -181,8 +183,8 @@ class Stages:
         )
         intake_id = intake.begin(self.engine, request, now)
         if kind == "quarterly":
-            intake.pull_manifest(self.engine, self.green, intake_id, quarter, now=now, policy=self.policy)
-        intake.pull_withdrawals(self.engine, self.green, quarter, now, intake_id)
+            intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, now=now, policy=self.policy)
+        intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
         for code in codes:
             intake.pull_department(
                 self.engine, self.green, self.cipher, intake_id=intake_id, department_code=code, now=now

@@ -1,11 +1,10 @@
 """What lies on the green platform for a department: the needs that it has not reviewed, has recommended, or has to correct.
 
-Only numbers, amounts and need_ids are taken out of the listed items; nothing of them is kept.
+Only numbers, amounts and need_ids are taken out of the listed items; nothing of them is kept but what cannot be read.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +13,14 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from include.domain.calendar import SHANGHAI
+from include.domain.identifiers import usable_need_id, usable_revision
+from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.platforms.green_platform import Manifest, NeedPage
 
 PlatformStatus = Literal["submitted", "recommended", "returned", "withdrawn"]
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
-_NEED_ID = re.compile(r"FN[0-9]{12}")
+_YEARS = range(2000, 2101)
+"""Of a submission: what lies beyond is no day that a mail should name."""
 
 
 class Listing(Protocol):
@@ -40,6 +42,7 @@ class Filed:
     """The needs of one department, quarter and status, each at its newest revision.
 
     `amount` (万元) leaves out what is no amount; `oldest`: local date of the earliest submission, None where there is none.
+    `set_aside`: what could not be read; it counts in `number` and nowhere else.
     """
 
     number: int
@@ -47,6 +50,7 @@ class Filed:
     majors: int
     oldest: date | None
     need_ids: tuple[str, ...]
+    set_aside: tuple[SetAside, ...] = ()
 
 
 def filed(client: Listing, quarter: str, department_code: str, status: PlatformStatus) -> Filed:
@@ -55,30 +59,38 @@ def filed(client: Listing, quarter: str, department_code: str, status: PlatformS
     Raises as the client's `need_listing`.
     """
     newest: dict[str, dict[str, Any]] = {}
-    unreadable = 0
+    unreadable: list[SetAside] = []
     for page in client.need_listing(quarter=quarter, department=department_code, status=status):
+        unreadable += page.set_aside
         for position, raw in enumerate(page.items):
-            item = json.loads(raw)
-            if not isinstance(item, dict):
-                unreadable += 1
+            item = _record(raw)
+            if isinstance(item, SetAside):
+                unreadable.append(item)
                 continue
-            need_id = item.get("need_id")
-            key = need_id if isinstance(need_id, str) else f"{len(newest)}/{position}"
+            key = usable_need_id(item.get("need_id")) or f"{len(newest)}/{position}"
             if key not in newest or _revision(item) >= _revision(newest[key]):
                 newest[key] = item
     submitted = [day for item in newest.values() if (day := _submitted_on(item)) is not None]
     return Filed(
-        number=len(newest) + unreadable,
+        number=len(newest) + len(unreadable),
         amount=sum((_need(item) for item in newest.values()), Decimal(0)),
         majors=sum(item.get("is_major") is True for item in newest.values()),
         oldest=min(submitted, default=None),
-        need_ids=tuple(sorted(need_id for need_id in newest if _NEED_ID.fullmatch(need_id))),
+        need_ids=tuple(sorted(need_id for need_id in newest if usable_need_id(need_id))),
+        set_aside=tuple(unreadable),
     )
 
 
+def _record(raw: bytes) -> dict[str, Any] | SetAside:
+    try:
+        item = read_piece(raw)
+    except UnreadablePiece as unreadable:
+        return set_aside(raw, unreadable.problem)
+    return item if isinstance(item, dict) else set_aside(raw, "不是 JSON 对象")
+
+
 def _revision(item: dict[str, Any]) -> int:
-    revision = item.get("revision")
-    return revision if isinstance(revision, int) else 0
+    return usable_revision(item.get("revision")) or 0
 
 
 def _need(item: dict[str, Any]) -> Decimal:
@@ -88,10 +100,11 @@ def _need(item: dict[str, Any]) -> Decimal:
 
 
 def _submitted_on(item: dict[str, Any]) -> date | None:
-    """None where the moment is missing, malformed or without an offset."""
+    """None where the moment is missing, malformed, without an offset or in another century."""
     moment = item.get("submitted_at")
     try:
         found = datetime.fromisoformat(moment) if isinstance(moment, str) else None
-    except ValueError:
+        day = found.astimezone(SHANGHAI).date() if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(SHANGHAI).date() if found is not None and found.tzinfo is not None else None
+    return day if day is not None and day.year in _YEARS else None

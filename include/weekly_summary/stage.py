@@ -18,9 +18,11 @@ from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import LEVELS, Network, Place, Post
 from include.platforms.filed import Filed, Listing, filed
+from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
+from include.store.set_aside import keep
 from include.store.tables import delivery, report
 from include.weekly_summary.figures import DepartmentFigures, department_figures
 from include.weekly_summary.letter import Letter, Week, letter_body
@@ -42,6 +44,7 @@ NOTHING_DUE = SummaryRun(0, 0)
 def summarise(
     engine: sa.Engine,
     client: Listing,
+    cipher: PersonalDataCipher,
     *,
     operator: str,
     now: datetime,
@@ -64,6 +67,9 @@ def summarise(
     running = Quarter.of(today)
     filings = {code: _Filings.read(client, str(running), code) for code in departments()}
     with engine.begin() as connection:
+        for code, found in filings.items():
+            for status, listed in (("submitted", found.unreviewed), ("recommended", found.recommended)):
+                keep(connection, cipher, f"needs/{running}/{code}/{status}", listed.set_aside, now=now, whole=True)
         week = _this_week(connection, running, earlier, today, calendar, policy, console_url)
         figures = department_figures(
             connection,

@@ -46,8 +46,10 @@ def pull_reference() -> dict[str, Any]:
 
     with stage_run() as run, run.green_platform() as client:
         return {
-            "register": asdict(intake.pull_register(run.engine, client, run.now.date(), run.now, run.policy)),
-            "coordinators": intake.pull_coordinators(run.engine, client),
+            "register": asdict(
+                intake.pull_register(run.engine, client, run.cipher, run.now.date(), run.now, run.policy)
+            ),
+            "coordinators": intake.pull_coordinators(run.engine, client, run.cipher, now=run.now),
         }
 
 
@@ -61,10 +63,12 @@ def pull_quarter(intake_id: int) -> dict[str, int]:
         found: dict[str, int] = {}
         if header.kind == "quarterly":
             found["manifest"] = intake.pull_manifest(
-                run.engine, client, intake_id, header.quarter, now=run.now, policy=run.policy
+                run.engine, client, run.cipher, intake_id, header.quarter, now=run.now, policy=run.policy
             )
         if not header.dry_run:
-            found["withdrawals"] = intake.pull_withdrawals(run.engine, client, header.quarter, run.now, intake_id)
+            found["withdrawals"] = intake.pull_withdrawals(
+                run.engine, client, run.cipher, header.quarter, run.now, intake_id
+            )
         return found
 
 
