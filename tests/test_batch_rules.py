@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import intake
+from include.domain.pieces import SetAside
 from include.intake.batch_rules import judge_batch, judge_manifest
 from include.platforms.green_platform import Manifest, ManifestRow
 from include.reference import policy
@@ -170,12 +171,16 @@ def test_an_odd_manifest_is_noted_and_read_all_the_same(database: sa.Engine) -> 
     odd = ManifestRow(
         department_code="999999", recommended=0, financing_need=Decimal(0), zero_return=True, reported_at=NOW
     )
-    for manifest, faulty in (
-        (Manifest(quarter="2026Q3", departments=[row]), False),
-        (Manifest(quarter="2026Q2", departments=[row]), True),
-        (Manifest(quarter="2026Q3", departments=[row, odd]), True),
-        (Manifest(quarter="2026Q3", departments=[row, row]), True),
+    zhejiang, nobody = SetAside(b"1", "odd", "330000"), SetAside(b"2", "odd")
+    for manifest, unusable, expected in (
+        (Manifest(quarter="2026Q3", departments=[row]), [], []),
+        (Manifest(quarter="2026Q2", departments=[]), [], [""]),
+        (Manifest(quarter="2026Q3", departments=[row, odd]), [], [""]),
+        (Manifest(quarter="2026Q3", departments=[row, row]), [], [""]),
+        (Manifest(quarter="2026Q3", departments=[row]), [zhejiang], ["330000"]),
+        (Manifest(quarter="2026Q3", departments=[row]), [zhejiang, nobody], ["", "330000"]),
     ):
         with database.begin() as connection:
-            found = judge_manifest(connection, intake_id, manifest, "2026Q3", now=NOW, policy=policy())
-        assert bool(found) == faulty
+            found = judge_manifest(connection, intake_id, manifest, "2026Q3", unusable, now=NOW, policy=policy())
+        assert [one.department_code for one in found] == expected
+        assert {one.rule_id for one in found} <= {"B09"}

@@ -213,7 +213,7 @@ def lived(database: sa.Engine) -> Iterator[tuple[sa.Engine, datetime]]:
             CreditMarketClient(settings.credit_market) as market,
         ):
             stages = Stages(database, settings, green, market)
-            intake.pull_coordinators(database, green)
+            intake.pull_coordinators(database, green, stages.cipher, now=cut_off)
             stages.run("quarterly_intake", str(QUARTER), cut_off)
             stages.run("deliver", str(QUARTER), cut_off + timedelta(minutes=10))
             yield database, _live_on(stages, sandbox, cut_off)

@@ -65,8 +65,8 @@ def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False)
 
 
 def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> list[intake.PullSummary]:
-    intake.pull_manifest(database, client, intake_id, "2026Q3", now=NOW, policy=policy())
-    intake.pull_register(database, client, NOW.date(), NOW, policy())
+    intake.pull_manifest(database, client, CIPHER, intake_id, "2026Q3", now=NOW, policy=policy())
+    intake.pull_register(database, client, CIPHER, NOW.date(), NOW, policy())
     return [
         intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
         for code in CHOSEN
@@ -267,9 +267,9 @@ def test_a_platform_that_is_away_is_said_in_one_sentence(database: sa.Engine) ->
 
 
 def test_the_register_is_stored_once_while_it_does_not_change(database: sa.Engine, client: GreenPlatformClient) -> None:
-    rows = intake.pull_register(database, client, NOW.date(), NOW, policy()).rows
+    rows = intake.pull_register(database, client, CIPHER, NOW.date(), NOW, policy()).rows
     assert rows >= 8000
-    intake.pull_register(database, client, NOW.date().replace(day=2), NOW, policy())
+    intake.pull_register(database, client, CIPHER, NOW.date().replace(day=2), NOW, policy())
     assert _count(database, "register_factory") == rows
     assert _count(database, "register_snapshot") == 2
 
@@ -301,8 +301,8 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
                     "attempts": attempts,
                 },
             )
-    assert intake.pull_withdrawals(database, client, "2026Q3", NOW, intake_id) == len(listed)
-    assert intake.pull_withdrawals(database, client, "2026Q3", NOW, intake_id) == 0
+    assert intake.pull_withdrawals(database, client, CIPHER, "2026Q3", NOW, intake_id) == len(listed)
+    assert intake.pull_withdrawals(database, client, CIPHER, "2026Q3", NOW, intake_id) == 0
     assert _count(database, "delivery", f"need_id = '{untried}' and state = 'superseded'") == 1
     assert _count(database, "delivery", f"need_id = '{untried}' and action = 'withdrawal'") == 0
     assert _count(database, "delivery", f"need_id = '{pushed}' and action = 'withdrawal'") == 1

@@ -16,9 +16,11 @@ from include.errors import IntakeIncomplete, InvalidRequest
 from include.intake.register_acceptance import accept_snapshot
 from include.intake.register_rules import judge_rows, judge_snapshot, read_entry
 from include.platforms.green_platform import GreenPlatformClient
+from include.privacy import PersonalDataCipher
 from include.reference import policy
 
 DAY = date(2026, 10, 1)
+CIPHER = PersonalDataCipher(["key of the register tests"])
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
@@ -92,7 +94,7 @@ class Platform:
 
 
 def _pull(database: sa.Engine, rows: list[object], day: date = DAY) -> intake.RegisterPull:
-    return intake.pull_register(database, cast(GreenPlatformClient, Platform(rows)), day, NOW, policy())
+    return intake.pull_register(database, cast(GreenPlatformClient, Platform(rows)), CIPHER, day, NOW, policy())
 
 
 def _in_use(database: sa.Engine) -> list[tuple[date, bool]]:

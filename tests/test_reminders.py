@@ -16,6 +16,7 @@ from include import reminders
 from include.domain.quarter import Quarter
 from include.platforms.filed import filed
 from include.platforms.green_platform import GreenPlatformClient, Manifest, ManifestRow, NeedPage
+from include.privacy import PersonalDataCipher
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.sandbox.scenario import make_scenario
@@ -24,6 +25,7 @@ from include.settings import GreenPlatform
 from include.store import tables
 from tests.rows import add_delivery, add_need, moment, need_id
 
+CIPHER = PersonalDataCipher(["key of the reminder tests"])
 CALENDAR = china_calendar()
 POLICY = policy()
 
@@ -105,6 +107,7 @@ def remind(
     return reminders.remind(
         database,
         platform or Platform(),
+        CIPHER,
         quarter,
         now=moment(f"{day} 09:00"),
         calendar=CALENDAR,

@@ -25,7 +25,7 @@ from tests.rows import (
     need_id,
 )
 from tests.store.test_reoffers import add_alert, refused_need
-from tests.test_reminders import Platform, item, queued, staffed
+from tests.test_reminders import CIPHER, Platform, item, queued, staffed
 
 __all__ = ["staffed"]
 CALENDAR = china_calendar()
@@ -40,6 +40,7 @@ def summarise(database: sa.Engine, day: str = MONDAY, *, platform: Platform | No
     return weekly_summary.summarise(
         database,
         platform or Platform(),
+        CIPHER,
         operator="operator@example.test",
         now=moment(f"{day} 08:45"),
         calendar=CALENDAR,

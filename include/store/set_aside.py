@@ -33,7 +33,7 @@ def keep(
 
     `whole`: the source was read to its end, so that what it no longer holds is resolved.
     """
-    met = {_keyed_hash(cipher, piece.raw): piece for piece in pieces}
+    met = {cipher.keyed_sha256(piece.raw): piece for piece in pieces}
     # In one order, so that two readings at once never wait for each other in a circle.
     rows = [
         {
@@ -95,10 +95,6 @@ def raw_piece(connection: sa.Connection, cipher: PersonalDataCipher, set_aside_i
 def empty_pieces(connection: sa.Connection, before: datetime) -> int:
     """Drop the bytes of pieces met last before this moment, a piece has no need whose end could be waited for; returns how many."""
     return connection.execute(_EMPTY, {"before": before}).rowcount
-
-
-def _keyed_hash(cipher: PersonalDataCipher, raw: bytes) -> str:
-    return cipher.fingerprint(raw.decode("latin-1"))
 
 
 _KEEP = sa.text(

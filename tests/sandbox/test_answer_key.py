@@ -128,8 +128,8 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
         )
         intake_id = intake.begin(database, request, now)
         with GreenPlatformClient(settings, sleep=lambda _: None) as client:
-            intake.pull_manifest(database, client, intake_id, scenario.quarter, now=now, policy=policy())
-            intake.pull_register(database, client, now.date(), now, policy())
+            intake.pull_manifest(database, client, cipher, intake_id, scenario.quarter, now=now, policy=policy())
+            intake.pull_register(database, client, cipher, now.date(), now, policy())
             for code in chosen:
                 intake.pull_department(database, client, cipher, intake_id=intake_id, department_code=code, now=now)
     gate.fingerprint_needs(database, cipher, now=now, policy=policy())

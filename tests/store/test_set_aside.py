@@ -27,7 +27,7 @@ def shown(database: sa.Engine, kind: str = "") -> list[tuple[str, int, int]]:
     """known_as, times seen, days after the first reading of each open piece."""
     with database.connect() as connection:
         pieces = open_pieces(connection, kind=kind, limit=10)
-    return [(piece.known_as, piece.times_seen, (piece.last_seen_at - NOW).days) for piece in pieces]
+    return sorted((piece.known_as, piece.times_seen, (piece.last_seen_at - NOW).days) for piece in pieces)
 
 
 def test_a_piece_is_kept_once_and_counted_by_readings(database: sa.Engine) -> None:
