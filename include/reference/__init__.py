@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from include.errors import ConfigurationError
+from include.reference import policy_keys
 
 REFERENCE_DIR = Path(__file__).parent
 
@@ -311,28 +312,46 @@ class Policy:
 
 @cache
 def policy() -> Policy:
-    """The policy in force, departments' own values included. Raises ConfigurationError as `own_policy_values` does."""
-    values = {r["key"]: r["value"] for r in rows("policy")}
+    """The policy in force, departments' own values included. Raises ConfigurationError as `policy_values` does."""
+    values = policy_values(rows("policy"))
     return Policy(MappingProxyType(values), own_policy_values(rows("policy_departments"), values))
 
 
+def policy_values(table: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
+    """Key → value, from rows as in policy.csv.
+
+    Raises ConfigurationError for a key that no code reads, is missing or is given twice, and for a value that cannot be used.
+    """
+    values: dict[str, str] = {}
+    for row in table:
+        key, value = row["key"], row["value"]
+        policy_keys.check(key, value, "policy.csv")
+        if key in values:
+            raise ConfigurationError(f"参数表 policy.csv 有误：参数“{key}”重复。", "请只保留一行。")
+        values[key] = value
+    policy_keys.check_together(values, "policy.csv")
+    return values
+
+
 def own_policy_values(
-    table: Iterable[Mapping[str, str]], policy_values: Mapping[str, str]
+    table: Iterable[Mapping[str, str]], in_general: Mapping[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
     """Department → its own policy values, from rows as in policy_departments.csv.
 
-    Raises ConfigurationError for a department or key that does not exist, and for a key given twice.
+    Raises ConfigurationError for a department that does not exist, for a key that does not exist, is given twice or is read for no
+    department in particular, and for a value that cannot be used.
     """
     own: dict[str, dict[str, str]] = {}
     for row in table:
         code, key = row["department_code"], row["key"]
         if code not in departments():
             raise _policy_error(f"主管部门代码“{code}”不存在", "请改为 departments.csv 中的代码。")
-        if key not in policy_values:
-            raise _policy_error(f"参数“{key}”不存在", "请改为 policy.csv 中的参数名。")
+        policy_keys.check(key, row["value"], "policy_departments.csv", department=True)
         if key in own.setdefault(code, {}):
             raise _policy_error(f"主管部门 {code} 的参数“{key}”重复", "请只保留一行。")
         own[code][key] = row["value"]
+    for values in own.values():
+        policy_keys.check_together({**in_general, **values}, "policy_departments.csv")
     return MappingProxyType({code: MappingProxyType(values) for code, values in own.items()})
 
 

@@ -36,7 +36,7 @@ _AFTER_THE_VERDICT = (
     "Any `block` returns the need, else any `hold` keeps it, else it is pushed; without a usable need_id or revision it is held,"
     " since no return could be addressed. These figures rule what happens then.",
     (
-        *("return_respond_working_days", "hold_decision_working_days", "release_two_persons", "push_two_persons"),
+        *("return_respond_working_days", "hold_decision_working_days", "release_two_persons", "push_approval"),
         *("register_max_age_days", "need_validity_quarters"),
     ),
 )

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from include.connection_fields import authority
 from include.errors import ConfigurationError
+from include.reference import policy
 from include.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,7 +24,9 @@ _AUDIT_KEYS = "audit_keys"
 # What is asked most is in memory or on an SSD: PostgreSQL's own 4.0, for turning disks, makes it read whole tables where a
 # hundred keys are looked up. No statement runs as long as compiling it would take. Each is planned for the rows that it is given:
 # a plan made for few would take hours on many.
-_SESSION = "-c timezone=Asia/Shanghai -c random_page_cost=1.1 -c jit=off -c plan_cache_mode=force_custom_plan"
+_SESSION = (
+    f"-c timezone={policy().text('timezone')} -c random_page_cost=1.1 -c jit=off -c plan_cache_mode=force_custom_plan"
+)
 
 
 def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:

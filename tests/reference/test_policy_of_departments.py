@@ -30,6 +30,9 @@ def test_an_own_value_changes_the_version_of_the_departments_rules_alone() -> No
     [
         ([ROW | {"department_code": "330100"}], "主管部门代码“330100”不存在"),
         ([ROW | {"key": "blocked_shares"}], "参数“blocked_shares”不存在"),
+        ([ROW | {"key": "idle_working_days", "value": "5"}], "参数“idle_working_days”全国统一，不能按地区设置"),
+        ([ROW | {"value": "30%"}], "参数“blocked_share”的值“30%”不可用"),
+        ([ROW | {"key": "unit_suspect_min", "value": "6000000"}], "“unit_suspect_min”（6000000）大于"),
         ([ROW, ROW | {"value": "0.40"}], "主管部门 330000 的参数“blocked_share”重复"),
     ],
 )
