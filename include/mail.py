@@ -7,7 +7,6 @@ same thread.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +24,13 @@ from include.domain.quarter import Quarter
 from include.domain.reoffer import Occasion, Suggestion
 from include.domain.routing import Authority, Level, Post, is_address
 from include.reference import branches, departments, enum_labels, institutions, reason_codes, rules
+from include.shown import one_line
 
 PREFIX = "【绿厂融通】"
 LIST_DOMAIN = "green-factory-financing"
 SUBJECT_LIMIT = 70
 """Characters; mail clients cut longer subjects."""
 
-_MOBILE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[- ]?)?1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9A-Za-z])")
-_LOOSE_ADDRESS = re.compile(r"[^\s@（(]+@[^\s@）)]+")
 _TEMPLATES = Path(__file__).parent / "mail_templates"
 _WEEKDAYS = "一二三四五六日"
 _YI = Decimal(10_000)
@@ -298,27 +296,6 @@ def need_link(console_url: str, need_id: str) -> str:
 def console_link(console_url: str, page: str) -> str:
     """A page of the console; empty where mails carry no links."""
     return f"{console_url}/{page}" if console_url else ""
-
-
-# --- Words from outside ----------------------------------------------------------------------------------------------
-
-
-def one_line(text: str) -> str:
-    """`text` without control and format characters, on one line; nothing in it can start a header of its own."""
-    return " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text).split())
-
-
-def public_name(name: str | None, uscc: str | None) -> str:
-    """An enterprise's name as a mail may show it.
-
-    A sole proprietor (entity type 92) stands for a person and is masked, and so is a telephone number or an e-mail
-    address that somebody filed as part of a name.
-    """
-    if uscc is not None and uscc.startswith("92"):
-        return "个体工商户（名称不显示）"
-    plain = unicodedata.normalize("NFKC", name or "")
-    masked = _LOOSE_ADDRESS.sub("***", _MOBILE.sub("***", plain))
-    return one_line(name or "" if masked == plain else masked) or "（企业名称缺失）"
 
 
 # --- Composing -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from include.domain.routing import Network, Place
 from include.platforms.filed import Filed, Listing, filed
 from include.privacy import PersonalDataCipher
 from include.reference import Department, Policy, departments
+from include.shown import shown
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.returns import OpenReturn, open_returns
@@ -238,7 +239,7 @@ def _returned_need(need_id: str, by_us: OpenReturn | None, round_: _Round) -> ma
         return mail.ReturnedNeed(need_id=need_id, company="", respond_by=None, overdue=False, link="")
     return mail.ReturnedNeed(
         need_id=need_id,
-        company=mail.public_name(by_us.enterprise_name, by_us.uscc),
+        company=shown("enterprise.name", by_us.enterprise_name, by_us.uscc, "mail"),
         respond_by=by_us.respond_by,
         overdue=by_us.respond_by < round_.today,
         link=mail.need_link(round_.console_url, need_id),

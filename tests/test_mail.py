@@ -16,6 +16,7 @@ from include import mail
 from include.domain.escalation import ladder
 from include.mail import Reason, Subject
 from include.reference import case_limits, policy, reason_codes
+from include.shown import public
 
 TODAY = date(2026, 10, 12)
 LIMITS = [f"{limit.from_type}-{limit.to_type}" for limit in case_limits()]
@@ -136,7 +137,7 @@ def test_every_text_ends_lines_and_leaves_no_template_marks() -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_stands_in_a_name_stays_text(name: str) -> None:
-    shown = mail.public_name(name, None)
+    shown = public(name)
     body = digest(detailed=[subject(company=shown)], subject=name)
     assert "\n" not in shown and "\r" not in shown
     message = EmailMessage()
@@ -155,27 +156,6 @@ def test_a_recipient_that_is_not_one_plain_address_is_refused(to: list[str]) -> 
 
 def test_a_subject_cannot_start_a_header_of_its_own() -> None:
     assert digest(subject="提醒\r\nBcc: x@y.cn")["subject"] == "【绿厂融通】提醒 Bcc: x@y.cn"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "青禾铸造13900001234",
-        "青禾铸造 139 0000 1234",
-        "青禾铸造（１３９００００１２３４）",
-        "青禾铸造 +86 13900001234",
-        "青禾铸造 wang@qinghe.example",
-    ],
-)
-def test_a_telephone_number_or_address_in_a_name_is_masked(name: str) -> None:
-    shown = mail.public_name(name, "91330100MA2TE5T013")
-    assert shown.startswith("青禾铸造")
-    assert "***" in shown
-    assert not re.search("1234|qinghe", shown)
-
-
-def test_a_name_without_anything_personal_is_shown_as_filed() -> None:
-    assert mail.public_name("青禾（杭州）精密铸造有限公司", "91330100MA2TE5T013") == "青禾（杭州）精密铸造有限公司"
 
 
 def test_the_day_of_a_count_that_was_filled_is_not_called_a_limit() -> None:

@@ -20,8 +20,9 @@ from include.delivery.claim import LEASE
 from include.delivery.mail_message import MailMessage, mail_message
 from include.delivery.outcomes import Claim, Result, State, lost, unavailable
 from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
-from include.platforms.http import OutcomeUnknown, scrubbed
+from include.platforms.http import OutcomeUnknown
 from include.settings import MailServer
+from include.shown import scrubbed
 
 _TAKEN, _FORWARDED = 250, 251
 

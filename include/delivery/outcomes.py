@@ -14,7 +14,8 @@ from typing import Literal
 from include.domain.retry import Series
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import ItemResult, LedgerEntry
-from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse, scrubbed
+from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
+from include.shown import scrubbed
 
 OpenState = Literal["pending", "unknown"]
 State = Literal["pending", "unknown", "delivered", "superseded", "held"]

@@ -77,6 +77,7 @@ class HeldDelivery:
     created_at: datetime
     settled_at: datetime | None
     detail: str | None
+    uscc: str | None
 
 
 def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFigures]:
@@ -200,12 +201,16 @@ _BREAKERS = sa.text("select channel, breaker, last_failure, probe_at from channe
 _HELD = sa.text(
     """
     select delivery_id, channel, action, need_id, revision, quarter, department_code, error_class, attempts, created_at,
-           settled_at, last.detail
+           settled_at, last.detail, version.uscc
     from delivery
     left join lateral (
         select detail from delivery_attempt attempt
         where attempt.delivery_id = delivery.delivery_id order by attempt_id desc limit 1
     ) last on true
+    left join lateral (
+        select uscc from need_version version
+        where version.need_id = delivery.need_id order by starts_with(uscc, '92') desc nulls last, revision desc limit 1
+    ) version on true
     where state = 'held' and (:channel = '' or channel = :channel) and (:quarter = '' or quarter = :quarter)
       and (:department = '' or department_code = :department) and (:error_class = '' or error_class = :error_class)
     order by settled_at nulls first, delivery_id limit cast(:at_most as bigint)

@@ -17,8 +17,8 @@ from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Acknowledged, Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
-from include.mail import public_name
 from include.reference import Policy, branches, departments
+from include.shown import shown
 from include.store.returns import is_open, respond_by
 
 BreachKey = tuple[str, str, str, str]
@@ -266,7 +266,7 @@ def _need(row: sa.RowMapping) -> Need:
     branch = branches().get(row["branch_code"] or (department.branch_code if department else ""))
     return Need(
         need_id=row["need_id"],
-        company=public_name(row["enterprise_name"], row["uscc"]),
+        company=shown("enterprise.name", row["enterprise_name"], row["uscc"], "mail"),
         is_major=row["is_major"],
         place=Place(
             city_code=row["city_code"],

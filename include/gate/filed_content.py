@@ -1,7 +1,6 @@
 """What was filed (申报内容), for the person who decides on a held need: the form in words, without personal data.
 
-Read from the document that is kept without the contact; of texts, telephone numbers and e-mail addresses are masked, and what
-points to a sole proprietor is not shown.
+Read from the document that is kept without the contact; each value as `shown` lets it pass.
 """
 
 from __future__ import annotations
@@ -14,15 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.identifiers import normalise_text
 from include.gate.field_names import field_name
 from include.gate.form import PERMITS
-from include.mail import public_name
 from include.reference import departments, enum_labels, rows
+from include.shown import NOT_OF_A_PERSON, SOLE_PROPRIETOR, Reader, shown
 
-_LONGEST = 400
-_SOLE_PROPRIETOR = "92"
-_NAMES_A_PERSON = frozenset({"enterprise.name", "enterprise.uscc", "project.name", "project.content"})
 _PARTS = {
     "enterprise": "企业信息",
     "project": "项目信息",
@@ -53,21 +48,19 @@ class Filed:
     value: str
 
 
-def filed_content(connection: sa.Connection, quarantine_id: int) -> Mapping[str, tuple[Filed, ...]]:
+def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -> Mapping[str, tuple[Filed, ...]]:
     """Part of the form → its fields in the order of the form; empty where the record's own content is not kept readable."""
     row = connection.execute(_DOCUMENT, {"quarantine_id": quarantine_id}).one_or_none()
     if row is None:
         return {}
     document = json.loads(row.document, parse_float=Decimal)
-    hidden = _NAMES_A_PERSON if (row.uscc or "").startswith(_SOLE_PROPRIETOR) else frozenset()
     parts: dict[str, list[Filed]] = {title: [] for title in _PARTS.values()}
     for field in rows("form_fields"):
         if field["classification"] == "personal" or field["path"].startswith("attachments"):
             continue
         title = _PARTS[field["path"].partition(".")[0] if "." in field["path"] else ""]
         for path, value in _places(document, field["path"]):
-            shown = "（个体工商户，不显示）" if field["path"] in hidden else _in_words(field, value)
-            parts[title].append(Filed(path, field_name(path), shown))
+            parts[title].append(Filed(path, field_name(path), _in_words(field, value, row.uscc, role)))
     return {title: tuple(fields) for title, fields in parts.items() if fields}
 
 
@@ -87,18 +80,14 @@ def _places(document: Any, path: str) -> Iterator[tuple[str, Any]]:
     yield from found
 
 
-def _in_words(field: Mapping[str, str], value: Any) -> str:
-    if value is None or (isinstance(value, str) and normalise_text(value) == ""):
+def _in_words(field: Mapping[str, str], value: Any, uscc: str | None, role: Reader) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
         return "—"
     if isinstance(value, bool):
         return "是" if value else "否"
-    if isinstance(value, str):
-        path = "project.permits.{each}" if field["path"] in PERMITS else field["path"]
-        known = (
-            {code: one.name for code, one in departments().items()} if path == "department_code" else enum_labels(path)
-        )
-        text = known.get(value) or public_name(value, None)
-    else:
-        text = str(value) if isinstance(value, int | Decimal) else json.dumps(value, ensure_ascii=False, default=str)
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return f"{cut} {field['unit']}".rstrip()
+    text = shown(field["path"], value, uscc, role) or "—"
+    if text in (NOT_OF_A_PERSON, SOLE_PROPRIETOR):
+        return text
+    path = "project.permits.{each}" if field["path"] in PERMITS else field["path"]
+    known = {code: one.name for code, one in departments().items()} if path == "department_code" else enum_labels(path)
+    return f"{known.get(text, text)} {field['unit']}".rstrip()

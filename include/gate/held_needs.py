@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from include.domain.people import person_key, same_person
 from include.errors import InvalidRequest
 from include.gate.field_names import field_name
-from include.gate.results import shown_enterprise, shown_project
 from include.reference import department_short_name, rules
+from include.shown import shown
 
 Place = tuple[str, str]
 """rule_id and field: what a release binds to, with need_id and revision."""
@@ -179,8 +179,8 @@ def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> Hel
         quarter=row["quarter"],
         department_code=row["department_code"],
         department=department_short_name(row["department_code"]),
-        enterprise=shown_enterprise(row["enterprise_name"], row["uscc"]),
-        project=shown_project(row["project_name"], row["uscc"]),
+        enterprise=shown("enterprise.name", row["enterprise_name"], row["uscc"], "public"),
+        project=shown("project.name", row["project_name"], row["uscc"], "public"),
         is_major=bool(row["is_major"]),
         financing_need=row["financing_need"],
         opened_at=row["opened_at"],

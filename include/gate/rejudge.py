@@ -23,9 +23,10 @@ from include.gate.history import load_history
 from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import payloads_of, stored_record
 from include.gate.register import Register, RegisterUnusable, codes_of, register_of
-from include.gate.results import NAMES, in_order, shown_enterprise, shown_project
+from include.gate.results import NAMES, in_order
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
+from include.shown import shown
 from include.store.database import array_of
 
 KIND = "rejudgement"
@@ -211,8 +212,8 @@ def _changed(connection: sa.Connection, differing: Sequence[_Again]) -> list[Cha
                 need_id=one.stored.need_id,
                 revision=one.stored.revision,
                 department_code=one.stored.department_code,
-                enterprise=shown_enterprise(name.enterprise_name, name.uscc) if name else "",
-                project=shown_project(name.project_name, name.uscc) if name else "",
+                enterprise=shown("enterprise.name", name.enterprise_name, name.uscc, "public") if name else "",
+                project=shown("project.name", name.project_name, name.uscc, "public") if name else "",
                 before=one.before.verdict,
                 after=one.after.verdict,
                 added=[finding for finding in one.after.findings if finding not in one.before.findings],

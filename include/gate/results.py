@@ -1,6 +1,6 @@
 """What the gate made of a quarter's needs, read from the database for people: counts, rules that fired, needs to look at.
 
-No value of a field is read but the names of enterprise and project, and those pass `public_name`.
+No value of a field is read but the names of enterprise and project, as everybody may see them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.gate.judge import Finding, Verdict
-from include.mail import public_name
+from include.shown import shown
 from include.store.outcomes import outcomes
 
 OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
-_NAME_LIMIT = 80
 _ORDER = {"block": 0, "hold": 1, "warn": 2}
 
 
@@ -214,8 +213,8 @@ def department_results(connection: sa.Connection, quarter: str, department_code:
             need_id=row.need_id,
             revision=row.revision,
             position=row.ordinal + 1,
-            enterprise=shown_enterprise(row.enterprise_name, row.uscc),
-            project=shown_project(row.project_name, row.uscc),
+            enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, "public"),
+            project=shown("project.name", row.project_name, row.uscc, "public"),
             verdict=row.verdict,
             outcome=row.outcome,
             hold=row.hold,
@@ -256,8 +255,8 @@ def dry_run_results(
                 need_id=need_id,
                 revision=revision,
                 position=position,
-                enterprise=shown_enterprise(row.enterprise_name, row.uscc) if row else "",
-                project=shown_project(row.project_name, row.uscc) if row else "",
+                enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, "public") if row else "",
+                project=shown("project.name", row.project_name, row.uscc, "public") if row else "",
                 verdict=verdict.verdict,
                 outcome=verdict.verdict,
                 hold=None,
@@ -367,27 +366,12 @@ def _batch(connection: sa.Connection, quarter: str) -> dict[str, Sequence[Findin
 
 def _to_look_at(needs: Sequence[ReviewedNeed]) -> list[ReviewedNeed]:
     order = {"returned": 0, "held": 1, "passed": 2}
-    shown = [need for need in needs if need.findings or need.outcome != "passed"]
+    found = [need for need in needs if need.findings or need.outcome != "passed"]
     return sorted(
-        shown, key=lambda need: (order[need.outcome], need.need_id is None, need.need_id or "", need.position)
+        found, key=lambda need: (order[need.outcome], need.need_id is None, need.need_id or "", need.position)
     )
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order of a verdict: blocks, then holds, then warnings, each by rule and field."""
     return tuple(sorted(findings, key=lambda one: (_ORDER[one.severity], one.rule_id, one.field)))
-
-
-def shown_enterprise(name: str | None, uscc: str | None) -> str:
-    """An enterprise's name as a page may show it, cut to one line."""
-    return _cut(public_name(name, uscc))
-
-
-def shown_project(name: str | None, uscc: str | None) -> str:
-    """A project's name as a page may show it, cut to one line; empty where there is none to show."""
-    # The project of a sole proprietor may well be named after its owner.
-    return "" if name is None or (uscc or "").startswith("92") else _cut(public_name(name, None))
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _NAME_LIMIT else f"{line[:_NAME_LIMIT]}…"

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from include import audit
 from include.errors import InvalidRequest
+from include.shown import shown
 from include.store.tables import register_snapshot
 
 _NAMED = 20
@@ -22,7 +23,7 @@ _NAMED = 20
 class HeldSnapshot:
     """A snapshot not in use, beside the one in use before it. `gone`: factories that count in that one and not in this.
 
-    `gone_names` are the first of them by name, as the register in use has them.
+    `gone_names` are the first of them by name, as the register in use has them and as everybody may see them.
     """
 
     snapshot_id: int
@@ -37,7 +38,14 @@ class HeldSnapshot:
 
 def held_snapshots(connection: sa.Connection) -> list[HeldSnapshot]:
     """The snapshots that wait for a person, the newest first; none that a newer one in use has overtaken."""
-    return [HeldSnapshot(**row) for row in connection.execute(_HELD, {"named": _NAMED}).mappings()]
+    return [
+        HeldSnapshot(**{**row, "gone_names": _names(row["gone_names"])})
+        for row in connection.execute(_HELD, {"named": _NAMED}).mappings()
+    ]
+
+
+def _names(factories: Sequence[tuple[str, str]]) -> list[str]:
+    return [shown("enterprise.name", name, uscc, "public") for name, uscc in factories]
 
 
 def accept_snapshot(
@@ -91,7 +99,8 @@ _HELD = sa.text(
          and (factory.removed_on is null or waiting.as_of < factory.removed_on)
         group by 1, 2, 3
     ), gone as (
-        select snapshot_id, count(*) as number, (array_agg(name order by name))[1 : cast(:named as integer)] as names
+        select snapshot_id, count(*) as number,
+               (array_agg(jsonb_build_array(name, uscc) order by name))[1 : cast(:named as integer)] as names
         from member old
         where not in_held and not exists (
             select from member new where new.snapshot_id = old.snapshot_id and new.in_held and new.uscc = old.uscc
@@ -101,7 +110,7 @@ _HELD = sa.text(
     select waiting.snapshot_id, waiting.as_of, waiting.taken_at, waiting.in_use_as_of,
            (select count(*) from member where member.snapshot_id = waiting.snapshot_id and in_held) as active,
            (select count(*) from member where member.snapshot_id = waiting.snapshot_id and not in_held) as active_in_use,
-           coalesce(gone.number, 0) as gone, coalesce(gone.names, array[]::text[]) as gone_names
+           coalesce(gone.number, 0) as gone, coalesce(gone.names, array[]::jsonb[]) as gone_names
     from waiting left join gone using (snapshot_id)
     order by waiting.as_of desc, waiting.snapshot_id desc
     """

@@ -10,6 +10,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from include import need_view
+from include.domain.roles import Role
 from include.intake import agrees_with_manifest
 from include.local import figures
 from include.local.play import Played
@@ -103,8 +104,8 @@ def each_life_told(connection: sa.Connection, today: date) -> Promise:
     needs: list[str] = list(connection.execute(sa.text("select distinct need_id from need_version")).scalars())
     entries, untold = 0, []
     for need_id in needs:
-        need_view.need_head(connection, need_id, today=today)
-        told = need_view.timeline(connection, need_id, today=today)
+        need_view.need_head(connection, need_id, today=today, role=Role.OPERATOR)
+        told = need_view.timeline(connection, need_id, today=today, role=Role.OPERATOR)
         entries += len(told)
         if not told or (need_id in pushed and not any(entry.part == "发送" for entry in told)):
             untold.append(need_id)

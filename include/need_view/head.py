@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.errors import InvalidRequest
-from include.mail import public_name
 from include.need_view.words import institution, state
 from include.reference import department_short_name
+from include.shown import Reader, one_line, shown
 
 MOST_FOUND = 50
 
@@ -110,15 +110,16 @@ _CLOCKS = sa.text(
     "select * from case_clock where need_id = :need_id and stopped_on is null order by due_on, from_type, to_type"
 )
 
-# Numbers of the need, of the enterprise, or a part of its name or of the project's.
+# Numbers of the need, of the enterprise, or a part of its name or of the project's; the names are those that `shown` shows.
 _FOUND = sa.text(
     """
     select * from (
-        select distinct on (need_id) need_id, revision, quarter, department_code, enterprise_name, uscc, financing_need,
-               received_at
+        select distinct on (need_id) need_id, revision, quarter, department_code, enterprise_name, project_name, uscc,
+               financing_need, received_at
         from need_version
         where need_id = upper(:words) or uscc = upper(:words)
-           or position(:words in enterprise_name) > 0 or position(:words in project_name) > 0
+           or (coalesce(left(uscc, 2), '') <> '92' and position('个体工商户' in coalesce(enterprise_name, '')) = 0
+               and (position(:words in left(enterprise_name, 80)) > 0 or position(:words in left(project_name, 80)) > 0))
         order by need_id, revision desc
     ) found
     order by received_at desc, need_id limit :most
@@ -132,7 +133,7 @@ _NEWEST = sa.text(
 )
 
 
-def need_head(connection: sa.Connection, need_id: str, *, today: date) -> NeedHead:
+def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> NeedHead:
     """The need and its cases as of now. Raises InvalidRequest if there is no such need."""
     row = connection.execute(_HEAD, {"need_id": need_id}).one_or_none()
     if row is None:
@@ -154,8 +155,8 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date) -> NeedHe
         quarter=row.quarter,
         department=department_short_name(row.department_code),
         is_major=row.is_major,
-        enterprise=public_name(row.enterprise_name, row.uscc),
-        project=public_name(row.project_name, None) if row.project_name else "—",
+        enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, role),
+        project=shown("project.name", row.project_name, row.uscc, role) or "—",
         financing_need=row.financing_need,
         total_investment=row.total_investment,
         withdrawn=row.withdrawn,
@@ -182,23 +183,36 @@ def _case(row: sa.Row[Any], limits: tuple[RunningLimit, ...]) -> CaseRow:
     )
 
 
-def find_needs(connection: sa.Connection, words: str) -> list[NeedRow]:
+def find_needs(connection: sa.Connection, words: str, *, role: Reader) -> list[NeedRow]:
     """Needs by their number, the enterprise's credit code, or a part of its name or of the project's; newest first.
 
-    Without words the newest needs; at most MOST_FOUND of them.
+    Without words the newest needs; at most MOST_FOUND of them. A sole proprietor is found by number and code alone: whoever may not
+    see a name cannot have it confirmed letter by letter either.
     """
     wanted = words.strip()
     rows = connection.execute(
         _FOUND if wanted else _NEWEST, {"words": wanted, "most": MOST_FOUND} if wanted else {"most": MOST_FOUND}
-    )
+    ).all()
     return [
         NeedRow(
             need_id=row.need_id,
             revision=row.revision,
             quarter=row.quarter,
             department=department_short_name(row.department_code),
-            enterprise=public_name(row.enterprise_name, row.uscc),
+            enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, role),
             financing_need=row.financing_need,
         )
         for row in rows
+        if not wanted or _may_be_found(row, wanted, role)
     ]
+
+
+def _may_be_found(row: sa.Row[Any], words: str, role: Reader) -> bool:
+    """Whether the words stand in what this reader sees of the need: a masked number cannot be searched for either."""
+    told = (
+        row.need_id,
+        row.uscc or "",
+        shown("enterprise.name", row.enterprise_name, row.uscc, role),
+        shown("project.name", row.project_name, row.uscc, role),
+    )
+    return words.upper() in told[:2] or any(one_line(words) in one for one in told[2:])

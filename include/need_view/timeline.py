@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.gate.field_names import field_name
-from include.mail import public_name
 from include.need_view import words
 from include.reference import enum_labels
+from include.shown import INSIDERS, Reader, shown
+from include.store.needs import code_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,32 +33,47 @@ class Entry:
     internal: bool = False
 
 
-def timeline(connection: sa.Connection, need_id: str, *, today: date) -> list[Entry]:
-    """The entries of a need, oldest first; without personal data."""
-    entries: list[Entry] = []
-    for tell in _TELLERS:
-        entries += tell(connection, {"need_id": need_id, "today": today})
-    return sorted(entries, key=lambda entry: entry.at)
+def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> list[Entry]:
+    """The entries of a need that this reader may see, oldest first; without personal data."""
+    known = _Known(need_id, today, role, code_of(connection, need_id))
+    entries = [entry for tell in _TELLERS for entry in tell(connection, known)]
+    return sorted((entry for entry in entries if role in INSIDERS or not entry.internal), key=lambda entry: entry.at)
 
 
-Known = dict[str, Any]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of which need is told, to whom; `uscc` of its newest revision."""
+
+    need_id: str
+    today: date
+    role: Reader
+    uscc: str | None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the statements ask."""
+        return {"need_id": self.need_id, "today": self.today}
+
+    def shown(self, field: str, value: object) -> str:
+        """A text about the need as its reader may see it."""
+        return shown(field, value, self.uscc, self.role)
+
 
 _LATE = timedelta(hours=1)
 """An event that came in later than so says when it came in."""
 
 
-def _filed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     changes: dict[int, list[str]] = {}
-    for row in connection.execute(_AMENDMENTS, known):
+    for row in connection.execute(_AMENDMENTS, known.asked):
         name = field_name(row.field)
         if row.personal:
             line = f"{name}：已变更（个人信息，不显示）"
-        elif row.field == "enterprise.name" and (row.uscc or "").startswith("92"):
-            line = f"{name}：已变更（{public_name(None, row.uscc)}）"
         else:
-            line = f"{name}：{words.value(row.before)} → {words.value(row.after)}"
+            before, after = (words.value(row.field, text, known.uscc, known.role) for text in (row.before, row.after))
+            line = f"{name}：{before} → {after}"
         changes.setdefault(row.revision, []).append(line)
-    for row in connection.execute(_VERSIONS, known):
+    for row in connection.execute(_VERSIONS, known.asked):
         document = json.loads(row.document)
         review = document.get("review") if isinstance(document.get("review"), dict) else {}
         for at, title in (
@@ -75,8 +91,8 @@ def _filed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _judged(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_VERDICTS, known):
+def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_VERDICTS, known.asked):
         secret = row.verdict == "held"
         findings = [f"{field_name(field)}：{words.rule(rule_id)}" for rule_id, field in row.findings or ()]
         tone = {"passed": "good", "held": "warn", "returned": "bad"}[row.verdict]
@@ -88,21 +104,21 @@ def _judged(connection: sa.Connection, known: Known) -> Iterator[Entry]:
             )
 
 
-def _held(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_HOLDS, known):
+def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_HOLDS, known.asked):
         about = f"：{words.rule(row.rule_id)}" if row.rule_id else ""
         yield Entry(
             at=row.at,
             part="隔离区",
             title=f"第 {row.revision} 版{words.HOLD_EVENTS[row.kind]}{about}",
-            lines=_decided(row, f"应于 {row.decide_by} 前决定" if row.kind == "opened" else ""),
+            lines=_decided(known, row, f"应于 {row.decide_by} 前决定" if row.kind == "opened" else ""),
             tone="warn" if row.kind in ("opened", "confirmed", "returned") else "plain",
             internal=True,
         )
 
 
-def _sent(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_DELIVERIES, known):
+def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_DELIVERIES, known.asked):
         what = words.ACTIONS[row.action]
         if row.action == "progress":
             what = f"{what}：{words.stage(json.loads(row.body)['stage'])}"
@@ -113,7 +129,7 @@ def _sent(connection: sa.Connection, known: Known) -> Iterator[Entry]:
             f"{_clock(at)} 第 {number} 次：{words.OUTCOMES.get(outcome, outcome)}"
             for number, (at, outcome) in enumerate(row.tries or (), 1)
         )
-        receipt = (f"回执 {row.receipt_no}",) if row.receipt_no else ()
+        receipt = (f"回执 {known.shown('receipt_no', row.receipt_no)}",) if row.receipt_no else ()
         yield Entry(
             at=row.created_at,
             part="发送",
@@ -123,17 +139,17 @@ def _sent(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _reported(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_EVENTS, known):
+def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_EVENTS, known.asked):
         lines = []
         if row.rate is not None:
             lines.append(f"年利率 {row.rate.normalize():f}%")
         if row.term_months is not None:
             lines.append(f"期限 {row.term_months} 个月")
         if row.use_of_funds:
-            lines.append(f"资金用途：{words.shown(row.use_of_funds)}")
+            lines.append(f"资金用途：{known.shown('use_of_funds', row.use_of_funds)}")
         if row.catalogue_code:
-            lines.append(f"目录条目：{words.shown(row.catalogue_code)}")
+            lines.append(f"目录条目：{known.shown('catalogue_code', row.catalogue_code)}")
         if row.type in ("declined", "closed", "obstructed"):
             lines.append(f"原因：{words.reason(row.reason_code)}")
         lines += [words.rule(rule_id) for rule_id in row.findings or ()]
@@ -156,8 +172,8 @@ def _reported(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _limits(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_CLOCKS, known):
+def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_CLOCKS, known.asked):
         path = f"{words.state(row.from_type)} → {words.state(row.to_type)}"
         late = row.stopped_on is None or row.stopped_on > row.due_on
         then = f"于 {row.stopped_on} 完成" if row.stopped_on is not None else "至今未完成"
@@ -173,8 +189,8 @@ def _limits(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _escalated(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_STEPS, known):
+def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_STEPS, known.asked):
         who = words.institution(row.institution_code) if row.institution_code else "整项需求"
         told = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
@@ -196,9 +212,9 @@ def _escalated(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _obstructed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_TICKETS, known):
-        lines = list(_decided(row, ""))
+def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_TICKETS, known.asked):
+        lines = list(_decided(known, row, "", "note"))
         if row.kind in ("opened", "climbed", "reopened"):
             lines.insert(0, f"{words.AUTHORITIES[row.authority]}牵头，{words.LEVELS[row.level]}")
         yield Entry(
@@ -211,14 +227,14 @@ def _obstructed(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _alerted(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_ALERTS, known):
+def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_ALERTS, known.asked):
         who = f"（{words.institution(row.institution_code)}）" if row.institution_code else ""
         yield Entry(
             at=row.at,
             part="警示",
             title=f"{words.ALERT_EVENTS[row.kind]}{who}：{words.rule(row.rule_id)}",
-            lines=_decided(row, ""),
+            lines=_decided(known, row, ""),
             tone={"opened": "bad", "repeated": "bad", "confirm_agreed": "warn", "confirmed": "bad"}.get(
                 row.kind, "good"
             ),
@@ -226,43 +242,43 @@ def _alerted(connection: sa.Connection, known: Known) -> Iterator[Entry]:
         )
 
 
-def _withdrawn(connection: sa.Connection, known: Known) -> Iterator[Entry]:
+def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     labels = enum_labels("withdrawal.reason_code")
-    for row in connection.execute(_WITHDRAWALS, known):
+    for row in connection.execute(_WITHDRAWALS, known.asked):
         yield Entry(
             at=row.noticed_at,
             part="撤回",
-            title=f"需求撤回：{labels.get(row.reason_code, row.reason_code)}",
+            title=f"需求撤回：{labels.get(row.reason_code) or known.shown('catalogue_code', row.reason_code)}",
             tone="bad",
         )
 
 
-def _audited(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_AUDIT, known):
+def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_AUDIT, known.asked):
         yield Entry(
             at=row.at,
             part="审计",
             title=f"第 {row.entry_id} 号审计记录：{words.AUDITED.get(row.action, row.action)}",
-            lines=_decided(row, ""),
+            lines=_decided(known, row, ""),
             internal=True,
         )
 
 
-def _reconciled(connection: sa.Connection, known: Known) -> Iterator[Entry]:
-    for row in connection.execute(_DIFFERENCES, known):
+def _reconciled(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_DIFFERENCES, known.asked):
         yield Entry(
             at=row.found_at,
             part="对账",
-            title=f"两方台账不一致：{words.shown(row.explanation)}",
+            title=f"两方台账不一致：{known.shown('explanation', row.explanation)}",
             lines=(
-                f"建议：{words.shown(row.suggestion)}",
+                f"建议：{known.shown('explanation', row.suggestion)}",
                 *((f"{_clock(row.closed_at)} 已消除",) if row.closed_at else ()),
             ),
             tone="warn",
         )
 
 
-_TELLERS: tuple[Callable[[sa.Connection, Known], Iterator[Entry]], ...] = (
+_TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
     _filed,
     _judged,
     _held,
@@ -278,10 +294,10 @@ _TELLERS: tuple[Callable[[sa.Connection, Known], Iterator[Entry]], ...] = (
 )
 
 
-def _decided(row: sa.Row[Any], also: str) -> tuple[str, ...]:
+def _decided(known: _Known, row: sa.Row[Any], also: str, field: str = "reason") -> tuple[str, ...]:
     """Who decided and why, with what else is to say."""
     who = "系统" if row.role == "system" else row.actor
-    return tuple(line for line in (also, f"{who}：{words.shown(row.reason)}" if row.reason else "") if line)
+    return tuple(line for line in (also, f"{who}：{known.shown(field, row.reason)}" if row.reason else "") if line)
 
 
 def _moment(text: object) -> datetime | None:
@@ -305,8 +321,7 @@ _VERSIONS = sa.text("select * from need_version where need_id = :need_id order b
 
 _AMENDMENTS = sa.text(
     """
-    select change.*, version.uscc from amendment change join need_version version using (need_id, revision)
-    where need_id = :need_id order by revision, field
+    select * from amendment where need_id = :need_id order by revision, field
     """
 )
 

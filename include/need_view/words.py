@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from include.mail import public_name
 from include.reference import enum_labels, institutions, reason_codes, rules
+from include.shown import Reader, shown
 
 VERDICTS = {"passed": "审核通过", "held": "审核挂起，待人工核实", "returned": "审核退回补正"}
 HOLD_EVENTS = {
@@ -115,7 +115,7 @@ def stage(code: str | None) -> str:
 
 def institution(code: str) -> str:
     """An institution by its name."""
-    return institutions()[code].name if code in institutions() else shown(code)
+    return institutions()[code].name if code in institutions() else shown("institution_code", code, None, "public")
 
 
 def rule(rule_id: str) -> str:
@@ -134,14 +134,8 @@ def amount(value: Decimal | None) -> str:
     return "—" if value is None else f"{value:,.2f} 万元"
 
 
-def shown(text: str | None) -> str:
-    """A text from outside: one line, telephone numbers and addresses masked."""
-    return public_name(text, None) if text else ""
-
-
-def value(text: str | None) -> str:
-    """A value of the form (JSON text) as it may be shown."""
+def value(field: str, text: str | None, uscc: str | None, role: Reader) -> str:
+    """A value of the form (JSON text) as this reader may see it."""
     if text is None:
         return "（无）"
-    plain = json.loads(text)
-    return shown(plain if isinstance(plain, str) else text) or "（空）"
+    return shown(field, json.loads(text, parse_float=Decimal), uscc, role) or "（空）"

@@ -22,8 +22,8 @@ from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, j
 from include.domain.routing import Level
 from include.errors import InvalidRequest
 from include.obstructions.reading import STATES, place_of, ticket_of
-from include.platforms.http import scrubbed
 from include.reference import Policy, enum_labels, reason_codes
+from include.shown import scrubbed
 from include.store.coordinators import network
 from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -335,18 +334,6 @@ def json_of(response_type: type[T]) -> Callable[[requests.Response], T]:
     """A decoder of answers of this type; unknown properties are ignored."""
     decoder = msgspec.json.Decoder(response_type, strict=True)
     return lambda response: decoder.decode(response.content)
-
-
-_MOBILE = re.compile(r"1[3-9][0-9]{9}")
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
-
-
-def scrubbed(text: str, *secrets: str) -> str:
-    """A platform's words without the values in `secrets`, telephone numbers and e-mail addresses; at most 300 characters."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return _ADDRESS.sub("***", _MOBILE.sub("***", text)).replace("\x00", "")[:300]
 
 
 def _problem(response: requests.Response) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 
 def newest_version(need: str) -> str:
     """SQL that joins the newest version of the need that the row `need` names, as `version`."""
@@ -12,3 +14,18 @@ def newest_version(need: str) -> str:
             where version.need_id = {need}.need_id order by revision desc limit 1
         ) version on true
     """
+
+
+# Of a need that was ever a sole proprietor's, its code: texts of its earlier revisions are shown too.
+_CODE = sa.text(
+    """
+    select uscc from need_version where need_id = :need_id
+    order by starts_with(uscc, '92') desc nulls last, revision desc limit 1
+    """
+)
+
+
+def code_of(connection: sa.Connection, need_id: str | None) -> str | None:
+    """The credit code by which `shown` knows whom the need is about; None where it is not known."""
+    code: str | None = connection.execute(_CODE, {"need_id": need_id}).scalar()
+    return code

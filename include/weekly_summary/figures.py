@@ -20,8 +20,8 @@ from include.domain.case import PATH, RANK
 from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
 from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS, Authority, Level
-from include.mail import public_name
 from include.reference import Policy, institutions, reason_codes
+from include.shown import shown
 from include.store.needs import newest_version
 from include.store.outcomes import outcomes
 from include.store.reoffers import Reoffer, reoffers_of_quarters
@@ -178,7 +178,7 @@ def _obstruction(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCale
     return Obstruction(
         ticket_id=first.ticket_id,
         need_id=first.need_id,
-        company=public_name(first.enterprise_name, first.uscc),
+        company=shown("enterprise.name", first.enterprise_name, first.uscc, "mail"),
         is_major=first.is_major,
         institutions=_names(rows),
         reason_code=first.reason_code,
@@ -204,7 +204,7 @@ def _repairs(connection: sa.Connection, quarters: Sequence[str]) -> list[tuple[s
             rows[0].department_code,
             Repair(
                 need_id=rows[0].need_id,
-                company=public_name(rows[0].enterprise_name, rows[0].uscc),
+                company=shown("enterprise.name", rows[0].enterprise_name, rows[0].uscc, "mail"),
                 is_major=rows[0].is_major,
                 institutions=_names(rows),
                 reason_code=rows[0].reason_code,

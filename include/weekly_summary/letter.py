@@ -12,6 +12,7 @@ from include.domain.calendar import SHANGHAI, DueDate
 from include.domain.quarter import Quarter
 from include.platforms.filed import Filed
 from include.reference import Department, reason_codes
+from include.shown import shown
 from include.store.reoffers import Reoffer
 from include.store.returns import OpenReturn
 from include.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
@@ -206,7 +207,7 @@ def _changes(changes: Changes) -> list[str]:
 def _returned(one: OpenReturn, week: Week) -> mail.ReturnedNeed:
     return mail.ReturnedNeed(
         need_id=one.need_id,
-        company=mail.public_name(one.enterprise_name, one.uscc),
+        company=shown("enterprise.name", one.enterprise_name, one.uscc, "mail"),
         respond_by=one.respond_by,
         overdue=one.respond_by < week.today,
         link=mail.need_link(week.console_url, one.need_id),
@@ -238,7 +239,7 @@ def _repair(one: Repair, week: Week) -> _Line:
 def _reoffer(one: Reoffer, week: Week) -> _Line:
     named = "、".join(mail.reoffer_institution(suggestion) for suggestion in one.suggestions)
     return _Line(
-        title=("［重大］" if one.is_major else "") + mail.public_name(one.enterprise_name, one.uscc),
+        title=("［重大］" if one.is_major else "") + shown("enterprise.name", one.enterprise_name, one.uscc, "mail"),
         detail=f"{one.need_id}；{mail.reoffer_reason(one.occasion)}。未对接过的机构：{named}",
         link=mail.need_link(week.console_url, one.need_id),
         right="",

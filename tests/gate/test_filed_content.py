@@ -20,7 +20,7 @@ def filed(database: sa.Engine, *records: dict[str, object]) -> list[dict[str, st
     judge(database, intake_id, now=CHECKED_AT)
     with database.connect() as connection:
         holds = connection.execute(sa.text("select quarantine_id from quarantine order by 1")).scalars().all()
-        parts = [filed_content(connection, quarantine_id) for quarantine_id in holds]
+        parts = [filed_content(connection, quarantine_id, "operator") for quarantine_id in holds]
     return [{one.path: one.value for fields in found.values() for one in fields} for found in parts]
 
 
@@ -58,7 +58,8 @@ def test_a_head_of_another_type_is_shown_as_sent_and_long_texts_are_cut(database
 def test_what_points_to_a_sole_proprietor_is_not_shown(database: sa.Engine) -> None:
     owner = {"enterprise.uscc": make_uscc("92330100", "MA2TE5T0"), "enterprise.name": "林晓机械加工厂"}
     (values,) = filed(database, clean_need(owner | {"project.name": "林晓机械加工厂节能改造项目"}))
-    assert values["enterprise.name"] == values["enterprise.uscc"] == values["project.name"] == "（个体工商户，不显示）"
+    assert values["enterprise.name"] == "个体工商户（名称不显示）"
+    assert values["enterprise.uscc"] == values["project.name"] == values["project.content"] == "（个体工商户，不显示）"
     assert "林晓" not in " ".join(values.values())
 
 

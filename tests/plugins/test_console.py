@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from include.domain.calendar import SHANGHAI
-from include.reference import policy
+from include.reference import policy, rules
 from include.store.simulated_time import move_to
 from include.store.tables import (
     alert,
@@ -295,7 +295,7 @@ def test_what_outsiders_wrote_is_shown_as_text(console: Console, hold: int, data
 
 
 def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: int) -> None:
-    browser = console.log_in("guan", "viewer")
+    browser = console.log_in("li", "op")
     page = browser.get("/green-finance/holds").text
     assert rows.need_id(1) in page and "逾期" in page
     for shown, query in (
@@ -307,6 +307,22 @@ def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: 
         (True, "due=today"),
     ):
         assert (rows.need_id(1) in browser.get(f"/green-finance/holds?{query}").text) is shown, query
+
+
+def test_why_a_need_is_held_and_who_agreed_is_for_those_who_act(
+    console: Console, hold: int, database: sa.Engine
+) -> None:
+    console.log_in("li", "op").post(_address(hold, "release"), data=_form(), headers=SAME_ORIGIN)
+    console.browser.cookies.clear()  # what the act left to be told once
+    secrets = ["G06b", "DQ37", REASON, "li（运维人员）", *(rules()[rule_id].message for rule_id, _ in FINDINGS)]
+    for page in ("holds", f"holds/{hold}"):
+        told = console.log_in("guan", "viewer").get(f"/green-finance/{page}").text
+        assert rows.need_id(1) in told and "2026-10-13" in told
+        assert not [secret for secret in secrets if secret in told], page
+        # Nor can a viewer ask for a rule, and see which needs are left.
+        assert rows.need_id(1) in console.log_in("guan", "viewer").get("/green-finance/holds?rule=DQ14").text
+    told = console.log_in("li", "op").get(_address(hold)).text
+    assert not [secret for secret in secrets if secret not in told]
 
 
 def test_the_list_says_how_urgent_each_need_is_and_puts_the_most_urgent_first(
@@ -571,10 +587,10 @@ def test_what_is_ticked_on_the_list_is_what_the_preview_shows(console: Console, 
 def test_a_receiver_s_words_name_the_fields_of_the_form() -> None:
     from green_finance.console.deliveries import in_words
 
-    assert in_words("payload.finance.term_months：期限不符；payload_sha256：摘要与内容不符。") == (
+    assert in_words("payload.finance.term_months：期限不符；payload_sha256：摘要与内容不符。", None, "viewer") == (
         "融资期限：期限不符；payload_sha256：摘要与内容不符。"
     )
-    assert in_words("payload.finance.methods[0].amount：有误；payload.unheard_of：不接收") == (
+    assert in_words("payload.finance.methods[0].amount：有误；payload.unheard_of：不接收", None, "viewer") == (
         "融资方式 第1项 金额：有误；unheard_of：不接收"
     )
 

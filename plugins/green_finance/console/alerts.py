@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
@@ -9,8 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from include import need_view, register_watch
-from include.mail import public_name
+from include.shown import INSIDERS, shown
 
 router = APIRouter(prefix="/alerts")
 
@@ -18,7 +20,7 @@ _DECISIONS = {"cleared": "排除", "confirmed": "确认"}
 
 
 @router.get("", response_class=HTMLResponse)
-def alerts(request: Request, operator: MayOperate) -> HTMLResponse:
+def alerts(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """The open alerts, oldest first, each with the two ways to settle it."""
     with engine().connect() as connection:
         found = register_watch.open_alerts(connection)
@@ -27,7 +29,8 @@ def alerts(request: Request, operator: MayOperate) -> HTMLResponse:
         "alerts.html",
         alerts=found,
         may_operate=operator,
-        public_name=public_name,
+        shown=partial(shown, role=role),
+        may_know=role in INSIDERS,
         bank=need_view.words.institution,
         decisions=_DECISIONS,
     )

@@ -10,12 +10,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from include.domain.people import same_person
 from include.errors import InvalidRequest
 from include.mail import state_label
 from include.matching import extensions
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
+from include.shown import shown
+from include.store.needs import code_of
 
 router = APIRouter(prefix="/deadlines")
 
@@ -23,11 +26,14 @@ Text = Annotated[str, Form()]
 
 
 @router.get("", response_class=HTMLResponse)
-def deadlines(request: Request, access: Admitted, need_id: str = "") -> HTMLResponse:
+def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: str = "") -> HTMLResponse:
     """Requests that wait for a second person; of one need its clocks explained, and how they moved."""
     need_id = need_id.strip().upper()
     with engine().connect() as connection:
         waiting = extensions.waiting_extensions(connection)
+        reasons = {
+            one.extension_id: shown("reason", one.reason, code_of(connection, one.need_id), role) for one in waiting
+        }
         clocks = extensions.explained_clocks(connection, need_id, china_calendar()) if need_id else []
         changes = extensions.due_date_changes(connection, need_id) if need_id else []
     return show(
@@ -35,6 +41,7 @@ def deadlines(request: Request, access: Admitted, need_id: str = "") -> HTMLResp
         "deadlines.html",
         need_id=need_id,
         waiting=waiting,
+        reasons=reasons,
         clocks=clocks,
         changes=changes,
         most=policy().integer("extension_max_working_days"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -14,11 +15,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
 from include.errors import InvalidRequest
 from include.gate.field_names import field_name
+from include.shown import Reader, shown
+from include.store.needs import code_of
 from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery
 
@@ -65,6 +69,7 @@ _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 def deliveries(
     request: Request,
     operator: MayOperate,
+    role: ReadsAs,
     channel: str = "",
     quarter: str = "",
     department: str = "",
@@ -91,23 +96,26 @@ def deliveries(
         breakers=_BREAKERS,
         error_classes=ERROR_CLASSES,
         in_our_words=_IN_OUR_WORDS,
-        in_words=in_words,
+        in_words=partial(in_words, role=role),
+        shown=partial(shown, role=role),
     )
 
 
 @router.get("/{delivery_id}", response_class=HTMLResponse)
-def one_delivery(request: Request, delivery_id: int, operator: MayOperate) -> HTMLResponse:
+def one_delivery(request: Request, delivery_id: int, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """A delivery and every try of it."""
     with engine().connect() as connection:
         found = connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
         tries, by_persons = attempts(connection, delivery_id), acts(connection, delivery_id)
+        uscc = code_of(connection, found.need_id) if found else None
     if found is None:
         raise InvalidRequest(f"没有编号为 {delivery_id} 的发送。", "请回到发件箱，重新选择。")
     return show(
         request,
         "delivery.html",
         delivery=found,
-        history=_history(tries, by_persons),
+        history=_history(tries, by_persons, uscc, role),
+        shown=partial(shown, role=role),
         put_aside=found.state == "superseded" and found.outcome == FACTORY_REMOVED,
         may_operate=operator,
         names=CHANNEL_NAMES,
@@ -131,12 +139,13 @@ def close(
     return done("../deliveries", f"已关闭 {closed} 条。")
 
 
-def in_words(detail: str | None) -> str:
+def in_words(detail: str | None, uscc: str | None, role: Reader) -> str:
     """What a receiver said, with the fields of the form by their names."""
-    return _FIELD.sub(lambda found: field_name(found["path"]), detail or "")
+    return _FIELD.sub(lambda found: field_name(found["path"]), shown("detail", detail, uscc, role))
 
 
-_FIELD = re.compile(r"payload\.(?P<path>[a-z_]+(?:\[[0-9]+\])?(?:\.[a-z_]+(?:\[[0-9]+\])?)*)(?=：)")
+_NAME = r"[a-z_]{1,40}+(?:\[[0-9]{1,4}\])?+"
+_FIELD = re.compile(rf"payload\.(?P<path>{_NAME}(?:\.{_NAME}){{0,5}})(?=：)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +158,21 @@ class _Event:
     note: str
 
 
-def _history(tries: Sequence[Any], by_persons: Sequence[Any]) -> list[_Event]:
+def _history(tries: Sequence[Any], by_persons: Sequence[Any], uscc: str | None, role: Reader) -> list[_Event]:
     """Tries and what persons did, in order of time."""
     events = [
-        _Event(one.attempted_at, _KINDS[one.kind], _result(one), in_words(one.detail) or _receipt(one)) for one in tries
+        _Event(
+            one.attempted_at, _KINDS[one.kind], _result(one), in_words(one.detail, uscc, role) or _receipt(one, role)
+        )
+        for one in tries
     ]
     for act in by_persons:
         job = f"第 {act.job_id} 号任务" if act.job_id else ""
-        events.append(_Event(act.at, _ACTS[act.action], f"{act.actor} {job}".strip(), act.reason or "—"))
+        events.append(
+            _Event(
+                act.at, _ACTS[act.action], f"{act.actor} {job}".strip(), shown("reason", act.reason, uscc, role) or "—"
+            )
+        )
     return sorted(events, key=lambda event: event.at)
 
 
@@ -166,8 +182,8 @@ def _result(one: Any) -> str:
     return (words or _OUTCOMES.get(one.outcome, one.outcome)) + status
 
 
-def _receipt(one: Any) -> str:
-    return f"回执 {one.receipt_no}" if one.receipt_no else "—"
+def _receipt(one: Any, role: Reader) -> str:
+    return f"回执 {shown('receipt_no', one.receipt_no, None, role)}" if one.receipt_no else "—"
 
 
 def _duration(waited: timedelta) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,10 +16,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
+from include.shown import INSIDERS, Reader, shown
+from include.store.needs import code_of
 from include.store.tables import quarantine
 
 if TYPE_CHECKING:
@@ -27,9 +32,8 @@ router = APIRouter(prefix="/holds")
 
 _AMENDMENTS = sa.text(
     """
-    select change.field, change.previous_revision, change.before, change.after, change.personal, version.uscc
-    from amendment change join need_version version using (need_id, revision)
-    where change.need_id = :need_id and change.revision = :revision order by change.field
+    select field, before, after, personal from amendment
+    where need_id = :need_id and revision = :revision order by field
     """
 )
 _EVENTS = {
@@ -49,36 +53,38 @@ Reason = Annotated[str, Form()]
 
 @router.get("", response_class=HTMLResponse)
 def held_needs(
-    request: Request, quarter: str = "", department: str = "", rule: str = "", due: str = ""
+    request: Request, role: ReadsAs, quarter: str = "", department: str = "", rule: str = "", due: str = ""
 ) -> HTMLResponse:
-    """The needs that wait for a decision, the most urgent first."""
+    """The needs that wait for a decision, the most urgent first; why they wait only for those who may know."""
     from include.gate.held_needs import open_list
 
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
         everything = open_list(connection)
-    shown = [
+    may_know = role in INSIDERS
+    found = [
         hold
         for hold in everything
         if quarter in ("", hold.quarter)
         and department in ("", hold.department_code)
-        and (not rule or any(finding.rule_id == rule for finding in hold.findings))
+        and (not rule or not may_know or any(finding.rule_id == rule for finding in hold.findings))
         and (due != "late" or hold.decide_by < today)
         and (due != "today" or hold.decide_by <= today)
     ]
     return show(
         request,
         "holds.html",
-        holds=shown,
+        holds=found,
         of=len(everything),
-        late=sum(hold.decide_by < today for hold in shown),
+        late=sum(hold.decide_by < today for hold in found),
         remaining=lambda hold: _remaining(hold.decide_by, today),
         days_held=lambda hold: (today - hold.opened_at.astimezone(SHANGHAI).date()).days,
         today=today,
         chosen={"quarter": quarter, "department": department, "rule": rule, "due": due},
         quarters=sorted({hold.quarter for hold in everything}, reverse=True),
         departments=sorted({hold.department_code for hold in everything}),
-        rules=sorted({finding.rule_id for hold in everything for finding in hold.findings}),
+        rules=sorted({finding.rule_id for hold in everything for finding in hold.findings}) if may_know else [],
+        may_know=may_know,
         dues=_DUES,
     )
 
@@ -93,8 +99,8 @@ def _remaining(decide_by: date, today: date) -> str:
 
 
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
-def held_need(request: Request, quarantine_id: int, access: Admitted) -> HTMLResponse:
-    """One held need: what was found, what the revision changed, who has agreed, what happened, and the two decisions."""
+def held_need(request: Request, quarantine_id: int, access: Admitted, role: ReadsAs) -> HTMLResponse:
+    """One held need: what the revision changed, and for those who may know what was found, who agreed, and the two decisions."""
     from include.gate.field_names import field_name
     from include.gate.filed_content import filed_content
     from include.gate.held_needs import detail
@@ -102,14 +108,15 @@ def held_need(request: Request, quarantine_id: int, access: Admitted) -> HTMLRes
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
         hold, events = detail(connection, quarantine_id)
-        filed = filed_content(connection, quarantine_id)
+        filed = filed_content(connection, quarantine_id, role)
+        uscc = code_of(connection, hold.need_id)
         changes = connection.execute(_AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision}).all()
     amendments = [
         {
             "field": field_name(row.field),
             "values": None
             if row.personal
-            else [_public(row.field, value, row.uscc) for value in (row.before, row.after)],
+            else [_value(row.field, value, uscc, role) for value in (row.before, row.after)],
         }
         for row in changes
     ]
@@ -121,7 +128,8 @@ def held_need(request: Request, quarantine_id: int, access: Admitted) -> HTMLRes
         if hold.department_code in departments()
         else hold.department_code,
         state=_STATES[hold.state],
-        events=events,
+        events=[replace(event, reason=shown("reason", event.reason, uscc, role)) for event in events],
+        may_know=role in INSIDERS,
         event_names=_EVENTS,
         field_name=field_name,
         amendments=amendments,
@@ -189,13 +197,6 @@ def _chosen(values: list[str]) -> list[tuple[str, str]]:
     return [(rule_id, field) for rule_id, _, field in (value.partition(" ") for value in values)]
 
 
-def _public(field: str, value: str | None, uscc: str | None) -> str:
-    """A value of the form (as JSON text) as it may be shown; names of sole proprietors are masked."""
-    from include.mail import public_name
-
-    if value is None:
-        return "（无）"
-    plain = json.loads(value)
-    if field == "enterprise.name" and isinstance(plain, str):
-        return public_name(plain, uscc)
-    return plain if isinstance(plain, str) else value
+def _value(field: str, value: str | None, uscc: str | None, role: Reader) -> str:
+    """A value of the form (as JSON text) as this reader may see it."""
+    return "（无）" if value is None else shown(field, json.loads(value, parse_float=Decimal), uscc, role) or "（空）"

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from green_finance.console.access import MayOperate
 from green_finance.console.pages import business_now, engine, show
+from green_finance.console.reading import ReadsAs
 from include import mail, need_view
 from include.domain.calendar import SHANGHAI
 from include.reference import policy
@@ -21,26 +22,25 @@ _WEEKDAYS = "一二三四五六日"
 
 
 @router.get("", response_class=HTMLResponse)
-def needs(request: Request, q: str = "") -> HTMLResponse:
+def needs(request: Request, role: ReadsAs, q: str = "") -> HTMLResponse:
     """Needs by number, credit code or a part of a name; the newest without any of them."""
     with engine().connect() as connection:
-        found = need_view.find_needs(connection, q[:100])
+        found = need_view.find_needs(connection, q[:100], role=role)
     return show(request, "needs.html", found=found, q=q[:100], most=need_view.MOST_FOUND)
 
 
 @router.get("/{need_id}", response_class=HTMLResponse)
-def need(request: Request, need_id: str, operator: MayOperate) -> HTMLResponse:
+def need(request: Request, need_id: str, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
 
     Reasons of holds, alerts and the audit trail only for those who may act.
     """
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
-        head = need_view.need_head(connection, need_id, today=today)
-        entries = need_view.timeline(connection, need_id, today=today)
+        head = need_view.need_head(connection, need_id, today=today, role=role)
+        entries = need_view.timeline(connection, need_id, today=today, role=role)
         reoffer = reoffer_of_need(connection, need_id, today=today, calendar=china_calendar(), policy=policy())
-    shown = [entry for entry in entries if operator or not entry.internal]
-    by_day = groupby(shown, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
+    by_day = groupby(entries, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
     return show(
         request,
         "need.html",
@@ -51,6 +51,6 @@ def need(request: Request, need_id: str, operator: MayOperate) -> HTMLResponse:
         reoffer_institution=mail.reoffer_institution,
         reoffer_note=mail.REOFFER_NOTE,
         days=[(day, _WEEKDAYS[day.weekday()], list(of_day)) for day, of_day in by_day],
-        count=len(shown),
+        count=len(entries),
         may_operate=operator,
     )

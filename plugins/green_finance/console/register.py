@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from include import intake
-from include.mail import public_name
 
 router = APIRouter(prefix="/register")
 
@@ -20,7 +19,7 @@ def register(request: Request, operator: MayOperate) -> HTMLResponse:
     """What waits, beside what is in use."""
     with engine().connect() as connection:
         held = intake.held_snapshots(connection)
-    return show(request, "register.html", held=held, may_operate=operator, public_name=public_name)
+    return show(request, "register.html", held=held, may_operate=operator)
 
 
 @router.post("/{snapshot_id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -12,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from green_finance.console.sending import start_sending
 from include.delivery import rerun, rerun_jobs
 from include.delivery.channel import CHANNEL_NAMES
@@ -19,6 +21,7 @@ from include.delivery.overview import CHANNELS, ERROR_CLASSES
 from include.delivery.rerun import Selection
 from include.errors import InvalidRequest
 from include.reference import department_short_name, departments
+from include.shown import shown
 from include.store.outbox import Channel
 
 router = APIRouter(prefix="/reruns")
@@ -74,7 +77,7 @@ def _as_query(
 
 
 @router.get("", response_class=HTMLResponse)
-def reruns(request: Request, operator: MayOperate) -> HTMLResponse:
+def reruns(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """The form, and the re-runs so far."""
     with engine().connect() as connection:
         jobs = rerun_jobs.recent(connection)
@@ -83,6 +86,7 @@ def reruns(request: Request, operator: MayOperate) -> HTMLResponse:
         "reruns.html",
         jobs=jobs,
         states=_STATES,
+        shown=partial(shown, uscc=None, role=role),
         may_operate=operator,
         departments=departments(),
         names=CHANNEL_NAMES,
@@ -133,7 +137,9 @@ def start(
 
 
 @router.get("/{job_id}", response_class=HTMLResponse)
-def one_rerun(request: Request, job_id: int, operator: MayOperate, cancelling: bool = False) -> HTMLResponse:
+def one_rerun(
+    request: Request, job_id: int, operator: MayOperate, role: ReadsAs, cancelling: bool = False
+) -> HTMLResponse:
     """How far a re-run is; the page refreshes itself while it runs, but not under the hands of who is `cancelling`."""
     with engine().connect() as connection:
         job, items = rerun_jobs.progress(connection, job_id), rerun_jobs.items(connection, job_id)
@@ -144,6 +150,7 @@ def one_rerun(request: Request, job_id: int, operator: MayOperate, cancelling: b
         items=items,
         state=_STATES[job.state],
         cancelling=cancelling,
+        shown=partial(shown, uscc=None, role=role),
         may_operate=operator,
         actions=ACTIONS,
         states=STATES,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from green_finance.console.pages import engine, show
+from green_finance.console.reading import ReadsAs
+from include.shown import shown
 from include.store.tables import department_stop
 
 router = APIRouter(prefix="/stops")
@@ -15,7 +19,7 @@ _STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续�
 
 
 @router.get("", response_class=HTMLResponse)
-def stops(request: Request) -> HTMLResponse:
+def stops(request: Request, role: ReadsAs) -> HTMLResponse:
     """All stops, those that still wait first."""
     with engine().connect() as connection:
         found = connection.execute(
@@ -25,4 +29,4 @@ def stops(request: Request) -> HTMLResponse:
                 department_stop.c.department_code,
             )
         ).all()
-    return show(request, "stops.html", stops=found, states=_STATES)
+    return show(request, "stops.html", stops=found, states=_STATES, shown=partial(shown, uscc=None, role=role))

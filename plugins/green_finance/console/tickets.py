@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Form, Request
@@ -9,11 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
 from include import obstructions
 from include.domain.obstruction import WORKED_ON, Act, Ticket, may
-from include.mail import post_label, public_name
+from include.mail import post_label
 from include.reference import enum_labels, institutions, playbooks, policy, reason_codes
 from include.reference.calendar import china_calendar
+from include.shown import Reader, shown
 
 router = APIRouter(prefix="/obstructions")
 
@@ -41,15 +44,15 @@ _AUTHORITIES = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 
 @router.get("", response_class=HTMLResponse)
-def tickets(request: Request, settled: bool = False) -> HTMLResponse:
+def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLResponse:
     """What is being worked on, the most urgent first; with `settled` also what came to an end."""
     with engine().connect() as connection:
         found = obstructions.tickets(connection, unsettled=not settled)
-    return show(request, "tickets.html", tickets=found, settled=settled, today=business_now().date(), **_words())
+    return show(request, "tickets.html", tickets=found, settled=settled, today=business_now().date(), **_words(role))
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
-def one_ticket(request: Request, ticket_id: int, operator: MayOperate) -> HTMLResponse:
+def one_ticket(request: Request, ticket_id: int, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """A ticket: who answers for it, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)
@@ -69,7 +72,7 @@ def one_ticket(request: Request, ticket_id: int, operator: MayOperate) -> HTMLRe
             playbook,
             reason,
             need_id=found.need_id,
-            company=public_name(found.enterprise_name, found.uscc),
+            company=shown("enterprise.name", found.enterprise_name, found.uscc, role),
             banks=[_bank(one.institution_code) for one in (found, *others) if one.state in WORKED_ON or one is found],
             answer_by=found.resolve_by,
         ),
@@ -77,7 +80,7 @@ def one_ticket(request: Request, ticket_id: int, operator: MayOperate) -> HTMLRe
         events=_EVENTS,
         today=business_now().date(),
         may_operate=operator,
-        **_words(),
+        **_words(role),
     )
 
 
@@ -105,13 +108,13 @@ def _bank(code: str) -> str:
     return institutions()[code].name if code in institutions() else code
 
 
-def _words() -> dict[str, object]:
+def _words(role: Reader) -> dict[str, object]:
     return {
         "states": obstructions.STATES,
         "levels": enum_labels("coordinator.level"),
         "reasons": reason_codes(),
         "institutions": institutions(),
         "authorities": _AUTHORITIES,
-        "public_name": public_name,
+        "shown": partial(shown, role=role),
         "post_label": post_label,
     }

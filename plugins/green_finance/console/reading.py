@@ -1,0 +1,19 @@
+"""As whom the console's user reads: what `shown` asks of every page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from green_finance.console.access import Admitted
+from include.domain.roles import Role
+from include.shown import Reader
+
+
+def reader(access: Admitted) -> Reader:
+    """The role in which he may see most. A mere administrator sees what everybody does."""
+    return next((role for role in (Role.OPERATOR, Role.APPROVER, Role.AUDITOR) if role in access.roles), Role.VIEWER)
+
+
+ReadsAs = Annotated[Reader, Depends(reader)]
