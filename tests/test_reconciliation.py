@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from include.domain.canonical import canonical_sha256
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
@@ -34,6 +33,7 @@ from tests.rows import (
 )
 
 NOW = moment("2026-10-12 09:00")
+CIPHER = PersonalDataCipher(["key of the reconciliation tests"])
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Platforms:
             **changed,
         }
         self.listed.append(item)
-        return canonical_sha256({name: value for name, value in item.items() if name != "updated_at"})
+        return CIPHER.item_hash(item)
 
     def hold(self, number: int, *, revision: int = 1, state: str = "held", **changed: Any) -> None:
         """Put a revision into the credit-market platform's ledger."""
@@ -143,7 +143,7 @@ def _reconcile(database: sa.Engine, platforms: Platforms, now: datetime = NOW) -
     with database.begin() as connection:
         # As if purged: contents are compared in tests/delivery/test_reconciled_contents.py.
         connection.execute(sa.delete(tables.contact))
-    return reconcile(database, green, market, PersonalDataCipher(["key of the reconciliation tests"]), QUARTER, now)
+    return reconcile(database, green, market, CIPHER, QUARTER, now)
 
 
 def _open(database: sa.Engine) -> dict[str, sa.Row[Any]]:
@@ -231,9 +231,8 @@ def test_content_that_changed_without_a_new_revision_is_found_unless_a_person_al
     platforms.listed[0]["project"] = {"name": "换了内容"}
     _reconcile(database, platforms)
     assert set(_open(database)) == {"content_changed 1.1"}
-    listed = {name: value for name, value in platforms.listed[0].items() if name != "updated_at"}
     with database.begin() as connection:
-        add_judgement(connection, 1, "held", item_hash=canonical_sha256(listed))
+        add_judgement(connection, 1, "held", item_hash=CIPHER.item_hash(platforms.listed[0]))
     summary = _reconcile(database, platforms)
     assert (summary.closed, summary.explained) == (1, {"held": 1})
 

@@ -29,9 +29,9 @@ from include.errors import ConfigurationError, CredentialsRefused, PlatformUnava
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import PlatformBusy, Sleep
-from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.settings import Settings
+from include.store.cipher import open_cipher
 from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def _open_sender(
 ) -> Iterator[Sender]:
     engine = shared.engine
     if shared.channel == "market":
-        cipher = PersonalDataCipher(settings.personal_data_keys)
+        cipher = open_cipher(engine, settings)
         pace = _pace(shared, settings.credit_market.rate_per_s, sleep)
         with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
             yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"), clock.now)

@@ -35,6 +35,14 @@ def canonical_sha256(value: Any) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
+def item_sha256(record: Mapping[str, Any]) -> str:
+    """Lower-case hex SHA-256 of an item of the listing without updated_at: two items with the same one are the same.
+
+    It can be turned back to the contact by trying; what is stored is its keyed form (item_hash).
+    """
+    return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
+
+
 def canonical_json(value: Any) -> bytes:
     """`value` as canonical JSON (RFC 8785).
 

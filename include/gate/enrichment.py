@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.domain.calendar import add_years
-from include.domain.canonical import canonical_sha256
 from include.domain.identifiers import name_keys
 from include.gate.cases import CaseFrame, Column, case_frame, measures, numbers
 from include.gate.columns import ABSENT, FieldValues, listed_values
-from include.gate.fingerprints import Fingerprint, Fingerprints
+from include.gate.fingerprints import Fingerprint, Fingerprints, HashItem
 from include.gate.form import choices
 from include.gate.heads import Heads
 from include.gate.history import SHARED, History
@@ -80,7 +79,7 @@ def register_frame(
 
 
 def history_frame(
-    records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, policy: Policy
+    records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, hash_item: HashItem, policy: Policy
 ) -> dict[str, CaseFrame]:
     """The frame of suite `history`: other needs and earlier revisions. Needs of which there is nothing to say are left out."""
     at_least = float(policy.decimal("name_similarity_min"))
@@ -93,7 +92,7 @@ def history_frame(
     columns = {
         "likeness": found("project.name", "uscc", lambda one: history.same_project_similarity(one, at_least)),
         "other_enterprises": found("project.project_code", "project_code", history.other_enterprises_with_the_code),
-        "other_contents": _found("revision", dict.fromkeys(_rewritten(records, known, history), 1)),
+        "other_contents": _found("revision", dict.fromkeys(_rewritten(records, known, history, hash_item), 1)),
     }
     for name, path in _SHARED_FIELDS.items():
         sharing = partial(history.enterprises_sharing, name=name, quarters=quarters, enough=enough)
@@ -202,16 +201,16 @@ def _false_information(history: History, uscc: str, day: date, years: int) -> in
 # --- Other needs ---------------------------------------------------------------------------------------------------------
 
 
-def _rewritten(records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History) -> Iterator[int]:
+def _rewritten(
+    records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, hash_item: HashItem
+) -> Iterator[int]:
     """The needs whose revision was stored with another content first (DQ43)."""
     if not history.first_stored:
         return
     for need, revision in enumerate(zip(known.of_field["need_id"], known.of_field["revision"], strict=True)):
         first = history.first_stored.get(revision)
-        if first is not None:
-            content = {name: value for name, value in records[need].items() if name != "updated_at"}
-            if canonical_sha256(content) != first:
-                yield need
+        if first is not None and hash_item(records[need]) != first:
+            yield need
 
 
 def _rises(

@@ -5,7 +5,6 @@ Each is a usable value in the form in which the rules of scope history compare i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +34,10 @@ COMPARED_HEAD = frozenset({"need_id", "revision", "quarter", "submitted_at", "at
 """What else of a record it is made of."""
 
 KeyedHash = Callable[[str], str]
-"""Hash of personal data, as PersonalDataCipher.fingerprint."""
+"""Hash of personal data and of what may hold some, as PersonalDataCipher.fingerprint."""
+
+HashItem = Callable[[Mapping[str, Any]], str]
+"""The item_hash of a record, as PersonalDataCipher.item_hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,9 @@ def read_fingerprints(
             "uscc": fields["enterprise.uscc"].per_need(fields["enterprise.uscc"].distinct),
             "project_code": fields["project.project_code"].per_need(fields["project.project_code"].distinct),
             "project_name": name.per_need(name.of_distinct(skeletons)),
-            "content": content.per_need([_hash(words) for words in content.of_distinct(skeletons)]),
+            "content": content.per_need(
+                [None if words is None else keyed_hash(words) for words in content.of_distinct(skeletons)]
+            ),
             "benefit": [
                 f"{first}/{second}/{third}" if first and second and third else None
                 for first, second, third in zip(saving, carbon, baseline, strict=True)
@@ -118,10 +122,6 @@ def skeletons(values: Sequence[Any]) -> Sequence[str | None]:
 
 def _above_zero(field: FieldValues) -> list[int | None]:
     return field.per_need([scaled if scaled > 0 else None for scaled in np.asarray(field.distinct).tolist()])
-
-
-def _hash(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _keyed(keyed_hash: KeyedHash, mobile: Any) -> str | None:

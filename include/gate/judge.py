@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from include.gate.cases import CaseFrame
     from include.gate.columns import FieldValues
-    from include.gate.fingerprints import Fingerprint, KeyedHash
+    from include.gate.fingerprints import Fingerprint, HashItem, KeyedHash
     from include.gate.history import History
     from include.gate.register import Register
 
@@ -64,11 +64,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a verdict rests on beside the record and the policy: the register, other needs, the keyed hash of contacts."""
+    """What a verdict rests on beside the record and the policy: the register, other needs, and keyed hashes.
+
+    `keyed_hash`: of contacts and contents; `hash_item`: the item_hash of a record, as `history.first_stored` has it.
+    """
 
     register: Register
     history: History
     keyed_hash: KeyedHash
+    hash_item: HashItem
 
 
 def judge(
@@ -139,7 +143,7 @@ def _findings(
     register, history = surroundings.register, surroundings.history
     yield from _case_findings(book, register_frame(filing, heads, register, history, policy), policy)
     known = read_fingerprints(items, filing, heads, surroundings.keyed_hash)
-    yield from _case_findings(book, history_frame(items, known, history, policy), policy)
+    yield from _case_findings(book, history_frame(items, known, history, surroundings.hash_item, policy), policy)
     frame = needs_frame(filing, heads, policy.flag("cutoff_inclusive"))
     for breach in book.breaches("needs", frame):
         one = Finding(breach.rule.rule_id, breach.rule.field, cast(Severity, breach.rule.severity_under(policy)))

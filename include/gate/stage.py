@@ -297,6 +297,7 @@ def _verdicts(
             connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy
         ),
         keyed_hash=cipher.fingerprint,
+        hash_item=cipher.item_hash,
     )
     return judge(records, checked_at=now, policy=policy, surroundings=surroundings), surroundings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from include.domain.canonical import canonical_sha256, read_json
+from include.domain.canonical import read_json
 from include.domain.identifiers import normalise_id, shortened, usable_need_id, usable_revision
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
+from include.privacy import PersonalDataCipher
 from include.reference import departments
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
@@ -61,39 +61,34 @@ def read_record(raw: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read_item(raw: bytes) -> Item:
+def read_item(raw: bytes, cipher: PersonalDataCipher) -> Item:
     """Read the JSON of one item; nothing that stands in it is an error here."""
     try:
         record = read_piece(raw)
     except UnreadablePiece as unreadable:
-        return unreadable_item(set_aside(raw, unreadable.problem))
+        return unreadable_item(set_aside(raw, unreadable.problem), cipher)
     if not isinstance(record, dict):
-        return unreadable_item(set_aside(raw, _NO_OBJECT))
+        return unreadable_item(set_aside(raw, _NO_OBJECT), cipher)
     return Item(
         raw=raw,
-        raw_sha256=hashlib.sha256(raw).hexdigest(),
+        raw_sha256=cipher.keyed_sha256(raw),
         set_aside=None,
         need_id=usable_need_id(record.get("need_id")),
         revision=usable_revision(record.get("revision")),
-        item_hash=item_hash(record),
+        item_hash=cipher.item_hash(record),
     )
 
 
-def unreadable_item(piece: SetAside) -> Item:
+def unreadable_item(piece: SetAside, cipher: PersonalDataCipher) -> Item:
     """The item that a piece is which cannot be used: counted and kept, and nothing more."""
     return Item(
         raw=piece.raw,
-        raw_sha256=hashlib.sha256(piece.raw).hexdigest(),
+        raw_sha256=cipher.keyed_sha256(piece.raw),
         set_aside=piece,
         need_id=None,
         revision=None,
         item_hash=None,
     )
-
-
-def item_hash(record: Mapping[str, Any]) -> str:
-    """SHA-256 of the item without updated_at as canonical JSON (RFC 8785)."""
-    return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
 
 
 def version_row(

@@ -66,7 +66,7 @@ def pull_department(
     items: list[Item] = []
     total = 0
     for _ in range(1 + _READ_AGAIN):
-        items, total = _read_listing(client, header.quarter, department_code, header.kind)
+        items, total = _read_listing(client, cipher, header.quarter, department_code, header.kind)
         needs, unreadable = _counts(items)
         if needs + unreadable >= total and agrees_with_manifest((needs, unreadable), expected):
             break
@@ -117,7 +117,7 @@ def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str
 
 
 def _read_listing(
-    client: GreenPlatformClient, quarter: str, department_code: str, kind: IntakeKind
+    client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: str, department_code: str, kind: IntakeKind
 ) -> tuple[list[Item], int]:
     """The distinct items of a listing and the total that its first page stated."""
     pages = client.need_listing(
@@ -131,7 +131,8 @@ def _read_listing(
     total: int | None = None
     for page in pages:
         total = page.total if total is None else total
-        for item in (*map(read_item, page.items), *map(unreadable_item, page.set_aside)):
+        read = [read_item(raw, cipher) for raw in page.items]
+        for item in (*read, *(unreadable_item(piece, cipher) for piece in page.set_aside)):
             if item.item_hash is not None:
                 if item.item_hash in seen:
                     continue

@@ -28,8 +28,8 @@ def pull_withdrawals(
     """
     items: list[Item] = []
     for page in client.need_listing(quarter=quarter, status="withdrawn"):
-        items += [read_item(raw) for raw in page.items]
-        items += [unreadable_item(piece) for piece in page.set_aside]
+        items += [read_item(raw, cipher) for raw in page.items]
+        items += [unreadable_item(piece, cipher) for piece in page.set_aside]
     withdrawn = [
         Withdrawal(
             need_id=item.need_id, revision=item.revision, reason_code="withdrawn_by_enterprise", intake_id=intake_id

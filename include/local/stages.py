@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -33,6 +34,7 @@ from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
 from include.settings import Settings
+from include.store.cipher import open_cipher
 from include.store.outbox import Channel
 
 _CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
@@ -62,10 +64,10 @@ class Stages:
     green: GreenPlatformClient
     market: CreditMarketClient
 
-    @property
+    @cached_property
     def cipher(self) -> PersonalDataCipher:
         """For personal data."""
-        return PersonalDataCipher(self.settings.personal_data_keys)
+        return open_cipher(self.engine, self.settings)
 
     @property
     def calendar(self) -> WorkingCalendar:

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
-from include.domain.canonical import canonical_sha256, storable
+from include.domain.canonical import storable
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
 from include.platforms.credit_market import CreditMarketClient
@@ -71,7 +71,7 @@ def reconcile(
             with connection.begin():
                 connection.execute(sa.text("discard temp"))
                 connection.execute(sa.text(_NOTED_BEFORE), {"quarter": quarter})
-            listed = list(_listed(green_client, quarter))
+            listed = list(_listed(green_client, cipher, quarter))
             ledger = list(_ledger(market_client, quarter))
             with connection.begin():
                 _load(connection, listed, ledger)
@@ -97,7 +97,7 @@ def quarter_is_settled(connection: sa.Connection, quarter: str) -> bool:
 # --- The ledgers of the platforms -------------------------------------------------------------------------------------
 
 
-def _listed(client: GreenPlatformClient, quarter: str) -> Iterator[tuple[Any, ...]]:
+def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: str) -> Iterator[tuple[Any, ...]]:
     """Each listed item as (ordinal, need_id, revision, item_hash, department_code, status, is_major, updated_at)."""
     ordinal = 0
     for page in client.need_listing(quarter=quarter):
@@ -110,7 +110,7 @@ def _listed(client: GreenPlatformClient, quarter: str) -> Iterator[tuple[Any, ..
                 ordinal,
                 _text(record, "need_id"),
                 _revision(record),
-                canonical_sha256({name: value for name, value in record.items() if name != "updated_at"}),
+                cipher.item_hash(record),
                 _text(record, "department_code"),
                 _text(record, "status"),
                 record.get("is_major") is True,

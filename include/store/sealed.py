@@ -23,5 +23,7 @@ CONTACT = Sealed("contact", "ciphertext", ("need_id", "revision"))
 FEEDBACK_EVENT = Sealed("feedback_event", "sealed", ("event_id",))
 SET_ASIDE = Sealed("set_aside", "ciphertext", ("source", "raw_hash"))
 
-SEALED = (RAW_PAYLOAD, CONTACT, FEEDBACK_EVENT, SET_ASIDE)
+STORED_SECRET = Sealed("stored_secret", "ciphertext", ("name",))
+
+SEALED = (RAW_PAYLOAD, CONTACT, FEEDBACK_EVENT, SET_ASIDE, STORED_SECRET)
 """All of them: what re-encryption and the tests walk through."""

@@ -83,9 +83,9 @@ class StageRun:
     @cached_property
     def cipher(self) -> PersonalDataCipher:
         """For personal data."""
-        from include.privacy import PersonalDataCipher
+        from include.store.cipher import open_cipher
 
-        return PersonalDataCipher(self.settings.personal_data_keys)
+        return open_cipher(self.engine, self.settings)
 
     def green_platform(self) -> GreenPlatformClient:
         """A client of the green platform."""

@@ -72,7 +72,9 @@ class Chunk:
         """What the gate is told beside the records: the register, and the records themselves as each other's history."""
         records = self.records()
         known = gate.fingerprints(records, checked_at=CHECKED_AT, policy=_POLICY, keyed_hash=CIPHER.fingerprint)
-        return gate.Surroundings(self.register, History(open_needs=known, window=known), CIPHER.fingerprint)
+        return gate.Surroundings(
+            self.register, History(open_needs=known, window=known), CIPHER.fingerprint, CIPHER.item_hash
+        )
 
 
 def chunks(size: int) -> Iterator[Chunk]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from include.domain.canonical import item_sha256
 from include.domain.identifiers import normalise_id
 from include.gate.history import History
 from include.gate.judge import Surroundings, Verdict
@@ -160,7 +161,7 @@ def judge(
     history: History | None = None,
 ) -> list[Verdict]:
     """The gate's judgement; without another register and history, these agree with whatever the records say."""
-    surroundings = Surroundings(register or agreeing_register(records), history or History(), keyed_hash)
+    surroundings = Surroundings(register or agreeing_register(records), history or History(), keyed_hash, item_sha256)
     return judge_in(records, checked_at=checked_at, policy=policy, surroundings=surroundings)
 
 

@@ -19,7 +19,8 @@ from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store.tables import register_factory, register_snapshot
 
-CIPHER = PersonalDataCipher(["key of needs taken in"])
+KEY = "key of needs taken in"
+CIPHER = PersonalDataCipher([KEY])
 
 
 class Listing:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.domain.canonical import canonical_sha256
+from include.domain.canonical import item_sha256
 from include.domain.identifiers import make_uscc
 from include.gate.history import History, name_similarity
 from include.gate.judge import Verdict, fingerprints
@@ -136,7 +136,7 @@ def test_a_benefit_may_rise_by_a_fifth_unless_a_new_report_backs_more() -> None:
 
 def test_a_revision_with_another_content_than_the_one_stored_first_is_held() -> None:
     record = clean_need()
-    first = canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
+    first = item_sha256(record)
     history = History(first_stored={("FN202603000001", 1): first})
 
     def rules_of(changes: dict[str, Any]) -> list[str]:

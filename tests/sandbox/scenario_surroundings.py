@@ -9,10 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from include.domain.canonical import item_sha256
 from include.gate.history import History
 from include.gate.judge import Surroundings, Verdict, fingerprints
 from include.gate.register import Register, RegisterRow
-from include.intake.items import item_hash
 from include.reference import policy
 from include.sandbox.scenario import Scenario
 
@@ -40,7 +40,7 @@ def surroundings_of(scenario: Scenario, checked_at: datetime) -> Surroundings:
         open_needs=stored,
         window=stored,
         revisions=[*known(superseded), *stored],
-        first_stored={(need["need_id"], need["revision"]): item_hash(need) for need in rewritten},
+        first_stored={(need["need_id"], need["revision"]): item_sha256(need) for need in rewritten},
     )
     rows = [
         RegisterRow(
@@ -52,7 +52,7 @@ def surroundings_of(scenario: Scenario, checked_at: datetime) -> Surroundings:
         )
         for row in scenario.factories
     ]
-    return Surroundings(register=Register.of(rows), history=history, keyed_hash=_keyed_hash)
+    return Surroundings(register=Register.of(rows), history=history, keyed_hash=_keyed_hash, hash_item=item_sha256)
 
 
 def found(verdict: Verdict) -> frozenset[FindingKey]:

@@ -13,7 +13,6 @@ from include import intake
 from include.gate import stage as gate
 from include.gate.judge import Verdict, judge
 from include.intake.conservation import accounts
-from include.intake.items import item_hash
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
@@ -25,6 +24,8 @@ from include.settings import GreenPlatform
 from include.store.database import connect, migrate
 from tests.rows import AUDIT_KEYS
 from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
+
+CIPHER = PersonalDataCipher(["key of the answer-key test"])
 
 
 def _judged(scenario: Scenario, checked_at: datetime) -> dict[str, Verdict]:
@@ -117,7 +118,6 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     postgres.create_database("answer_key")
     database = connect(postgres.url("answer_key"), audit_keys=AUDIT_KEYS)
     migrate(database)
-    cipher = PersonalDataCipher(["key of the answer-key test"])
     chosen = sorted({filed.department_code for filed in scenario.filed})
     with Sandbox(scenario, now=now, mail_dir=tmp_path_factory.mktemp("mail")) as sandbox:
         settings = GreenPlatform(
@@ -128,15 +128,15 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
         )
         intake_id = intake.begin(database, request, now)
         with GreenPlatformClient(settings, sleep=lambda _: None) as client:
-            intake.pull_manifest(database, client, cipher, intake_id, scenario.quarter, now=now, policy=policy())
-            intake.pull_register(database, client, cipher, now.date(), now, policy())
+            intake.pull_manifest(database, client, CIPHER, intake_id, scenario.quarter, now=now, policy=policy())
+            intake.pull_register(database, client, CIPHER, now.date(), now, policy())
             for code in chosen:
-                intake.pull_department(database, client, cipher, intake_id=intake_id, department_code=code, now=now)
-    gate.fingerprint_needs(database, cipher, now=now, policy=policy())
+                intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=now)
+    gate.fingerprint_needs(database, CIPHER, now=now, policy=policy())
     for code in _departments_with_every_wider_rule(scenario):
         gate.judge_department(
             database,
-            cipher,
+            CIPHER,
             intake_id=intake_id,
             department_code=code,
             now=now,
@@ -161,7 +161,9 @@ def test_the_stage_finds_the_same_in_what_was_read_and_stored(stored: tuple[sa.E
     departments = set(_departments_with_every_wider_rule(scenario))
     judged_needs = {filed.need_id for filed in scenario.filed if filed.department_code in departments}
     newest = {
-        item_hash(need): need["need_id"] for need in records_of(scenario.needs) if need["need_id"] in judged_needs
+        CIPHER.item_hash(need): need["need_id"]
+        for need in records_of(scenario.needs)
+        if need["need_id"] in judged_needs
     }
     differing = {}
     for content, need_id in newest.items():

@@ -51,6 +51,7 @@ from include.store.tables.intake import (
     raw_payload,
     withdrawal_notice,
 )
+from include.store.tables.keys import stored_secret
 from include.store.tables.obstructions import obstruction_event, obstruction_ticket
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
 from include.store.tables.people import console_grant, person
@@ -110,6 +111,7 @@ __all__ = [
     "rerun_job",
     "set_aside",
     "simulated_time",
+    "stored_secret",
     "waiting_feedback",
     "withdrawal_notice",
 ]

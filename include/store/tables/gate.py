@@ -31,7 +31,7 @@ judgement = Table(
     Column("department_code", Text, nullable=False, comment="whose listing it came in"),
     Column("verdict", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
-    Column("payload_sha256", Text, nullable=False, comment="the item_hash that was judged"),
+    Column("payload_sha256", Text, nullable=False, comment="the item_hash that was judged, keyed"),
     Column("register_sha256", Text, comment="content of the register that the verdict rests on"),
     moment("judged_at"),
     UniqueConstraint("payload_sha256", "ruleset_version"),

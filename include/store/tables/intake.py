@@ -21,6 +21,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from include.store.tables.base import metadata, moment
 
+_ITEM_HASH = "keyed hash of the item without updated_at as canonical JSON (RFC 8785)"
+
 intake = Table(
     "intake",
     metadata,
@@ -50,7 +52,7 @@ listing = Table(
 raw_payload = Table(
     "raw_payload",
     metadata,
-    Column("raw_sha256", Text, primary_key=True, comment="of the item's bytes as received"),
+    Column("raw_sha256", Text, primary_key=True, comment="keyed hash of the item's bytes as received"),
     Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted"),
     Column("size_bytes", Integer, nullable=False),
     moment("received_at"),
@@ -66,7 +68,7 @@ intake_item = Table(
     Column("readable", Boolean, nullable=False, comment="false: not a JSON object"),
     Column("need_id", Text, comment="null unless usable (DQ01)"),
     Column("revision", Integer, comment="null unless usable (DQ01)"),
-    Column("item_hash", Text, comment="SHA-256 of the item without updated_at as canonical JSON (RFC 8785)"),
+    Column("item_hash", Text, comment=_ITEM_HASH),
     Index(None, "need_id", "revision"),
     Index(None, "item_hash"),
     comment="What was listed, item by item, repeats of a page dropped",
@@ -89,7 +91,7 @@ need_version = Table(
     metadata,
     Column("need_id", Text, primary_key=True),
     Column("revision", Integer, primary_key=True),
-    Column("item_hash", Text, nullable=False),
+    Column("item_hash", Text, nullable=False, comment=_ITEM_HASH),
     Column("raw_sha256", ForeignKey("raw_payload.raw_sha256"), nullable=False),
     Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
     Column("quarter", Text, nullable=False, comment="as filed; where that is unusable, as listed"),
@@ -144,7 +146,7 @@ need_fingerprint = Table(
     Column("uscc", Text, comment="this and what follows: null unless usable"),
     Column("project_code", Text),
     Column("project_name", Text, comment="its skeleton"),
-    Column("content", Text, comment="SHA-256 of its skeleton"),
+    Column("content", Text, comment="keyed hash of its skeleton"),
     Column("benefit", Text, comment="saving, carbon and baseline, all above zero"),
     Column("mobile", Text, comment="keyed hash: cannot be turned back or guessed without the key"),
     Column("saving", BigInteger, comment="ten-thousandths of a tce"),
