@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.domain.pieces import SetAside
 from include.errors import PlatformUnavailable
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
 from include.privacy import PersonalDataCipher
@@ -31,6 +32,7 @@ class Page:
     items: Sequence[Any]
     next_cursor: str
     has_more: bool
+    set_aside: Sequence[SetAside] = ()
 
 
 @dataclass

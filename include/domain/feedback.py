@@ -16,6 +16,7 @@ import msgspec
 
 from include.domain.calendar import SHANGHAI
 from include.domain.case import FeedbackEvent
+from include.domain.numbers import whole_number
 from include.reference import reason_codes
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
@@ -74,7 +75,8 @@ def _required_text(item: Mapping[str, Any], field: str) -> str:
 
 
 def _number(value: object, least: int, most: int) -> int | None:
-    return value if type(value) is int and least <= value <= most else None
+    number = whole_number(value)
+    return number if number is not None and least <= number <= most else None
 
 
 def _required_number(item: Mapping[str, Any], field: str, least: int, most: int) -> int:
@@ -104,7 +106,7 @@ def _amount(value: object) -> Decimal | None:
 
 
 def _rate(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 10_000:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or not -10_000 < value < 10_000:
         return None
     rate = round(Decimal(str(value)), 4)
     return rate if abs(rate) < 10_000 else None

@@ -21,7 +21,7 @@ MOST_DIGITS = 200
 MOST_EXPONENT_DIGITS = 3
 
 _TOO_LARGE = "超过 1 MiB"
-_NOT_UTF8 = "不是 UTF-8 编码的文字"
+_NOT_UTF8 = "文字的编码无法识别"
 _TOO_DEEP = f"嵌套超过 {DEEPEST} 层"
 _TOO_MANY_DIGITS = f"有超过 {MOST_DIGITS} 位的数字"
 _TOO_MANY_EXPONENT_DIGITS = "有指数超过三位的数字"

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Protocol
 
 import msgspec
@@ -34,10 +36,12 @@ _EVENT_COLUMNS = (*FeedbackEvent.__struct_fields__, "document", "sealed", "recei
 
 
 class FeedbackPage(Protocol):
-    """A page of the feed: events as decoded JSON, the cursor behind them, whether more is there now."""
+    """A page of the feed: events as decoded JSON, those that are unreadable, the cursor behind them, whether more is there now."""
 
     @property
     def items(self) -> Sequence[Any]: ...
+    @property
+    def set_aside(self) -> Sequence[SetAside]: ...
     @property
     def next_cursor(self) -> str: ...
     @property
@@ -86,7 +90,7 @@ def collect_feedback(
             lock(connection)
             if _left(connection) != left:
                 continue  # another run has taken these pages meanwhile
-            counts.update(_take(connection, read.items, now, cipher))
+            counts.update(_take(connection, read.items, read.set_aside, now, cipher))
             if read.cursor not in (left.cursor, left.reread_from):
                 row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
                 connection.execute(tables.feedback_cursor.insert().values(row))
@@ -115,13 +119,14 @@ class _Reading:
     cursor: str | None
     before_last_page: str | None
     items: list[Any]
+    set_aside: list[SetAside]
     has_more: bool = True
     failure: PlatformUnavailable | None = None
 
 
 def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
     """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
-    reading = _Reading(after, after, [])
+    reading = _Reading(after, after, [], [])
     while reading.has_more and len(reading.items) < _TAKEN_AT_ONCE:
         try:
             page = feed.feedback(reading.cursor, PAGE_SIZE)
@@ -135,6 +140,7 @@ def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
             )
             break
         reading.items += page.items
+        reading.set_aside += page.set_aside
         reading.before_last_page = reading.cursor
         reading.cursor, reading.has_more = page.next_cursor, page.has_more
     return reading
@@ -156,9 +162,15 @@ def _left(connection: sa.Connection) -> _Left:
     return _Left(None, None) if found is None else _Left(found.cursor, found.reread_from)
 
 
-def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
+def _take(
+    connection: sa.Connection,
+    items: Sequence[Any],
+    beyond_reading: Sequence[SetAside],
+    now: datetime,
+    cipher: PersonalDataCipher,
+) -> dict[str, int]:
     readable: list[tuple[FeedbackEvent, _Received]] = []
-    unreadable: list[SetAside] = []
+    unreadable: list[SetAside] = [*beyond_reading]
     for item in items:
         try:
             readable.append((read_event(item), _received(item, cipher)))
@@ -188,7 +200,7 @@ def _take(connection: sa.Connection, items: Sequence[Any], now: datetime, cipher
     changed = add_events(connection, events, now).changed
     judge_events(connection, events, contradicted, now=now, policy=policy())
     return {
-        "read": len(items),
+        "read": len(items) + len(beyond_reading),
         "new": len(fresh),
         "repeated": len(readable) - len(fresh) - len(contradicted),
         "unreadable": len(unreadable),
@@ -219,8 +231,14 @@ def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
     return _Received(item, _document({**in_clear, "sealed": cipher.fingerprint(to_seal)}), to_seal)
 
 
+def _as_number(value: Decimal) -> float | str:
+    """As a double where that is the same number, so that an event is written as it always was; else as text."""
+    number = float(value)
+    return number if isfinite(number) and Decimal(repr(number)) == value else str(value)
+
+
 # ASCII with escapes: PostgreSQL's text holds neither U+0000 nor lone surrogates.
-_document = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_document = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_number).encode
 
 
 def _stored_documents(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:

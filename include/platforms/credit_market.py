@@ -5,52 +5,50 @@ The platform's real interface is not public: a deployment maps it here, and only
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import msgspec
-import requests
 
 from include.domain.concealed import Concealed
 from include.domain.pieces import SetAside
 from include.errors import ConfigurationError, PlatformUnavailable
-from include.platforms.http import (
-    FieldError,
-    OutcomeUnknown,
-    PlatformSession,
-    ProblemResponse,
-    Sleep,
-    json_of,
-    own_pace,
+from include.platforms.exchange import Answer
+from include.platforms.http import PlatformSession, ProblemResponse, Sleep, own_pace
+from include.platforms.reader import read_page, read_row
+from include.platforms.rows import (
+    ItemResult,
+    LedgerEntry,
+    MarketBranch,
+    MarketInstitution,
+    branch,
+    institution,
+    item_result,
+    ledger_entry,
+    rows_of,
 )
 from include.platforms.signing import SigningAuthentication
 from include.settings import CreditMarket, SigningKey
 
 PLATFORM = "信贷市场服务平台"
 _SAME_PAGE_READS = 3
-_Answer = TypeVar("_Answer")
+_MOST_PAGES = 10_000
+"""Of one listing, and of the feed in one run."""
 
-
-class MarketInstitution(msgspec.Struct, frozen=True, kw_only=True):
-    """An institution that the platform serves."""
-
-    institution_code: str
-    name: str
-    kind: str
-
-
-class MarketBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """A branch of the PBoC that the platform serves."""
-
-    branch_code: str
-    name: str
-    region_code: str
+__all__ = [
+    "CreditMarketClient",
+    "FeedbackPage",
+    "ItemResult",
+    "LedgerEntry",
+    "LedgerPage",
+    "MarketBranch",
+    "MarketInstitution",
+    "MarketInstitutions",
+]
 
 
 class MarketInstitutions(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,31 +57,6 @@ class MarketInstitutions(msgspec.Struct, frozen=True, kw_only=True):
     institutions: list[MarketInstitution]
     branches: list[MarketBranch]
     set_aside: list[SetAside] = []
-
-
-class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one item: accepted, duplicate, conflict, stale, rejected or deferred; `retry_after` in seconds.
-
-    The messages in `errors` may repeat what was sent: never log them as they are.
-    """
-
-    idempotency_key: str
-    outcome: str
-    receipt_no: str | None = None
-    retry_after: int | None = None
-    errors: list[FieldError] = []
-
-
-class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform holds of one revision; `state` is held, superseded or withdrawn."""
-
-    need_id: str
-    revision: int
-    idempotency_key: str
-    receipt_no: str
-    payload_sha256: str
-    received_at: datetime
-    state: str
 
 
 class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +98,9 @@ class CreditMarketClient:
             ca=settings.ca,
             sleep=sleep,
             pace=pace or own_pace(settings.rate_per_s, sleep),
+            max_answer_mb=settings.max_answer_mb,
         )
+        self._feedback_pages = 0
         self._signing = SigningAuthentication(settings.app_id, keys, clock=signing_clock)
 
     def __enter__(self) -> Self:
@@ -138,20 +113,24 @@ class CreditMarketClient:
 
     def institutions(self) -> MarketInstitutions:
         """The institutions and branches that the platform serves."""
-        return self._session.read("/v1/institutions", json_of(MarketInstitutions), self._signing)
+        return self._session.read("/v1/institutions", _institutions, self._signing)
 
     def push_batch(self, items: Sequence[Mapping[str, Any]]) -> list[ItemResult | None]:
         """Push up to 100 needs (the contract's NeedItem); one result an item, in the order sent.
 
         None where the result of an item is not usable: what became of that item is unknown.
 
-        Raises OutcomeUnknown also where the results do not fit the items: some may be in; ConfigurationError where the
-        address has no such interface, for which no need is to blame.
+        Raises OutcomeUnknown also where no result is of these items: some may be in; ConfigurationError where the address has
+        no such interface, for which no need is to blame.
         """
+        keys = [item["idempotency_key"] for item in items]
         try:
-            results: list[ItemResult | None] = [
-                *self._write("/v1/need-batches", {"items": items}, _BatchResults).results
-            ]
+            return self._session.write(
+                "/v1/need-batches",
+                _encode({"items": items}),
+                lambda answer: _results_of(answer, keys),
+                self._signing,
+            )
         except ProblemResponse as problem:
             if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
                 raise ConfigurationError(
@@ -159,17 +138,14 @@ class CreditMarketClient:
                     "请核对连接 credit_market 的 host，包括路径前缀。",
                 ) from None
             raise
-        if [result.idempotency_key for result in results if result is not None] != [
-            item["idempotency_key"] for item in items
-        ]:
-            raise OutcomeUnknown(PLATFORM, "回答与所发条目不一致")
-        return results
 
     def look_up(self, need_id: str, revision: int) -> LedgerEntry | None:
         """What the platform holds of one revision; None if nothing. Settles an unknown outcome."""
         try:
             return self._session.read(
-                f"/v1/needs/{quote(need_id, safe='')}/revisions/{revision}", json_of(LedgerEntry), self._signing
+                f"/v1/needs/{quote(need_id, safe='')}/revisions/{revision}",
+                lambda answer: _entry_of(answer, need_id, revision),
+                self._signing,
             )
         except ProblemResponse as problem:
             if problem.status == HTTPStatus.NOT_FOUND:
@@ -178,11 +154,11 @@ class CreditMarketClient:
 
     def withdraw(self, withdrawal: Mapping[str, Any]) -> ItemResult:
         """Withdraw a need: {idempotency_key, need_id, revision, reason_code, note}. Safe to repeat."""
-        return self._write("/v1/withdrawals", withdrawal, ItemResult)
+        return self._write("/v1/withdrawals", withdrawal)
 
     def obstruction_update(self, obstruction_id: str, update: Mapping[str, Any]) -> ItemResult:
         """Answer an obstruction (融资梗阻): {idempotency_key, status, authority, level, note}. Safe to repeat."""
-        return self._write(f"/v1/obstructions/{quote(obstruction_id, safe='')}/updates", update, ItemResult)
+        return self._write(f"/v1/obstructions/{quote(obstruction_id, safe='')}/updates", update)
 
     def ledger(self, quarter: str, limit: int = 1000) -> Iterator[LedgerPage]:
         """What the platform has received for `quarter`, page by page."""
@@ -190,23 +166,33 @@ class CreditMarketClient:
         cursor: str | None = None
         while True:
             query = {"quarter": quarter, "limit": limit} | ({"cursor": cursor} if cursor else {})
-            page = self._session.read("/v1/ledger?" + urlencode(query), json_of(_Ledger), self._signing)
-            yield LedgerPage(items=page.items)
-            cursor = page.next_cursor
+            page, cursor = self._session.read("/v1/ledger?" + urlencode(query), _ledger_page, self._signing)
+            yield page
             if cursor is None:
                 return
             if cursor in seen:
                 raise self._going_in_circles("台账")
             seen.add(cursor)
+            if len(seen) >= _MOST_PAGES:
+                raise self._without_an_end("台账")
 
     def feedback(self, after: str | None = None, limit: int = 500) -> FeedbackPage:
         """The feed's page after that cursor, or its first page."""
         query = {"limit": limit} | ({"after": after} if after else {})
+        self._feedback_pages += 1
+        if self._feedback_pages > _MOST_PAGES:
+            raise self._without_an_end("反馈")
         for _ in range(_SAME_PAGE_READS):
             page = self._session.read("/v1/feedback?" + urlencode(query), _feedback_page, self._signing)
             if not page.has_more or page.next_cursor != after:
                 return page
         raise self._going_in_circles("反馈")
+
+    def _without_an_end(self, what: str) -> PlatformUnavailable:
+        return PlatformUnavailable(
+            f"{PLATFORM}（{self._session.address}）的{what}超过 {_MOST_PAGES} 页仍未结束，本次停止读取。",
+            "已读的内容不会丢失；请联系平台核对翻页接口。",
+        )
 
     def _going_in_circles(self, what: str) -> PlatformUnavailable:
         return PlatformUnavailable(
@@ -214,22 +200,62 @@ class CreditMarketClient:
             "请稍后重新运行；仍不成功的，请联系平台。",
         )
 
-    def _write(self, target: str, content: Mapping[str, Any], answer_type: type[_Answer]) -> _Answer:
-        return self._session.write(target, _encode(content), json_of(answer_type), self._signing)
+    def _write(self, target: str, content: Mapping[str, Any]) -> ItemResult:
+        key = content["idempotency_key"]
+        return self._session.write(target, _encode(content), lambda answer: _result_of(answer, key), self._signing)
 
 
-class _BatchResults(msgspec.Struct, frozen=True):
-    results: list[ItemResult]
+def _institutions(answer: Answer) -> MarketInstitutions:
+    page = read_page(answer, "institutions", "branches")
+    served, unfit = rows_of(page, "institutions", institution)
+    branches, unfit_branches = rows_of(page, "branches", branch)
+    return MarketInstitutions(institutions=served, branches=branches, set_aside=[*unfit, *unfit_branches])
 
 
-class _Ledger(msgspec.Struct, frozen=True):
-    items: list[LedgerEntry]
-    next_cursor: str | None
+def _ledger_page(answer: Answer) -> tuple[LedgerPage, str | None]:
+    page = read_page(answer, "items")
+    entries, unfit = rows_of(page, "items", ledger_entry)
+    return LedgerPage(items=entries, set_aside=unfit), page.cursor("next_cursor")
 
 
-def _feedback_page(response: requests.Response) -> FeedbackPage:
-    """Read leniently: what is wrong with one event must not stop the others."""
-    return msgspec.convert(json.loads(response.content), FeedbackPage)
+def _feedback_page(answer: Answer) -> FeedbackPage:
+    page = read_page(answer, "items")
+    values = list(page.values("items"))
+    has_more, cursor = page.member("has_more"), page.cursor("next_cursor")
+    if not isinstance(has_more, bool) or cursor is None:
+        raise ValueError("the answer is no page of the feed")
+    return FeedbackPage(
+        items=[value for value in values if not isinstance(value, SetAside)],
+        set_aside=[value for value in values if isinstance(value, SetAside)],
+        next_cursor=cursor,
+        has_more=has_more,
+    )
+
+
+def _entry_of(answer: Answer, need_id: str, revision: int) -> LedgerEntry:
+    entry = read_row(answer, ledger_entry)
+    if (entry.need_id, entry.revision) != (need_id, revision):
+        raise ValueError("the answer is of another need")
+    return entry
+
+
+def _results_of(answer: Answer, keys: Sequence[str]) -> list[ItemResult | None]:
+    """The one result that each key has; None where it has none that is usable, or several that differ."""
+    results, _ = rows_of(read_page(answer, "results"), "results", item_result)
+    of_key: dict[str, list[ItemResult]] = {}
+    for result in results:
+        of_key.setdefault(result.idempotency_key, []).append(result)
+    if not of_key.keys() & set(keys):
+        raise ValueError("the answer is of other items")
+    found = [of_key.get(key, []) for key in keys]
+    return [same[0] if same and all(one == same[0] for one in same) else None for same in found]
+
+
+def _result_of(answer: Answer, key: str) -> ItemResult:
+    result = read_row(answer, item_result)
+    if result.idempotency_key != key:
+        raise ValueError("the answer is of another item")
+    return result
 
 
 def _encode(content: Mapping[str, Any]) -> Concealed:

@@ -6,13 +6,10 @@ The platform's real interface is not public: a deployment maps it here, and only
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from decimal import Decimal
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -24,24 +21,41 @@ from requests.auth import AuthBase
 
 from include.domain.concealed import Concealed
 from include.domain.pieces import SetAside
-from include.domain.routing import Authority, Level
 from include.errors import CredentialsRefused, PlatformUnavailable
-from include.platforms.http import PlatformSession, ProblemResponse, Sleep, json_of, own_pace
+from include.platforms.exchange import Answer
+from include.platforms.http import PlatformSession, ProblemResponse, Sleep, own_pace
+from include.platforms.need_pages import Asked, NeedPage, read_need_page
+from include.platforms.reader import read_page, read_row
+from include.platforms.rows import (
+    CoordinatorRow,
+    ManifestRow,
+    Receipt,
+    coordinator_row,
+    manifest_row,
+    receipt,
+    rows_of,
+    token,
+)
 from include.settings import GreenPlatform
 
 PLATFORM = "绿色平台"
 _RESTARTS = 3
 _SAME_CURSOR_READS = 5
+_MOST_PAGES = 10_000
+"""Of one listing: fifty times what a hundred thousand needs take."""
+_LONGEST_TOKEN_S = 86_400
+_OTHER_QUARTER = "属于另一季度的报送清单"
 
-
-class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one department says it recommended; `financing_need` in 万元."""
-
-    department_code: str
-    recommended: int
-    financing_need: Decimal
-    zero_return: bool
-    reported_at: datetime
+__all__ = [
+    "CoordinatorRow",
+    "Coordinators",
+    "CursorExpired",
+    "GreenPlatformClient",
+    "Manifest",
+    "ManifestRow",
+    "NeedPage",
+    "Receipt",
+]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,45 +66,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: list[SetAside] = []
 
 
-class CoordinatorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A coordinator (协调人); `role` is a post, never a person."""
-
-    coordinator_id: str
-    authority: Authority
-    level: Level
-    region_code: str
-    role: str
-    email: str
-    on_duty: bool
-
-
 class Coordinators(msgspec.Struct, frozen=True, kw_only=True):
     """Who coordinates, in the platform's order."""
 
     items: list[CoordinatorRow]
     set_aside: list[SetAside] = []
-
-
-@dataclass(frozen=True, slots=True)
-class NeedPage:
-    """A page of financing needs, each item as the bytes that were sent.
-
-    `total`: needs that match, as this page states it. `cursor`: of the next page; None on the last. `set_aside`: what is no
-    record within the limits, or does not belong to what was asked for.
-    """
-
-    items: list[bytes]
-    total: int
-    cursor: str | None
-    set_aside: list[SetAside] = field(default_factory=list)
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform gives for a return or a progress report; `repeated` if the key was seen before."""
-
-    receipt_no: str
-    received_at: datetime
-    repeated: bool = False
 
 
 class CursorExpired(Exception):
@@ -113,6 +93,7 @@ class GreenPlatformClient:
             ca=settings.ca,
             sleep=sleep,
             pace=pace or own_pace(settings.rate_per_s, sleep),
+            max_answer_mb=settings.max_answer_mb,
         )
         self._token = _TokenAuthentication(self._session, settings)
 
@@ -126,7 +107,9 @@ class GreenPlatformClient:
 
     def manifest(self, quarter: str) -> Manifest:
         """What each department says it recommended for `quarter`."""
-        return self._session.read(f"/v1/quarters/{quarter}/manifest", json_of(Manifest), self._token)
+        return self._session.read(
+            f"/v1/quarters/{quarter}/manifest", lambda answer: _manifest(answer, quarter), self._token
+        )
 
     def need_pages(
         self,
@@ -146,12 +129,13 @@ class GreenPlatformClient:
             "updated_since": updated_since.isoformat() if updated_since else None,
             "limit": limit,
         }
+        asked = Asked(quarter, department, status, major)
         read_at: Counter[str] = Counter()
         cursor: str | None = None
         while True:
             target = "/v1/financing-needs?" + _query(filters | {"cursor": cursor})
             try:
-                page = self._session.read(target, _need_page, self._token)
+                page = self._session.read(target, lambda answer: read_need_page(answer, asked), self._token)
             except ProblemResponse as problem:
                 if problem.status == HTTPStatus.GONE:
                     raise CursorExpired from None
@@ -178,22 +162,22 @@ class GreenPlatformClient:
         """
         given: Counter[bytes] = Counter()
         for start in range(1 + _RESTARTS):
-            seen_now: Counter[bytes] = Counter()
+            fresh = _NotGivenYet(given)
             pages_now: set[bytes] = set()
             try:
                 for page in self.need_pages(quarter, department, status, major, updated_since, limit):
-                    digests = [hashlib.sha256(item).digest() for item in page.items]
-                    whole = hashlib.sha256(b"".join(digests)).digest()
-                    if digests and whole in pages_now:
+                    pieces = [*page.items, *(one.raw for one in page.set_aside)]
+                    whole = _digest(pieces)
+                    if pieces and whole in pages_now:
                         continue
                     pages_now.add(whole)
-                    fresh = []
-                    for item, digest in zip(page.items, digests, strict=True):
-                        seen_now[digest] += 1
-                        if seen_now[digest] > given[digest]:
-                            given[digest] += 1
-                            fresh.append(item)
-                    yield NeedPage(fresh, page.total, page.cursor)
+
+                    yield NeedPage(
+                        [item for item in page.items if fresh(item)],
+                        page.total,
+                        page.cursor,
+                        [one for one in page.set_aside if fresh(one.raw)],
+                    )
             except CursorExpired:
                 if start == _RESTARTS:
                     raise PlatformUnavailable(
@@ -213,19 +197,17 @@ class GreenPlatformClient:
         cursor: str | None = None
         while True:
             target = "/v1/green-factories?" + _query({"as_of": as_of.isoformat(), "limit": 1000, "cursor": cursor})
-            page = self._session.read(target, json_of(_FactoryPage), self._token)
-            content = hashlib.sha256(msgspec.json.encode(page.items)).digest()
-            if page.items and content not in pages_seen:
+            rows, content, cursor = self._session.read(target, _factory_page, self._token)
+            if rows and content not in pages_seen:
                 pages_seen.add(content)
-                yield page.items
-            cursor = page.next_cursor
+                yield rows
             if cursor is None:
                 return
             self._stop_circles(read_at, cursor)
 
     def coordinators(self) -> Coordinators:
         """Who coordinates (协调人), in the platform's order."""
-        return self._session.read("/v1/coordinators", json_of(Coordinators), self._token)
+        return self._session.read("/v1/coordinators", _coordinators, self._token)
 
     def send_return(self, key: str, body: bytes) -> Receipt:
         """Send a need back for correction (退回补正); `body` is JSON as the contract's Return.
@@ -249,14 +231,11 @@ class GreenPlatformClient:
                 f"{PLATFORM}（{self._session.address}）反复返回同一页，列表读不完整。",
                 "请稍后重新运行；仍不成功的，请联系平台。",
             )
-
-
-class _Token(msgspec.Struct, frozen=True):
-    access_token: str
-    expires_in: int
-
-    def __repr__(self) -> str:
-        return "<token>"
+        if read_at.total() >= _MOST_PAGES:
+            raise PlatformUnavailable(
+                f"{PLATFORM}（{self._session.address}）的列表超过 {_MOST_PAGES} 页仍未结束，已停止读取。",
+                "请联系平台核对翻页接口；修复后重新运行即可。",
+            )
 
 
 class _BearerToken(AuthBase):
@@ -294,16 +273,16 @@ class _TokenAuthentication:
     def renew(self) -> None:
         self._token = None
 
-    def explain(self, response: requests.Response) -> str:
-        host = urlsplit(response.url).hostname
+    def explain(self, answer: Answer) -> str:
+        host = urlsplit(answer.url).hostname
         return f"请核对连接 green_platform 的 login（client id）和 password（client secret），并确认其在 {host} 上有效且有权限。"
 
     def _fetch(self) -> None:
         asked_at = self._clock()
         try:
-            token = self._session.read(
+            issued = self._session.read(
                 "/oauth/token",
-                json_of(_Token),
+                lambda answer: read_row(answer, token),
                 None,
                 method="POST",
                 body=_token_request(self._settings),
@@ -314,8 +293,9 @@ class _TokenAuthentication:
                 f"{PLATFORM}（{self._session.address}）没有发放访问令牌（HTTP {problem.status}）。",
                 "请核对连接 green_platform 的 host、login（client id）和 password（client secret）。",
             ) from None
-        self._token = token.access_token
-        self._good_until = asked_at + token.expires_in - min(30.0, token.expires_in / 10)
+        self._token = issued.access_token
+        lasts = min(issued.expires_in, _LONGEST_TOKEN_S)
+        self._good_until = asked_at + lasts - min(30.0, lasts / 10)
 
 
 def _token_request(settings: GreenPlatform) -> Concealed:
@@ -323,42 +303,49 @@ def _token_request(settings: GreenPlatform) -> Concealed:
     return Concealed(urlencode(form | {"client_secret": settings.client_secret}).encode())
 
 
-class _NeedEnvelope(msgspec.Struct):
-    items: list[msgspec.Raw]
-    total: int
-    next_cursor: str | None
+class _NotGivenYet:
+    """Tells the pieces of a listing that is read from its start apart from those that were given out before."""
+
+    def __init__(self, given: Counter[bytes]) -> None:
+        self._given = given
+        self._seen: Counter[bytes] = Counter()
+
+    def __call__(self, piece: bytes) -> bool:
+        digest = hashlib.sha256(piece).digest()
+        self._seen[digest] += 1
+        if self._seen[digest] <= self._given[digest]:
+            return False
+        self._given[digest] += 1
+        return True
 
 
-class _FactoryPage(msgspec.Struct):
-    items: list[Any]
-    next_cursor: str | None
+def _receipt(answer: Answer) -> Receipt:
+    return msgspec.structs.replace(read_row(answer, receipt), repeated=answer.status == HTTPStatus.OK)
 
 
-_decode_envelope = msgspec.json.Decoder(_NeedEnvelope).decode
+def _manifest(answer: Answer, asked: str) -> Manifest:
+    page = read_page(answer, "departments")
+    quarter = page.member("quarter")
+    if not isinstance(quarter, str):
+        raise ValueError("the manifest has no quarter")
+    rows, set_aside = rows_of(page, "departments", manifest_row)
+    if quarter != asked:
+        rows, set_aside = [], [page.set_aside(piece, _OTHER_QUARTER) for piece in page.lists["departments"]]
+    return Manifest(quarter=quarter[:32], departments=rows, set_aside=set_aside)
 
 
-def _need_page(response: requests.Response) -> NeedPage:
-    """The items as their bytes; one that strict JSON cannot carry (half a surrogate pair, NaN) is written anew."""
-    body = response.content
-    try:
-        body.decode()
-        page = _decode_envelope(body)
-    except (UnicodeDecodeError, msgspec.DecodeError):
-        envelope = json.loads(body.decode(errors="replace"))
-        return _rewritten_page(envelope)
-    return NeedPage([bytes(item) for item in page.items], page.total, page.next_cursor)
+def _coordinators(answer: Answer) -> Coordinators:
+    rows, set_aside = rows_of(read_page(answer, "items"), "items", coordinator_row)
+    return Coordinators(items=rows, set_aside=set_aside)
 
 
-def _rewritten_page(envelope: Any) -> NeedPage:
-    match envelope:
-        case {"items": list(items), "total": int(total), "next_cursor": (str() | None) as cursor}:
-            return NeedPage([json.dumps(item).encode() for item in items], total, cursor)
-    raise ValueError("the answer is no page of financing needs")
+def _factory_page(answer: Answer) -> tuple[list[Any | SetAside], bytes, str | None]:
+    page = read_page(answer, "items")
+    return list(page.values("items")), _digest(page.lists["items"]), page.cursor("next_cursor")
 
 
-def _receipt(response: requests.Response) -> Receipt:
-    receipt = json_of(Receipt)(response)
-    return msgspec.structs.replace(receipt, repeated=response.status_code == HTTPStatus.OK)
+def _digest(pieces: Iterable[bytes]) -> bytes:
+    return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
 
 
 def _query(parameters: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """HTTP as both platforms need it: timeouts, verified TLS, repeated reads, and a clear word on what became of a write.
 
 A read is repeated within a bounded budget: after 500, 502, 504, a closed connection or a body cut short with growing waits,
-after 429 and 503 as Retry-After says. A write is tried once; whoever sent it decides, by what was raised:
+after 429 and 503 as Retry-After says, within bounds. A write is tried once; whoever sent it decides, by what was raised:
 
 - PlatformUnavailable: it was not sent. PlatformBusy (429, 503): it was refused for now, unprocessed.
 - ProblemResponse (other 4xx): it was refused for good.
@@ -24,8 +24,12 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
+from include.domain.pieces import UnreadablePiece
 from include.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
-from include.platforms.http_dates import retry_after
+from include.platforms.exchange import READ_TIMEOUT_S, Answer, AnswerBroken, Deadline, bounded_session, read_answer
+from include.platforms.reader import read_value
+from include.platforms.waits import retry_after
+from include.settings import MAX_ANSWER_MB
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,8 @@ Sleep = Callable[[float], None]
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 30.0
+LONGEST_EXCHANGE_S = 120.0
+"""From the request's first byte to the answer's last one."""
 MOST_READS = 8
 LONGEST_WAITING_S = 90.0
 """All waits of one read together; a longer Retry-After is not waited for here."""
@@ -113,7 +118,7 @@ class Authentication(Protocol):
         """After a 401: let the next `authorise` use other credentials."""
         ...
 
-    def explain(self, response: requests.Response) -> str:
+    def explain(self, answer: Answer) -> str:
         """What a person should do about credentials that stay refused."""
         ...
 
@@ -130,7 +135,11 @@ class _Fault:
 
 
 class PlatformSession:
-    """One platform's HTTP session; `pace` waits before each request. A context manager; not shared between threads."""
+    """One platform's HTTP session; `pace` waits before each request. A context manager; not shared between threads.
+
+    An answer of more than `max_answer_mb` (decompressed), or one that takes longer than `longest_exchange_s` as a whole, is
+    a fault that may pass.
+    """
 
     def __init__(
         self,
@@ -140,13 +149,18 @@ class PlatformSession:
         ca: str | None,
         sleep: Sleep = time.sleep,
         pace: Callable[[], None] = lambda: None,
+        max_answer_mb: float = MAX_ANSWER_MB,
+        longest_exchange_s: float = LONGEST_EXCHANGE_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.platform = platform
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep
         self._pace = pace
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._most_bytes = round(max_answer_mb * 2**20)
+        self._longest_exchange_s = longest_exchange_s
+        self._deadline = Deadline(clock)
+        self._session = bounded_session(self._deadline)
         self._session.verify = ca or True
         self._session.headers["Accept"] = "application/json, application/problem+json"
         self._session.headers["User-Agent"] = "green-factory-finance"
@@ -168,7 +182,7 @@ class PlatformSession:
     def read(
         self,
         target: str,
-        decode: Callable[[requests.Response], T],
+        decode: Callable[[Answer], T],
         authentication: Authentication | None,
         *,
         method: str = "GET",
@@ -199,7 +213,7 @@ class PlatformSession:
         self,
         target: str,
         body: bytes,
-        decode: Callable[[requests.Response], T],
+        decode: Callable[[Answer], T],
         authentication: Authentication,
         *,
         headers: dict[str, str] | None = None,
@@ -226,7 +240,7 @@ class PlatformSession:
         self,
         method: str,
         target: str,
-        decode: Callable[[requests.Response], T],
+        decode: Callable[[Answer], T],
         authentication: Authentication | None,
         *,
         body: bytes | None = None,
@@ -236,7 +250,8 @@ class PlatformSession:
         while True:
             auth = authentication.authorise() if authentication else None
             self._pace()
-            response: requests.Response | None = None
+            answer: Answer | None = None
+            self._deadline.begin(self._longest_exchange_s)
             try:
                 response = self._session.request(
                     method,
@@ -246,7 +261,11 @@ class PlatformSession:
                     auth=auth,
                     timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                     allow_redirects=False,
+                    stream=True,
                 )
+                answer = read_answer(response, self._most_bytes)
+            except AnswerBroken as broken:
+                return _Fault(broken.reason)
             except requests.exceptions.SSLError as error:
                 if not _before_sending(error):
                     return _Fault("加密连接中断")
@@ -255,8 +274,6 @@ class PlatformSession:
                 return _Fault("无法连接", sent=False) if _before_sending(error) else _Fault("连接中断")
             except requests.exceptions.Timeout:
                 return _Fault("等待回答超时")
-            except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-                return _Fault("回答不完整")
             except requests.exceptions.RequestException as error:
                 problem = PlatformUnavailable(
                     f"{self.platform}的地址 {self.address} 无法使用（{type(error).__name__}）。",
@@ -264,32 +281,33 @@ class PlatformSession:
                 )
             except OSError:
                 problem = self._no_certificate_file()
-            if response is None:
+            if answer is None:
                 # Outside of the handlers: what went before has the request and its credentials among its variables.
                 raise problem
-            if response.status_code in _REFUSED:
-                if authentication and renewals and response.status_code == HTTPStatus.UNAUTHORIZED:
+            if answer.status in _REFUSED:
+                if authentication and renewals and answer.status == HTTPStatus.UNAUTHORIZED:
                     renewals -= 1
                     authentication.renew()
                     continue
-                raise self._refused(response, authentication)
-            return self._read_answer(response, decode)
+                raise self._refused(answer, authentication)
+            return self._understood(answer, decode)
 
-    def _read_answer(self, response: requests.Response, decode: Callable[[requests.Response], T]) -> T | _Fault:
-        status = response.status_code
+    def _understood(self, answer: Answer, decode: Callable[[Answer], T]) -> T | _Fault:
+        status = answer.status
         if status in _BUSY:
-            return _Fault(f"HTTP {status}", status, busy=True, retry_after_s=retry_after(response))
+            return _Fault(f"HTTP {status}", status, busy=True, retry_after_s=retry_after(answer.headers))
         if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
             return _Fault(f"HTTP {status}", status)
         if status >= 400:
-            raise ProblemResponse(self.platform, status, _problem(response))
+            raise ProblemResponse(self.platform, status, _problem(answer))
         if status >= 300:
             raise PlatformUnavailable(
                 f"{self.platform}的地址 {self.address} 要求跳转到别处（HTTP {status}）。", "请核对该平台连接的 host。"
             )
         try:
-            return decode(response)
-        except ValueError:  # covers msgspec.DecodeError, json.JSONDecodeError and UnicodeDecodeError
+            return decode(answer)
+        except ValueError:
+            self._session.close()
             return _Fault("回答不完整或不符合接口约定", status)
 
     def _unavailable(self, fault: _Fault) -> PlatformUnavailable:
@@ -309,10 +327,10 @@ class PlatformSession:
             f"{self.platform}（{self.address}）的根证书文件不存在或无法读取。", "请核对该平台连接的 extra.ca。"
         )
 
-    def _refused(self, response: requests.Response, authentication: Authentication | None) -> CredentialsRefused:
-        next_step = authentication.explain(response) if authentication else "请核对该平台连接的用户和密码。"
+    def _refused(self, answer: Answer, authentication: Authentication | None) -> CredentialsRefused:
+        next_step = authentication.explain(answer) if authentication else "请核对该平台连接的用户和密码。"
         return CredentialsRefused(
-            f"{self.platform}（{self.address}）拒绝了身份凭据（HTTP {response.status_code}）。", next_step
+            f"{self.platform}（{self.address}）拒绝了身份凭据（HTTP {answer.status}）。", next_step
         )
 
 
@@ -330,17 +348,11 @@ def own_pace(rate_per_s: float | None, sleep: Sleep) -> Callable[[], None]:
     return wait
 
 
-def json_of(response_type: type[T]) -> Callable[[requests.Response], T]:
-    """A decoder of answers of this type; unknown properties are ignored."""
-    decoder = msgspec.json.Decoder(response_type, strict=True)
-    return lambda response: decoder.decode(response.content)
-
-
-def _problem(response: requests.Response) -> Problem:
+def _problem(answer: Answer) -> Problem:
     try:
-        return msgspec.json.decode(response.content, type=Problem, strict=False)
-    except msgspec.DecodeError:
-        return Problem(title=response.reason or "", status=response.status_code)
+        return msgspec.convert(read_value(answer), Problem, strict=False)
+    except (UnreadablePiece, msgspec.ValidationError):
+        return Problem(title=answer.reason, status=answer.status)
 
 
 _NEVER_CONNECTED = ("NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "SSLCertVerificationError")

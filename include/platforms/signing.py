@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from requests.auth import AuthBase
 
 from include.errors import ConfigurationError
-from include.platforms.http_dates import server_time
+from include.platforms.exchange import Answer
+from include.platforms.waits import server_time
 from include.settings import SigningKey
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class SigningAuthentication:
         """Use the next key from now on."""
         self._current = (self._current + 1) % len(self._keys)
 
-    def explain(self, response: requests.Response) -> str:
+    def explain(self, answer: Answer) -> str:
         """Clock, key or rights: what is wrong, as far as the answer shows."""
-        theirs = server_time(response)
+        theirs = server_time(answer.headers)
         skew = self._clock() - theirs.timestamp() if theirs else 0.0
         if abs(skew) > ALLOWED_SKEW_S:
             return f"本机时钟与平台相差约 {round(abs(skew))} 秒，超过签名允许的 {ALLOWED_SKEW_S} 秒，请校准本机时钟后重新运行。"
         key_ids = "、".join(key.key_id for key in self._keys)
-        host = urlsplit(response.url).hostname
+        host = urlsplit(answer.url).hostname
         return f"请核对连接 credit_market 的 login、password、extra.key_id 和 algorithm（当前密钥 {key_ids}，平台 {host}）。"

@@ -8,18 +8,16 @@ open until it no longer holds. The external ledgers are loaded by COPY and compa
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
-from include.domain.canonical import storable
+from include.domain.canonical import read_json
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
 from include.platforms.credit_market import CreditMarketClient
@@ -102,7 +100,7 @@ def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: st
     ordinal = 0
     for page in client.need_listing(quarter=quarter):
         for raw in page.items:
-            record = storable(json.loads(raw, parse_float=Decimal))
+            record = read_json(raw)
             if not isinstance(record, dict):
                 continue
             ordinal += 1

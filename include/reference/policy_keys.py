@@ -168,6 +168,8 @@ KINDS: Mapping[str, Kind] = {
     "approval_outlier_factor": Figure("1", "1000000"),
     "push_batch_size": Whole(1, 100),
     "breaker_failures": Whole(1, 1000),
+    "receiver_wait_min_seconds": Whole(1, 60),
+    "receiver_wait_max_minutes": Whole(1, 10080),
     "delivery_workers_market": Whole(1, 64),
     "delivery_workers_green_platform": Whole(1, 64),
     "delivery_workers_mail": Whole(1, 64),

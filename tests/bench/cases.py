@@ -24,6 +24,7 @@ from include.domain.case import FeedbackEvent, Folding
 from include.domain.standing import kept, resumed
 from include.local.postgres import PostgresServer
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
+from include.platforms.credit_market import FeedbackPage
 from include.privacy import PersonalDataCipher
 from include.reference import case_transitions
 from include.store.database import connect, migrate
@@ -49,9 +50,8 @@ class _Feed:
     def feedback(self, after: str | None, limit: int) -> Any:
         start = int(after or 0)
         end = min(start + limit, len(self._events))
-        return type(
-            "Page", (), {"items": self._events[start:end], "next_cursor": str(end), "has_more": end < len(self._events)}
-        )
+        has_more = end < len(self._events)
+        return FeedbackPage(items=self._events[start:end], next_cursor=str(end), has_more=has_more)
 
 
 @dataclass(frozen=True, slots=True)

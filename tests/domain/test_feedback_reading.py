@@ -45,6 +45,12 @@ def test_an_event_is_read_without_its_remark() -> None:
     assert "13800001234" not in repr(event)
 
 
+def test_a_whole_number_counts_however_it_is_written() -> None:
+    event = read_event(EVENT | {"revision": 2.0, "sequence": Decimal("1.0"), "term_months": Decimal("6E+1")})
+    assert (event.revision, event.sequence, event.term_months) == (2, 1, 60)
+    assert read_event(EVENT | {"term_months": Decimal("60.5"), "rate": Decimal("3.15")}).term_months is None
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -57,7 +63,8 @@ def test_an_event_is_read_without_its_remark() -> None:
         ("type", "\udc00"),
         ("revision", 0),
         ("revision", True),
-        ("revision", 1.0),
+        ("revision", 1.5),
+        ("sequence", Decimal("60.5")),
         ("revision", 2**31),
         ("sequence", "3"),
         ("sequence", 2**63),

@@ -27,9 +27,9 @@ PILLS = {
     "two first halves": (rb'"\ud83d\ud83d"', "文字中有半个字符"),
     "NaN": (b"NaN", "有 NaN 或 Infinity"),
     "-Infinity": (b"[-Infinity]", "有 NaN 或 Infinity"),
-    "GBK": ('"绿色工厂"'.encode("gbk"), "不是 UTF-8 编码的文字"),
-    "a cut byte": ('"绿'.encode()[:-1] + b'"', "不是 UTF-8 编码的文字"),
-    "a surrogate as bytes": (b'"\xed\xa0\x80"', "不是 UTF-8 编码的文字"),
+    "GBK": ('"绿色工厂"'.encode("gbk"), "文字的编码无法识别"),
+    "a cut byte": ('"绿'.encode()[:-1] + b'"', "文字的编码无法识别"),
+    "a surrogate as bytes": (b'"\xed\xa0\x80"', "文字的编码无法识别"),
     "one byte too many": (b'"' + b"a" * LARGEST_BYTES + b'"', "超过 1 MiB"),
     "no JSON": (b"1,", "不是完整的 JSON"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -117,11 +118,12 @@ def test_the_ledger_is_read_to_its_end_and_not_in_circles() -> None:
         list(opened.ledger("2026Q3"))
 
 
-def test_feedback_comes_as_it_is_whatever_an_event_holds() -> None:
-    body = b'{"items": [{"rate": 3.5}, 7, {"x": "\\ud800"}], "next_cursor": "c1", "has_more": false}'
+def test_feedback_comes_as_it_is_but_for_what_cannot_be_read() -> None:
+    body = b'{"items": [{"rate": 3.50}, 7, {"x": "\\ud800"}], "next_cursor": "c1", "has_more": false}'
     with scripted(Answer(200, body)) as server, client(server) as opened:
         page = opened.feedback()
-    assert page.items[:2] == [{"rate": 3.5}, 7]
+    assert page.items == [{"rate": Decimal("3.50")}, 7]
+    assert [one.raw for one in page.set_aside] == [b'{"x": "\\ud800"}']
     assert (page.next_cursor, page.has_more) == ("c1", False)
 
 

@@ -49,13 +49,18 @@ def client(server: ScriptedServer, secret: str = "hush") -> GreenPlatformClient:
     return GreenPlatformClient(settings, sleep=lambda _: None)
 
 
-def page(items: list[Any], cursor: str | None, total: int = 4) -> Answer:
+def need(number: int | str, **more: Any) -> dict[str, Any]:
+    return {"need_id": number, **more}
+
+
+def page(numbers: list[int | str], cursor: str | None, total: int = 4) -> Answer:
+    items = [need(number) for number in numbers]
     return answer({"items": items, "next_cursor": cursor, "total": total, "unknown": 1})
 
 
 def listed(server: ScriptedServer) -> list[Any]:
     with client(server) as opened:
-        return [json.loads(raw) for one in opened.need_listing(quarter="2026Q3") for raw in one.items]
+        return [json.loads(raw)["need_id"] for one in opened.need_listing(quarter="2026Q3") for raw in one.items]
 
 
 def test_a_token_is_fetched_when_needed_and_used_until_it_expires() -> None:
@@ -139,17 +144,18 @@ def test_items_are_the_bytes_that_were_sent() -> None:
     with scripted(reply=Platform(lambda *_: Answer(200, body))) as server, client(server) as opened:
         (only,) = opened.need_pages(quarter="2026Q3", major=True)
         assert "major=true" in server.received[-1].target
-    assert only.items == ['{"b": 1.50,  "a": "绿色"}'.encode(), b"null", b"7"]
+    assert only.items == ['{"b": 1.50,  "a": "绿色"}'.encode()]
+    assert [(one.raw, one.problem) for one in only.set_aside] == [(b"null", "不是一个对象"), (b"7", "不是一个对象")]
     assert (only.total, only.cursor) == (3, None)
 
 
 @pytest.mark.parametrize("text", [b'"\\ud800"', b"NaN", b'"\xff"'], ids=["half a surrogate pair", "NaN", "no UTF-8"])
 def test_one_odd_item_does_not_cost_the_page(text: bytes) -> None:
     body = b'{"items": [{"need_id": "FN1"}, {"odd": ' + text + b'}], "next_cursor": null, "total": 2}'
-    with scripted(reply=Platform(lambda *_: Answer(200, body))) as server:
-        items = listed(server)
-    assert items[0] == {"need_id": "FN1"}
-    assert "odd" in items[1]
+    with scripted(reply=Platform(lambda *_: Answer(200, body))) as server, client(server) as opened:
+        (only,) = opened.need_listing(quarter="2026Q3")
+    assert only.items == [b'{"need_id": "FN1"}']
+    assert [one.raw for one in only.set_aside] == [b'{"odd": ' + text + b"}"]
 
 
 def test_a_listing_goes_on_by_cursor_and_drops_a_repeated_page() -> None:

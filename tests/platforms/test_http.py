@@ -6,12 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from requests.auth import AuthBase
 
 from include.errors import CredentialsRefused, PlatformUnavailable
+from include.platforms import exchange
 from include.platforms.http import (
     LONGEST_WAITING_S,
     MOST_READS,
@@ -19,13 +21,19 @@ from include.platforms.http import (
     PlatformBusy,
     PlatformSession,
     ProblemResponse,
-    json_of,
     own_pace,
 )
+from include.platforms.reader import read_value
 from tests.platforms.scripted import Answer, scripted, self_signed
 
 GOOD = Answer(200, b'{"answer": 42}')
-decode = json_of(dict[str, int])
+
+
+def decode(answer: exchange.Answer) -> Any:
+    value = read_value(answer)
+    if not isinstance(value, dict):
+        raise ValueError("no object")
+    return value
 
 
 class NoCredentials:
@@ -37,7 +45,7 @@ class NoCredentials:
     def renew(self) -> None:
         raise AssertionError
 
-    def explain(self, response: requests.Response) -> str:
+    def explain(self, answer: exchange.Answer) -> str:
         return "请核对。"
 
 
@@ -112,6 +120,8 @@ def test_waiting_is_bounded_in_number_and_in_time() -> None:
         Answer(200, GOOD.body, fault="cut"),
         Answer(200, GOOD.body, fault="silent_cut"),
         Answer(200, b"[]"),
+        Answer(200, b"{}", {"Content-Encoding": "gzip"}),
+        Answer(200, b"{}", {"Content-Encoding": "br"}),
     ],
 )
 def test_a_write_whose_answer_is_lost_is_sent_once_and_unknown(fault: Answer) -> None:

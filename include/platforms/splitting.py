@@ -1,0 +1,232 @@
+"""Splitting a page (a JSON object with lists) into pieces before any of them is parsed.
+
+A sound page is split by msgspec. Where that fails, or where pieces are no UTF-8, a scanner that knows strings, escapes and
+brackets finds where each piece ends. Where even the structure is broken (a quotation mark too many in one piece), pieces are
+told apart by the member with which each begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from include.domain.pieces import UnreadablePiece, read_piece
+
+MOST_PIECES = 100_000
+"""Pieces of one list: a hundred times what is asked for at once."""
+_SPLIT_AT_ONCE = 4 * 2**20
+
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
+_SCALAR = re.compile(rb'[^,\[\]{}"]++')
+# Two bytes that GBK reads as one character, of which the second may look like a bracket or a backslash; sound UTF-8 is left alone.
+_SOUND_OR_PAIR = re.compile(
+    rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x81-\xfe][\x40-\x7e\x80-\xfe]"
+)
+
+Split = tuple[Mapping[str, bytes], Mapping[str, list[bytes]]]
+
+
+def split(body: bytes, lists: Sequence[str]) -> Split:
+    """The members of the object `body` as bytes, and the pieces of those in `lists`.
+
+    Raises ValueError if the object cannot be split, or one of the lists is none.
+    """
+    sound = _is_utf8(body)
+    if sound and len(body) <= _SPLIT_AT_ONCE:
+        try:
+            return _split_at_once(body, lists)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            pass
+    found = []
+    for shadow in [body] if sound else [body, _without_pairs(body)]:
+        try:
+            found.append(_split_by_structure(body, shadow, lists))
+        except ValueError:
+            continue
+    if not found:
+        return _split_by_first_member(body, lists)
+    return min(found, key=_unreadable)
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _split_at_once(body: bytes, lists: Sequence[str]) -> Split:
+    members = _MEMBERS.decode(body)
+    pieces = {name: [bytes(piece) for piece in _PIECES.decode(_member(members, name))] for name in lists}
+    if any(len(found) > MOST_PIECES for found in pieces.values()):
+        raise ValueError("more pieces than are asked for")
+    return {name: bytes(value) for name, value in members.items() if name not in pieces}, pieces
+
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PIECES = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _member(members: Mapping[str, msgspec.Raw], name: str) -> msgspec.Raw:
+    if name not in members:
+        raise ValueError(f"the answer has no {name}")
+    return members[name]
+
+
+def _unreadable(found: Split) -> int:
+    return sum(not _is_readable(piece) for pieces in found[1].values() for piece in pieces)
+
+
+def _is_readable(piece: bytes) -> bool:
+    try:
+        read_piece(piece)
+    except UnreadablePiece:
+        return False
+    return True
+
+
+# --- By structure -----------------------------------------------------------------------------------------------------
+
+
+def _without_pairs(body: bytes) -> bytes:
+    """As long as `body`, with nothing of a two-byte character that could be taken for structure."""
+    return _SOUND_OR_PAIR.sub(lambda found: found[0] if found[1] else b"xx", body)
+
+
+def _split_by_structure(body: bytes, shadow: bytes, lists: Sequence[str]) -> Split:
+    """Split `body` where `shadow`, which is as long, has its structure."""
+    members: dict[str, bytes] = {}
+    pieces: dict[str, list[bytes]] = {}
+    at = _past(shadow, 0, b"{")
+    if _next(shadow, at) == b"}":
+        end = _past(shadow, at, b"}")
+    else:
+        while True:
+            at = _SPACE.match(shadow, at).end()  # type: ignore[union-attr]
+            key = _STRING.match(shadow, at)
+            if key is None:
+                raise ValueError("a member without a name")
+            name = _name(body[key.start() : key.end()])
+            start = _past(shadow, key.end(), b":")
+            if name in lists:
+                spans, at = _elements(shadow, start)
+                pieces[name] = [body[begin:stop] for begin, stop in spans]
+            else:
+                begin, at = _value(shadow, start)
+                members[name] = body[begin:at]
+            if _next(shadow, at) == b"}":
+                end = _past(shadow, at, b"}")
+                break
+            at = _past(shadow, at, b",")
+    if _SPACE.match(shadow, end).end() != len(shadow):  # type: ignore[union-attr]
+        raise ValueError("something behind the object")
+    if missing := set(lists) - set(pieces):
+        raise ValueError(f"the answer has no {missing}")
+    return members, pieces
+
+
+def _name(literal: bytes) -> str:
+    return str(read_piece(literal))
+
+
+def _next(data: bytes, at: int) -> bytes:
+    start = _SPACE.match(data, at).end()  # type: ignore[union-attr]
+    return data[start : start + 1]
+
+
+def _past(data: bytes, at: int, mark: bytes) -> int:
+    """Behind `mark`, which is the next thing in `data` after spaces, else ValueError."""
+    start = _SPACE.match(data, at).end()  # type: ignore[union-attr]
+    if data[start : start + 1] != mark:
+        raise ValueError("the structure is broken")
+    return start + 1
+
+
+def _elements(data: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
+    """Where the elements of the list at `at` stand, and where the list ends."""
+    spans: list[tuple[int, int]] = []
+    at = _past(data, at, b"[")
+    if _next(data, at) == b"]":
+        return spans, _past(data, at, b"]")
+    while True:
+        begin, at = _value(data, at)
+        spans.append((begin, at))
+        if len(spans) > MOST_PIECES:
+            raise ValueError("more pieces than are asked for")
+        if _next(data, at) == b"]":
+            return spans, _past(data, at, b"]")
+        at = _past(data, at, b",")
+
+
+def _value(data: bytes, at: int) -> tuple[int, int]:
+    """Where the value behind `at` begins and ends; its inside is looked at for strings and brackets only."""
+    begin = _SPACE.match(data, at).end()  # type: ignore[union-attr]
+    first = data[begin : begin + 1]
+    if first in (b"[", b"{"):
+        return begin, _closed(data, begin)
+    found = (_STRING if first == b'"' else _SCALAR).match(data, begin)
+    if found is None:
+        raise ValueError("a value is missing")
+    return begin, begin + len(found[0].rstrip())
+
+
+_CLOSES = {b"]": b"[", b"}": b"{"}
+
+
+def _closed(data: bytes, at: int) -> int:
+    """Where the list or object that begins at `at` ends."""
+    opened: list[bytes] = []
+    for found in _STRUCTURE.finditer(data, at):
+        mark = found[0]
+        if mark in (b"[", b"{"):
+            opened.append(mark)
+        elif mark == b'"' or (mark in _CLOSES and opened.pop() != _CLOSES[mark]):
+            break
+        if not opened:
+            return found.end()
+    raise ValueError("the structure is broken")
+
+
+# --- By the member with which each piece begins -----------------------------------------------------------------------
+
+_FIRST_MEMBER = re.compile(rb'[ \t\r\n]*+\{[ \t\r\n]*+("[A-Za-z0-9_]{1,64}")[ \t\r\n]*+:')
+_MOST_ENDS = 20
+
+
+def _split_by_first_member(body: bytes, lists: Sequence[str]) -> Split:
+    if len(lists) != 1:
+        raise ValueError("the structure is broken")
+    opening = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+\[' % lists[0].encode()).search(body)
+    first = opening and _FIRST_MEMBER.match(body, opening.end())
+    if not opening or not first:
+        raise ValueError("the structure is broken")
+    seam = re.compile(rb"\}([ \t\r\n]*+,[ \t\r\n]*+)(?=\{[ \t\r\n]*+%b[ \t\r\n]*+:)" % re.escape(first[1]))
+    starts, stops = [opening.end()], []
+    for found in seam.finditer(body, opening.end()):
+        stops.append(found.start(1))
+        starts.append(found.end(1))
+    if len(starts) > MOST_PIECES:
+        raise ValueError("more pieces than are asked for")
+    for end in _ends(body, starts[-1]):
+        try:
+            members, rest = _split_by_structure(around := body[: opening.end()] + body[end:], around, lists)
+        except ValueError:
+            continue
+        pieces = [body[start:stop].strip() for start, stop in zip(starts, [*stops, end], strict=True)]
+        return members, {**rest, lists[0]: pieces}
+    raise ValueError("the structure is broken")
+
+
+def _ends(body: bytes, after: int) -> Iterator[int]:
+    """Where the list may end, the last place first."""
+    end = len(body)
+    for _ in range(_MOST_ENDS):
+        end = body.rfind(b"]", after, end)
+        if end < 0:
+            return
+        yield end
