@@ -1,8 +1,9 @@
-"""Closing an intake: the batch rules are asked, and nothing may be unaccounted for."""
+"""Closing an intake: the batch rules are asked, nothing may be unaccounted for, and what passed must be on its way."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,9 +13,11 @@ from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, department_short_name, rules
+from include.store.passed_needs import NowherePushed, nowhere_pushed
 from include.store.tables import intake
 
 log = logging.getLogger(__name__)
+_NAMED = 20
 
 
 def close(
@@ -22,8 +25,9 @@ def close(
 ) -> list[DepartmentAccount]:
     """Judge the batch and check that every record of every department asked for is accounted for; returns the accounts.
 
-    Raises IntakeIncomplete, naming each department and record count, if one is missing (B02, B06, B10). A dry run has
-    stored no verdicts: there, only the reading is checked.
+    Raises IntakeIncomplete, naming each department and record count, if one is missing (B02, B06, B10), and each passed need
+    that is neither pushed, queued nor waiting for a named reason. A dry run has stored no verdicts: there, only the reading
+    is checked.
     """
     with engine.begin() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
@@ -35,15 +39,25 @@ def close(
                     "%s %s：%s", one.rule_id, department_short_name(one.department_code), rules()[one.rule_id].message
                 )
         totals = stated_and_read(connection, intake_id)
+        nowhere = [] if header.dry_run else nowhere_pushed(connection, header.quarter, header.departments)
     problems = [f"{department_short_name(code)}：未读取" for code in header.departments if code not in totals]
     for account in found:
         problems += _problems(account, totals[account.department_code], dry_run=header.dry_run)
+    problems += _not_on_their_way(nowhere)
     if problems:
         raise IntakeIncomplete(
             f"{header.quarter} 征集未收齐或不守恒（{len(problems)} 项）：" + "；".join(problems) + "。",
             "请在 Airflow 中清除相应地区的任务重新读取；仍不一致的，由运维人员与平台核对后再关闭本季度。",
         )
     return found
+
+
+def _not_on_their_way(nowhere: Sequence[NowherePushed]) -> list[str]:
+    named = [
+        f"{department_short_name(one.department_code)}：{one.label}审核通过，但未推送也无待办原因" for one in nowhere
+    ]
+    more = len(named) - _NAMED
+    return named if more <= 0 else [*named[:_NAMED], f"另有 {more} 条审核通过而未推送"]
 
 
 def _problems(account: DepartmentAccount, total: tuple[int, int], *, dry_run: bool) -> list[str]:

@@ -138,17 +138,13 @@ CHECKS = (
     # --- judgement ↔ outbox ---
     Check(
         "push_not_queued",
-        f"""
-        select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
-               case when {stopped("our_need")} then 'stopped' end as explained
-        from our_need
-        where verdict = 'passed' and not withdrawn
-          and not exists (
-              select from delivery push
-              where push.action = 'push' and push.need_id = our_need.need_id and push.revision = our_need.revision
-          )
+        """
+        select coalesce(need_id, 'item:' || left(payload_sha256, 12)) as need_id, coalesce(revision, 0) as revision,
+               department_code, delivery_id, fate as explained
+        from passed_needs(:quarter)
+        where delivery_id is null and fate is distinct from 'withdrawn' and fate is distinct from 'newer_revision'
         """,
-        "{need_id} 第{revision}版审核通过，但未进入发件箱。",
+        "{need_id} 第{revision}版审核通过，但未进入发件箱，也没有等待的原因。",
         _intake_again,
     ),
     Check(
@@ -248,7 +244,12 @@ CHECKS = (
     Check(
         "missing_in_ledger",
         """
-        select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
+        select push.need_id, push.revision, push.department_code, push.delivery_id,
+               case when exists (
+                   select from set_aside row
+                   where row.source = 'ledger/' || cast(:quarter as text) and row.resolved_at is null
+                     and row.known_as in (push.idempotency_key, push.need_id)
+               ) then 'unreadable' end as explained
         from delivery push
         join noted_before noted on noted.kind = 'push' and noted.key = push.idempotency_key
         where push.state = 'delivered'

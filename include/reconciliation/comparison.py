@@ -14,26 +14,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
-from include.domain.canonical import read_json
+from include.domain.identifiers import LARGEST_REVISION, usable_need_id, usable_revision
+from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
-from include.platforms.credit_market import CreditMarketClient
+from include.platforms.credit_market import CreditMarketClient, LedgerEntry
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.reconciliation.checks import CHECKS, Check
-from include.reference import policy
+from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
-from include.store.outcomes import outcomes, stopped
+from include.store.outcomes import outcomes
 from include.store.sealed import CONTACT
+from include.store.set_aside import keep
 
 # What an intake or a delivery run that is going on right now may not have finished yet.
 _UNDER_WAY = timedelta(hours=1)
 # A delivery that has been due for so long is not on its way: nobody delivers.
 _NOT_DELIVERING = timedelta(days=1)
+_YEARS = range(2000, 2101)
+_LONGEST_STATUS, _LONGEST_TEXT = 64, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +75,10 @@ def reconcile(
                 connection.execute(sa.text("discard temp"))
                 connection.execute(sa.text(_NOTED_BEFORE), {"quarter": quarter})
             listed = list(_listed(green_client, cipher, quarter))
-            ledger = list(_ledger(market_client, quarter))
+            unusable: list[SetAside] = []
+            ledger = list(_ledger(market_client, quarter, unusable))
             with connection.begin():
+                keep(connection, cipher, f"ledger/{quarter}", unusable, now=now, whole=True)
                 _load(connection, listed, ledger)
                 _compare_contents(connection, cipher, quarter)
                 summary = _compare(connection, quarter, now)
@@ -100,30 +107,29 @@ def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: st
     ordinal = 0
     for page in client.need_listing(quarter=quarter):
         for raw in page.items:
-            record = read_json(raw)
+            try:
+                record = read_piece(raw)
+            except UnreadablePiece:
+                continue  # the stages that take needs in set it aside
             if not isinstance(record, dict):
                 continue
             ordinal += 1
+            status = record.get("status")
             yield (
                 ordinal,
-                _text(record, "need_id"),
-                _revision(record),
+                usable_need_id(record.get("need_id")),
+                usable_revision(record.get("revision")),
                 cipher.item_hash(record),
-                _text(record, "department_code"),
-                _text(record, "status"),
+                _department(record),
+                status if isinstance(status, str) and len(status) <= _LONGEST_STATUS else None,
                 record.get("is_major") is True,
                 _moment(record),
             )
 
 
-def _text(record: Mapping[str, Any], name: str) -> str | None:
-    value = record.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _revision(record: Mapping[str, Any]) -> int | None:
-    value = record.get("revision")
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else None
+def _department(record: Mapping[str, Any]) -> str | None:
+    code = record.get("department_code")
+    return code if isinstance(code, str) and code in departments() else None
 
 
 def _moment(record: Mapping[str, Any]) -> datetime | None:
@@ -131,12 +137,17 @@ def _moment(record: Mapping[str, Any]) -> datetime | None:
         moment = datetime.fromisoformat(str(record.get("updated_at")))
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment if moment.tzinfo is not None and moment.year in _YEARS else None
 
 
-def _ledger(client: CreditMarketClient, quarter: str) -> Iterator[tuple[Any, ...]]:
+def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) -> Iterator[tuple[Any, ...]]:
+    """The rows of the ledger that can be used; the others are added to `unusable`."""
     for page in client.ledger(quarter):
+        unusable += page.set_aside
         for entry in page.items:
+            if not _storable(entry):
+                unusable.append(set_aside(msgspec.json.encode(entry), "台账行的编号、版本或回执不合约定"))
+                continue
             yield (
                 entry.idempotency_key,
                 entry.need_id,
@@ -145,6 +156,13 @@ def _ledger(client: CreditMarketClient, quarter: str) -> Iterator[tuple[Any, ...
                 entry.state,
                 entry.payload_sha256,
             )
+
+
+def _storable(entry: LedgerEntry) -> bool:
+    texts = (entry.idempotency_key, entry.need_id, entry.receipt_no, entry.state, entry.payload_sha256)
+    return 0 <= entry.revision <= LARGEST_REVISION and all(
+        text is None or (len(text) <= _LONGEST_TEXT and "\0" not in text) for text in texts
+    )
 
 
 def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: Iterable[tuple[Any, ...]]) -> None:
@@ -335,24 +353,7 @@ select (select count(*) from platform_need where status = 'recommended') as list
        (select count(*) from ledger_entry) as ledger
 """
 
-_UNSETTLED = f"""
-with newest as (
-    select distinct on (need_id) need_id, revision, item_hash, quarter, department_code
-    from need_version
-    where need_id in (select need_id from need_version where quarter = :quarter)
-    order by need_id, revision desc
-), verdict as ({outcomes()})
+_UNSETTLED = """
 select exists (select from reconciliation_finding where quarter = :quarter and closed_at is null)
-    or exists (
-        select from newest
-        join verdict on verdict.payload_sha256 = newest.item_hash
-        where newest.quarter = :quarter and verdict.verdict = 'passed'
-          and not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
-          and not exists (
-              select from delivery push
-              where push.action = 'push' and push.need_id = newest.need_id and push.revision = newest.revision
-                and (push.state in ('delivered', 'held', 'closed') or push.outcome = 'factory_removed')
-          )
-          and not {stopped("newest")}
-    )
+    or exists (select from passed_needs(:quarter) where fate is null or fate = 'queued')
 """
