@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit
-from include.errors import InvalidRequest
+from include.errors import InvalidRequest, UserFacingError
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, department_short_name
 from include.rule_book.batch import SUITE, batch_frame
@@ -79,6 +79,13 @@ class Stop:
     opened_at: datetime
     state: str
     waiting: int
+    decided_by: str | None
+    reason: str | None
+    decided_at: datetime | None
+
+
+class DecidedMeanwhile(UserFacingError):
+    """Somebody else decided on the stop before: what was decided first stands."""
 
 
 def check(
@@ -118,15 +125,31 @@ def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) ->
     stop = connection.execute(sa.select(department_stop).where(_is(quarter, department_code))).one_or_none()
     if stop is None:
         raise _never_stopped(quarter, department_code)
-    waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
+    return _with_waiting(connection, stop)
+
+
+def all_stops(connection: sa.Connection) -> list[Stop]:
+    """Every stop, those that still wait first, then the newest quarter."""
+    stops = connection.execute(
+        sa.select(department_stop).order_by(
+            department_stop.c.state == "continued", department_stop.c.quarter.desc(), department_stop.c.department_code
+        )
+    ).all()
+    return [_with_waiting(connection, stop) for stop in stops]
+
+
+def _with_waiting(connection: sa.Connection, stop: sa.Row[Any]) -> Stop:
+    where = {"quarter": stop.quarter, "department_code": stop.department_code}
     return Stop(
-        quarter=quarter,
-        department_code=department_code,
+        **where,
         judged=stop.judged,
         returned=stop.returned,
         opened_at=stop.opened_at,
         state=stop.state,
-        waiting=len(waiting),
+        waiting=0 if stop.state == "continued" else len(connection.execute(_WAITING, where).all()),
+        decided_by=stop.decided_by,
+        reason=stop.reason,
+        decided_at=stop.decided_at,
     )
 
 
@@ -148,6 +171,7 @@ def decide(
     quarter: str,
     department_code: str,
     decision: Decision,
+    seen: str,
     actor: str,
     role: str,
     reason: str,
@@ -156,8 +180,8 @@ def decide(
     """Record what a person decided on a stopped department; returns how many pushes were queued.
 
     `continued` queues all passed or released needs that wait; it is final. `kept` goes on waiting, and may be continued by a
-    later decision. The same decision recorded twice has one effect. Raises InvalidRequest if the department was never stopped,
-    is continued already, or no reason is given.
+    later decision. The same decision recorded twice has one effect. `seen`: the state in which the person saw the stop. Raises
+    DecidedMeanwhile if it is another by now, InvalidRequest if the department was never stopped or no reason is given.
     """
     actor, reason = audit.signed(actor, reason)
     # The gate's own lock: a need that passes while this is decided is queued by one of the two.
@@ -171,10 +195,13 @@ def decide(
         raise _never_stopped(quarter, department_code)
     if (stop.state, stop.decided_by, stop.reason) == (decision, actor, reason):
         return 0
-    if stop.state == "continued":
-        raise InvalidRequest(
-            f"{department_short_name(department_code)} {quarter} 已由 {stop.decided_by} 决定继续推送，不能再改。",
-            "如需收回已推送的需求，请逐条办理撤回。",
+    if stop.state == "continued" or stop.state != seen:
+        word = {"continued": "继续推送", "kept": "维持暂停", "open": "未作决定"}[stop.state]
+        raise DecidedMeanwhile(
+            f"{department_short_name(department_code)} {quarter} 已由 {stop.decided_by or '他人'} 决定{word}。",
+            "请刷新页面查看；如需收回已推送的需求，请逐条办理撤回。"
+            if stop.state == "continued"
+            else "请刷新页面查看已有的决定，需要改变的请重新决定。",
         )
     connection.execute(
         sa.update(department_stop)

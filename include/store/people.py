@@ -36,7 +36,7 @@ def remember(connection: sa.Connection, actor_id: str, name: str, now: datetime)
 
 def names(connection: sa.Connection) -> dict[str, str]:
     """The name of everybody who ever acted, by id."""
-    return dict(connection.execute(sa.select(person.c.actor_id, person.c.name)).tuples())
+    return dict(connection.execute(sa.select(person.c.actor_id, person.c.name)).tuples().all())
 
 
 def grant_of(connection: sa.Connection, actor_id: str) -> Grant:

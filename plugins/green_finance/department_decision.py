@@ -1,29 +1,52 @@
-"""The question to a person whether a stopped department (B08) goes on, as an Airflow task that waits for the answer."""
+"""The question to a person whether a stopped department (B08) goes on, as an Airflow task that waits for the answer.
+
+Question and answer pass through no XCom, which others may write: the question is asked from the business database, and the answer is
+recorded where Airflow hands its own record of it over, with the id of the user who was logged in when answering.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowSkipException
 
-from include.audit import LEAST_REASON
+from green_finance.run import stage_run
+from include.audit import signed
+from include.domain.roles import display_name, person_id
+from include.errors import InvalidRequest
 from include.reference import departments, policy
+
+if TYPE_CHECKING:
+    from include.gate.breaker import Decision, Stop
 
 ALL_AT_ONCE = len(departments())
 """No department's question waits for another's answer."""
 CONTINUE = "继续推送"
 KEEP = "维持暂停"
+CONTINUE_AFTER_ALL = "改为继续推送"
+STILL_KEEP = "仍维持暂停"
+
+# An answer says what the stop was like when it was asked about: what was decided meanwhile stands.
+_OPTIONS = {"open": (CONTINUE, KEEP), "kept": (CONTINUE_AFTER_ALL, STILL_KEEP)}
+_ASKED_ABOUT = {option: state for state, options in _OPTIONS.items() for option in options}
+_DECISIONS: dict[str, Decision] = {
+    CONTINUE: "continued",
+    CONTINUE_AFTER_ALL: "continued",
+    KEEP: "kept",
+    STILL_KEEP: "kept",
+}
 
 
 class DepartmentDecision(HITLOperator):
     """Asks whether a stopped department's pushes go on; parks without a worker until somebody answers, with a reason.
 
-    Silence releases nothing: after hold_decision_working_days (counted as calendar days) the stop is kept. An answer without
-    a reason fails the attempt, and the next one asks again. The question is asked anew too when an answer comes so fast that
-    the executor has not reported the parked task yet (apache/airflow#66374).
+    The department and quarter are the run's params. Skips where the department was continued already, or was decided elsewhere
+    before the answer came. Silence releases nothing: after hold_decision_working_days (counted as calendar days) the stop is kept.
+    An answer without a usable reason fails the attempt, and the next one asks again. The question is asked anew too when an answer
+    comes so fast that the executor has not reported the parked task yet (apache/airflow#66374).
     """
 
     def __init__(self, *, task_id: str, **kwargs: Any) -> None:
@@ -36,7 +59,8 @@ class DepartmentDecision(HITLOperator):
         )
         # Airflow puts the DAG's own params and default arguments into `kwargs`: these stand above them.
         question = {
-            "options": [CONTINUE, KEEP],
+            "subject": "暂停推送的地区，是否继续推送？",
+            "options": list(_DECISIONS),
             "defaults": KEEP,
             "params": {"reason": reason},
             "response_timeout": timedelta(days=policy().integer("hold_decision_working_days")),
@@ -45,23 +69,63 @@ class DepartmentDecision(HITLOperator):
         }
         super().__init__(task_id=task_id, **{**kwargs, **question})
 
+    def execute(self, context: Any) -> Any:
+        """Ask, with the figures of the stop as they are now."""
+        from include.gate import breaker
+
+        with stage_run() as run, run.engine.connect() as connection:
+            stop = breaker.stop_of(connection, **_which(context))
+        if stop.state == "continued":
+            raise AirflowSkipException("已决定继续推送，无需再决定。")
+        go_on, keep = _OPTIONS[stop.state]
+        self.options, self.defaults = [go_on, keep], [keep]
+        self.subject, self.body = _question(stop)
+        return super().execute(context)
+
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """The answer; nobody's where the time ran out."""
-        if event.get("timedout"):
+        """Record who decided what and why, nobody's keeping where the time ran out; returns how many pushes were queued."""
+        by = None if event.get("timedout") else event.get("responded_by_user")
+        if by is None:
             event = {**event, "params_input": {}}
-        elif len(str((event.get("params_input") or {}).get("reason") or "").strip()) < LEAST_REASON:
-            raise ValueError(f"理由不足{LEAST_REASON}个字，需重新作答。")
-        return super().execute_complete(context, event)
+        super().execute_complete(context, event)
+        (option,) = event["chosen_options"]
+        if by is None:
+            signature = {"actor": "system", "role": "system", "reason": "逾期无人决定，维持暂停"}
+            return self._record(context, "open", "kept", signature, name="")
+        try:
+            actor, reason = signed(person_id(by["id"]), str((event["params_input"] or {}).get("reason") or ""))
+        except InvalidRequest as error:
+            raise ValueError(f"{error.what}需重新作答。") from None
+        signature = {"actor": actor, "role": "operator", "reason": reason}
+        return self._record(context, _ASKED_ABOUT[option], _DECISIONS[option], signature, display_name(by["name"]))
+
+    def _record(self, context: Any, seen: str, decision: Decision, signature: dict[str, str], name: str) -> int:
+        from include.gate import breaker
+        from include.store import people
+
+        with stage_run() as run, run.engine.begin() as connection:
+            try:
+                queued = breaker.decide(
+                    connection, **_which(context), decision=decision, seen=seen, now=run.now, **signature
+                )
+            except breaker.DecidedMeanwhile as told:
+                raise AirflowSkipException(f"本次作答未生效。{told}") from None
+            if name:
+                people.remember(connection, signature["actor"], name, run.now)
+        return queued
 
 
-def as_decision(answer: Mapping[str, Any]) -> dict[str, str]:
-    """An answer of DepartmentDecision as arguments of breaker.decide: decision, actor, role, reason."""
-    by = answer["responded_by_user"]
-    if by is None:
-        return {"decision": "kept", "actor": "system", "role": "system", "reason": "逾期无人决定，维持暂停"}
-    return {
-        "decision": "continued" if answer["chosen_options"] == [CONTINUE] else "kept",
-        "actor": by["name"],
-        "role": "operator",
-        "reason": answer["params_input"]["reason"].strip(),
-    }
+def _which(context: Any) -> dict[str, str]:
+    return {"quarter": context["params"]["quarter"], "department_code": context["params"]["department"]}
+
+
+def _question(stop: Stop) -> tuple[str, str]:
+    name = departments()[stop.department_code].name
+    before = f"此前由 {stop.decided_by} 决定维持暂停：{stop.reason}\n\n" if stop.state == "kept" else ""
+    return (
+        f"{name} {stop.quarter} 退回比例过高，是否继续推送？",
+        f"已审核 **{stop.judged}** 条，退回 **{stop.returned}** 条（{100 * stop.returned / stop.judged:.1f}%），"
+        f"{stop.opened_at:%Y-%m-%d %H:%M} 起暂停推送。现有 **{stop.waiting}** 条通过的需求等待推送。\n\n{before}"
+        "选择继续后这些需求随即进入发件箱；选择维持则继续等待，以后可再次决定。须填写理由，并记入审计。"
+        "也可以在运维台“暂停推送的地区”页面决定，以先作出的决定为准。",
+    )

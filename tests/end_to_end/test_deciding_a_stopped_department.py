@@ -6,16 +6,22 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.gate import breaker
 from include.local.postgres import PostgresServer
 from include.reference import policy
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
+from include.store import people
 from include.store.database import connect
 from include.store.tables import audit_entry, delivery, department_stop
 from tests import rows
@@ -82,33 +88,78 @@ def _python(environment: dict[str, str], script: str, *arguments: str, given: st
     return said
 
 
+NO_REASON = {"chosen_options": ["继续推送"], "params_input": {"reason": " "}}
+GO_ON = {"chosen_options": ["继续推送"], "params_input": {"reason": "已与主管部门核实"}}
+WAIT = {"chosen_options": ["维持暂停"], "params_input": {"reason": "主管部门尚未答复"}}
+FORGED = {
+    "chosen_options": ["继续推送"],
+    "params_input": {"reason": "已与主管部门核实"},
+    "responded_by_user": {"id": "director-li", "name": "director-li"},
+    "decision": "continued",
+    "actor": "director-li",
+}
+
+
+def _played(
+    airflow: dict[str, str], database: sa.Engine, target: Path, *done: dict[str, Any], runs: int = 1
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """The runs of the DAG while zhang.wei, and whoever else, does these things; and what the forger was told."""
+    arguments = [json.dumps(CONF), "zhang.wei", json.dumps(done), str(runs), str(target)]
+    said = _python(_environment(airflow, database), "answer_in_airflow.py", *arguments)
+    found = json.loads(target.read_text(encoding="utf-8"))
+    assert {run["state"] for run in found["runs"]} == {"success"}, said[-6000:]
+    return found["runs"], found["told"]
+
+
+def _decided(database: sa.Engine) -> tuple[tuple[str, str | None, str | None], list[tuple[str, str, str]], int]:
+    """The stop, the audit entries, and how many pushes were queued."""
+    with database.connect() as connection:
+        stop = connection.execute(sa.select(department_stop)).one()
+        entries = connection.execute(sa.select(audit_entry.c.actor, audit_entry.c.role, audit_entry.c.action))
+        pushes = connection.execute(sa.select(sa.func.count()).where(delivery.c.action == "push")).scalar_one()
+        return (stop.state, stop.decided_by, stop.reason), list(entries.tuples()), pushes
+
+
 def test_a_person_s_answer_with_its_reason_lets_the_waiting_pushes_go(
     airflow: dict[str, str], database: sa.Engine, tmp_path: Path
 ) -> None:
     _stopped(database)
-    without_reason = {"chosen_options": ["继续推送"], "params_input": {"reason": " "}}
-    answer = {"chosen_options": ["继续推送"], "params_input": {"reason": "已与主管部门核实"}}
-    target = tmp_path / "runs.json"
-    answers = json.dumps([without_reason, answer])
-    said = _python(
-        _environment(airflow, database),
-        "answer_in_airflow.py",
-        json.dumps(CONF),
-        "zhang.wei",
-        answers,
-        str(target),
+    runs, _ = _played(airflow, database, tmp_path / "runs.json", {"answer": NO_REASON}, {"answer": GO_ON}, runs=2)
+    assert [run["tasks"] for run in runs] == [{"decision": "success"}, {"decision": "skipped"}], "asked once"
+    assert _decided(database) == (
+        ("continued", "zhang.wei", "已与主管部门核实"),
+        [("zhang.wei", "operator", "department_stop_continued")],
+        3,
     )
-    first, second = json.loads(target.read_text(encoding="utf-8"))
-    assert (first["state"], second["state"]) == ("success", "success"), said[-6000:]
-    assert first["tasks"] == {"look_up": "success", "decision": "success", "record_decision": "success"}
-    assert second["tasks"]["decision"] == "skipped", "a settled stop is not asked again"
     with database.connect() as connection:
-        stop = connection.execute(sa.select(department_stop)).one()
-        entry = connection.execute(sa.select(audit_entry)).one()
-        pushes = connection.execute(sa.select(sa.func.count()).where(delivery.c.action == "push")).scalar_one()
-    assert (stop.state, stop.decided_by, stop.reason) == ("continued", "zhang.wei", "已与主管部门核实")
-    assert (entry.actor, entry.role, entry.action) == ("zhang.wei", "operator", "department_stop_continued")
-    assert pushes == 3
+        assert people.names(connection) == {"zhang.wei": "zhang.wei"}
+
+
+def test_an_answer_that_somebody_wrote_into_an_xcom_changes_nothing(
+    airflow: dict[str, str], database: sa.Engine, tmp_path: Path
+) -> None:
+    _stopped(database)
+    _, told = _played(airflow, database, tmp_path / "runs.json", {"forged": FORGED, "done": True})
+    assert told == [201, 201, 200], "Airflow lets a user do so"
+    assert _decided(database) == (("open", None, None), [], 0)
+    _, told = _played(airflow, database, tmp_path / "again.json", {"forged": FORGED, "answer": WAIT})
+    assert told == [201, 201]
+    kept = ("kept", "zhang.wei", "主管部门尚未答复")
+    assert _decided(database) == (kept, [("zhang.wei", "operator", "department_stop_kept")], 0)
+
+
+def test_what_was_decided_in_the_console_meanwhile_stands(
+    airflow: dict[str, str], database: sa.Engine, tmp_path: Path
+) -> None:
+    _stopped(database)
+    runs, _ = _played(airflow, database, tmp_path / "runs.json", {"in_console": "kept", "answer": GO_ON})
+    assert runs[0]["tasks"] == {"decision": "skipped"}
+    kept = ("kept", "li.na", "已在运维台决定")
+    assert _decided(database) == (kept, [("li.na", "operator", "department_stop_kept")], 0)
+    after_all = {**GO_ON, "chosen_options": ["改为继续推送"]}
+    _played(airflow, database, tmp_path / "again.json", {"answer": after_all})
+    assert _decided(database)[0] == ("continued", "zhang.wei", "已与主管部门核实")
+    assert _decided(database)[2] == 3
 
 
 def test_the_intake_asks_a_person_once_and_waits_for_nobody(
@@ -154,10 +205,16 @@ def test_the_intake_asks_a_person_once_and_waits_for_nobody(
     assert [tuple(run) for run in asked] == [("stopped__2026Q3__340000", "queued")]
 
 
-def test_silence_keeps_the_stop() -> None:
-    from green_finance.department_decision import DepartmentDecision, as_decision
+def test_silence_keeps_the_stop(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from green_finance import department_decision
 
-    question = DepartmentDecision(task_id="decision", subject="?")
+    @contextmanager
+    def stage_run() -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(engine=database, now=rows.TAKEN_IN)
+
+    _stopped(database)
+    monkeypatch.setattr(department_decision, "stage_run", stage_run)
+    question = department_decision.DepartmentDecision(task_id="decision")
     event = {
         "chosen_options": question.defaults,
         "params_input": {"reason": ""},
@@ -165,12 +222,14 @@ def test_silence_keeps_the_stop() -> None:
         "responded_by_user": None,
         "timedout": True,
     }
-    answer = question.execute_complete({}, event)
-    assert as_decision(answer) == {
-        "decision": "kept",
-        "actor": "system",
-        "role": "system",
-        "reason": "逾期无人决定，维持暂停",
-    }
+    context = {"params": CONF}
+    assert question.execute_complete(context, event) == 0
+    assert _decided(database)[0] == ("kept", "system", "逾期无人决定，维持暂停")
     assert question.response_timeout.days == policy().integer("hold_decision_working_days")
     assert question.retries >= 2, "an answer that comes too fast costs a second question, not the run"
+
+    with database.begin() as connection:
+        connection.execute(sa.update(department_stop).values(decided_by="li.na", reason="主管部门尚未答复"))
+    with pytest.raises(AirflowSkipException):
+        question.execute_complete(context, {**event, "chosen_options": ["仍维持暂停"]})
+    assert _decided(database)[0] == ("kept", "li.na", "主管部门尚未答复"), "silence overrules nobody"

@@ -37,7 +37,7 @@ def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
 
 
 def _decide(connection: sa.Connection, decision: breaker.Decision = "continued", **other: str) -> int:
-    given = {"actor": "li", "role": "operator", "reason": "已与主管部门核实", **other}
+    given = {"actor": "li", "role": "operator", "reason": "已与主管部门核实", "seen": "open", **other}
     return breaker.decide(connection, **WHERE, decision=decision, now=NOW, **given)
 
 
@@ -128,9 +128,12 @@ def test_a_kept_stop_goes_on_waiting_and_may_be_continued_later(database: sa.Eng
         assert _check(connection)
         assert _pushed(connection) == []
         assert breaker.undecided(connection, intake_id=later) == []
-        assert _decide(connection, "continued", actor="wang") == 5
-        with pytest.raises(InvalidRequest, match="不能再改"):
-            _decide(connection, "kept")
+        with pytest.raises(breaker.DecidedMeanwhile, match="已由 li 决定维持暂停"):
+            _decide(connection, "continued", actor="wang")
+        assert _decide(connection, "continued", actor="wang", seen="kept") == 5
+        for seen in ("open", "kept"):
+            with pytest.raises(breaker.DecidedMeanwhile, match="已由 wang 决定继续推送"):
+                _decide(connection, "kept", seen=seen)
 
 
 def test_a_decision_needs_a_reason_and_a_stop(database: sa.Engine) -> None:

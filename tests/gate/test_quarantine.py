@@ -306,6 +306,7 @@ def test_a_release_in_a_stopped_department_is_pushed_once_the_department_continu
             quarter=QUARTER,
             department_code="330000",
             decision="continued",
+            seen="open",
             actor="张负责",
             role="operator",
             reason="已逐条核实",

@@ -53,7 +53,7 @@ def test_what_passes_later_waits_too_until_a_person_continues(stopped: sa.Engine
     assert _queued(stopped) == [("return", 2)]
     with stopped.begin() as connection:
         where = {"quarter": rows.QUARTER, "department_code": "330000"}
-        said = {"actor": "li", "role": "operator", "reason": "已与部门核实"}
+        said = {"actor": "li", "role": "operator", "reason": "已与部门核实", "seen": "open"}
         assert breaker.decide(connection, **where, **said, decision="continued", now=NOW) == 12
     assert _queued(stopped) == [("push", 12), ("return", 2)]
 

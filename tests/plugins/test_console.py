@@ -408,6 +408,34 @@ def test_an_alert_is_settled_by_an_operator_with_a_reason(console: Console, hold
     assert _audit(database) == [("li", "operator", "alert_cleared", REASON)]
 
 
+def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: Console, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        needs(connection, *["passed"] * 3)
+        rows.add_stop(connection)
+    address = f"/green-finance/stops/{rows.QUARTER}/330000"
+    form = {"decision": "kept", "seen": "open", "reason": REASON}
+    viewer = console.log_in("guan", "viewer")
+    page = viewer.get("/green-finance/stops").text
+    assert "<b>3</b> 条通过的需求等待推送" in page and "<form" not in page
+    assert viewer.post(address, data=form, headers=SAME_ORIGIN).status_code == 403
+    li = console.log_in("li", "op")
+    assert li.post(address, data={**form, "reason": ""}, headers=SAME_ORIGIN).status_code == 400
+    assert li.post(address, data=form, headers=SAME_ORIGIN).status_code == 303
+    wang = console.log_in("wang", "op")
+    late = wang.post(address, data={**form, "decision": "continued"}, headers=SAME_ORIGIN)
+    assert (late.status_code, "已由 li 决定维持暂停" in late.text) == (400, True)
+    assert "仍维持暂停" in wang.get("/green-finance/stops").text
+    go_on = {**form, "decision": "continued", "seen": "kept"}
+    assert wang.post(address, data=go_on, headers=SAME_ORIGIN).status_code == 303
+    assert "浙江已继续推送，3 条进入发件箱" in wang.get("/green-finance/stops").text
+    assert _audit(database) == [
+        ("li", "operator", "department_stop_kept", REASON),
+        ("wang", "operator", "department_stop_continued", REASON),
+    ]
+    with database.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).where(delivery.c.action == "push")).scalar_one() == 3
+
+
 def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
     answer = console.log_in("li", "op").get(_address(77))
     assert answer.status_code == 400

@@ -48,6 +48,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/reruns/{job_id}"): {V},
     ("POST", "/reruns/{job_id}/cancel"): {OP},
     ("GET", "/stops"): {V},
+    ("POST", "/stops/{quarter}/{department_code}"): {OP},
     ("GET", "/validation/{quarter}"): {V},
     ("GET", "/validation/{quarter}/"): {V},
     ("GET", "/validation/{quarter}/index.html"): {V},

@@ -1,17 +1,21 @@
-"""Departments whose pushes wait (暂停推送的地区, B08). They are decided in Airflow, by `decide_stopped_department`."""
+"""Departments whose pushes wait (暂停推送的地区, B08): an operator lets them go on, or keeps them waiting, with a reason.
+
+The same is asked in Airflow, by `decide_stopped_department`. What is decided first stands.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated, Literal
 
-import sqlalchemy as sa
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.pages import engine, show
+from green_finance.console.access import Admitted, CurrentOperator
+from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.reading import ReadsAs
+from include.reference import department_short_name
 from include.shown import shown
-from include.store.tables import department_stop
 
 router = APIRouter(prefix="/stops")
 
@@ -19,14 +23,46 @@ _STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续�
 
 
 @router.get("", response_class=HTMLResponse)
-def stops(request: Request, role: ReadsAs) -> HTMLResponse:
-    """All stops, those that still wait first."""
+def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
+    """All stops, those that still wait first, each with the two ways to decide it."""
+    from include.gate import breaker
+
     with engine().connect() as connection:
-        found = connection.execute(
-            sa.select(department_stop).order_by(
-                department_stop.c.state == "continued",
-                department_stop.c.quarter.desc(),
-                department_stop.c.department_code,
-            )
-        ).all()
-    return show(request, "stops.html", stops=found, states=_STATES, shown=partial(shown, uscc=None, role=role))
+        found = breaker.all_stops(connection)
+    return show(
+        request,
+        "stops.html",
+        stops=found,
+        states=_STATES,
+        may_operate=access.may_operate,
+        shown=partial(shown, uscc=None, role=role),
+    )
+
+
+@router.post("/{quarter}/{department_code}")
+def decide(
+    quarter: str,
+    department_code: str,
+    operator: CurrentOperator,
+    decision: Annotated[Literal["continued", "kept"], Form()],
+    seen: Annotated[Literal["open", "kept"], Form()],
+    reason: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Let the pushes of a department go on, or keep them waiting."""
+    from include.gate import breaker
+
+    with engine().begin() as connection:
+        queued = breaker.decide(
+            connection,
+            quarter=quarter,
+            department_code=department_code,
+            decision=decision,
+            seen=seen,
+            actor=operator.actor,
+            role=operator.role,
+            reason=reason,
+            now=business_now(),
+        )
+    name = department_short_name(department_code)
+    note = f"{name}已继续推送，{queued} 条进入发件箱。" if decision == "continued" else f"{name}维持暂停。"
+    return done("../../stops", note)
