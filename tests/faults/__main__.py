@@ -18,6 +18,7 @@ from rich.table import Table
 
 from include.local.postgres import PostgresServer
 from tests.faults import scenarios
+from tests.faults.hostile import HostileVerdict, hostile
 from tests.faults.stage import Stage, WorkerFailed
 from tests.faults.verdict import Verdict, judge
 from tests.faults.worker import CRASH_POINTS, MAIL_CRASH_POINTS
@@ -102,12 +103,16 @@ def main() -> int:
         title = "邮件：强杀，421、451、550，收下后断开"
         console.print(f"[dim]{time.monotonic() - began:4.0f} 秒[/]  {title} ……")
         lines.append(_mailed(title, server, needs(200), asked.seeds // 2))
+    title = "恶意内容：每份清单，每种写法"
+    console.print(f"[dim]{time.monotonic() - began:4.0f} 秒[/]  {title} ……")
+    with tempfile.TemporaryDirectory(prefix="faults-", dir="/var/tmp") as home, PostgresServer(Path(home)) as server:
+        lines.append(_spoilt(title, hostile(server, seed, needs(1_000))))
     console.print(_table(seed, lines))
     console.print(_HOW_TO_READ)
     broken = [line for line in lines if not line.kept]
     spent = f"用时 {(time.monotonic() - began) / 60:.1f} 分钟"
     if not broken:
-        total = sum(line.items for line in lines[:-1])
+        total = sum(line.items for line in lines[:-2])
         console.print(f"共 {total:,} 项需求，全部恰好一次、按序到达；{spent}。", style="green")
         return 0
     console.print(f"{len(broken)} 个场景的承诺未兑现；{spent}。重现：make faults SEED={seed}", style="red")
@@ -137,6 +142,10 @@ def _mailed(title: str, server: PostgresServer, mails: int, kills: int) -> _Line
     struck = all(verdict.happened[name] >= kills for name in MAIL_CRASH_POINTS.values())
     result = wrong or (good if struck else f"{good}；强杀次数不足")
     return _Line(title, verdict.queued, _happened(verdict.happened), result, verdict.kept and struck)
+
+
+def _spoilt(title: str, verdict: HostileVerdict) -> _Line:
+    return _Line(title, verdict.needs, _happened(verdict.planted), verdict.told(), verdict.kept)
 
 
 def _happened(happened: Counter[str]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from include.local.postgres import PostgresServer
 from tests.faults import scenarios
+from tests.faults.hostile import POISONS, hostile
 from tests.faults.stage import WorkerFailed, staged
 from tests.faults.verdict import judge
 from tests.faults.worker import CRASH_POINTS, MAIL_CRASH_POINTS
@@ -56,3 +57,10 @@ def test_the_verdict_sees_what_is_missing_and_what_nobody_sent(postgres: Postgre
         verdict = judge(stage)
     assert verdict.lost == ["FN999999999999"]
     assert len(verdict.received_not_attempted) == 1
+
+
+def test_hostile_partners_change_nothing_for_sound_needs_and_all_they_sent_is_listed(postgres: PostgresServer) -> None:
+    verdict = hostile(postgres, seed=7, needs=60)
+    assert verdict.needs >= 50
+    assert min(verdict.planted.values()) >= len(POISONS)
+    assert verdict.kept, verdict.told()
