@@ -345,8 +345,8 @@ def business_moment(text: str | None) -> datetime | None:
 
 
 def _rate(given: GivenConnection) -> float | None:
-    """Requests (or mails) a second that the receiver takes, of all workers together; None: as many as come."""
-    return given.number("rate_per_s", *_RATES)
+    """Requests (or mails) a second that the receiver takes, of all workers together; None (or 0): as many as come."""
+    return None if given.fields.extra.get("rate_per_s") in (0, "0") else given.number("rate_per_s", *_RATES)
 
 
 def _max_answer_mb(given: GivenConnection) -> float:

@@ -285,8 +285,6 @@ BAD_FIGURES: list[object] = [
     "inf",
     -1,
     "-0.5",
-    0,
-    "0",
     "fast",
     "1,5",
     True,
@@ -327,6 +325,13 @@ def test_figures_may_be_given_as_text_and_left_out() -> None:
     assert (green.rate_per_s, green.max_answer_mb, green.ca) == (20, 128, None)
     bare = Settings(connections={"green_platform": replace(fields, extra={})}).green_platform
     assert (bare.rate_per_s, bare.max_answer_mb) == (None, 64)
+    for no_limit in (0, "0", ""):
+        assert (
+            Settings(
+                connections={"smtp_default": replace(fields, extra={"from_email": "a@b.cn", "rate_per_s": no_limit})}
+            ).mail_server.rate_per_s
+            is None
+        )
     assert (_mail().timeout_s, _mail(timeout="9").timeout_s) == (30, 9)
 
 
