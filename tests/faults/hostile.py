@@ -157,7 +157,7 @@ LISTINGS: tuple[Listing, ...] = (
         _of_department("440000", "recommended"),
     ),
     Listing(
-        f"needs/{QUARTER}/all/withdrawn",
+        f"needs/{QUARTER}/withdrawn",
         "/v1/financing-needs",
         lambda number, **changed: _need(number + 400, **{"status": "withdrawn", **changed}),
         ({"status": "recommended"}, {"need_id": None}, {"revision": 2**31}),
