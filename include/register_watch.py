@@ -18,7 +18,7 @@ from include import audit
 from include.domain.calendar import SHANGHAI
 from include.domain.identifiers import name_key
 from include.domain.people import same_person
-from include.errors import InvalidRequest, UserFacingError
+from include.errors import InvalidRequest, NotFound, UserFacingError
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
 from include.store.alerts import close_alerts, raise_alerts
@@ -297,7 +297,7 @@ def settle_alert(
     actor, reason = audit.signed(actor, reason)
     found = connection.execute(sa.select(alert).where(alert.c.alert_id == alert_id).with_for_update()).one_or_none()
     if found is None:
-        raise InvalidRequest(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")
+        raise NotFound(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")
     if found.state != "open":
         raise InvalidRequest(f"编号 {alert_id} 的警示已经处理过。", "请回到警示列表查看最新状态。")
     if found.persons_required > 1 and not _agreed(connection, found, decision, actor, role, reason, now):

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import InvalidRequest
+from include.errors import InvalidRequest, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,10 @@ class RerunProgress:
 
 
 def progress(connection: sa.Connection, job_id: int) -> RerunProgress:
-    """How far a re-run is. Raises InvalidRequest if there is none such."""
+    """How far a re-run is. Raises NotFound if there is none such."""
     found = _progress(connection, {"job_id": job_id})
     if not found:
-        raise InvalidRequest(f"没有编号为 {job_id} 的重新发送任务。", "请回到重新发送页面，重新选择。")
+        raise NotFound(f"没有编号为 {job_id} 的重新发送任务。", "请回到重新发送页面，重新选择。")
     return found[0]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.domain.people import person_key, same_person
-from include.errors import InvalidRequest
+from include.errors import NotFound
 from include.gate.field_names import field_name
 from include.reference import department_short_name, rules
 from include.shown import shown
@@ -130,7 +130,7 @@ def open_list(
 
 
 def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tuple[HoldEvent, ...]]:
-    """A held need, open or settled, and its history. Raises InvalidRequest if there is none of this number."""
+    """A held need, open or settled, and its history. Raises NotFound if there is none of this number."""
     row = connection.execute(_ONE, {"quarantine_id": quarantine_id}).mappings().one_or_none()
     if row is None:
         raise unknown_hold(quarantine_id)
@@ -159,9 +159,9 @@ def hold_findings(connection: sa.Connection, quarantine_ids: Sequence[int]) -> M
     return {quarantine_id: tuple(found[quarantine_id]) for quarantine_id in quarantine_ids}
 
 
-def unknown_hold(quarantine_id: int) -> InvalidRequest:
+def unknown_hold(quarantine_id: int) -> NotFound:
     """There is no held need of this number."""
-    return InvalidRequest(f"没有编号为{quarantine_id}的挂起记录。", "请从挂起清单中选择需要处理的记录。")
+    return NotFound(f"没有编号为{quarantine_id}的挂起记录。", "请从挂起清单中选择需要处理的记录。")
 
 
 def _different(names: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import InvalidRequest
+from include.errors import NotFound
 from include.shown import shown
 from include.store.tables import register_snapshot
 
@@ -53,7 +53,7 @@ def accept_snapshot(
 ) -> date:
     """Take a snapshot into use that T05 held back, with an audit entry; returns its day.
 
-    Raises InvalidRequest if there is none such, or the act is not signed with a name and a reason.
+    Raises NotFound if there is none such, InvalidRequest if the act is not signed with a name and a reason.
     """
     actor, reason = audit.signed(actor, reason)
     accepted: date | None = connection.execute(
@@ -63,7 +63,7 @@ def accept_snapshot(
         .returning(register_snapshot.c.as_of)
     ).scalar()
     if accepted is None:
-        raise InvalidRequest(f"名单快照 {snapshot_id} 不存在或已启用。", "请回到名单页面查看最新状态。")
+        raise NotFound(f"名单快照 {snapshot_id} 不存在或已启用。", "请回到名单页面查看最新状态。")
     audit.record(
         connection,
         actor=actor,

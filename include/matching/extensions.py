@@ -14,7 +14,7 @@ from include.domain.calendar import WorkingCalendar
 from include.domain.clocks import Clock
 from include.domain.explanation import explain
 from include.domain.people import same_person
-from include.errors import InvalidRequest
+from include.errors import InvalidRequest, NotFound
 from include.matching.cases import lock, refold
 from include.matching.deadlines import stored_clock
 from include.reference import Policy
@@ -107,7 +107,7 @@ def decide_extension(
     lock(connection)
     asked = connection.execute(_waiting().filter_by(extension_id=extension_id)).one_or_none()
     if asked is None:
-        raise InvalidRequest(f"延期申请 {extension_id} 不存在或已有决定。", "请返回时限页面查看最新情况。")
+        raise NotFound(f"延期申请 {extension_id} 不存在或已有决定。", "请返回时限页面查看最新情况。")
     if same_person(asked.requested_by, actor):
         raise InvalidRequest("申请人不能批准或不批准自己的延期申请。", "请由另一人处理。")
     if approved and not _runs(connection, asked):

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.errors import InvalidRequest
+from include.errors import NotFound
 from include.need_view.words import institution, state
 from include.reference import department_short_name
 from include.shown import Reader, one_line, shown
@@ -134,10 +134,10 @@ _NEWEST = sa.text(
 
 
 def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> NeedHead:
-    """The need and its cases as of now. Raises InvalidRequest if there is no such need."""
+    """The need and its cases as of now. Raises NotFound if there is no such need."""
     row = connection.execute(_HEAD, {"need_id": need_id}).one_or_none()
     if row is None:
-        raise InvalidRequest(f"没有编号为 {need_id[:40]} 的需求。", "请核对编号，或在需求查询中按企业名称查找。")
+        raise NotFound(f"没有编号为 {need_id[:40]} 的需求。", "请核对编号，或在需求查询中按企业名称查找。")
     limits: dict[str, list[RunningLimit]] = defaultdict(list)
     for clock in connection.execute(_CLOCKS, {"need_id": need_id}):
         limits[clock.institution_code].append(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from include.domain.obstruction import Ticket
 from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
-from include.errors import InvalidRequest
+from include.errors import NotFound
 from include.reference import branches
 from include.store.coordinators import network
 from include.store.needs import newest_version
@@ -69,10 +69,10 @@ def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa
 def ticket(
     connection: sa.Connection, ticket_id: int
 ) -> tuple[sa.Row[Any], Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
-    """A ticket, its history, and the other tickets of its cause. Raises InvalidRequest if there is none such."""
+    """A ticket, its history, and the other tickets of its cause. Raises NotFound if there is none such."""
     found = connection.execute(_TICKET, {"ticket_id": ticket_id}).one_or_none()
     if found is None:
-        raise InvalidRequest(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
+        raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
     history = connection.execute(
         sa.select(obstruction_event)
         .where(obstruction_event.c.ticket_id == ticket_id)

@@ -20,7 +20,7 @@ from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
 from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import Level
-from include.errors import InvalidRequest
+from include.errors import InvalidRequest, NotFound
 from include.obstructions.reading import STATES, place_of, ticket_of
 from include.reference import Policy, enum_labels, reason_codes
 from include.shown import scrubbed
@@ -79,7 +79,7 @@ def act(
         sa.select(obstruction_ticket).where(obstruction_ticket.c.ticket_id == ticket_id)
     ).one_or_none()
     if chosen is None:
-        raise InvalidRequest(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
+        raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
     if not may(ticket_of(chosen), what):
         raise InvalidRequest(
             f"工单 {ticket_id} 目前为“{STATES[chosen.state]}”（{enum_labels('coordinator.level')[chosen.level]}），不能作此处理。",

@@ -93,15 +93,15 @@ def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Co
     monkeypatch.setenv("GFF_SANDBOX", "1")
     monkeypatch.setenv("GFF_NOW", "2026-10-20T10:00:00+08:00")
     create_auth_manager()
-    pages.engine.cache_clear()
+    pages.whole_engine.cache_clear()
     mounted = FastAPI()
     mounted.mount("/green-finance", app)
     found = Console(app)
     found.browser = Browser(mounted, base_url="http://airflow.example", follow_redirects=False)
     yield found
     app.dependency_overrides.clear()
-    pages.engine().dispose()
-    pages.engine.cache_clear()
+    pages.whole_engine().dispose()
+    pages.whole_engine.cache_clear()
 
 
 @pytest.fixture
@@ -438,7 +438,7 @@ def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: C
 
 def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
     answer = console.log_in("li", "op").get(_address(77))
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     assert "没有编号为77" in answer.text
 
 

@@ -203,7 +203,7 @@ def test_a_need_is_found_by_its_number_and_by_names(console: Console, lived: Non
 def test_what_is_not_there_is_said_in_words(console: Console, lived: None) -> None:
     assert "没有符合条件的需求" in page(console, address="needs?q=%25")
     answer = console.log_in("wang", "op").get("/green-finance/needs/FN999999999999")
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     assert "没有编号为" in answer.text
 
 

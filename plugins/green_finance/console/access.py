@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 
 from green_finance.console import permissions
 from green_finance.console.form_tokens import FIELD, is_token_of
-from green_finance.console.pages import business_now, engine
+from green_finance.console.pages import business_now, confine_request, whole_engine
 from include.domain.roles import Role, display_name, with_implied
 from include.errors import NotPermitted
 from include.store import people
@@ -75,7 +75,7 @@ def find_access(user: GetUserDep) -> Access:
     roles, within = permissions.roles_given(user), permissions.departments_given(user)
     if not roles and not permissions.expresses_all_roles():
         return Access(actor, name, frozenset())
-    with engine().connect() as connection:
+    with whole_engine().connect() as connection:
         grant = people.grant_of(connection, actor)
     if not permissions.expresses_all_roles():
         # Simple has no role below its viewer to give an auditor, who is to see the audit trail and nothing else.
@@ -94,12 +94,15 @@ async def posted_token(request: Request) -> str:
     return token if isinstance(token, str) else ""
 
 
-def admit(
+async def admit(
     request: Request,
     access: Annotated[Access, Depends(find_access)],
     token: Annotated[str, Depends(posted_token)],
 ) -> Access:
-    """The user, if the route is for one of his roles. Raises NotPermitted."""
+    """The user, if the route is for one of his roles; what he reads is confined to his departments. Raises NotPermitted.
+
+    Async, since what it sets for the request must hold in the request's own context.
+    """
     request.state.access = access
     if not access.roles:
         raise NotPermitted(
@@ -114,6 +117,7 @@ def admit(
         )
     if request.method not in _READING and not _from_the_console(request, access.actor, token):
         raise NotPermitted("该操作不是从本页面提交的，或页面打开过久，已拒绝。", "请在控制台中重新打开相应页面后提交。")
+    confine_request(access.departments, access.actor)
     return access
 
 
@@ -136,7 +140,7 @@ def _acting(*roles: Role) -> Callable[[Admitted], Operator]:
         held = next((role for role in roles if role in access.roles), None)
         if held is None:
             raise NotPermitted(f"须由{_in_words(roles)}办理。", "请由有相应角色的人员办理。")
-        with engine().begin() as connection:
+        with whole_engine().begin() as connection:
             people.remember(connection, access.actor, access.name, business_now())
         return Operator(access.actor, access.name, held.value, access.departments)
 
@@ -148,9 +152,17 @@ def may_operate(access: Admitted) -> bool:
     return access.may_operate
 
 
+def _nation_wide(operator: CurrentOperator) -> Operator:
+    """An operator for what belongs to no department. Raises NotPermitted for one who is confined to some."""
+    if operator.departments is not None:
+        raise NotPermitted("该事项涉及全国，当前用户只能办理所属主管部门的事项。", "请由不限主管部门的运维人员办理。")
+    return operator
+
+
 MayOperate = Annotated[bool, Depends(may_operate)]
 current_operator = _acting(Role.OPERATOR)
 CurrentOperator = Annotated[Operator, Depends(current_operator)]
+NationWideOperator = Annotated[Operator, Depends(_nation_wide)]
 CurrentApprover = Annotated[Operator, Depends(_acting(Role.APPROVER))]
 CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVER))]
 CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]

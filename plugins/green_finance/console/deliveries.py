@@ -19,7 +19,7 @@ from green_finance.console.reading import ReadsAs
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
-from include.errors import InvalidRequest
+from include.errors import NotFound
 from include.gate.field_names import field_name
 from include.shown import Reader, shown
 from include.store.needs import code_of
@@ -109,7 +109,7 @@ def one_delivery(request: Request, delivery_id: int, operator: MayOperate, role:
         tries, by_persons = attempts(connection, delivery_id), acts(connection, delivery_id)
         uscc = code_of(connection, found.need_id) if found else None
     if found is None:
-        raise InvalidRequest(f"没有编号为 {delivery_id} 的发送。", "请回到发件箱，重新选择。")
+        raise NotFound(f"没有编号为 {delivery_id} 的发送。", "请回到发件箱，重新选择。")
     return show(
         request,
         "delivery.html",

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import business_now, done, engine, show, whole_engine
 from green_finance.console.reading import ReadsAs
 from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
@@ -174,14 +174,15 @@ def _shown(quarantine_id: int, decided: Decided) -> RedirectResponse:
     if decided.state != "open":
         from include.gate import pages
 
-        with engine().connect() as connection:
+        # A page of the whole quarter is made again: of all its departments, not only of those that this user may see.
+        with whole_engine().connect() as connection:
             place = connection.execute(
                 sa.select(quarantine.c.quarter, quarantine.c.department_code).where(
                     quarantine.c.quarantine_id == quarantine_id
                 )
             ).one()
         pages.refresh(
-            engine(),
+            whole_engine(),
             quarter=place.quarter,
             department_code=place.department_code,
             now=business_now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from include.business_time import BusinessClock
 from include.domain.calendar import SHANGHAI
 from include.domain.roles import Role
 from include.reference import departments, rules
+from include.store.confinement import confined, watch_transactions
 from include.store.database import open_database
 from include.store.reports import page_in_force
 from include.store.simulated_time import business_start
@@ -40,15 +42,31 @@ _PAGES: tuple[tuple[Role, str, str], ...] = (
 """The console's navigation: for whom, address, name."""
 
 
+_confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
+    "departments of the request's user", default=None
+)
+
+
 @cache
+def whole_engine() -> sa.Engine:
+    """The business database, at the newest schema: all of it, whoever asks."""
+    return watch_transactions(open_database(settings()))
+
+
 def engine() -> sa.Engine:
-    """The business database, at the newest schema."""
-    return open_database(settings())
+    """The business database as the user of this request may see it: confined to his departments, if he is."""
+    to = _confined_to.get()
+    return whole_engine() if to is None else confined(whole_engine(), *to)
+
+
+def confine_request(departments: frozenset[str] | None, actor: str) -> None:
+    """Confine what `engine` gives to this request to these departments; None: not confined."""
+    _confined_to.set(None if departments is None else (departments, actor))
 
 
 def business_now() -> datetime:
     """Business time, as the tasks have it."""
-    return BusinessClock.starting_at(business_start(engine(), settings())).now()
+    return BusinessClock.starting_at(business_start(whole_engine(), settings())).now()
 
 
 def show(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import Admitted, NationWideOperator
 from green_finance.console.pages import business_now, done, engine, show
 from include import intake
 
@@ -15,15 +15,20 @@ router = APIRouter(prefix="/register")
 
 
 @router.get("", response_class=HTMLResponse)
-def register(request: Request, operator: MayOperate) -> HTMLResponse:
+def register(request: Request, access: Admitted) -> HTMLResponse:
     """What waits, beside what is in use."""
     with engine().connect() as connection:
         held = intake.held_snapshots(connection)
-    return show(request, "register.html", held=held, may_operate=operator)
+    return show(
+        request,
+        "register.html",
+        held=held,
+        may_operate=access.may_operate and access.departments is None,
+    )
 
 
 @router.post("/{snapshot_id}")
-def accept(snapshot_id: int, operator: CurrentOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
+def accept(snapshot_id: int, operator: NationWideOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
     """Take a snapshot into use."""
     with engine().begin() as connection:
         as_of = intake.accept_snapshot(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
+from green_finance.console.access import Admitted
 from green_finance.console.pages import document, published
 from include.gate.pages import DRY_RUN, KIND, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
@@ -32,11 +33,12 @@ def overview(quarter: QuarterInPath) -> HTMLResponse:
 
 
 @router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
-def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath) -> HTMLResponse:
+def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, access: Admitted) -> HTMLResponse:
     """The results of a department's newest dry run, which are in a file alone."""
     folder = settings().reports_dir
     file = preview_file(folder, quarter, department_code) if folder else None
-    if file is None or not file.is_file():
+    hidden = access.departments is not None and department_code not in access.departments
+    if hidden or file is None or not file.is_file():
         raise HTTPException(404, f"{department_code} {quarter} 没有试运行结果，或报告目录不在本机。")
     return document(file.read_text(encoding="utf-8"))
 

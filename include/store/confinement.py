@@ -1,0 +1,57 @@
+"""A user who is confined to departments: his connections see and change only rows of those, whatever a page asks for.
+
+The database itself filters (row-level security, `migrations/confined.py`): each transaction of a confined engine becomes the role
+`gff_within` and names the departments. Nothing changes for whoever is not confined, or for the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+WITHIN = "gff_within"
+NATIONAL = frozenset(
+    {
+        "audit_entry",
+        "channel_state",
+        "console_grant",
+        "coordinator",
+        "feedback_cursor",
+        "intake",
+        "person",
+        "policy_snapshot",
+        "raw_payload",
+        "register_factory",
+        "register_finding",
+        "register_snapshot",
+        "simulated_time",
+        "stored_secret",
+    }
+)
+"""Tables that belong to no department. Confined users cannot read `raw_payload`, `console_grant`, `stored_secret`, nor what
+`contact` holds."""
+_OPTION = "gff_confined_to"
+
+
+def confined(engine: sa.Engine, departments: Collection[str], actor: str) -> sa.Engine:
+    """`engine` (of `watch_transactions`) as this user may use it. No department at all: he sees nothing of any."""
+    return engine.execution_options(**{_OPTION: (",".join(sorted(departments)), actor)})
+
+
+def watch_transactions(engine: sa.Engine) -> sa.Engine:
+    """Have the transactions of confined engines that share `engine` begin as the role, with its departments."""
+    sa.event.listen(engine, "begin", _confine)
+    return engine
+
+
+def _confine(connection: sa.Connection) -> None:
+    to = connection.get_execution_options().get(_OPTION)
+    if to is None:
+        return
+    # Through the driver: SQLAlchemy's own transaction is only about to begin. Both settings end with it.
+    with connection.connection.cursor() as cursor:
+        cursor.execute(
+            "select set_config('role', %s, true), set_config('gff.departments', %s, true), set_config('gff.actor', %s, true)",
+            (WITHIN, *to),
+        )

@@ -1,0 +1,311 @@
+"""A user who is confined to departments sees and acts on these alone, on every page, by every address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from include.store import people
+from include.store.confinement import NATIONAL, confined, watch_transactions
+from include.store.tables import (
+    alert,
+    deadline_extension,
+    delivery,
+    need_version,
+    obstruction_ticket,
+    quarantine,
+    report,
+)
+from include.store.tables.base import metadata
+from tests import rows
+from tests.plugins.test_console import REASON, SAME_ORIGIN, Console, console
+from tests.plugins.test_route_roles import FOR
+
+__all__ = ["console"]
+
+OWN, OTHER = 1, 2
+NAMES = {OWN: "本省铸造有限公司", OTHER: "他省锻压有限公司"}
+PLACES = {OWN: "330000", OTHER: "110000"}
+
+
+@pytest.fixture
+def two_departments(console: Console, database: sa.Engine) -> Iterator[Console]:
+    """Everything that a page can show, once in each of two departments: ids 1 are of the first, ids 2 of the other."""
+    with database.begin() as connection:
+        for number, department in PLACES.items():
+            _world(connection, number, department)
+        people.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
+        people.set_grant(connection, "nowhere", roles=(), departments=[], by="root", now=rows.TAKEN_IN)
+    yield console
+
+
+def _world(connection: sa.Connection, number: int, department: str) -> None:
+    need_id = rows.add_need(connection, number, department_code=department, verdict="held")
+    connection.execute(
+        sa.update(need_version)
+        .where(need_version.c.need_id == need_id)
+        .values(enterprise_name=NAMES[number], uscc="91330100MA2TE5T013", project_name=NAMES[number])
+    )
+    rows.add_hold(connection, number, department_code=department)
+    rows.add_stop(connection, department)
+    rows.add_delivery(connection, number, department_code=department, state="held", error_class="rejected")
+    rows.add_case(connection, number)
+    rows.add_clock(connection, number, due_on=date(2026, 10, 9))
+    connection.execute(
+        alert.insert().values(
+            rule_id="E08",
+            need_id=need_id,
+            institution_code="ICBC",
+            severity="hold",
+            state="open",
+            opened_at=rows.TAKEN_IN,
+        )
+    )
+    connection.execute(
+        obstruction_ticket.insert().values(
+            need_id=need_id,
+            institution_code="ICBC",
+            obstruction_id="OB1",
+            answerable=True,
+            reason_code="R04",
+            cause="guarantee",
+            authority="MIIT",
+            is_major=False,
+            state="open",
+            level="city",
+            opened_on=date(2026, 10, 9),
+            level_since=date(2026, 10, 9),
+            acknowledge_by=date(2026, 10, 12),
+            provisional=False,
+            overdue=False,
+            updated_at=rows.TAKEN_IN,
+        )
+    )
+    connection.execute(
+        deadline_extension.insert().values(
+            need_id=need_id,
+            institution_code="ICBC",
+            from_type="received",
+            to_type="contacted",
+            day0=date(2026, 9, 30),
+            working_days=5,
+            requested_by="wang",
+            reason=f"{NAMES[number]}申请",
+            requested_at=rows.TAKEN_IN,
+        )
+    )
+    connection.execute(
+        report.insert().values(
+            kind=f"validation/{department}",
+            quarter=rows.QUARTER,
+            html=NAMES[number],
+            figures={},
+            created_at=rows.TAKEN_IN,
+        )
+    )
+    if number == OTHER:
+        connection.execute(
+            report.insert().values(
+                kind="validation", quarter=rows.QUARTER, html=NAMES[number], figures={}, created_at=rows.TAKEN_IN
+            )
+        )
+
+
+def test_every_table_is_confined_or_said_to_be_of_no_department(database: sa.Engine) -> None:
+    """A table that a migration adds must be one or the other: `confine` in the migration, or NATIONAL."""
+    with database.connect() as connection:
+        found = connection.execute(
+            sa.text(
+                "select relname, relrowsecurity from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+            )
+        ).all()
+    confined_tables = {row.relname for row in found if row.relrowsecurity}
+    assert confined_tables | NATIONAL | {"alembic_version"} == {row.relname for row in found}
+    assert confined_tables & NATIONAL == set()
+    for table in metadata.sorted_tables:
+        of_a_department = {"department_code", "need_id"} & set(table.c.keys())
+        assert table.name in confined_tables or not of_a_department or table.name in {"register_factory"}
+
+
+def test_every_view_reads_with_the_eyes_of_whoever_asks(database: sa.Engine) -> None:
+    with database.connect() as connection:
+        found = connection.execute(
+            sa.text(
+                "select relname from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace"
+                " and not coalesce(reloptions @> '{security_invoker=true}', false)"
+            )
+        ).scalars()
+        assert list(found) == []
+
+
+CLOSED = {"contact": "ciphertext", "raw_payload": "1", "console_grant": "1", "stored_secret": "1"}
+
+
+@pytest.mark.parametrize("table", sorted(CLOSED))
+def test_what_a_confined_user_s_pages_never_need_is_closed_to_them(database: sa.Engine, table: str) -> None:
+    within = confined(watch_transactions(database), ["330000"], "li")
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), within.connect() as connection:
+        connection.execute(sa.text(f"select {CLOSED[table]} from {table}"))
+
+
+def test_confinement_ends_with_the_transaction(database: sa.Engine) -> None:
+    watch_transactions(database)
+    with database.begin() as connection:
+        rows.add_need(connection, OWN)
+    nothing = confined(database, [], "li")
+    for engine, seen in ((nothing, 0), (database, 1), (nothing, 0), (database, 1)):
+        with engine.connect() as connection:
+            counted = sa.select(sa.func.count()).select_from(need_version)
+            assert connection.execute(counted).scalar_one() == seen
+            connection.rollback()
+            assert connection.execute(counted).scalar_one() == seen, "in each transaction of the connection"
+
+
+PAGES = sorted({path for method, path in FOR if method == "GET" and "{" not in path})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_list_holds_what_is_of_the_user_s_departments(two_departments: Console, page: str) -> None:
+    query = {"quarter": rows.QUARTER} if page == "/reruns/preview" else {}
+    theirs = (NAMES[OTHER], rows.need_id(OTHER), "北京")
+    everything = two_departments.log_in("wang", "op").get(f"/green-finance{page}", params=query)
+    own = two_departments.log_in("li", "op").get(f"/green-finance{page}", params=query)
+    assert (everything.status_code, own.status_code) == (200, 200)
+    choices = page in ("/reruns",)  # lists all departments to choose from
+    assert not any(one in own.text for one in theirs[: 2 if choices else 3])
+    if any(one in everything.text for one in theirs[:2]):
+        assert NAMES[OWN] in own.text or rows.need_id(OWN) in own.text
+    nothing = two_departments.log_in("nowhere", "op").get(f"/green-finance{page}", params=query)
+    assert nothing.status_code == 200
+    assert not any(one in nothing.text for one in (*theirs[:2], NAMES[OWN], rows.need_id(OWN)))
+
+
+ONE = [
+    ("needs", rows.need_id(OWN), rows.need_id(OTHER)),
+    ("holds", "1", "2"),
+    ("deliveries", "1", "2"),
+    ("obstructions", "1", "2"),
+    (f"validation/{rows.QUARTER}", "330000", "110000"),
+]
+
+
+@pytest.mark.parametrize(("page", "own", "other"), ONE)
+def test_what_is_of_another_department_is_not_there(two_departments: Console, page: str, own: str, other: str) -> None:
+    for user, found in (("wang", 200), ("li", 404)):
+        browser = two_departments.log_in(user, "op")
+        assert browser.get(f"/green-finance/{page}/{own}").status_code == 200
+        answer = browser.get(f"/green-finance/{page}/{other}")
+        assert answer.status_code == found
+        assert found == 200 or NAMES[OTHER] not in answer.text
+    assert two_departments.log_in("nowhere", "op").get(f"/green-finance/{page}/{own}").status_code == 404
+
+
+def test_another_department_s_deadlines_and_searches_find_nothing(two_departments: Console) -> None:
+    browser = two_departments.log_in("li", "op")
+    assert "没有该需求的案件时限" in browser.get(f"/green-finance/deadlines?need_id={rows.need_id(OTHER)}").text
+    for words in (rows.need_id(OTHER), NAMES[OTHER][:4]):
+        found = browser.get("/green-finance/needs", params={"q": words}).text
+        assert "没有符合条件的需求" in found
+    assert browser.get(f"/green-finance/validation/{rows.QUARTER}/").status_code == 404, "the quarter's page is of all"
+
+
+ACTS = {
+    f"stops/{rows.QUARTER}/[]": {"decision": "kept", "seen": "open", "reason": REASON},
+    "alerts/{}": {"decision": "cleared", "reason": REASON},
+    "obstructions/{}": {"what": "acknowledged", "note": REASON},
+    "holds/{}/confirm": {"reason": REASON, "finding": "DQ37 finance.total_investment"},
+    "holds/{}/release": {"reason": REASON, "finding": "DQ37 finance.total_investment"},
+    "deadlines/extensions/{}": {"decision": "refused", "reason": REASON},
+    "deliveries/close": {"delivery_id": "{}", "reason": REASON},
+    "reruns": {"delivery_ids": "{}", "reason": REASON},
+    "deadlines": {
+        "need_id": "need {}",
+        "institution_code": "ICBC",
+        "from_type": "pushed",
+        "to_type": "received",
+        "day0": "2026-09-30",
+        "working_days": "2",
+        "reason": REASON,
+    },
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_act_reaches_only_what_is_of_the_user_s_departments(
+    two_departments: Console, database: sa.Engine, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    from green_finance.console import reruns
+
+    monkeypatch.setattr(reruns, "start_sending", lambda *_: "")
+
+    def send(number: int) -> int:
+        form = {
+            name: value.replace("need {}", rows.need_id(number)).replace("{}", str(number))
+            for name, value in ACTS[act].items()
+        }
+        browser = two_departments.log_in("li", "op")
+        answer = browser.post(
+            "/green-finance/" + act.replace("[]", PLACES[number]).format(number), data=form, headers=SAME_ORIGIN
+        )
+        return int(answer.status_code)
+
+    before = _fingerprint(database)
+    assert send(OTHER) in (400, 404)
+    assert _fingerprint(database) == before
+    assert send(OWN) == 303
+    assert _fingerprint(database) != before
+
+
+def _fingerprint(database: sa.Engine) -> list[object]:
+    with database.connect() as connection:
+        return [
+            connection.execute(
+                sa.text(f"select md5(coalesce(string_agg(t::text, '' order by t::text), '')) from {name} t")
+            ).scalar()
+            for name in (
+                alert,
+                obstruction_ticket,
+                quarantine,
+                delivery,
+                deadline_extension,
+                "deadline_extension_decision",
+                "alert_event",
+                "department_stop",
+            )
+        ]
+
+
+def test_what_belongs_to_no_department_is_not_for_a_confined_operator(two_departments: Console) -> None:
+    browser = two_departments.log_in("li", "op")
+    assert "<form" not in browser.get("/green-finance/register").text
+    answer = browser.post("/green-finance/register/1", data={"reason": REASON}, headers=SAME_ORIGIN)
+    assert (answer.status_code, "涉及全国" in answer.text) == (403, True)
+
+
+def test_a_scope_of_the_auth_manager_can_only_be_narrowed_by_a_grant(
+    two_departments: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from green_finance.console import access, permissions
+    from tests.plugins.test_route_roles import CustomViews, Said
+
+    monkeypatch.setattr(permissions, "get_auth_manager", CustomViews)
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    roles = [Named("Viewer"), Named("gff-330000"), Named("gff-340000"), Named("gff-999999")]
+    token = "e30.eyJncm91cHMiOiBbIi9nZmYtMTEwMDAwIl0sICJyZWFsbV9hY2Nlc3MiOiB7InJvbGVzIjogWyJnZmYtMTIwMDAwIl19fQ.x"
+    for user, within in (
+        (Said("7", "can_view"), None),
+        (Said("7", "can_view", roles=roles), {"330000", "340000"}),
+        (Said("li", "can_view", roles=roles), {"330000"}),
+        (Said("li", "can_view"), {"330000"}),
+        (Said("7", "can_view", roles=[Named("gff-999999")]), set()),
+        (Said("7", "can_view", access_token=token), {"110000", "120000"}),
+        (Said("7", "can_view", access_token="no token"), None),
+    ):
+        assert access.find_access(user).departments == within  # type: ignore[arg-type]
