@@ -24,7 +24,8 @@ from include.delivery.mail import MailSender
 from include.delivery.market import MarketSender
 from include.delivery.outcomes import NOT_FOUND, THROTTLED, Claim
 from include.delivery.record import record
-from include.delivery.sending import Sender, came_to_nothing
+from include.delivery.sending import Sender, what_it_came_to
+from include.domain.retry import asked_wait
 from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
@@ -41,7 +42,7 @@ LONGEST_PAUSE = timedelta(seconds=5)
 ALL_PAUSES = timedelta(seconds=30)
 _FRUITLESS_SETS = 3
 _LONGEST_SET_S = LEASE.total_seconds() / 2
-CameTo = Literal["unasked", "nothing", "something"]
+SetCameTo = Literal["unasked", "nothing", "something"]
 """What became of a set: no request was made, all were lost or refused for now, or one was answered."""
 _WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
 """So many due deliveries keep one worker busy; fewer are not worth another connection."""
@@ -177,6 +178,8 @@ class _Run:
     shared: SharedChannel
     jitter: Callable[[], float] = random.random
     away: PlatformUnavailable | None = None
+    answered: int = 0
+    """Requests of this run that came to something."""
 
     def go(self) -> Counter[str]:
         """Send set after set; returns how many results led to which state, or were deferred."""
@@ -193,8 +196,9 @@ class _Run:
             held_back = admission == "held_back"
             claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
+                answered_before = self.answered
                 try:
-                    came_to = self._send(claims, counts)
+                    came_to = self._send(claims, counts, probing=admission == "probe")
                     if admission == "probe" and came_to == "unasked":
                         self.shared.unasked(self.clock.now())
                     fruitless = fruitless + 1 if came_to == "nothing" else 0
@@ -202,9 +206,8 @@ class _Run:
                     log.warning("%s", busy)
                     if admission == "probe":
                         self.shared.failed(busy.what, self.clock.now())
-                    fruitless += 1
-                    wait = _UNSAID_WAIT if busy.retry_after_s is None else timedelta(seconds=busy.retry_after_s)
-                    self.shared.hold_back(self.clock.now(), wait)
+                    fruitless = fruitless + 1 if self.answered == answered_before else 0
+                    self.shared.hold_back(self.clock.now(), asked_wait(busy.retry_after_s) or _UNSAID_WAIT)
                 except PlatformUnavailable as away:
                     self.away = away
                     break
@@ -222,13 +225,14 @@ class _Run:
             self._tidy(counts)
         return counts
 
-    def _send(self, claims: Sequence[Claim], counts: Counter[str]) -> CameTo:
+    def _send(self, claims: Sequence[Claim], counts: Counter[str], *, probing: bool = False) -> SetCameTo:
         """Send one set and record its results; tell the breaker of each request that came to nothing, and when one did not.
 
-        Ends early, with the rest given back, where the breaker may have opened or the lease is half over.
+        A fault that may be of one item alone counts only while nothing shows that the receiver is there. Ends early, with the rest
+        given back, where the breaker may have opened or the lease is half over.
         """
         left = {one.delivery_id: one for one in claims}
-        came_to: CameTo = "unasked"
+        came_to: SetCameTo = "unasked"
         in_a_row, reopened, began = 0, False, time.monotonic()
         try:
             for results in filter(None, self.sender.send(claims)):
@@ -238,14 +242,18 @@ class _Run:
                     reopened |= result.outcome == NOT_FOUND
                 if all(result.kind == "check" for result in results):
                     continue
-                if came_to_nothing(results):
+                found = what_it_came_to(results)
+                if found != "something":
                     came_to = "nothing" if came_to == "unasked" else came_to
                     if results[0].error_class != THROTTLED:
                         in_a_row += 1
-                        self.shared.failed(results[0].detail or results[0].outcome, self.clock.now())
-                elif in_a_row or came_to != "something":
-                    came_to, in_a_row = "something", 0
-                    self.shared.succeeded(self.clock.now())
+                        if found == "nothing" or probing or not self.answered:
+                            self.shared.failed(results[0].detail or results[0].outcome, self.clock.now())
+                else:
+                    self.answered += 1
+                    if in_a_row or came_to != "something":
+                        came_to, in_a_row = "something", 0
+                        self.shared.succeeded(self.clock.now())
                 if in_a_row >= self.shared.threshold or time.monotonic() - began > _LONGEST_SET_S:
                     break
         except (PlatformUnavailable, CredentialsRefused, ConfigurationError):

@@ -31,7 +31,7 @@ from include.domain.concealed import ConcealedText
 from include.domain.push_payload import Person, contact_of, payload_sha256, with_contact
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
-from include.platforms.http import OutcomeUnknown, ProblemResponse
+from include.platforms.http import OutcomeUnknown, PlatformFault, ProblemResponse
 from include.privacy import PersonalDataCipher
 from include.store.sealed import CONTACT
 
@@ -65,7 +65,10 @@ class MarketSender:
         return max(self._batch_size * _BATCHES_AT_ONCE, RECORDED_TOGETHER)
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
-        """Look up what is unknown, push in batches what may still be pushed, then withdrawals and answers one by one."""
+        """Push in batches what may be pushed, then withdrawals and answers one by one; at last look up what is unknown.
+
+        A look-up that fails again and again takes long: what waits behind nobody's answer leaves before it.
+        """
         pushes = [claim for claim in claims if claim.action == "push"]
         pending = [claim for claim in pushes if claim.state == "pending"]
         with self._engine.begin() as connection:
@@ -81,13 +84,13 @@ class MarketSender:
         self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, Person]
     ) -> Iterator[list[Result]]:
         """The results of one request after another."""
+        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
+            yield from self._push(batch, people)
+        yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
         unknown = [claim for claim in claims if claim.action == "push" and claim.state == "unknown"]
         yield from one_by_one(
             unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
         )
-        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
-            yield from self._push(batch, people)
-        yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
 
     def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, Person]:
         """Name and mobile by delivery_id; left out where there is no contact (any more)."""
@@ -137,6 +140,8 @@ class MarketSender:
             entry = self._client.look_up(claim.need_id, claim.revision)
         except ProblemResponse as problem:
             return refused(claim, problem, kind="look_up")
+        except PlatformFault as fault:
+            return unavailable(claim, fault, kind="look_up")
         sent = payload_sha256(with_contact(claim.body, person)[1]) if person else None
         return of_look_up(claim, entry, sent)
 

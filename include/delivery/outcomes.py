@@ -6,15 +6,16 @@ tells. What a receiver refuses for good, and a mail of which nobody knows whethe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Literal
 
-from include.domain.retry import Series
+from include.domain.receipts import receipt_number
+from include.domain.retry import Series, asked_wait
 from include.errors import PlatformUnavailable
 from include.platforms.credit_market import ItemResult, LedgerEntry
-from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
+from include.platforms.http import OutcomeUnknown, PlatformBusy, PlatformFault, Problem, ProblemResponse
 from include.shown import scrubbed
 
 OpenState = Literal["pending", "unknown"]
@@ -31,7 +32,10 @@ THROTTLED = "throttled"
 FRUITLESS_CLASSES = (LOST, MAYBE_SENT, THROTTLED, "unavailable")
 HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
 
-_BEYOND_THE_CONTRACT = OutcomeUnknown("", "平台返回了约定之外的结果")
+_BEYOND_THE_CONTRACT = "平台返回了约定之外的结果"
+_LONGEST_WORD = 40
+# More do not fit into what is kept of a refusal.
+_MOST_REASONS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,8 @@ class Result:
     """What one try of one delivery came to.
 
     `error_class` says why it is not delivered; `wait` is the receiver's own word on when to come back. `doubtful`: it may
-    have been processed all the same. `detail` never holds personal data.
+    have been processed all the same. `its_own`: the receiver answered, and the fault may be of this item alone. `detail` never
+    holds personal data.
     """
 
     claim: Claim
@@ -66,17 +71,19 @@ class Result:
     receipt_no: str | None = None
     wait: timedelta | None = None
     doubtful: bool = False
+    its_own: bool = False
 
 
 def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
     """The platform's result of one item, None where it is not usable; `personal` are values that its messages must not carry on."""
     if item is None:
-        return lost(claim, _BEYOND_THE_CONTRACT)
+        return _beyond_the_contract(claim)
     outcome = item.outcome
     if outcome in ("accepted", "duplicate"):
-        return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=item.receipt_no)
+        receipt = receipt_number(item.receipt_no)
+        return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt)
     if outcome == "deferred":
-        wait = None if item.retry_after is None else timedelta(seconds=max(0, item.retry_after))
+        wait = asked_wait(item.retry_after)
         return Result(claim=claim, kind="send", outcome=outcome, state="pending", error_class="deferred", wait=wait)
     if outcome == "stale" and claim.action == "push":
         return Result(claim=claim, kind="send", outcome=outcome, state="superseded")
@@ -89,13 +96,21 @@ def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
             error_class=CONFLICT if outcome == "conflict" else "rejected",
             detail=_reasons(Problem(errors=item.errors), personal),
         )
-    return lost(claim, _BEYOND_THE_CONTRACT)
+    return _beyond_the_contract(claim, outcome)
+
+
+def _beyond_the_contract(claim: Claim, word: str = "") -> Result:
+    """Of this item alone nothing is known: it may be in."""
+    said = scrubbed(word)[:_LONGEST_WORD]
+    reason = f"{_BEYOND_THE_CONTRACT}“{said}”" if said else _BEYOND_THE_CONTRACT
+    return replace(lost(claim, OutcomeUnknown("", reason)), its_own=True)
 
 
 def of_receipt(claim: Claim, receipt_no: str, *, repeated: bool) -> Result:
     """A receipt of the green platform; a repeated one means that it was in before."""
     outcome = "duplicate" if repeated else "accepted"
-    return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt_no)
+    receipt = receipt_number(receipt_no)
+    return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt)
 
 
 def of_look_up(claim: Claim, entry: LedgerEntry | None, payload_sha256: str | None) -> Result:
@@ -115,7 +130,8 @@ def of_look_up(claim: Claim, entry: LedgerEntry | None, payload_sha256: str | No
             error_class=CONFLICT,
             detail="平台已持有该版本，但内容或幂等键与本系统不同",
         )
-    return Result(claim=claim, kind="look_up", outcome="found", state="delivered", receipt_no=entry.receipt_no)
+    receipt = receipt_number(entry.receipt_no)
+    return Result(claim=claim, kind="look_up", outcome="found", state="delivered", receipt_no=receipt)
 
 
 def refused(claim: Claim, problem: ProblemResponse, *personal: str, kind: Kind = "send") -> Result:
@@ -151,7 +167,6 @@ def lost(claim: Claim, error: OutcomeUnknown) -> Result:
 def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send") -> Result:
     """Not sent, or refused for now: nothing has changed, so it goes on from the state it was in."""
     busy = isinstance(error, PlatformBusy)
-    retry_after = error.retry_after_s if isinstance(error, PlatformBusy) else None
     return Result(
         claim=claim,
         kind=kind,
@@ -160,8 +175,9 @@ def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send"
         error_class=THROTTLED if busy else "unavailable",
         http_status=error.status if isinstance(error, PlatformBusy) else None,
         detail=error.what,
-        wait=None if retry_after is None else timedelta(seconds=retry_after),
+        wait=asked_wait(error.retry_after_s) if isinstance(error, PlatformBusy) else None,
         doubtful=claim.state == "unknown",
+        its_own=isinstance(error, PlatformFault),
     )
 
 
@@ -183,5 +199,5 @@ def contact_missing(claim: Claim) -> Result:
 
 
 def _reasons(problem: Problem, personal: tuple[str, ...]) -> str | None:
-    reasons = [f"{error.field}：{error.message}" for error in problem.errors]
+    reasons = [f"{error.field}：{error.message}" for error in problem.errors[:_MOST_REASONS]]
     return scrubbed("；".join(reasons) or problem.detail or problem.title, *personal) or None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 from include.delivery.outcomes import FRUITLESS_CLASSES, Claim, Kind, Result, unavailable
 from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+
+CameTo = Literal["something", "one_item", "nothing"]
 
 RECORDED_TOGETHER = 50
 _KEPT_FOR_S = 10.0
@@ -54,7 +56,7 @@ def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
         for results in requests:
             if not gathered:
                 began = monotonic()
-            if came_to_nothing(results):
+            if what_it_came_to(results) != "something":
                 yield gathered
                 gathered = []
                 yield results
@@ -69,6 +71,11 @@ def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
     yield gathered
 
 
-def came_to_nothing(results: Sequence[Result]) -> bool:
-    """Whether a request got no answer that says anything about what was sent."""
-    return bool(results) and all(result.error_class in FRUITLESS_CLASSES for result in results)
+def what_it_came_to(results: Sequence[Result]) -> CameTo:
+    """What a request came to: nothing if no answer says anything of what was sent.
+
+    A fault that may be of its one item alone says nothing of the receiver.
+    """
+    if not results or any(result.error_class not in FRUITLESS_CLASSES for result in results):
+        return "something"
+    return "one_item" if len(results) == 1 and results[0].its_own else "nothing"

@@ -1,10 +1,12 @@
 """When to try again: exponential backoff with full jitter, for more than three days, then given up.
 
-What is given up on is not dropped: it waits for a person.
+What is given up on is not dropped: it waits for a person. A receiver's own word on when to come back is kept, within bounds: it can
+neither make us hammer it nor put us off for good.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +16,8 @@ HORIZON = timedelta(hours=80)
 """A series of tries lasts at least so long: longer than the outage of 76 hours that must be survived."""
 FEWEST_TRIES = 12
 """A series that was mostly not run (the scheduler was stopped) still gets so many tries."""
+LONGEST_ASKED_WAIT = timedelta(days=7)
+"""The most that a receiver may ask for; the policy of the platforms (receiver_wait_max_minutes) sets no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,26 @@ class Series:
 def next_try(series: Series, now: datetime, jitter: float, asked_wait: timedelta | None = None) -> datetime | None:
     """When to try again after one more failure at `now`; None if it is time to give up.
 
-    `jitter` is a random number in [0, 1). `asked_wait` is the receiver's own word (Retry-After): never undercut.
+    `jitter` is a random number in [0, 1). `asked_wait` is the receiver's own word (Retry-After): never undercut up to
+    LONGEST_ASKED_WAIT. A shorter one than the first backoff says nothing: it waits as long as ours would, and no less than that.
     """
     failures = series.failures + 1
     began_at = series.began_at or now
     if failures >= FEWEST_TRIES and now - began_at >= HORIZON:
         return None
-    if asked_wait is not None:
-        return now + asked_wait
-    return now + jitter * ceiling(failures)
+    ours = jitter * ceiling(failures)
+    if asked_wait is None:
+        return now + ours
+    if asked_wait < FIRST_CEILING:
+        return now + max(ours, FIRST_CEILING)
+    return now + min(asked_wait, LONGEST_ASKED_WAIT)
+
+
+def asked_wait(seconds: float | None) -> timedelta | None:
+    """The wait that a receiver states, from none to LONGEST_ASKED_WAIT; None if it states none or it is no number."""
+    if seconds is None or math.isnan(seconds):
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_ASKED_WAIT.total_seconds()))
 
 
 def ceiling(failures: int) -> timedelta:

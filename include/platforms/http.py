@@ -80,6 +80,10 @@ class PlatformBusy(PlatformUnavailable):
         self.retry_after_s = retry_after_s
 
 
+class PlatformFault(PlatformUnavailable):
+    """The platform is there, but its answer was a fault (5xx), or not to be understood: perhaps of this one request alone."""
+
+
 class ProblemResponse(UserFacingError):
     """A 4xx that no repetition will cure. `str()` has the status and title, nothing of what was sent."""
 
@@ -314,7 +318,7 @@ class PlatformSession:
         what = f"{self.platform}（{self.address}）暂时不可用：{fault.reason}。"
         if fault.busy and fault.status is not None:
             return PlatformBusy(what, _NEXT_STEP_AWAY, fault.status, fault.retry_after_s)
-        return PlatformUnavailable(what, _NEXT_STEP_AWAY)
+        return (PlatformUnavailable if fault.status is None else PlatformFault)(what, _NEXT_STEP_AWAY)
 
     def _untrusted(self) -> PlatformUnavailable:
         return PlatformUnavailable(

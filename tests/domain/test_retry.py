@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.domain.retry import FEWEST_TRIES, LONGEST_WAIT, Series, ceiling, next_try
+from include.domain.retry import (
+    FEWEST_TRIES,
+    FIRST_CEILING,
+    LONGEST_ASKED_WAIT,
+    LONGEST_WAIT,
+    Series,
+    asked_wait,
+    ceiling,
+    next_try,
+)
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 jitters = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -40,7 +50,26 @@ def test_a_series_that_was_hardly_run_is_not_given_up_for_its_age(failures: int)
     assert next_try(Series(failures, START), START + timedelta(days=30), 0.5) is not None
 
 
-@given(jitter=jitters, failures=st.integers(0, 40), seconds=st.integers(0, 100_000))
+@given(jitter=jitters, failures=st.integers(0, 40), seconds=st.integers(2, 100_000))
 def test_the_receivers_own_word_is_kept(jitter: float, failures: int, seconds: int) -> None:
     wait = timedelta(seconds=seconds)
     assert next_try(Series(failures, START), START, jitter, wait) == START + wait
+
+
+@given(jitter=jitters, failures=st.integers(0, 40), seconds=st.floats(allow_nan=True, allow_infinity=True))
+def test_no_word_of_a_receiver_hammers_it_or_puts_us_off_for_good(jitter: float, failures: int, seconds: float) -> None:
+    due = next_try(Series(failures, START), START, jitter, asked_wait(seconds))
+    assert due is not None
+    assert START <= due <= START + LONGEST_ASKED_WAIT
+    if not math.isnan(seconds):
+        assert due >= START + FIRST_CEILING
+
+
+@given(jitter=jitters, failures=st.integers(0, 40), seconds=st.integers(-(10**30), 1))
+def test_a_word_shorter_than_the_first_backoff_waits_as_long_as_ours(
+    jitter: float, failures: int, seconds: int
+) -> None:
+    due = next_try(Series(failures, START), START, jitter, asked_wait(seconds))
+    ours = next_try(Series(failures, START), START, jitter)
+    assert due is not None and ours is not None
+    assert due == max(ours, START + FIRST_CEILING)
