@@ -30,8 +30,21 @@ REPORTED = moment("2026-10-09 10:00")
 
 
 def let_history_be_changed(connection: sa.Connection) -> None:
-    """For the rest of the transaction: as somebody could who owns the database and means harm."""
+    """For the rest of the transaction: as a superuser of the database could who means harm."""
+    connection.execute(sa.text("set local role none"))
     connection.execute(sa.text("set local session_replication_role = replica"))
+
+
+def rewrite(
+    connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, Any] | None = None
+) -> sa.CursorResult[Any]:
+    """Execute one statement as a superuser could, on history too; what follows in the transaction is refused again."""
+    role = connection.execute(sa.text("select current_setting('role')")).scalar_one()
+    let_history_be_changed(connection)
+    result = connection.execute(statement, parameters)
+    connection.execute(sa.text("set local session_replication_role = origin"))
+    connection.execute(sa.text(f"set local role {role}"))
+    return result
 
 
 def need_id(number: int) -> str:

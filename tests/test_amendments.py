@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import take_in
-from tests.rows import moment
+from tests.rows import moment, rewrite
 
 NOW = moment("2026-09-30 18:00")
 
@@ -62,6 +62,6 @@ def test_a_revision_that_comes_late_changes_no_amendment_of_a_higher_one(databas
 def test_what_was_purged_is_compared_with_nothing(database: sa.Engine) -> None:
     take_in(database, "run", [revision(1)], now=NOW)
     with database.begin() as connection:
-        connection.execute(sa.text("update raw_payload set ciphertext = ''"))
+        rewrite(connection, sa.text("update raw_payload set ciphertext = ''"))
     take_in(database, "second", [revision(2, is_major=True)], now=NOW + timedelta(days=1))
     assert amended(database) == []

@@ -17,6 +17,7 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
+from tests.rows import rewrite
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 IN_TIME = "2026-09-30T23:59:59.9+08:00"
@@ -153,7 +154,7 @@ def test_a_need_listed_twice_does_not_hide_one_that_is_missing(database: sa.Engi
                 " from intake_item where ordinal = 0"
             )
         )
-        connection.execute(sa.text("update listing set stated_total = 4, read_items = 4"))
+        rewrite(connection, sa.text("update listing set stated_total = 4, read_items = 4"))
     assert "B06" in _found(database, intake_id)
 
 

@@ -16,7 +16,7 @@ from include import register_watch
 from include.matching import collect_feedback, watch_post_loan
 from include.reference import policy
 from include.store import tables
-from tests.rows import let_history_be_changed, moment
+from tests.rows import let_history_be_changed, moment, rewrite
 from tests.test_matching import CIPHER, NEED, NOW, Feed, collect, derived, opened, push, report, rows
 
 USCC = "91330100MA2TE5T013"
@@ -28,13 +28,14 @@ DRAWN = report(3, "drawn", amount="500", use_of_funds="购置电炉")
 def prepare(database: sa.Engine, catalogue_code: str | None = "1.1.2") -> None:
     push(database)
     with database.begin() as connection:
-        connection.execute(
+        rewrite(
+            connection,
             sa.update(tables.need_version).values(
                 total_investment=2000,
                 own_capital=800,
                 uscc=USCC,
                 document="{}" if catalogue_code is None else f'{{"project": {{"catalogue_code": "{catalogue_code}"}}}}',
-            )
+            ),
         )
         connection.execute(
             tables.register_snapshot.insert().values(
@@ -251,7 +252,7 @@ def test_alerts_and_cases_do_not_depend_on_how_the_feed_is_cut_repeated_or_shuff
         ):
             connection.execute(sa.text(f"delete from {table}"))
         connection.execute(sa.text("delete from alert"))
-        connection.execute(sa.text("delete from delivery where action = 'progress'"))
+        rewrite(connection, sa.text("delete from delivery where action = 'progress'"))
         connection.execute(sa.text("update delivery set matched = false"))
     opened(database)
     chance = random.Random(seed)

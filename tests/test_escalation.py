@@ -27,6 +27,7 @@ from tests.rows import (
     add_withdrawal,
     moment,
     need_id,
+    rewrite,
 )
 
 CALENDAR = china_calendar()
@@ -84,8 +85,9 @@ def pushed_need(connection: sa.Connection, number: int, *, is_major: bool = Fals
     """A need of Hangzhou that the credit-market platform has taken."""
     identity = add_need(connection, number, is_major=is_major)
     place = {"city_code": "330100", "branch_code": "PBC330000", "uscc": "91330100MA2TE5T013"}
-    connection.execute(
-        tables.need_version.update().where(tables.need_version.c.need_id == identity).values({**place, **changes})
+    rewrite(
+        connection,
+        tables.need_version.update().where(tables.need_version.c.need_id == identity).values({**place, **changes}),
     )
     add_delivery(connection, number)
     return identity
@@ -368,7 +370,7 @@ def closed_case(connection: sa.Connection) -> None:
 
 
 def expired_need(connection: sa.Connection) -> None:
-    connection.execute(tables.need_version.update().values(quarter="2025Q2"))
+    rewrite(connection, tables.need_version.update().values(quarter="2025Q2"))
 
 
 @pytest.mark.parametrize("change", [quiet, paused_case, paused_clock, stopped_clock, closed_case, expired_need])

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from include import escalation, obstructions
 from include.escalation import AuditSummary, StepsMissing
 from include.store import tables
-from tests.rows import add_case, add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id
+from tests.rows import add_case, add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
 from tests.test_escalation import (
     CALENDAR,
     POLICY,
@@ -35,7 +35,7 @@ def audit(database: sa.Engine, when: str) -> AuditSummary:
 
 def forget_steps(connection: sa.Connection, rule_id: str) -> None:
     step = tables.escalation_step
-    assert connection.execute(step.delete().where(step.c.rule_id == rule_id)).rowcount
+    assert rewrite(connection, step.delete().where(step.c.rule_id == rule_id)).rowcount
 
 
 def hand_over(connection: sa.Connection) -> None:
@@ -134,7 +134,7 @@ def test_a_step_higher_up_is_missed_like_the_first(database: sa.Engine, rule_id:
         day += timedelta(days=1)
     with database.begin() as connection:
         step = tables.escalation_step.c
-        connection.execute(tables.escalation_step.delete().where((step.rule_id == rule_id) & (step.step == 4)))
+        rewrite(connection, tables.escalation_step.delete().where((step.rule_id == rule_id) & (step.step == 4)))
     with pytest.raises(StepsMissing, match=rule_id):
         audit(database, "2026-11-19 08:30")
 

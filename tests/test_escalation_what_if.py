@@ -24,7 +24,7 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
-from tests.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id
+from tests.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
 from tests.test_escalation import CALENDAR, POLICY, pushed_need, run, staff
 
 QUARTER = Quarter.parse("2026Q3")
@@ -86,7 +86,7 @@ def test_other_limits_move_the_day_on_which_a_breach_begins(
 def test_it_knows_only_what_was_known_on_the_day(silent: sa.Engine) -> None:
     with silent.begin() as connection:
         add_event(connection, 1, "received", sequence=1, occurred_at=moment("2026-10-08 10:00"))
-        connection.execute(tables.feedback_event.update().values(received_at=moment("2026-10-15 10:00")))
+        rewrite(connection, tables.feedback_event.update().values(received_at=moment("2026-10-15 10:00")))
     outcome = try_out(silent)
     assert {day for day, *_ in days(outcome.present, "S06")} == {"2026-10-14", "2026-10-15"}
     received = [one.day for one in outcome.present if one.breach.startswith("pushed-received")]

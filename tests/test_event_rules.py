@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from include.matching import collect_feedback
+from tests.rows import rewrite
 from tests.test_matching import CIPHER, NOW, Feed, push, report
 
 
 def found(database: sa.Engine, *events: dict[str, Any]) -> list[str]:
     """Findings of the last event, after all have come in that order."""
     with database.begin() as connection:
-        connection.execute(sa.text("update need_version set total_investment = 2000"))
+        rewrite(connection, sa.text("update need_version set total_investment = 2000"))
     collect_feedback(database, Feed(list(events)), NOW, cipher=CIPHER)
     with database.connect() as connection:
         rows = connection.execute(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
-from tests.rows import let_history_be_changed, need_id
+from tests.rows import let_history_be_changed, need_id, rewrite
 from tests.test_case_rules import alerts
 from tests.test_matching import NOW, PUSHED, Feed, collect, deliver, derived, opened, push, rows
 
@@ -84,7 +84,7 @@ def test_feedback_in_chunks_and_any_order_ends_as_all_at_once(
         push(database, 1, intended=["ICBC"])
         push(database, 2, intended=["ICBC"])
         with database.begin() as connection:
-            connection.execute(sa.text("update need_version set total_investment = 2000, own_capital = 800"))
+            rewrite(connection, sa.text("update need_version set total_investment = 2000, own_capital = 800"))
     start(database)
     deliver(database, 2)
     collect(database, Feed(feed))

@@ -21,6 +21,7 @@ from tests.rows import (
     let_history_be_changed,
     moment,
     need_id,
+    rewrite,
 )
 
 RETENTION = timedelta(days=policy().integer("contact_retention_days"))
@@ -172,7 +173,7 @@ def test_the_contact_stays_while_a_push_still_needs_it(database: sa.Engine) -> N
 def test_a_payload_that_belongs_to_no_need_goes_by_its_own_age(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1, verdict="held")
-        connection.execute(sa.update(tables.intake_item).values(need_id=None, revision=None))
+        rewrite(connection, sa.update(tables.intake_item).values(need_id=None, revision=None))
         connection.execute(tables.contact.delete())
     assert _housekeep(database).payloads_emptied == 1
 

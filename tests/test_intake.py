@@ -26,7 +26,7 @@ from include.settings import GreenPlatform
 from include.store.sealed import CONTACT
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import take_in
-from tests.rows import add_hold, add_need, let_history_be_changed
+from tests.rows import add_hold, add_need, let_history_be_changed, rewrite
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 CIPHER = PersonalDataCipher(["key of the intake tests"])
@@ -175,7 +175,8 @@ def test_a_listing_other_than_its_manifest_makes_the_close_red(
     _pull(database, client, intake_id)
     _judge(database, intake_id)
     with database.begin() as connection:
-        connection.execute(
+        rewrite(
+            connection,
             sa.text("update manifest_entry set recommended = recommended + 5 where department_code = :code"),
             {"code": CHOSEN[1]},
         )

@@ -19,7 +19,7 @@ from include.matching import FeedbackSummary, collect_feedback, open_cases, refo
 from include.privacy import PersonalDataCipher
 from include.store import tables
 from include.store.sealed import FEEDBACK_EVENT, SET_ASIDE
-from tests.rows import add_delivery, add_event, add_need, add_withdrawal, moment, need_id
+from tests.rows import add_delivery, add_event, add_need, add_withdrawal, moment, need_id, rewrite
 
 CIPHER = PersonalDataCipher(["key of the matching tests"])
 PUSHED = moment("2026-10-08 09:00")
@@ -75,10 +75,11 @@ def push(
 ) -> None:
     with engine.begin() as connection:
         add_need(connection, number, revision=revision, financing_need="1000.00")
-        connection.execute(
+        rewrite(
+            connection,
             tables.need_version.update()
             .where(tables.need_version.c.need_id == need_id(number), tables.need_version.c.revision == revision)
-            .values(intended_institutions=list(intended))
+            .values(intended_institutions=list(intended)),
         )
         add_delivery(connection, number, revision=revision, state=state, created_at=at)
 
@@ -277,8 +278,8 @@ def test_any_order_and_any_repetition_end_in_the_same_state(database: sa.Engine,
     collect(database, Feed(WHOLE_WAY))
     in_order = derived(database)
     with database.begin() as connection:
-        connection.execute(sa.text("truncate feedback_event, feedback_cursor, matching_case, case_clock"))
-        connection.execute(sa.text("delete from delivery where action = 'progress'"))
+        rewrite(connection, sa.text("truncate feedback_event, feedback_cursor, matching_case, case_clock"))
+        rewrite(connection, sa.text("delete from delivery where action = 'progress'"))
     opened(database)
     chance = random.Random(seed)
     shuffled = [event for event in WHOLE_WAY for _ in range(chance.randint(1, 5))]

@@ -15,7 +15,7 @@ from include.errors import InvalidRequest
 from include.reference import playbooks, policy, reason_codes
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.rows import add_case, add_event, add_withdrawal, moment
+from tests.rows import add_case, add_event, add_withdrawal, moment, rewrite
 from tests.test_escalation import pushed_need, staff
 
 NOW = moment("2026-10-09 11:00")
@@ -264,7 +264,7 @@ def test_what_was_resolved_and_is_reported_once_more_stands_again(database: sa.E
         add_event(connection, 1, "obstructed", sequence=2, reason_code="R04", obstruction_id="OB1")
         event = tables.feedback_event
         later = moment("2026-10-12 09:00")
-        connection.execute(sa.update(event).where(event.c.sequence == 2).values(received_at=later))
+        rewrite(connection, sa.update(event).where(event.c.sequence == 2).values(received_at=later))
     assert advance(database, moment("2026-10-12 09:15")) == {"reopened": 1}
 
 
@@ -292,7 +292,7 @@ def test_an_obstruction_that_the_case_path_refused_opens_no_ticket(database: sa.
 def test_an_obstruction_without_an_id_is_worked_on_but_cannot_be_answered(database: sa.Engine) -> None:
     with database.begin() as connection:
         obstructed(connection)
-        connection.execute(sa.update(tables.feedback_event).values(obstruction_id=None))
+        rewrite(connection, sa.update(tables.feedback_event).values(obstruction_id=None))
         need_id = connection.execute(sa.select(tables.feedback_event.c.need_id)).scalar_one()
         standing = [{"obstruction_id": f"{need_id}/ICBC", "opened_on": "2026-10-09", "reason_code": "R04"}]
         connection.execute(sa.update(tables.matching_case).values(open_obstructions=standing))

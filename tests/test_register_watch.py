@@ -70,7 +70,9 @@ def _register(
 
 def _pushed(connection: sa.Connection, number: int = 1, state: str = "delivered") -> None:
     rows.add_need(connection, number)
-    connection.execute(sa.update(need_version).where(need_version.c.need_id == rows.need_id(number)).values(uscc=USCC))
+    rows.rewrite(
+        connection, sa.update(need_version).where(need_version.c.need_id == rows.need_id(number)).values(uscc=USCC)
+    )
     rows.add_delivery(connection, number, state=state)
 
 

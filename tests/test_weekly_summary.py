@@ -23,6 +23,7 @@ from tests.rows import (
     add_withdrawal,
     moment,
     need_id,
+    rewrite,
 )
 from tests.store.test_reoffers import add_alert, refused_need
 from tests.test_reminders import CIPHER, Platform, item, queued, staffed
@@ -328,7 +329,7 @@ def test_both_forms_tell_the_same_and_nothing_personal(staffed: sa.Engine) -> No
     with staffed.begin() as connection:
         returned_need(connection, 1, "2026-10-26")
         version = tables.need_version
-        connection.execute(sa.update(version).values(enterprise_name="青禾铸造13912345678", uscc="91330100MA2TE5T013"))
+        rewrite(connection, sa.update(version).values(enterprise_name="青禾铸造13912345678", uscc="91330100MA2TE5T013"))
     summarise(staffed, platform=Platform(items={(ZHEJIANG, "submitted"): [item(4)]}))
     body = summary(staffed)
     for form in (body["text"], body["html"]):

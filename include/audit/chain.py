@@ -222,7 +222,7 @@ class _Walk:
         found = (one for one in unsealed + self._replaced + cut if str(one) not in self._accepted)
         return tuple(sorted(found, key=lambda one: (one != self._unsealed, one.count)))
 
-    def _problem(self, row: Mapping[str, Any]) -> str | None:
+    def _problem(self, row: sa.RowMapping) -> str | None:
         entry = {name: value for name, value in row.items() if name != "entry_hash"}
         if entry["entry_id"] != self._last.count + 1:
             return "缺少记录"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from include.connection_fields import authority
 from include.errors import ConfigurationError
 from include.reference import policy
 from include.settings import Settings
+from include.store import history
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4902025
@@ -69,23 +71,42 @@ def open_database(settings: Settings) -> sa.Engine:
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to the newest revision; safe to call by several processes at once."""
+    """Bring the schema and what guards it to the newest state; safe to call by several processes at once."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    newest = (ScriptDirectory.from_config(config).get_current_head(), _guards_version())
     with engine.connect() as connection:
-        if _revision(connection) == head:
+        if _state(connection) == newest:
             return
     with engine.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        if _state(connection) == newest:
+            return
         config.attributes["connection"] = connection
+        history.unguard(connection)
         command.upgrade(config, "head")
+        history.guard(connection)
+        connection.execute(sa.text(f"comment on function refuse_change_of_history() is '{_guards_version()}'"))
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def _guards_version() -> str:
+    """Changes whenever another table is guarded, or in another way."""
+    return hashlib.sha256("\n".join(history.guards()).encode()).hexdigest()
+
+
+def _state(connection: sa.Connection) -> tuple[str | None, str | None]:
+    """The revision of the schema and the version of its guards; None for what is not there yet."""
     if connection.execute(sa.text("select to_regclass('alembic_version')")).scalar() is None:
-        return None
-    return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+        return None, None
+    return connection.execute(_STATE).one()._tuple()
+
+
+_STATE = sa.text(
+    """
+    select (select version_num from alembic_version),
+           obj_description(to_regprocedure('refuse_change_of_history()'), 'pg_proc')
+    """
+)
 
 
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -35,6 +35,7 @@ from include.store.sealed import CONTACT
 from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
 from tests.bench.loads import bare, raw
+from tests.rows import rewrite
 
 CONNECTIONS = 4
 BATCH = 100
@@ -188,7 +189,7 @@ def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
         body = json.dumps(push.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         items.append(market.need_item(body, push.idempotency_key, Person(name=person["name"], mobile=person["mobile"])))
     with database.begin() as connection:
-        connection.execute(sa.text("truncate delivery, delivery_attempt, contact cascade"))
+        rewrite(connection, sa.text("truncate delivery, delivery_attempt, contact cascade"))
         copy_rows(connection, "contact", ("need_id", "revision", "ciphertext"), contacts)
         enqueue(connection, pushes, CHECKED_AT)
     _tidied(database)

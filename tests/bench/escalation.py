@@ -18,7 +18,7 @@ from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from tests.bench.mail_sink import mail_sink
 from tests.delivery.outbox import Clock
-from tests.rows import QUARTER, moment, need_id
+from tests.rows import QUARTER, moment, need_id, rewrite
 from tests.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
 
 _CITIES = 500
@@ -120,8 +120,10 @@ def _generate(database: sa.Engine, cases: int) -> None:
                 ),
                 {"cases": cases, "need_id": need_id(1)},
             )
-        connection.execute(
-            sa.text("update need_version set city_code = '330001' where need_id = :one"), {"one": need_id(1)}
+        rewrite(
+            connection,
+            sa.text("update need_version set city_code = '330001' where need_id = :one"),
+            {"one": need_id(1)},
         )
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("analyze"))

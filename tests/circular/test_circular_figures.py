@@ -21,6 +21,7 @@ from tests.rows import (
     add_withdrawal,
     moment,
     need_id,
+    rewrite,
 )
 
 CUT_OFF = moment("2026-10-22 18:00")
@@ -267,7 +268,7 @@ def _alert(database: sa.Engine, state: str, institution_code: str, *, severity: 
 def _two_banks(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1)
-        connection.execute(sa.text("update need_version set total_investment = 1000"))
+        rewrite(connection, sa.text("update need_version set total_investment = 1000"))
         add_delivery(connection, 1)
         intake_id = connection.execute(sa.text("select intake_id from need_version")).scalar_one()
         connection.execute(

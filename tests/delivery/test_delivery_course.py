@@ -30,6 +30,7 @@ from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
 from include.store import tables
 from tests.delivery.outbox import CIPHER, NOW, need_id, queue_pushes, queue_withdrawal
+from tests.rows import rewrite
 
 NEEDS = 3
 WORKERS = 3
@@ -143,7 +144,7 @@ class DeliveryCourse(RuleBasedStateMachine):
         self.withdrawn: set[str] = set()
         self.workers = [Worker(database) for _ in range(WORKERS)]
         with database.begin() as connection:
-            connection.execute(sa.text("truncate delivery, delivery_attempt, contact, withdrawal_notice cascade"))
+            rewrite(connection, sa.text("truncate delivery, delivery_attempt, contact, withdrawal_notice cascade"))
         for number in range(NEEDS):
             self.a_revision_passes(number)
 

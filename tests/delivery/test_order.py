@@ -14,6 +14,7 @@ from include.delivery.outcomes import Claim, Result
 from include.delivery.record import record
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import NOW
+from tests.rows import rewrite
 
 WORKERS = 3
 queueing = st.tuples(st.just("queue"), st.integers(0, 2), st.sampled_from(["push", "withdrawal"]))
@@ -27,7 +28,7 @@ def test_one_need_has_one_delivery_on_its_way_and_nothing_is_overtaken(
     database: sa.Engine, steps: list[tuple[str, int, str | int]]
 ) -> None:
     with database.begin() as connection:
-        connection.execute(sa.text("truncate delivery, delivery_attempt cascade"))
+        rewrite(connection, sa.text("truncate delivery, delivery_attempt cascade"))
     revisions = [0, 0, 0]
     on_their_way: list[list[Claim]] = [[] for _ in range(WORKERS)]
     settled: dict[str | None, list[int]] = {}

@@ -29,10 +29,11 @@ def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
         rows.add_need(connection, number, verdict=verdict)
         document = {**clean_need(), "need_id": rows.need_id(number), "quarter": rows.QUARTER}
         document["enterprise"] = {name: value for name, value in document["enterprise"].items() if name != "contact"}
-        connection.execute(
+        rows.rewrite(
+            connection,
             sa.update(need_version)
             .where(need_version.c.need_id == rows.need_id(number))
-            .values(document=json.dumps(document, ensure_ascii=False, default=str))
+            .values(document=json.dumps(document, ensure_ascii=False, default=str)),
         )
 
 

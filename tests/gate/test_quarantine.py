@@ -36,6 +36,7 @@ from tests.rows import (
     let_history_be_changed,
     moment,
     need_id,
+    rewrite,
 )
 
 NOW = moment("2026-10-09 15:00")
@@ -51,10 +52,11 @@ def held(connection: sa.Connection, number: int, *places: Place, revision: int =
     record = clean_need(need_id=identity, revision=revision)
     del record["enterprise"]["contact"]
     version = tables.need_version.c
-    connection.execute(
+    rewrite(
+        connection,
         tables.need_version.update()
         .where((version.need_id == identity) & (version.revision == revision))
-        .values(document=json.dumps(record, ensure_ascii=False), uscc=record["enterprise"]["uscc"])
+        .values(document=json.dumps(record, ensure_ascii=False), uscc=record["enterprise"]["uscc"]),
     )
     note_findings(connection, *(places or (AMOUNT,)))
     return identity
@@ -322,7 +324,7 @@ def test_a_push_held_back_for_a_late_finding_goes_on_with_its_first_key(database
     with database.begin() as connection:
         let_history_be_changed(connection)
         connection.execute(tables.quarantine.update().values(state="open", settled_at=None, origin="late_history"))
-        connection.execute(tables.quarantine_finding.update().values(rule_id="DQ42", field="project.name"))
+        rewrite(connection, tables.quarantine_finding.update().values(rule_id="DQ42", field="project.name"))
         connection.execute(tables.delivery.update().values(state="superseded", outcome="late_history"))
     assert let_go(database, hold).queued == 1
     assert stored(database).deliveries == [(f"push:{need_id(1)}:1", "pending")]
@@ -363,7 +365,7 @@ def test_a_record_that_cannot_be_addressed_is_closed_and_settled_by_hand(databas
     for number, decide in ((1, send_back), (2, let_go)):
         with database.begin() as connection:
             add_need(connection, number, verdict=None)
-            connection.execute(tables.need_version.delete())
+            rewrite(connection, tables.need_version.delete())
             add_judgement(connection, number, "held", item_hash=f"unaddressed {number}")
             note_findings(connection, ("DQ01", "need_id"))
             let_history_be_changed(connection)
@@ -526,10 +528,11 @@ def test_the_list_shows_the_most_urgent_first_in_chinese_and_masks_sole_propriet
         open_all(connection, NOW)
         held(connection, 2, ("DQ53", "project.permits.land"))
         open_all(connection, TAKEN_IN - timedelta(days=9))
-        connection.execute(
+        rewrite(
+            connection,
             tables.need_version.update()
             .where(tables.need_version.c.need_id == need_id(2))
-            .values(uscc="92330100MA2TE5T01X", enterprise_name="钱某某铸造经营部")
+            .values(uscc="92330100MA2TE5T01X", enterprise_name="钱某某铸造经营部"),
         )
         urgent, later = open_list(connection)
         assert open_list(connection, quarter="2026Q2") == []

@@ -44,10 +44,11 @@ def two_departments(console: Console, database: sa.Engine) -> Iterator[Console]:
 
 def _world(connection: sa.Connection, number: int, department: str) -> None:
     need_id = rows.add_need(connection, number, department_code=department, verdict="held")
-    connection.execute(
+    rows.rewrite(
+        connection,
         sa.update(need_version)
         .where(need_version.c.need_id == need_id)
-        .values(enterprise_name=NAMES[number], uscc="91330100MA2TE5T013", project_name=NAMES[number])
+        .values(enterprise_name=NAMES[number], uscc="91330100MA2TE5T013", project_name=NAMES[number]),
     )
     rows.add_hold(connection, number, department_code=department)
     rows.add_stop(connection, department)

@@ -109,8 +109,9 @@ def hold(database: sa.Engine) -> int:
     """A held need with a common and a greenwashing finding, of an enterprise with a hostile name; already overdue."""
     with database.begin() as connection:
         needs(connection, "held")
-        connection.execute(
-            sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013", project_name=HOSTILE)
+        rows.rewrite(
+            connection,
+            sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013", project_name=HOSTILE),
         )
         judgement_id = connection.execute(sa.select(judgement.c.judgement_id)).scalar_one()
         quarantine_id: int = connection.execute(
@@ -654,7 +655,7 @@ def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, d
 
     with database.begin() as connection:
         obstructed(connection)
-        connection.execute(sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013"))
+        rows.rewrite(connection, sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013"))
     advance(database)
     viewer = console.log_in("guan", "viewer")
     for page in ("obstructions", "obstructions/1"):

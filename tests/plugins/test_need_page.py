@@ -17,6 +17,7 @@ from tests.rows import (
     add_hold,
     add_judgement,
     moment,
+    rewrite,
 )
 from tests.test_case_rules import prepare
 from tests.test_matching import CIPHER, NEED, NOW, PUSHED, Feed, report
@@ -36,7 +37,7 @@ def lived(database: sa.Engine) -> None:
             "review": {"recommended_at": "2026-09-28T16:30:00+08:00"},
             "project": {"catalogue_code": "1.1.2"},
         }
-        connection.execute(version.values(document=json.dumps(document), project_name="电炉节能改造"))
+        rewrite(connection, version.values(document=json.dumps(document), project_name="电炉节能改造"))
         connection.execute(
             tables.amendment.insert(),
             [

@@ -11,7 +11,7 @@ from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.reoffers import Reoffer, reoffer_of_need, reoffers_of_quarters
-from tests.rows import add_case, add_delivery, add_need, add_withdrawal, moment, need_id
+from tests.rows import add_case, add_delivery, add_need, add_withdrawal, moment, need_id, rewrite
 
 TODAY = date(2026, 11, 4)
 
@@ -27,10 +27,11 @@ def pushed_need(
     connection: sa.Connection, number: int, *, department_code: str = "330000", category: str = "technical_retrofit"
 ) -> None:
     add_need(connection, number, department_code=department_code)
-    connection.execute(
+    rewrite(
+        connection,
         sa.update(tables.need_version)
         .where(tables.need_version.c.need_id == need_id(number))
-        .values(intended_institutions=["ICBC", "CCB"], document=f'{{"project": {{"category": "{category}"}}}}')
+        .values(intended_institutions=["ICBC", "CCB"], document=f'{{"project": {{"category": "{category}"}}}}'),
     )
     add_delivery(connection, number)
 
@@ -61,7 +62,7 @@ def test_an_institution_that_was_ever_intended_is_not_named_even_without_a_case(
     with database.begin() as connection:
         refused_need(connection)
         version = tables.need_version
-        connection.execute(sa.update(version).values(intended_institutions=["CDB", "ICBC", "CCB"]))
+        rewrite(connection, sa.update(version).values(intended_institutions=["CDB", "ICBC", "CCB"]))
         add_need(connection, 1, revision=2)
     assert named(found(database)[0]) == ["EXIM", "ADBC", "ABC"]
 

@@ -1,13 +1,12 @@
 """The business database, as SQLAlchemy Core tables.
 
-Append-only: intake, listing, intake_item, raw_payload, manifest_entry, need_version, amendment, withdrawal_notice, judgement,
-finding, batch_finding, event_finding, register_finding, quarantine_event, alert_event, delivery_attempt, feedback_event,
-feedback_cursor, policy_snapshot, case_policy, due_date_change, deadline_extension, deadline_extension_decision,
-obstruction_event, escalation_step, escalation_acknowledgement, register_snapshot, reconciliation_finding, audit_entry. Derived,
-and rebuilt from them at any time: matching_case, case_clock, waiting_feedback, alert_ground. `delivery`, `quarantine`, `alert`,
-`obstruction_ticket` and `channel_state` carry the state that their attempts and events add up to. Triggers refuse any
-change of verdicts and findings, of amendments, of what was decided on holds and alerts, and of the audit. `contact` alone holds
-personal data, encrypted; `raw_payload` and `set_aside` are encrypted whole, since a filer may write anything anywhere.
+What happened is only added to: tables marked `only_added_to` refuse any update, deletion and truncation (include/store/history.py),
+but for ciphertexts, which a purge empties and a new key encrypts anew, and for what is filled in once, such as the end of a
+difference. The others are derived from them, and rebuilt at any time (matching_case, case_clock, waiting_feedback, alert_ground);
+or carry the state that their attempts and events add up to (delivery, quarantine, alert, obstruction_ticket, department_stop,
+channel_state, set_aside, rerun_job); or hold what is current (coordinator, person, console_grant, simulated_time), or what goes with its
+time (contact, need_fingerprint, register_snapshot, register_factory). `contact` alone holds personal data, encrypted;
+`raw_payload` and `set_aside` are encrypted whole, since a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """

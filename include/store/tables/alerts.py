@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 alert = Table(
     "alert",
@@ -59,6 +59,7 @@ alert_event = Table(
     ),
     Index(None, "alert_id"),
     comment="The history of an alert",
+    info=only_added_to(),
 )
 
 alert_ground = Table(

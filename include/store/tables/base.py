@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, MetaData
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, DateTime, MetaData, Table
 
 metadata = MetaData(
     naming_convention={
@@ -18,3 +22,29 @@ metadata = MetaData(
 def moment(name: str, *, nullable: bool = False) -> Column[object]:
     """A point in time, stored with offset."""
     return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How a table is only added to.
+
+    `sealed`: columns of ciphertexts, which a purge empties and a new key encrypts anew. `once`: columns that are filled in later, and
+    then stay as they are.
+    """
+
+    sealed: Sequence[str] = ()
+    once: Sequence[str] = ()
+
+
+def only_added_to(*, sealed: Sequence[str] = (), once: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The `info` of a table whose rows are never changed or deleted; the database refuses it (include/store/history.py)."""
+    return {_HISTORY: History(tuple(sealed), tuple(once))}
+
+
+def history_of(table: Table) -> History | None:
+    """How `table` is only added to; None where it keeps a state."""
+    found: History | None = table.info.get(_HISTORY)
+    return found
+
+
+_HISTORY = "history"

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 feedback_event = Table(
     "feedback_event",
@@ -49,6 +49,7 @@ feedback_event = Table(
     moment("received_at"),
     Index(None, "need_id", "institution_code", "sequence"),
     comment="What institutions report; first stored wins (E03)",
+    info=only_added_to(sealed=("sealed",)),
 )
 
 waiting_feedback = Table(
@@ -69,6 +70,7 @@ event_finding = Table(
     Column("severity", Text, nullable=False),
     moment("found_at"),
     comment="Defects of what institutions report (E01-E11)",
+    info=only_added_to(),
 )
 
 feedback_cursor = Table(
@@ -79,6 +81,7 @@ feedback_cursor = Table(
     Column("reread_from", Text, comment="the cursor before the last page; null: that page was the first"),
     moment("read_at"),
     comment="How far the feed has been read; the newest row counts",
+    info=only_added_to(),
 )
 
 matching_case = Table(

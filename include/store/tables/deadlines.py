@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 policy_snapshot = Table(
     "policy_snapshot",
@@ -25,6 +25,7 @@ policy_snapshot = Table(
     Column("content", Text, nullable=False, comment="canonical JSON: limits, those of single institutions, policy"),
     moment("first_used_at"),
     comment="The policy as it stood when cases opened",
+    info=only_added_to(),
 )
 
 case_policy = Table(
@@ -35,6 +36,7 @@ case_policy = Table(
     Column("policy_sha256", ForeignKey("policy_snapshot.policy_sha256"), nullable=False),
     moment("pinned_at"),
     comment="By which policy the clocks of a case are counted, from its opening on",
+    info=only_added_to(),
 )
 
 due_date_change = Table(
@@ -53,6 +55,7 @@ due_date_change = Table(
     moment("at"),
     Index(None, "need_id"),
     comment="Each time that a stored due day moved, or became certain",
+    info=only_added_to(),
 )
 
 deadline_extension = Table(
@@ -71,6 +74,7 @@ deadline_extension = Table(
     CheckConstraint("working_days > 0", name="working_days"),
     Index(None, "need_id"),
     comment="A request for more time on one clock of a case",
+    info=only_added_to(),
 )
 
 deadline_extension_decision = Table(
@@ -82,4 +86,5 @@ deadline_extension_decision = Table(
     Column("reason", Text, nullable=False),
     moment("decided_at"),
     comment="What a second person decided on a request for more time",
+    info=only_added_to(),
 )

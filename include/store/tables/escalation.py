@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 escalation_step = Table(
     "escalation_step",
@@ -39,6 +39,7 @@ escalation_step = Table(
     UniqueConstraint("need_id", "institution_code", "rule_id", "breach", "step", "coordinator_id"),
     CheckConstraint("state in ('mailed', 'superseded')", name="state"),
     comment="Each rung of the ladder, once for ever",
+    info=only_added_to(),
 )
 
 escalation_acknowledgement = Table(
@@ -55,4 +56,5 @@ escalation_acknowledgement = Table(
     moment("at"),
     Index(None, "need_id"),
     comment="A breach taken on by the coordinators; the newest counts",
+    info=only_added_to(),
 )

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 judgement = Table(
     "judgement",
@@ -39,6 +39,7 @@ judgement = Table(
     Index(None, "need_id", "revision"),
     Index(None, "quarter", "department_code"),
     comment="A verdict on one revision of one need under one rule set",
+    info=only_added_to(),
 )
 
 finding = Table(
@@ -53,6 +54,7 @@ finding = Table(
     CheckConstraint("severity in ('block', 'hold', 'warn')", name="severity"),
     Index(None, "need_id", "revision"),
     comment="One defect of one field; the texts are in the rule book",
+    info=only_added_to(),
 )
 
 batch_finding = Table(
@@ -65,6 +67,7 @@ batch_finding = Table(
     Column("severity", Text, nullable=False),
     moment("found_at"),
     comment="What the batch rules say of a department's quarter (B01-B10, G15)",
+    info=only_added_to(),
 )
 
 quarantine = Table(
@@ -105,6 +108,7 @@ quarantine_finding = Table(
     ),
     CheckConstraint("persons_required > 0", name="persons_required"),
     comment="The hold findings that a person must decide",
+    info=only_added_to(),
 )
 
 quarantine_event = Table(
@@ -131,6 +135,7 @@ quarantine_event = Table(
         postgresql_where=text("kind = 'approved'"),
     ),
     comment="Who did what to a held need, when, why; approved: one person agreed to release a finding",
+    info=only_added_to(),
 )
 
 department_stop = Table(

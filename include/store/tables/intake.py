@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 _ITEM_HASH = "keyed hash of the item without updated_at as canonical JSON (RFC 8785)"
 
@@ -36,6 +36,7 @@ intake = Table(
     UniqueConstraint("run_id"),
     CheckConstraint("kind in ('quarterly', 'major', 'corrections')", name="kind"),
     comment="One reading of the platform's listing for a quarter",
+    info=only_added_to(),
 )
 
 listing = Table(
@@ -47,6 +48,7 @@ listing = Table(
     Column("read_items", Integer, nullable=False, comment="distinct items read"),
     moment("read_at"),
     comment="One department's listing, read whole",
+    info=only_added_to(),
 )
 
 raw_payload = Table(
@@ -56,6 +58,7 @@ raw_payload = Table(
     Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted"),
     Column("size_bytes", Integer, nullable=False),
     moment("received_at"),
+    info=only_added_to(sealed=("ciphertext",)),
 )
 
 intake_item = Table(
@@ -72,6 +75,7 @@ intake_item = Table(
     Index(None, "need_id", "revision"),
     Index(None, "item_hash"),
     comment="What was listed, item by item, repeats of a page dropped",
+    info=only_added_to(),
 )
 
 manifest_entry = Table(
@@ -84,6 +88,7 @@ manifest_entry = Table(
     Column("zero_return", Boolean, nullable=False),
     moment("reported_at"),
     comment="What each department says it recommended",
+    info=only_added_to(),
 )
 
 need_version = Table(
@@ -111,6 +116,7 @@ need_version = Table(
     Index(None, "quarter", "department_code"),
     CheckConstraint("quarter ~ '^20[0-9]{2}Q[1-4]$'", name="quarter"),
     comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
+    info=only_added_to(),
 )
 
 contact = Table(
@@ -133,6 +139,7 @@ amendment = Table(
     Column("after", Text, comment="JSON text; null: not there, or personal"),
     Column("personal", Boolean, nullable=False, comment="a contact field: that it changed is said, never its values"),
     comment="What a revision changed, field by field (修订对照)",
+    info=only_added_to(),
 )
 
 need_fingerprint = Table(
@@ -169,4 +176,5 @@ withdrawal_notice = Table(
     moment("noticed_at"),
     Column("intake_id", ForeignKey("intake.intake_id"), comment="which noticed it; null: withdrawn by decision"),
     comment="Needs withdrawn on the green platform or by decision",
+    info=only_added_to(),
 )

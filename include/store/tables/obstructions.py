@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 obstruction_ticket = Table(
     "obstruction_ticket",
@@ -80,4 +80,5 @@ obstruction_event = Table(
     ),
     Index(None, "ticket_id"),
     comment="The history of a ticket",
+    info=only_added_to(),
 )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 delivery = Table(
     "delivery",
@@ -110,6 +110,7 @@ delivery_attempt = Table(
     CheckConstraint("kind in ('send', 'look_up', 'check')", name="kind"),
     Index(None, "delivery_id"),
     comment="Every try, never changed",
+    info=only_added_to(),
 )
 
 channel_state = Table(

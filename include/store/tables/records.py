@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Identity, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 report = Table(
     "report",
@@ -18,6 +18,7 @@ report = Table(
     moment("created_at"),
     Index(None, "kind", "quarter", "report_id"),
     comment="Published pages; the newest of a kind and quarter is in force",
+    info=only_added_to(),
 )
 
 reconciliation_finding = Table(
@@ -42,6 +43,7 @@ reconciliation_finding = Table(
         postgresql_where=text("closed_at is null"),
     ),
     comment="A difference between two ledgers that is not explained",
+    info=only_added_to(once=("closed_at",)),
 )
 
 audit_entry = Table(
@@ -60,6 +62,7 @@ audit_entry = Table(
     Column("entry_hash", Text, nullable=False),
     Index(None, "action", "entry_id"),
     comment="Who did what, when, why; each entry seals the one before",
+    info=only_added_to(),
 )
 
 simulated_time = Table(

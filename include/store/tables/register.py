@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Date, Identity, Index, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 register_snapshot = Table(
     "register_snapshot",
@@ -59,6 +59,7 @@ register_finding = Table(
     Column("field", Text, primary_key=True),
     Column("severity", Text, nullable=False),
     comment="Defects of the register itself (T01-T05)",
+    info=only_added_to(),
 )
 
 coordinator = Table(

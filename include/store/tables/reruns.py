@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from include.store.tables.base import metadata, moment
+from include.store.tables.base import metadata, moment, only_added_to
 
 rerun_job = Table(
     "rerun_job",
@@ -34,4 +34,5 @@ rerun_item = Table(
     Column("lease_until_before", DateTime(timezone=True), comment="real clock"),
     Column("attempts_before", Integer, nullable=False, comment="more now: it was tried"),
     comment="A delivery that a re-run made due, as it was before",
+    info=only_added_to(),
 )

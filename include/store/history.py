@@ -1,0 +1,58 @@
+"""History is only added to: triggers by which the database itself refuses any other change of the tables that say so.
+
+Made from the tables' `info` after the migrations, so that a table is marked in one place. The function is that of migration 0013.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from include.store.tables.base import History, history_of, metadata
+
+_FUNCTION = "refuse_change_of_history()"
+
+
+def guards() -> Iterator[str]:
+    """The statements that make every trigger."""
+    for table in metadata.sorted_tables:
+        history = history_of(table)
+        if history is not None:
+            yield from _guards(table, history)
+
+
+def _guards(table: sa.Table, history: History) -> Iterator[str]:
+    later = {*history.sealed, *history.once}
+    fixed = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in later)
+    # Once for each statement: adding rows, by COPY too, costs nothing.
+    yield (
+        f"create trigger only_added_to before update{f' of {fixed}' if later else ''} or delete or truncate on {table.name}"
+        f" for each statement execute function {_FUNCTION}"
+    )
+    for column in history.once:
+        yield (
+            f"create trigger {column}_is_set_once before update of {column} on {table.name} for each row"
+            f" when (old.{column} is not null and new.{column} is distinct from old.{column}) execute function {_FUNCTION}"
+        )
+
+
+def guard(connection: sa.Connection) -> None:
+    """Have exactly these triggers; whoever calls it owns the tables."""
+    unguard(connection)
+    for statement in guards():
+        connection.execute(sa.text(statement))
+
+
+def unguard(connection: sa.Connection) -> None:
+    """Drop the triggers, for a migration that changes history; in the transaction that ends with `guard`."""
+    for row in connection.execute(_GUARDS).all():
+        connection.execute(sa.text(f"drop trigger {row.trigger} on {row.guarded}"))
+
+
+_GUARDS = sa.text(
+    """
+    select quote_ident(tgname) as trigger, tgrelid::regclass::text as guarded from pg_trigger
+    where tgfoid = to_regprocedure('refuse_change_of_history()') and not tgisinternal order by 2, 1
+    """
+)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from include.store import history
+from include.store.database import connect, migrate
+from include.store.tables import metadata
+from include.store.tables.base import history_of
+from tests.rows import moment
+
+HISTORY = {table.name: found for table in metadata.sorted_tables if (found := history_of(table)) is not None}
+
+
+def _fixed(name: str) -> list[str]:
+    later = {*HISTORY[name].sealed, *HISTORY[name].once}
+    columns = metadata.tables[name].columns
+    return [column.name for column in columns if column.name not in later and column.identity is None]
+
+
+@pytest.mark.parametrize("name", HISTORY)
+def test_the_database_refuses_any_change_of_a_table_that_is_only_added_to(database: sa.Engine, name: str) -> None:
+    assert _fixed(name)
+    changes = [f"update {name} set {column} = {column}" for column in _fixed(name)]
+    for change in [*changes, f"delete from {name}", f"truncate {name} cascade"]:
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+            connection.execute(sa.text(change))
+
+
+def test_a_ciphertext_may_go_or_be_encrypted_anew(database: sa.Engine) -> None:
+    sealed = [(name, column) for name, found in HISTORY.items() for column in found.sealed]
+    assert ("raw_payload", "ciphertext") in sealed
+    with database.begin() as connection:
+        for name, column in sealed:
+            connection.execute(sa.text(f"update {name} set {column} = ''"))
+
+
+def test_the_end_of_a_difference_is_set_once(database: sa.Engine) -> None:
+    known = {"first": moment("2026-10-01 09:00"), "later": moment("2026-10-02 09:00")}
+    with database.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into reconciliation_finding (quarter, kind, need_id, revision, explanation, suggestion, found_at)"
+                " values ('2026Q3', 'k', 'n', 1, '', '', :first)"
+            ),
+            known,
+        )
+        connection.execute(sa.text("update reconciliation_finding set closed_at = :first"), known)
+        connection.execute(sa.text("update reconciliation_finding set closed_at = :first"), known)
+    for other in ("null", ":later"):
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+            connection.execute(sa.text(f"update reconciliation_finding set closed_at = {other}"), known)
+
+
+def test_guards_that_are_missing_or_old_are_made_anew_by_the_next_start(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        history.unguard(connection)
+        connection.execute(sa.text("comment on function refuse_change_of_history() is 'of an older version'"))
+    migrate(engine)
+    with engine.connect() as connection:
+        made = connection.execute(sa.text("select count(*) from pg_trigger where tgname = 'only_added_to'")).scalar()
+    engine.dispose()
+    assert made == len(HISTORY)
