@@ -173,15 +173,16 @@ def test_an_odd_manifest_is_noted_and_read_all_the_same(database: sa.Engine) -> 
         department_code="999999", recommended=0, financing_need=Decimal(0), zero_return=True, reported_at=NOW
     )
     zhejiang, nobody = SetAside(b"1", "odd", "330000"), SetAside(b"2", "odd")
-    for manifest, unusable, expected in (
-        (Manifest(quarter="2026Q3", departments=[row]), [], []),
-        (Manifest(quarter="2026Q2", departments=[]), [], [""]),
-        (Manifest(quarter="2026Q3", departments=[row, odd]), [], [""]),
-        (Manifest(quarter="2026Q3", departments=[row, row]), [], [""]),
-        (Manifest(quarter="2026Q3", departments=[row]), [zhejiang], ["330000"]),
-        (Manifest(quarter="2026Q3", departments=[row]), [zhejiang, nobody], ["", "330000"]),
+    for quarter, departments, set_aside, expected in (
+        ("2026Q3", [row], [], []),
+        ("2026Q2", [], [], [""]),
+        ("2026Q3", [row, odd], [], [""]),
+        ("2026Q3", [row, row], [], [""]),
+        ("2026Q3", [row], [zhejiang], ["330000"]),
+        ("2026Q3", [row], [zhejiang, nobody], ["", "330000"]),
     ):
+        manifest = Manifest(quarter=quarter, departments=departments, set_aside=set_aside)
         with database.begin() as connection:
-            found = judge_manifest(connection, intake_id, manifest, "2026Q3", unusable, now=NOW, policy=policy())
+            found = judge_manifest(connection, intake_id, manifest, "2026Q3", now=NOW, policy=policy())
         assert [one.department_code for one in found] == expected
         assert {one.rule_id for one in found} <= {"B09"}

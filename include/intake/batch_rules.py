@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.domain.pieces import SetAside
 from include.domain.quarter import Quarter
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, departments
@@ -65,7 +64,6 @@ def judge_manifest(
     intake_id: int,
     manifest: Manifest,
     quarter: str,
-    unusable: Sequence[SetAside],
     *,
     now: datetime,
     policy: Policy,
@@ -73,8 +71,8 @@ def judge_manifest(
     """Judge the structure of a manifest (B09) and store what is found, a row that is unusable under its department."""
     codes = [row.department_code for row in manifest.departments]
     faults = (manifest.quarter != quarter) + len(set(codes) - set(departments())) + len(codes) - len(set(codes))
-    named = {piece.known_as for piece in unusable} & set(departments())
-    faults += sum(piece.known_as not in named for piece in unusable)
+    named = {piece.known_as for piece in manifest.set_aside} & set(departments())
+    faults += sum(piece.known_as not in named for piece in manifest.set_aside)
     rows = {WHOLE_BATCH: {"manifest_faults": faults}} | {code: {"manifest_faults": 1} for code in sorted(named)}
     found = _broken(RuleBook(policy), rows)
     _store(connection, intake_id, found, now)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -27,7 +26,7 @@ from include.intake.register_rules import (
     judge_snapshot,
     read_entry,
 )
-from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient, Manifest, ManifestRow
+from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.reference import Policy, rules
 from include.store.database import copy_rows
@@ -43,8 +42,6 @@ from include.store.tables import (
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_LONGEST_ID, _LONGEST_TEXT = 64, 254
-_LARGEST_COUNT, _LARGEST_AMOUNT, _YEARS = 2**31 - 1, Decimal(10) ** 12, range(2000, 2101)
 
 
 def pull_manifest(
@@ -59,11 +56,9 @@ def pull_manifest(
 ) -> int:
     """Store what each department says it recommended for `quarter`, odd rows too; returns the number of departments.
 
-    A row that cannot be used is set aside and told of (B09): the other departments close without it. Of a manifest of another
-    quarter that are all.
+    A row that cannot be used is set aside and told of (B09): the other departments close without it.
     """
     manifest = client.manifest(quarter)
-    usable, unusable = _usable_rows(manifest, quarter)
     rows = [
         {
             "intake_id": intake_id,
@@ -73,41 +68,14 @@ def pull_manifest(
             "zero_return": row.zero_return,
             "reported_at": row.reported_at,
         }
-        for row in usable
+        for row in manifest.departments
     ]
     with engine.begin() as connection:
         if rows:
             connection.execute(insert(manifest_entry).on_conflict_do_nothing(), rows)
-        judge_manifest(connection, intake_id, manifest, quarter, unusable, now=now, policy=policy)
-        keep(connection, cipher, f"manifest/{quarter}", unusable, now=now, whole=True)
+        judge_manifest(connection, intake_id, manifest, quarter, now=now, policy=policy)
+        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=now, whole=True)
     return len(rows)
-
-
-def _usable_rows(manifest: Manifest, quarter: str) -> tuple[list[ManifestRow], list[SetAside]]:
-    """The rows that belong to the quarter and that the table holds, and the others."""
-    usable: list[ManifestRow] = []
-    unusable = [*manifest.set_aside]
-    for row in manifest.departments:
-        if manifest.quarter != quarter:
-            unusable.append(set_aside(_encode(row), "清单不属于所读取的季度"))
-        elif not _storable(row):
-            unusable.append(set_aside(_encode(row), "地区代码、条数、金额或报送时间不合约定"))
-        else:
-            usable.append(row)
-    return usable, unusable
-
-
-def _storable(row: ManifestRow) -> bool:
-    amount = row.financing_need
-    return (
-        0 < len(row.department_code) <= _LONGEST_ID
-        and 0 <= row.recommended <= _LARGEST_COUNT
-        and amount.is_finite()
-        and 0 <= amount < _LARGEST_AMOUNT
-        and amount == round(amount, 2)
-        and row.reported_at.tzinfo is not None
-        and row.reported_at.year in _YEARS
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +211,7 @@ def pull_coordinators(
     Where nothing can be used, or nothing is listed, the list before stays: mails must go on. Either is set aside.
     """
     listed = client.coordinators()
-    used, unusable = _storable_coordinators(listed.items)
+    used, unusable = _one_each(listed.items)
     unusable += listed.set_aside
     if not used:
         unusable.append(SetAside(b"[]", "名单中没有可用的协调人，沿用上一次的名单"))
@@ -260,17 +228,11 @@ def pull_coordinators(
     return len(used)
 
 
-def _storable_coordinators(rows: Sequence[CoordinatorRow]) -> tuple[list[CoordinatorRow], list[SetAside]]:
-    """The rows that the table holds, the first of each coordinator_id, and the others."""
+def _one_each(rows: Sequence[CoordinatorRow]) -> tuple[list[CoordinatorRow], list[SetAside]]:
+    """The first row of each coordinator_id, and the others."""
     used: dict[str, CoordinatorRow] = {}
-    unusable: list[SetAside] = []
+    repeated: list[SetAside] = []
     for row in rows:
-        texts = (row.coordinator_id, row.region_code, row.role, row.email)
-        named = 0 < len(row.coordinator_id) <= _LONGEST_ID
-        if not named or any(len(text) > _LONGEST_TEXT or "\0" in text for text in texts):
-            unusable.append(set_aside(_encode(row), "协调人编号不合约定，或有文字过长"))
-        elif row.coordinator_id in used:
-            unusable.append(set_aside(_encode(row), "协调人编号重复"))
-        else:
-            used[row.coordinator_id] = row
-    return list(used.values()), unusable
+        if used.setdefault(row.coordinator_id, row) is not row:
+            repeated.append(set_aside(_encode(row), "协调人编号重复"))
+    return list(used.values()), repeated

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
-from include.domain.identifiers import LARGEST_REVISION, usable_need_id, usable_revision
-from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
+from include.domain.identifiers import usable_need_id, usable_revision
+from include.domain.pieces import SetAside, UnreadablePiece, read_piece
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
-from include.platforms.credit_market import CreditMarketClient, LedgerEntry
+from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
 from include.reconciliation.checks import CHECKS, Check
@@ -38,7 +37,7 @@ _UNDER_WAY = timedelta(hours=1)
 # A delivery that has been due for so long is not on its way: nobody delivers.
 _NOT_DELIVERING = timedelta(days=1)
 _YEARS = range(2000, 2101)
-_LONGEST_STATUS, _LONGEST_TEXT = 64, 200
+_LONGEST_STATUS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +144,6 @@ def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) 
     for page in client.ledger(quarter):
         unusable += page.set_aside
         for entry in page.items:
-            if not _storable(entry):
-                unusable.append(set_aside(msgspec.json.encode(entry), "台账行的编号、版本或回执不合约定"))
-                continue
             yield (
                 entry.idempotency_key,
                 entry.need_id,
@@ -156,13 +152,6 @@ def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) 
                 entry.state,
                 entry.payload_sha256,
             )
-
-
-def _storable(entry: LedgerEntry) -> bool:
-    texts = (entry.idempotency_key, entry.need_id, entry.receipt_no, entry.state, entry.payload_sha256)
-    return 0 <= entry.revision <= LARGEST_REVISION and all(
-        text is None or (len(text) <= _LONGEST_TEXT and "\0" not in text) for text in texts
-    )
 
 
 def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: Iterable[tuple[Any, ...]]) -> None:
