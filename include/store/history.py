@@ -23,13 +23,19 @@ def guards() -> Iterator[str]:
 
 
 def _guards(table: sa.Table, history: History) -> Iterator[str]:
-    later = {*history.sealed, *history.once}
+    later = {*history.sealed, *history.purged, *history.once}
     fixed = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in later)
     # Once for each statement: adding rows, by COPY too, costs nothing.
     yield (
         f"create trigger only_added_to before update{f' of {fixed}' if later else ''} or delete or truncate on {table.name}"
         f" for each statement execute function {_FUNCTION}"
     )
+    for column in history.purged:
+        yield (
+            f"create trigger {column}_only_goes before update of {column} on {table.name} for each row"
+            f" when (new.{column} is distinct from old.{column} and new.{column} not in ('', '{{}}'))"
+            f" execute function {_FUNCTION}"
+        )
     for column in history.once:
         yield (
             f"create trigger {column}_is_set_once before update of {column} on {table.name} for each row"

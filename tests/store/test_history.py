@@ -7,13 +7,13 @@ from include.store import history
 from include.store.database import connect, migrate
 from include.store.tables import metadata
 from include.store.tables.base import history_of
-from tests.rows import moment
+from tests.rows import add_need, moment
 
 HISTORY = {table.name: found for table in metadata.sorted_tables if (found := history_of(table)) is not None}
 
 
 def _fixed(name: str) -> list[str]:
-    later = {*HISTORY[name].sealed, *HISTORY[name].once}
+    later = {*HISTORY[name].sealed, *HISTORY[name].purged, *HISTORY[name].once}
     columns = metadata.tables[name].columns
     return [column.name for column in columns if column.name not in later and column.identity is None]
 
@@ -33,6 +33,15 @@ def test_a_ciphertext_may_go_or_be_encrypted_anew(database: sa.Engine) -> None:
     with database.begin() as connection:
         for name, column in sealed:
             connection.execute(sa.text(f"update {name} set {column} = ''"))
+
+
+def test_a_text_in_which_a_person_may_stand_may_go_and_never_becomes_another(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        add_need(connection, 1)
+        connection.execute(sa.text("update need_version set enterprise_name = null, document = '{}'"))
+    for change in ("enterprise_name = '别的公司'", "document = '{\"a\": 1}'"):
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+            connection.execute(sa.text(f"update need_version set {change}"))
 
 
 def test_the_end_of_a_difference_is_set_once(database: sa.Engine) -> None:

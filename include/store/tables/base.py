@@ -28,17 +28,20 @@ def moment(name: str, *, nullable: bool = False) -> Column[object]:
 class History:
     """How a table is only added to.
 
-    `sealed`: columns of ciphertexts, which a purge empties and a new key encrypts anew. `once`: columns that are filled in later, and
-    then stay as they are.
+    `sealed`: columns of ciphertexts, which a purge empties and a new key encrypts anew. `purged`: columns in which a person may stand,
+    which a purge empties. `once`: columns that are filled in later, and then stay as they are.
     """
 
     sealed: Sequence[str] = ()
+    purged: Sequence[str] = ()
     once: Sequence[str] = ()
 
 
-def only_added_to(*, sealed: Sequence[str] = (), once: Sequence[str] = ()) -> Mapping[str, Any]:
+def only_added_to(
+    *, sealed: Sequence[str] = (), purged: Sequence[str] = (), once: Sequence[str] = ()
+) -> Mapping[str, Any]:
     """The `info` of a table whose rows are never changed or deleted; the database refuses it (include/store/history.py)."""
-    return {_HISTORY: History(tuple(sealed), tuple(once))}
+    return {_HISTORY: History(tuple(sealed), tuple(purged), tuple(once))}
 
 
 def history_of(table: Table) -> History | None:

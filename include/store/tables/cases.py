@@ -49,7 +49,7 @@ feedback_event = Table(
     moment("received_at"),
     Index(None, "need_id", "institution_code", "sequence"),
     comment="What institutions report; first stored wins (E03)",
-    info=only_added_to(sealed=("sealed",)),
+    info=only_added_to(sealed=("sealed",), purged=("document", "use_of_funds")),
 )
 
 waiting_feedback = Table(

@@ -56,5 +56,5 @@ escalation_acknowledgement = Table(
     moment("at"),
     Index(None, "need_id"),
     comment="A breach taken on by the coordinators; the newest counts",
-    info=only_added_to(),
+    info=only_added_to(purged=("note",)),
 )

@@ -116,7 +116,7 @@ need_version = Table(
     Index(None, "quarter", "department_code"),
     CheckConstraint("quarter ~ '^20[0-9]{2}Q[1-4]$'", name="quarter"),
     comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
-    info=only_added_to(),
+    info=only_added_to(purged=("document", "enterprise_name", "project_name")),
 )
 
 contact = Table(
@@ -139,7 +139,7 @@ amendment = Table(
     Column("after", Text, comment="JSON text; null: not there, or personal"),
     Column("personal", Boolean, nullable=False, comment="a contact field: that it changed is said, never its values"),
     comment="What a revision changed, field by field (修订对照)",
-    info=only_added_to(),
+    info=only_added_to(purged=("before", "after")),
 )
 
 need_fingerprint = Table(

@@ -80,5 +80,5 @@ obstruction_event = Table(
     ),
     Index(None, "ticket_id"),
     comment="The history of a ticket",
-    info=only_added_to(),
+    info=only_added_to(purged=("note",)),
 )

@@ -110,7 +110,7 @@ delivery_attempt = Table(
     CheckConstraint("kind in ('send', 'look_up', 'check')", name="kind"),
     Index(None, "delivery_id"),
     comment="Every try, never changed",
-    info=only_added_to(),
+    info=only_added_to(purged=("detail",)),
 )
 
 channel_state = Table(
