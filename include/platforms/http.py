@@ -163,6 +163,7 @@ class PlatformSession:
         self._pace = pace
         self._most_bytes = round(max_answer_mb * 2**20)
         self._longest_exchange_s = longest_exchange_s
+        self._clock = clock
         self._deadline = Deadline(clock)
         self._session = bounded_session(self._deadline)
         self._session.verify = ca or True
@@ -197,8 +198,9 @@ class PlatformSession:
 
         Raises PlatformUnavailable, CredentialsRefused or ProblemResponse.
         """
-        waited = 0.0
+        waited = asking = 0.0
         for tries in range(1, MOST_READS + 1):
+            began = self._clock()
             answer = self._exchange(method, target, decode, authentication, body=body, headers=headers)
             if not isinstance(answer, _Fault):
                 return answer
@@ -206,7 +208,8 @@ class PlatformSession:
             wait = fault.retry_after_s
             if wait is None:
                 wait = random.uniform(0.5, 1) * min(0.25 * 2**tries, 10.0)
-            if tries == MOST_READS or waited + wait > LONGEST_WAITING_S:
+            asking += self._clock() - began
+            if tries == MOST_READS or waited + wait > LONGEST_WAITING_S or asking >= self._longest_exchange_s:
                 break
             log.info("%s: %s, reading %s again in %.1f s", self.platform, fault.reason, _path(target), wait)
             self._sleep(wait)

@@ -71,7 +71,10 @@ class Page:
         """A member that is a cursor or null, else ValueError."""
         found = self.member(name)
         if found is not None and (
-            not isinstance(found, str) or len(found) > LONGEST_CURSOR or _CONTROL.search(found) is not None
+            not isinstance(found, str)
+            or len(found) > LONGEST_CURSOR
+            or _CONTROL.search(found) is not None
+            or rb"\u0000" in self.members[name]
         ):
             raise ValueError(f"{name} is no cursor")
         return found

@@ -1,14 +1,14 @@
 """Splitting a page (a JSON object with lists) into pieces before any of them is parsed.
 
 A sound page is split by msgspec. Where that fails, or where pieces are no UTF-8, a scanner that knows strings, escapes and
-brackets finds where each piece ends. Where even the structure is broken (a quotation mark too many in one piece), pieces are
-told apart by the member with which each begins.
+brackets finds where each piece ends. Where even the structure may be broken (a quotation mark too many in one piece), pieces
+are also told apart by the member with which each begins; of several ways, the one counts that leaves most pieces readable.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -22,10 +22,10 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _SCALAR = re.compile(rb'[^,\[\]{}"]++')
+_SOUND = rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
 # Two bytes that GBK reads as one character, of which the second may look like a bracket or a backslash; sound UTF-8 is left alone.
-_SOUND_OR_PAIR = re.compile(
-    rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x81-\xfe][\x40-\x7e\x80-\xfe]"
-)
+_SOUND_OR_PAIRS = re.compile(rb"(%b++)|(?:(?!%b)[\x81-\xfe][\x40-\x7e\x80-\xfe])++" % (_SOUND, _SOUND))
+_DEEPEST_FOLLOWED = 2**20
 
 Split = tuple[Mapping[str, bytes], Mapping[str, list[bytes]]]
 
@@ -41,15 +41,21 @@ def split(body: bytes, lists: Sequence[str]) -> Split:
             return _split_at_once(body, lists)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass
-    found = []
-    for shadow in [body] if sound else [body, _without_pairs(body)]:
+    best: Split | None = None
+    most = -1
+    for way in _WAYS[sound]:
         try:
-            found.append(_split_by_structure(body, shadow, lists))
+            found = way(body, lists)
         except ValueError:
             continue
-    if not found:
-        return _split_by_first_member(body, lists)
-    return min(found, key=_unreadable)
+        readable, unreadable = _counted(found)
+        if readable > most:
+            best, most = found, readable
+        if not unreadable:
+            break
+    if best is None:
+        raise ValueError("the answer cannot be split")
+    return best
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -78,8 +84,10 @@ def _member(members: Mapping[str, msgspec.Raw], name: str) -> msgspec.Raw:
     return members[name]
 
 
-def _unreadable(found: Split) -> int:
-    return sum(not _is_readable(piece) for pieces in found[1].values() for piece in pieces)
+def _counted(found: Split) -> tuple[int, int]:
+    """How many pieces can be read, and how many cannot."""
+    readable = [_is_readable(piece) for pieces in found[1].values() for piece in pieces]
+    return sum(readable), len(readable) - sum(readable)
 
 
 def _is_readable(piece: bytes) -> bool:
@@ -95,7 +103,15 @@ def _is_readable(piece: bytes) -> bool:
 
 def _without_pairs(body: bytes) -> bytes:
     """As long as `body`, with nothing of a two-byte character that could be taken for structure."""
-    return _SOUND_OR_PAIR.sub(lambda found: found[0] if found[1] else b"xx", body)
+    return _SOUND_OR_PAIRS.sub(lambda found: found[0] if found[1] else b"x" * len(found[0]), body)
+
+
+def _split_as_it_stands(body: bytes, lists: Sequence[str]) -> Split:
+    return _split_by_structure(body, body, lists)
+
+
+def _split_without_pairs(body: bytes, lists: Sequence[str]) -> Split:
+    return _split_by_structure(body, _without_pairs(body), lists)
 
 
 def _split_by_structure(body: bytes, shadow: bytes, lists: Sequence[str]) -> Split:
@@ -175,16 +191,18 @@ def _value(data: bytes, at: int) -> tuple[int, int]:
     return begin, begin + len(found[0].rstrip())
 
 
-_CLOSES = {b"]": b"[", b"}": b"{"}
+_CLOSES = {b"]": ord("["), b"}": ord("{")}
 
 
 def _closed(data: bytes, at: int) -> int:
     """Where the list or object that begins at `at` ends."""
-    opened: list[bytes] = []
+    opened = bytearray()
     for found in _STRUCTURE.finditer(data, at):
         mark = found[0]
         if mark in (b"[", b"{"):
-            opened.append(mark)
+            opened += mark
+            if len(opened) > _DEEPEST_FOLLOWED:
+                break
         elif mark == b'"' or (mark in _CLOSES and opened.pop() != _CLOSES[mark]):
             break
         if not opened:
@@ -230,3 +248,10 @@ def _ends(body: bytes, after: int) -> Iterator[int]:
         if end < 0:
             return
         yield end
+
+
+_WAYS: Mapping[bool, Sequence[Callable[[bytes, Sequence[str]], Split]]] = {
+    True: (_split_as_it_stands, _split_by_first_member),
+    False: (_split_as_it_stands, _split_without_pairs, _split_by_first_member),
+}
+"""How to split a page that is UTF-8, or is not, after it could not be split at once."""

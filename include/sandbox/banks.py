@@ -8,7 +8,7 @@ import heapq
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -183,7 +183,17 @@ def _content(event: PlannedEvent, need_id: str, institution_code: str, revision:
         "occurred_at": event.occurred_at.isoformat(timespec="seconds"),
         "sequence": event.sequence,
         **event.fields,
+        **(_after_a_refusal(event) if event.type == "declined" else {}),
     }
+
+
+def _after_a_refusal(event: PlannedEvent) -> dict[str, Any]:
+    """What some institutions add to a refusal: from when on they may be asked again, and their own number of the application."""
+    draw = int(hashlib.sha256(f"refusal:{event.event_id}".encode()).hexdigest()[:8], 16)
+    again = event.occurred_at.date() + timedelta(days=90 * (1 + draw % 2))
+    return ({"reapply_from": again.isoformat()} if draw % 3 == 0 else {}) | (
+        {"institution_ref": f"SQ{draw:010d}"} if draw % 2 == 0 else {}
+    )
 
 
 def _amount(value: object) -> Decimal:

@@ -11,18 +11,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; `fault` is "" or reset (before a byte), cut (shorter than Content-Length), silent_cut (without one)."""
+    """One answer; `fault` is "" or reset (before a byte), cut (shorter than Content-Length), silent_cut (without one).
+
+    `raw` is sent as it is instead, status line and all, byte for byte with a pause of `drip_s` and again without an end where
+    that is given; then the connection is left open.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
+    raw: bytes | None = None
+    drip_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Received:
     target: str
     headers: Mapping[str, str]
     body: bytes
+    peer: Any = None
 
 
 class ScriptedServer:
@@ -41,6 +49,7 @@ class ScriptedServer:
         self.reply = reply
         self.received: list[Received] = []
         self.url = ""
+        self.closing = threading.Event()
 
     def next(self, request: Received) -> Answer:
         self.received.append(request)
@@ -58,11 +67,14 @@ def scripted(
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = script.next(Received(self.command, self.path, dict(self.headers), body))
+            answer = script.next(Received(self.command, self.path, dict(self.headers), body, self.client_address))
             if answer.fault == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
                 self.connection.close()
+                return
+            if answer.raw is not None:
+                self._send_raw(answer.raw, answer.drip_s)
                 return
             self.send_response_only(answer.status)
             for name, value in answer.headers.items():
@@ -75,6 +87,16 @@ def scripted(
             whole = not answer.fault
             self.wfile.write(answer.body if whole else answer.body[: len(answer.body) // 2])
             self.close_connection = not whole
+
+        def _send_raw(self, raw: bytes, drip_s: float | None) -> None:
+            if drip_s is None:
+                self.wfile.write(raw)
+                self.close_connection = False
+                return
+            for byte in cycle(raw):
+                self.wfile.write(bytes([byte]))
+                if script.closing.wait(drip_s):
+                    return
 
         do_GET = do_POST = _answer
 
@@ -103,6 +125,7 @@ def scripted(
     try:
         yield script
     finally:
+        script.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
