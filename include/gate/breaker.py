@@ -176,12 +176,14 @@ def decide(
     role: str,
     reason: str,
     now: datetime,
+    policy: Policy,
 ) -> int:
     """Record what a person decided on a stopped department; returns how many pushes were queued.
 
-    `continued` queues all passed or released needs that wait; it is final. `kept` goes on waiting, and may be continued by a
-    later decision. The same decision recorded twice has one effect. `seen`: the state in which the person saw the stop. Raises
-    DecidedMeanwhile if it is another by now, InvalidRequest if the department was never stopped or no reason is given.
+    `continued` queues all passed or released needs that wait; it is final. Where approvers sign pushes off, these wait for them
+    next. `kept` goes on waiting, and may be continued by a later decision. The same decision recorded twice has one effect.
+    `seen`: the state in which the person saw the stop. Raises DecidedMeanwhile if it is another by now, InvalidRequest if the
+    department was never stopped or no reason is given.
     """
     actor, reason = audit.signed(actor, reason)
     # The gate's own lock: a need that passes while this is decided is queued by one of the two.
@@ -211,7 +213,7 @@ def decide(
     queued = 0
     if decision == "continued":
         waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
-        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], now)
+        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], now, policy)
     audit.record(
         connection,
         actor=actor,

@@ -20,21 +20,15 @@ from include.gate.judge import Finding, reasons
 from include.reference import Policy, departments
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
-from include.store.outcomes import stopped
+from include.store.outcomes import awaiting_sign_off, stopped
 
 _CHUNK = 5_000
 
 Revision = tuple[str, int]
 """need_id and revision."""
 
-# Neither withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not stopped
-# (B08).
-_PUSHABLE = sa.text(
-    f"""
-    select version.need_id, version.revision, version.department_code, version.document
-    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
-    join need_version version using (need_id, revision)
-    where not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+PUSHABLE = f"""
+    not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
       and not exists (
           select from need_version higher
           where higher.need_id = version.need_id and higher.revision > version.revision
@@ -45,8 +39,36 @@ _PUSHABLE = sa.text(
             and judged.payload_sha256 = version.item_hash
       )
       and not {stopped("version")}
+"""
+"""That a need_version `version` that passed may be pushed, approvers willing: it is neither withdrawn nor overtaken by a higher
+revision, nothing of it waits for a person, and its department is not stopped (B08)."""
+
+_WANTED = """
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
+    join need_version version using (need_id, revision)
+"""
+_TO_PUSH = sa.text(
+    f"""
+    select version.need_id, version.revision, version.department_code, version.document
+    {_WANTED} where {PUSHABLE} and not {awaiting_sign_off("version")}
     """
 )
+
+# What has a push already was let go before there was anything to sign.
+_AWAIT_SIGN_OFF = sa.text(
+    f"""
+    insert into push_wait (need_id, revision, quarter, department_code, is_major, persons_required, since)
+    select version.need_id, version.revision, version.quarter, version.department_code, coalesce(version.is_major, false),
+           :persons, :now
+    {_WANTED}
+    where {PUSHABLE} and not exists (
+        select from delivery push
+        where push.action = 'push' and push.need_id = version.need_id and push.revision = version.revision
+    )
+    on conflict do nothing
+    """
+)
+_APPROVERS = {"none": 0, "one": 1, "two": 2}
 
 # Whoever decides on a stop at this moment is waited for: either the decision sees what passes now, or this sees the decision.
 _AWAIT_DECISIONS = sa.text(
@@ -71,21 +93,24 @@ _RESUME = sa.text(
 )
 
 
-def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime) -> int:
-    """Queue a push of each of these revisions that may be pushed; returns how many are new or go on."""
+def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime, policy: Policy) -> int:
+    """Queue a push of each of these revisions that may be pushed; returns how many are new or go on.
+
+    Where approvers sign pushes off (push_approval), it begins to wait for them instead, and is queued by the last signature.
+    """
     wanted = sorted(needs)
+    approvers = _APPROVERS[policy.text("push_approval")]
     connection.execute(_AWAIT_DECISIONS, {"need_ids": array_of(need_id for need_id, _ in wanted)})
     count = 0
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        found = fetch_rows(
-            connection,
-            _PUSHABLE,
-            {
-                "need_ids": array_of(need_id for need_id, _ in chunk),
-                "revisions": array_of(revision for _, revision in chunk),
-            },
-        )
+        named = {
+            "need_ids": array_of(need_id for need_id, _ in chunk),
+            "revisions": array_of(revision for _, revision in chunk),
+        }
+        if approvers:
+            connection.execute(_AWAIT_SIGN_OFF, {**named, "persons": approvers, "now": now})
+        found = fetch_rows(connection, _TO_PUSH, named)
         pushes = [_push(*row) for row in sorted(found)]
         new = enqueue(connection, pushes, now)
         count += new

@@ -89,5 +89,12 @@ def open_holds(
     found = hold_findings(connection, decided)
     for quarantine_id in decided:
         if not any(one.missing for one in found[quarantine_id]):
-            let_go(connection, locked(connection, quarantine_id), **_GATE, reason="此前的放行对本版本仍然有效", now=now)
+            let_go(
+                connection,
+                locked(connection, quarantine_id),
+                **_GATE,
+                reason="此前的放行对本版本仍然有效",
+                now=now,
+                policy=policy,
+            )
     return len(opened)

@@ -21,6 +21,7 @@ from include.gate.consequences import Return, queue_pushes, queue_returns, retur
 from include.gate.held_needs import HoldFinding, Place, hold_findings, unknown_hold
 from include.gate.judge import Finding
 from include.reference import Policy
+from include.store.outcomes import awaiting_sign_off
 from include.store.tables import quarantine, quarantine_event
 
 __all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release"]
@@ -70,7 +71,7 @@ def release(
         _note(connection, hold, "approved", actor, role, reason, now, place=one.place)
     waiting = tuple(one for one in _findings(connection, hold) if one.missing)
     if not waiting:
-        queued, note = let_go(connection, hold, actor=actor, role=role, reason=reason, now=now)
+        queued, note = let_go(connection, hold, actor=actor, role=role, reason=reason, now=now, policy=policy)
         _audit(connection, hold, "release_hold", agreed, actor, role, reason, now)
         return Decided(quarantine_id=quarantine_id, state="released", waiting=(), queued=queued, note=note)
     _audit(connection, hold, "approve_hold_release", agreed, actor, role, reason, now)
@@ -194,14 +195,23 @@ def _agreed_to(
 
 
 def let_go(
-    connection: sa.Connection, hold: sa.Row[Any], *, actor: str, role: str, reason: str, now: datetime
+    connection: sa.Connection, hold: sa.Row[Any], *, actor: str, role: str, reason: str, now: datetime, policy: Policy
 ) -> tuple[int, str]:
     """The hold ends as released; how many pushes that queued, and a sentence on what follows."""
     _settle(connection, hold, "released", actor, role, reason, now)
     if not hold.stored:
         return 0, _BY_HAND
-    queued = queue_pushes(connection, [(hold.need_id, hold.revision)], now)
-    return queued, "已放行，进入推送。" if queued else "已放行；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
+    queued = queue_pushes(connection, [(hold.need_id, hold.revision)], now, policy)
+    if queued:
+        return queued, "已放行，进入推送。"
+    if connection.execute(_UNSIGNED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
+        return 0, "已放行，列入待签批，签批后推送。"
+    return 0, "已放行；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
+
+
+_UNSIGNED = sa.text(
+    f"select {awaiting_sign_off('released')} from (select :need_id as need_id, cast(:revision as int) as revision) released"
+)
 
 
 def _settle(

@@ -216,7 +216,9 @@ def judge_department(
                 now=now,
                 policy=policy,
             )
-            queued = _queue_consequences(connection, judged, header.quarter, department_code, version, respond_by, now)
+            queued = _queue_consequences(
+                connection, judged, header.quarter, department_code, version, respond_by, now, policy
+            )
             open_holds(
                 connection,
                 quarter=header.quarter,
@@ -360,6 +362,7 @@ def _queue_consequences(
     version: str,
     respond_by: date,
     now: datetime,
+    policy: Policy,
 ) -> int:
     passed: list[Revision] = []
     returned: list[Return] = []
@@ -371,6 +374,6 @@ def _queue_consequences(
         elif one.verdict.verdict == "returned":
             blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
             returned.append(Return(one.need_id, one.revision, quarter, department_code, blocks))
-    return queue_pushes(connection, passed, now) + queue_returns(
+    return queue_pushes(connection, passed, now, policy) + queue_returns(
         connection, returned, version=version, respond_by=respond_by, now=now
     )

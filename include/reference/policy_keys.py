@@ -18,7 +18,9 @@ from include.errors import ConfigurationError
 class Kind(Protocol):
     """What a value may be."""
 
-    by_department: bool
+    @property
+    def by_department(self) -> bool:
+        """Whether a department may have a value of its own."""
 
     def accepts(self, written: str) -> bool:
         """Whether a value may be written so."""

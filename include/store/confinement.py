@@ -21,6 +21,7 @@ NATIONAL = frozenset(
         "intake",
         "person",
         "policy_snapshot",
+        "push_signature",
         "raw_payload",
         "register_factory",
         "register_finding",

@@ -48,6 +48,16 @@ def outcomes(moment: str = "'infinity'") -> str:
     return _DECIDED.format(moment=moment, verdict=effective("hold.state", "judged.verdict"))
 
 
+def awaiting_sign_off(need: str) -> str:
+    """Whether a push waits until approvers have signed it off; `need`: an alias with need_id and revision."""
+    return f"""
+        exists (
+            select from push_unsigned unsigned
+            where unsigned.need_id = {need}.need_id and unsigned.revision = {need}.revision
+        )
+    """
+
+
 def stopped(need: str) -> str:
     """Whether the pushes of a need's department wait for a person (B08); `need`: the alias of a need_version."""
     return f"""

@@ -106,7 +106,13 @@ class DepartmentDecision(HITLOperator):
         with stage_run() as run, run.engine.begin() as connection:
             try:
                 queued = breaker.decide(
-                    connection, **_which(context), decision=decision, seen=seen, now=run.now, **signature
+                    connection,
+                    **_which(context),
+                    decision=decision,
+                    seen=seen,
+                    now=run.now,
+                    policy=run.policy,
+                    **signature,
                 )
             except breaker.DecidedMeanwhile as told:
                 raise AirflowSkipException(f"本次作答未生效。{told}") from None

@@ -62,6 +62,7 @@ def main(conf: dict[str, Any], user_name: str, answers: list[dict[str, Any]], ru
 
 def _decide_in_the_console(conf: dict[str, Any], decision: str) -> None:
     from include.gate import breaker
+    from include.reference import policy
     from include.settings import Settings
     from include.store.database import open_database
 
@@ -77,6 +78,7 @@ def _decide_in_the_console(conf: dict[str, Any], decision: str) -> None:
             role="operator",
             reason="已在运维台决定",
             now=datetime.now(UTC),
+            policy=policy(),
         )
 
 

@@ -39,7 +39,7 @@ def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
 
 def _decide(connection: sa.Connection, decision: breaker.Decision = "continued", **other: str) -> int:
     given = {"actor": "li", "role": "operator", "reason": "已与主管部门核实", "seen": "open", **other}
-    return breaker.decide(connection, **WHERE, decision=decision, now=NOW, **given)
+    return breaker.decide(connection, **WHERE, decision=decision, now=NOW, policy=policy(), **given)
 
 
 def _pushed(connection: sa.Connection) -> list[str]:
@@ -180,4 +180,4 @@ def test_a_need_that_passes_while_the_stop_is_decided_is_queued_all_the_same(dat
 def _pass_one_more(database: sa.Engine) -> int:
     with database.begin() as connection:
         needs(connection, "passed", first=10)
-        return queue_pushes(connection, [(rows.need_id(10), 1)], NOW)
+        return queue_pushes(connection, [(rows.need_id(10), 1)], NOW, policy())

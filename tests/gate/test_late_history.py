@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include.domain.identifiers import make_uscc
 from include.gate.consequences import queue_pushes
+from include.reference import policy
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import findings, judge, take_in
 from tests.rows import let_history_be_changed, moment, need_id, release
@@ -195,8 +196,8 @@ def test_a_need_that_a_person_lets_go_is_pushed_after_all_and_not_held_again(dat
     late(database, early())
     with database.begin() as connection:
         release(connection, connection.execute(sa.text("select quarantine_id from quarantine")).scalar_one(), LATER)
-        assert queue_pushes(connection, [(JUDGED, 1)], LATER) == 1
-        assert queue_pushes(connection, [(JUDGED, 1)], LATER) == 0
+        assert queue_pushes(connection, [(JUDGED, 1)], LATER, policy()) == 1
+        assert queue_pushes(connection, [(JUDGED, 1)], LATER, policy()) == 0
     assert (JUDGED, "pending", None) in pushes(database)
     late(database, early(revision=2), run_id="later still")
     assert (JUDGED, "pending", None) in pushes(database)

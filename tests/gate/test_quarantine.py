@@ -313,6 +313,7 @@ def test_a_release_in_a_stopped_department_is_pushed_once_the_department_continu
             role="operator",
             reason="已逐条核实",
             now=NOW,
+            policy=policy(),
         )
     assert queued == 1
     assert stored(database).deliveries == [(f"push:{need_id(1)}:1", "pending")]
@@ -333,7 +334,7 @@ def test_a_push_held_back_for_a_late_finding_goes_on_with_its_first_key(database
 def test_what_waits_for_a_person_is_pushed_in_no_other_way(database: sa.Engine) -> None:
     held_and_open(database)
     with database.begin() as connection:
-        assert queue_pushes(connection, [(need_id(1), 1)], NOW) == 0
+        assert queue_pushes(connection, [(need_id(1), 1)], NOW, policy()) == 0
 
 
 def test_a_head_that_no_push_can_carry_is_not_released(database: sa.Engine) -> None:

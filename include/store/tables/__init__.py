@@ -58,6 +58,7 @@ from include.store.tables.records import audit_entry, reconciliation_finding, re
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
 from include.store.tables.reruns import rerun_item, rerun_job
 from include.store.tables.set_aside import set_aside
+from include.store.tables.sign_off import push_signature, push_wait, signed_push
 
 __all__ = [
     "alert",
@@ -97,6 +98,8 @@ __all__ = [
     "obstruction_ticket",
     "person",
     "policy_snapshot",
+    "push_signature",
+    "push_wait",
     "quarantine",
     "quarantine_event",
     "quarantine_finding",
@@ -109,6 +112,7 @@ __all__ = [
     "rerun_item",
     "rerun_job",
     "set_aside",
+    "signed_push",
     "simulated_time",
     "stored_secret",
     "waiting_feedback",

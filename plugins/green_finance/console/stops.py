@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.reading import ReadsAs
-from include.reference import department_short_name
+from include.reference import department_short_name, policy
 from include.shown import shown
 
 router = APIRouter(prefix="/stops")
@@ -62,6 +62,7 @@ def decide(
             role=operator.role,
             reason=reason,
             now=business_now(),
+            policy=policy(),
         )
     name = department_short_name(department_code)
     note = f"{name}已继续推送，{queued} 条进入发件箱。" if decision == "continued" else f"{name}维持暂停。"
