@@ -49,6 +49,8 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/reruns/{job_id}/cancel"): {OP},
     ("GET", "/stops"): {V},
     ("POST", "/stops/{quarter}/{department_code}"): {OP},
+    ("GET", "/unreadable"): {V},
+    ("GET", "/unreadable/{set_aside_id}/raw"): {OP},
     ("GET", "/validation/{quarter}"): {V},
     ("GET", "/validation/{quarter}/"): {V},
     ("GET", "/validation/{quarter}/index.html"): {V},
@@ -93,7 +95,17 @@ def routes() -> Iterator[tuple[str, str]]:
 
 
 def _address(path: str) -> str:
-    for one in ("alert_id", "extension_id", "delivery_id", "quarantine_id", "ticket_id", "snapshot_id", "job_id"):
+    ids = (
+        "alert_id",
+        "extension_id",
+        "delivery_id",
+        "quarantine_id",
+        "ticket_id",
+        "snapshot_id",
+        "job_id",
+        "set_aside_id",
+    )
+    for one in ids:
         path = path.replace("{" + one + "}", "1")
     for name, value in PARAMETERS.items():
         path = path.replace("{" + name + "}", value)

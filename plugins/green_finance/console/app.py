@@ -19,6 +19,7 @@ from green_finance.console import (
     reruns,
     stops,
     tickets,
+    unreadable,
     validation_pages,
 )
 from green_finance.console.access import admit
@@ -40,6 +41,7 @@ for part in (
     register,
     deliveries,
     reruns,
+    unreadable,
     validation_pages,
 ):
     console.include_router(part.router)

@@ -38,7 +38,8 @@ _FOR_PEOPLE = sa.text(
             where not in_use and not exists (
                 select from register_snapshot newer
                 where newer.in_use and (newer.as_of, newer.snapshot_id) > (held.as_of, held.snapshot_id)
-            )) as registers
+            )) as registers,
+           (select count(*) from set_aside where resolved_at is null) as unreadable
     """
 )
 

@@ -38,6 +38,7 @@ _PAGES: tuple[tuple[Role, str, str], ...] = (
     (Role.VIEWER, "register", "名单"),
     (Role.VIEWER, "deliveries", "发件箱"),
     (Role.VIEWER, "reruns", "重新发送"),
+    (Role.VIEWER, "unreadable", "未能读取"),
 )
 """The console's navigation: for whom, address, name."""
 

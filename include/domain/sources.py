@@ -1,0 +1,27 @@
+"""The listings that foreign pieces come in, in words: of which kind, from whom, of which quarter and department."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from include.reference import departments
+
+KINDS: Mapping[str, str] = {
+    "needs": "绿色平台融资需求",
+    "manifest": "绿色平台报送清单",
+    "register": "绿色平台绿色工厂名单",
+    "coordinators": "绿色平台协调人名单",
+    "feedback": "信贷市场服务平台对接反馈",
+    "ledger": "信贷市场服务平台台账",
+    "institutions": "信贷市场服务平台机构名单",
+}
+"""By the first part of a source."""
+
+_STATUSES = {"submitted": "待审核", "recommended": "已推荐", "returned": "退回补正", "withdrawn": "已撤回"}
+
+
+def source_label(source: str) -> str:
+    """A source (needs/2026Q3/330000/recommended) in words."""
+    kind, *parts = source.split("/")
+    words = [departments()[part].short_name if part in departments() else _STATUSES.get(part, part) for part in parts]
+    return " ".join([KINDS.get(kind, kind), *words])

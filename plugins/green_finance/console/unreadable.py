@@ -1,0 +1,80 @@
+"""What the platforms sent and nobody could use (未能读取): what, from whom, since when, how often, and its bytes for operators."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from green_finance.connections import settings
+from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
+from green_finance.console.pages import business_now, engine, show, whole_engine
+from include import audit
+from include.domain.sources import KINDS, source_label
+from include.errors import NotFound
+from include.privacy import PersonalDataCipher
+from include.shown import public
+from include.store import set_aside
+from include.store.cipher import open_cipher
+
+router = APIRouter(prefix="/unreadable")
+
+PAGE_SIZE = 50
+_MOST_PAGES = 10_000
+_LARGEST_ID = 2**63 - 1
+
+
+@router.get("", response_class=HTMLResponse)
+def unreadable(
+    request: Request,
+    operator: MayOperate,
+    kind: str = "",
+    page: Annotated[int, Query(ge=1, le=_MOST_PAGES)] = 1,
+) -> HTMLResponse:
+    """The pieces that are still unreadable, the one met last first; `kind`: of one kind of listing."""
+    kind = kind if kind in KINDS else ""
+    with engine().connect() as connection:
+        counts = set_aside.open_counts(connection)
+        pieces = set_aside.open_pieces(connection, kind=kind, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
+    total = counts.get(kind, 0) if kind else sum(counts.values())
+    return show(
+        request,
+        "unreadable.html",
+        pieces=pieces,
+        counts=counts,
+        kinds=KINDS,
+        kind=kind,
+        total=total,
+        page=page,
+        pages_total=max(1, -(-total // PAGE_SIZE)),
+        label=source_label,
+        public=public,
+        may_operate=operator,
+    )
+
+
+@router.get("/{set_aside_id}/raw", tags=OPERATORS)
+def raw(set_aside_id: int, operator: CurrentOperator) -> Response:
+    """The bytes of a piece as they came, to be saved and never shown; the look is audited, for anything may stand in them."""
+    with engine().begin() as connection:
+        found = set_aside.raw_piece(connection, _cipher(), set_aside_id) if 0 < set_aside_id <= _LARGEST_ID else None
+        if found is None:
+            raise NotFound("没有这一条，或其原文已按期清除。", "请回到“未能读取”页面，重新选择。")
+        audit.record(
+            connection,
+            actor=operator.actor,
+            role=operator.role,
+            action="look_at_unreadable",
+            object_=f"set_aside/{set_aside_id}",
+            reason="下载未能读取的原文",
+            now=business_now(),
+        )
+    name = f'attachment; filename="unreadable-{set_aside_id}.bin"'
+    return Response(found, media_type="application/octet-stream", headers={"Content-Disposition": name})
+
+
+@cache
+def _cipher() -> PersonalDataCipher:
+    return open_cipher(whole_engine(), settings())
