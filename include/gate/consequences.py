@@ -20,28 +20,12 @@ from include.gate.judge import Finding, reasons
 from include.reference import Policy, departments
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
-from include.store.outcomes import awaiting_sign_off, stopped
+from include.store.outcomes import awaiting_sign_off, pushable
 
 _CHUNK = 5_000
 
 Revision = tuple[str, int]
 """need_id and revision."""
-
-PUSHABLE = f"""
-    not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
-      and not exists (
-          select from need_version higher
-          where higher.need_id = version.need_id and higher.revision > version.revision
-      )
-      and not exists (
-          select from quarantine hold join judgement judged using (judgement_id)
-          where hold.need_id = version.need_id and hold.revision = version.revision and hold.state = 'open'
-            and judged.payload_sha256 = version.item_hash
-      )
-      and not {stopped("version")}
-"""
-"""That a need_version `version` that passed may be pushed, approvers willing: it is neither withdrawn nor overtaken by a higher
-revision, nothing of it waits for a person, and its department is not stopped (B08)."""
 
 _WANTED = """
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
@@ -50,7 +34,7 @@ _WANTED = """
 _TO_PUSH = sa.text(
     f"""
     select version.need_id, version.revision, version.department_code, version.document
-    {_WANTED} where {PUSHABLE} and not {awaiting_sign_off("version")}
+    {_WANTED} where {pushable()} and not {awaiting_sign_off("version")}
     """
 )
 
@@ -61,7 +45,7 @@ _AWAIT_SIGN_OFF = sa.text(
     select version.need_id, version.revision, version.quarter, version.department_code, coalesce(version.is_major, false),
            :persons, :now
     {_WANTED}
-    where {PUSHABLE} and not exists (
+    where {pushable()} and not exists (
         select from delivery push
         where push.action = 'push' and push.need_id = version.need_id and push.revision = version.revision
     )

@@ -8,20 +8,20 @@ withdrawn, overtaken or held meanwhile drop out. The last signature that a need 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
 from include import audit
 from include.domain.people import same_person
 from include.errors import InvalidRequest, UserFacingError
-from include.gate.consequences import PUSHABLE, Revision, queue_pushes
+from include.gate.consequences import Revision, queue_pushes
 from include.reference import Policy
 from include.store.database import array_of
+from include.store.sign_off import STILL_WAITING
 from include.store.tables import push_signature
 
 FIRST = "new"
@@ -117,11 +117,6 @@ def waiting_batches(connection: sa.Connection, quarter: str) -> list[Batch]:
         batches.setdefault((push.is_major, _key(push)), []).append(push)
     ordered = sorted(batches.items(), key=lambda one: (one[0][0], one[0][1] == FIRST, one[0][1].zfill(20)))
     return [Batch(key=key, quarter=quarter, pushes=tuple(pushes)) for (_, key), pushes in ordered]
-
-
-def waiting_quarters(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
-    """(quarter, needs, major, total in 万元, since) of what waits for sign-off, the oldest quarter first."""
-    return connection.execute(_QUARTERS).all()
 
 
 def sign(
@@ -226,8 +221,6 @@ def _waiting(connection: sa.Connection, quarter: str) -> list[WaitingPush]:
     ]
 
 
-_STILL = f"from push_unsigned waiting join need_version version using (need_id, revision) where {PUSHABLE}"
-
 _WAITING = sa.text(
     f"""
     select waiting.*, version.enterprise_name, version.project_name, version.uscc, version.financing_need,
@@ -241,17 +234,8 @@ _WAITING = sa.text(
                where hold.need_id = waiting.need_id and hold.revision = waiting.revision and hold.state = 'released'
                order by found.rule_id
            ) as released
-    {_STILL} and waiting.quarter = :quarter
+    {STILL_WAITING} and waiting.quarter = :quarter
     order by waiting.need_id, waiting.revision
-    """
-)
-
-_QUARTERS = sa.text(
-    f"""
-    select waiting.quarter, count(*) as needs, count(*) filter (where waiting.is_major) as major,
-           coalesce(sum(version.financing_need), 0) as total, min(waiting.since) as since
-    {_STILL}
-    group by waiting.quarter order by waiting.quarter
     """
 )
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from include.intake import DepartmentAccount, accounts
 from include.reference import departments
-from include.store.outcomes import outcomes, stopped
+from include.store.outcomes import awaiting_sign_off, outcomes, stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ _PASSED = sa.text(
     ), outcome as ({outcomes()})
     select need_id, revision from newest join outcome on outcome.payload_sha256 = newest.item_hash
     where outcome.verdict = 'passed' and need_id not in (select need_id from withdrawal_notice)
-      and not {stopped("newest")}
+      and not {stopped("newest")} and not {awaiting_sign_off("newest")}
       and not exists (
           select from delivery given_up
           where given_up.action = 'push' and given_up.need_id = newest.need_id and given_up.revision = newest.revision

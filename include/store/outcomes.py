@@ -67,3 +67,24 @@ def stopped(need: str) -> str:
               and stop.state <> 'continued'
         )
     """
+
+
+def pushable() -> str:
+    """Whether a need_version `version` that passed may be pushed, approvers willing.
+
+    It is neither withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not stopped
+    (B08).
+    """
+    return f"""
+        not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+          and not exists (
+              select from need_version higher
+              where higher.need_id = version.need_id and higher.revision > version.revision
+          )
+          and not exists (
+              select from quarantine hold join judgement judged using (judgement_id)
+              where hold.need_id = version.need_id and hold.revision = version.revision and hold.state = 'open'
+                and judged.payload_sha256 = version.item_hash
+          )
+          and not {stopped("version")}
+    """

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from include.domain.calendar import SHANGHAI
+from include.domain.roles import person_id
 from include.reference import policy, rules
 from include.store.simulated_time import move_to
 from include.store.tables import (
@@ -65,7 +66,7 @@ class Console:
 
     def log_in(self, name: str, role: str | None) -> Browser:
         self._app.dependency_overrides[self._get_user] = lambda: self._user(username=name, role=role)
-        self.browser.actor = name
+        self.browser.actor = person_id(name)
         return self.browser
 
 

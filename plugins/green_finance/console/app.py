@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from green_finance.console import (
     alerts,
+    approvals,
     deadlines,
     deliveries,
     escalations,
@@ -34,6 +35,7 @@ for part in (
     needs,
     holds,
     stops,
+    approvals,
     alerts,
     escalations,
     tickets,

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from green_finance.connections import settings
 from green_finance.console.access import Admitted
 from green_finance.console.pages import business_now, engine, published, show
+from include.store.sign_off import unsigned_quarters
 
 router = APIRouter()
 
@@ -65,6 +66,7 @@ def overview(request: Request, access: Admitted) -> HTMLResponse:
             waiting=connection.execute(_WAITING).all(),
             channels=_CHANNELS,
             for_people=connection.execute(_FOR_PEOPLE).one(),
+            unsigned=sum(one.needs for one in unsigned_quarters(connection)),
             validations=connection.execute(_PUBLISHED, {"kind": "validation"}).all(),
             published=connection.execute(_PUBLISHED, {"kind": "circular"}).all(),
         )

@@ -31,6 +31,7 @@ _PAGES: tuple[tuple[Role, str, str], ...] = (
     (Role.VIEWER, "needs", "需求"),
     (Role.VIEWER, "holds", "隔离区"),
     (Role.VIEWER, "stops", "暂停推送的地区"),
+    (Role.VIEWER, "approvals", "签批"),
     (Role.VIEWER, "alerts", "警示"),
     (Role.VIEWER, "escalations", "停滞事项"),
     (Role.VIEWER, "obstructions", "融资梗阻"),

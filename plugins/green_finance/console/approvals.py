@@ -1,0 +1,111 @@
+"""Sign-off (签批): where the policy demands it, approvers let go what has passed, having looked at counts, totals and what is odd."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from green_finance.console.access import APPROVERS, Admitted, CurrentApprover
+from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.reading import ReadsAs
+from include.domain.roles import Role
+from include.reference import policy
+from include.shown import INSIDERS, shown
+from include.store.sign_off import unsigned_quarters
+
+if TYPE_CHECKING:
+    from include.gate.sign_off import Batch, WaitingPush
+
+router = APIRouter(prefix="/approvals")
+
+SHOWN = 300
+"""Needs of a list that one page shows; a department's own list shows all of it."""
+
+_DEMANDED = {
+    "none": "目前不要求签批：审核通过即推送；此前已列入的仍须签批。",
+    "one": "须由一位审批人签批后推送。",
+    "two": "须由两位不同的审批人签批后推送。",
+}
+
+
+@router.get("", response_class=HTMLResponse)
+def quarters(request: Request) -> HTMLResponse:
+    """The quarters of which something waits for sign-off."""
+    with engine().connect() as connection:
+        waiting = unsigned_quarters(connection)
+    return show(request, "approvals.html", waiting=waiting, demanded=_DEMANDED[policy().text("push_approval")])
+
+
+@router.get("/{quarter}", response_class=HTMLResponse)
+def quarter_of(request: Request, quarter: str, access: Admitted, role: ReadsAs, department: str = "") -> HTMLResponse:
+    """What of a quarter waits, batch by batch, with what is odd; and who has signed what."""
+    from include.gate import sign_off, sign_off_view
+
+    with engine().connect() as connection:
+        batches = sign_off.waiting_batches(connection, quarter)
+        around = sign_off_view.surroundings(connection, quarter)
+        signed = sign_off_view.signatures(connection, quarter)
+    rules = policy()
+    may_know = role in INSIDERS
+    times = {
+        one.revision_key: found
+        for batch in batches
+        for one in batch.pushes
+        if (found := sign_off_view.times_the_median(one, around, rules)) is not None
+    }
+
+    def listed(batch: Batch) -> list[WaitingPush]:
+        """What is odd first, then by the money; of one department where asked for."""
+        chosen = [one for one in batch.pushes if department in ("", one.department_code)]
+        chosen.sort(key=lambda one: (one.revision_key not in times, not one.released, -(one.financing_need or 0)))
+        return chosen if department else chosen[:SHOWN]
+
+    return show(
+        request,
+        "approval.html",
+        quarter=quarter,
+        demanded=_DEMANDED[rules.text("push_approval")],
+        batches=batches,
+        listed=listed,
+        of_department=sign_off_view.by_department,
+        department=department,
+        around=around,
+        times=times,
+        factor=rules.text("approval_outlier_factor"),
+        unit_suspect=sign_off_view.UNIT_SUSPECT,
+        signed=signed,
+        may_sign=Role.APPROVER in access.roles,
+        has_signed=lambda batch: batch.signed_by(access.actor),
+        may_know=may_know,
+        shown=partial(shown, role=role),
+    )
+
+
+@router.post("/{quarter}", tags=list(APPROVERS))
+def sign(
+    quarter: str,
+    approver: CurrentApprover,
+    batch: Annotated[str, Form(max_length=40)],
+    digest: Annotated[str, Form(min_length=64, max_length=64)],
+    reason: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    """Sign a batch off as the page listed it."""
+    from include.gate import sign_off
+
+    with engine().begin() as connection:
+        covered, queued = sign_off.sign(
+            connection,
+            quarter,
+            batch,
+            digest=digest,
+            actor=approver.actor,
+            role=approver.role,
+            reason=reason,
+            now=business_now(),
+            policy=policy(),
+        )
+    waits = "" if queued else "还须由另一位审批人签批，方可推送。"
+    return done(quarter, f"已签批 {covered} 条，{queued} 条进入发件箱。{waits}")
