@@ -28,6 +28,7 @@ RegionCode = Annotated[str, Meta(pattern="^[0-9]{6}\\Z")]
 Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
 Name = Annotated[str, Meta(max_length=500)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ReceiptNo = Annotated[str, Meta(min_length=1)]
 Revision = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -69,7 +70,7 @@ class CoordinatorRow(msgspec.Struct, frozen=True, kw_only=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform gives for a return or a progress report; `repeated` if the key was seen before."""
 
-    receipt_no: Identifier
+    receipt_no: ReceiptNo
     repeated: bool = False
 
 
@@ -95,7 +96,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     need_id: Identifier
     revision: Revision
     idempotency_key: Identifier
-    receipt_no: Identifier
+    receipt_no: ReceiptNo
     payload_sha256: Annotated[str, Meta(max_length=128)]
     received_at: Moment
     state: Literal["held", "superseded", "withdrawn"]
@@ -160,7 +161,7 @@ def ledger_entry(value: Any) -> LedgerEntry:
 
 def receipt(value: Any) -> Receipt:
     """A receipt of the green platform. That it was given is what counts: a moment that cannot be read does not spoil it."""
-    return _fitted({"receipt_no": value.get("receipt_no")} if isinstance(value, dict) else value, Receipt)
+    return _fitted({"receipt_no": _receipt_no(value.get("receipt_no"))} if isinstance(value, dict) else value, Receipt)
 
 
 def token(value: Any) -> Token:
@@ -172,15 +173,14 @@ def item_result(value: Any) -> ItemResult:
     """What became of one item: its key and outcome must be usable, all else counts as not said where it is not."""
     if not isinstance(value, dict):
         raise _Unfit(_NO_OBJECT)
-    key, outcome = (_text(value.get(name), 128) for name in ("idempotency_key", "outcome"))
+    key, outcome = (_text(value.get(name)) for name in ("idempotency_key", "outcome"))
     if key is None or outcome is None:
         raise _Unfit(_does_not_fit("outcome" if key else "idempotency_key"))
-    number = whole_number(value.get("receipt_no"))
     errors = value.get("errors")
     return ItemResult(
         idempotency_key=key,
         outcome=outcome,
-        receipt_no=str(number) if number is not None else _text(value.get("receipt_no"), 128),
+        receipt_no=_receipt_no(value.get("receipt_no")),
         retry_after=stated_wait(value.get("retry_after")),
         errors=[error for one in errors if (error := _field_error(one))] if isinstance(errors, list) else [],
     )
@@ -193,8 +193,14 @@ def _field_error(value: Any) -> FieldError | None:
     return FieldError(field, message) if field or message else None
 
 
-def _text(value: Any, longest: int) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= longest else None
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _receipt_no(value: Any) -> str | None:
+    """A receipt number given as a number is taken for its digits."""
+    number = whole_number(value)
+    return _text(value) if number is None else str(number)
 
 
 def rows_of(page: Page, name: str, form: Callable[[Any], T]) -> tuple[list[T], list[SetAside]]:

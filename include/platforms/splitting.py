@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -41,9 +42,15 @@ def split(body: bytes, lists: Sequence[str]) -> Split:
             return _split_at_once(body, lists)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass
+    ways = [_split_as_it_stands] if sound else [_split_as_it_stands, _split_without_pairs]
+    return _best([*ways, *(partial(_split_by_first_member, name) for name in lists)], body, lists)
+
+
+def _best(ways: Sequence[Callable[[bytes, Sequence[str]], Split]], body: bytes, lists: Sequence[str]) -> Split:
+    """The first of these ways that leaves most pieces readable; raises ValueError if there is none."""
     best: Split | None = None
     most = -1
-    for way in _WAYS[sound]:
+    for way in ways:
         try:
             found = way(body, lists)
         except ValueError:
@@ -216,10 +223,9 @@ _FIRST_MEMBER = re.compile(rb'[ \t\r\n]*+\{[ \t\r\n]*+("[A-Za-z0-9_]{1,64}")[ \t
 _MOST_ENDS = 20
 
 
-def _split_by_first_member(body: bytes, lists: Sequence[str]) -> Split:
-    if len(lists) != 1:
-        raise ValueError("the structure is broken")
-    opening = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+\[' % lists[0].encode()).search(body)
+def _split_by_first_member(broken: str, body: bytes, lists: Sequence[str]) -> Split:
+    """Split the list `broken` where pieces begin as its first one does, and the rest by its structure."""
+    opening = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+\[' % broken.encode()).search(body)
     first = opening and _FIRST_MEMBER.match(body, opening.end())
     if not opening or not first:
         raise ValueError("the structure is broken")
@@ -236,7 +242,7 @@ def _split_by_first_member(body: bytes, lists: Sequence[str]) -> Split:
         except ValueError:
             continue
         pieces = [body[start:stop].strip() for start, stop in zip(starts, [*stops, end], strict=True)]
-        return members, {**rest, lists[0]: pieces}
+        return members, {**rest, broken: pieces}
     raise ValueError("the structure is broken")
 
 
@@ -248,10 +254,3 @@ def _ends(body: bytes, after: int) -> Iterator[int]:
         if end < 0:
             return
         yield end
-
-
-_WAYS: Mapping[bool, Sequence[Callable[[bytes, Sequence[str]], Split]]] = {
-    True: (_split_as_it_stands, _split_by_first_member),
-    False: (_split_as_it_stands, _split_without_pairs, _split_by_first_member),
-}
-"""How to split a page that is UTF-8, or is not, after it could not be split at once."""
