@@ -1,10 +1,11 @@
 """
 ### 日常维护 housekeeping
 
-Purges contacts whose retention has ended, drops register snapshots that nobody needs any more, and verifies the audit chain. Reads the
-register of the day and looks for factories that were removed or renamed since their need went out (G08c, DQ41): a removed factory's
-need that no institution has approved is withdrawn; where money was approved, an alert (警示) waits for a person in the
-console. So it does where a bank did not report for a full quarter how money it paid out is used (G16).
+Purges the personal data of needs whose retention has ended, drops register snapshots that nobody needs any more, and verifies
+the audit chain. Reads the register of the day and looks for factories that were removed or renamed since their need went out
+(G08c, DQ41): a removed factory's need that no institution has approved is withdrawn; where money was approved, an alert (警示)
+waits for a person in the console. So it does where a bank did not report for a full quarter how money it paid out is used
+(G16).
 
 **When**: every day at 03:00. **By hand**: trigger with `{}`.
 
@@ -29,7 +30,7 @@ def housekeep() -> dict[str, int]:
     from include import housekeeping as stage
 
     with stage_run() as run:
-        return asdict(stage.housekeep(run.engine, run.now, run.policy, run.settings.reports_dir))
+        return asdict(stage.housekeep(run.engine, run.cipher, run.now, run.policy, run.settings.reports_dir))
 
 
 @task

@@ -6,7 +6,7 @@ after the need is closed (个人信息保护法: the shortest time necessary).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,12 @@ import sqlalchemy as sa
 
 from include.audit import hand_out, handed_out, head, record, verify
 from include.errors import UserFacingError
+from include.privacy import PersonalDataCipher
 from include.reference import Policy
 from include.store.holds import close_expired, close_overtaken
 from include.store.outcomes import outcomes
+from include.store.purge import EMPTIED_DOCUMENT, Purged, purge
+from include.store.push_ledger import EMPTIED_BODY
 from include.store.set_aside import empty_pieces
 
 _ACTOR = "housekeeping"
@@ -28,6 +31,7 @@ class HousekeepingSummary:
 
     contacts_purged: int
     payloads_emptied: int
+    texts_emptied: int
     expired_needs: int
     snapshots_dropped: int
     holds_closed: int
@@ -37,7 +41,9 @@ class AuditChainBroken(UserFacingError):
     """An audit entry was edited, removed or moved."""
 
 
-def housekeep(engine: sa.Engine, now: datetime, policy: Policy, reports_dir: Path | None = None) -> HousekeepingSummary:
+def housekeep(
+    engine: sa.Engine, cipher: PersonalDataCipher, now: datetime, policy: Policy, reports_dir: Path | None = None
+) -> HousekeepingSummary:
     """Do the day's housekeeping; a second run finds nothing left to do.
 
     The audit chain is walked and compared with the heads that lie beside the reports; its present head is added there.
@@ -48,12 +54,13 @@ def housekeep(engine: sa.Engine, now: datetime, policy: Policy, reports_dir: Pat
         holds = close_overtaken(connection, actor=_ACTOR, now=now)
         holds += close_expired(connection, actor=_ACTOR, now=now, policy=policy)
         expired = _list_closed_needs(connection, now, policy)
-        contacts, payloads = _purge_personal_data(connection, now, policy)
+        purged = _purge_personal_data(connection, cipher, now, policy)
         snapshots = _drop_snapshots(connection, now, policy)
     _check_audit(engine, now, reports_dir)
     return HousekeepingSummary(
-        contacts_purged=contacts,
-        payloads_emptied=payloads,
+        contacts_purged=purged.contacts,
+        payloads_emptied=purged.payloads,
+        texts_emptied=purged.texts,
         expired_needs=expired,
         snapshots_dropped=snapshots,
         holds_closed=holds,
@@ -87,7 +94,7 @@ def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> 
 
 # A need is closed on the day it was withdrawn; or its last case ended (declined or closed); or it was returned, by the gate
 # or by a person, and has not been resubmitted since; or it expired: pushed, and without an approval until the end of its
-# last valid quarter, or held until then without a decision.
+# last valid quarter, or held until then without a decision; or it lapsed: its last valid quarter ended, and it was never pushed.
 _CLOSED_NEEDS = sa.text(
     f"""
     create temporary table closed_need on commit drop as
@@ -116,7 +123,7 @@ _CLOSED_NEEDS = sa.text(
                (notice.noticed_at at time zone 'Asia/Shanghai')::date,
                case when matched.ended then greatest(matched.ended_on, judged.judged_on) end,
                case when judged.verdict = 'returned' and matched.need_id is null then judged.judged_on end,
-               case when expiry.expired then validity.expires_on end
+               case when expiry.expired or expiry.lapsed then validity.expires_on end
            ) as closed_on,
            coalesce(expiry.expired, false) and notice.need_id is null and not coalesce(matched.ended, false) as expired
     from newest
@@ -127,13 +134,15 @@ _CLOSED_NEEDS = sa.text(
     left join pushed using (need_id)
     cross join lateral (
         select (pushed.need_id is not null or judged.verdict = 'held') and not coalesce(matched.approved, false)
-               and validity.expires_on <= :today as expired
+               and validity.expires_on <= :today as expired,
+               not coalesce(matched.approved, false) and validity.expires_on <= :today as lapsed
     ) expiry
     """
 )
 
 # A push still on its way needs the contact at the moment of sending.
-_PURGEABLE = """
+_PURGEABLE = sa.text(
+    """
     select closed.need_id from closed_need closed
     where closed.closed_on < :before
       and not exists (
@@ -141,25 +150,42 @@ _PURGEABLE = """
           where delivery.need_id = closed.need_id and delivery.action = 'push'
             and delivery.state in ('pending', 'unknown')
       )
-"""
-_PURGE_CONTACTS = sa.text(f"delete from contact where need_id in ({_PURGEABLE})")
-_PURGE_MOBILES = sa.text(
-    f"update need_fingerprint set mobile = null where mobile is not null and need_id in ({_PURGEABLE})"
+      and (
+          exists (select from contact where contact.need_id = closed.need_id)
+          or exists (
+              select from need_version version join raw_payload using (raw_sha256)
+              where version.need_id = closed.need_id and (version.document <> :emptied or raw_payload.ciphertext <> '')
+          )
+          or exists (
+              select from feedback_event event where event.need_id = closed.need_id and event.document <> ''
+          )
+      )
+    order by closed.need_id
+    """
 )
 
-# A payload that could not be attributed to a need has no life of its own: its time runs from its receipt. The hash
-# stays, so that verdicts and listings still refer to what was received.
-_EMPTY_PAYLOADS = sa.text(
-    f"""
+# What could not be attributed to a need has no life of its own: its time runs from its receipt. So does that of a mail, from
+# the day on which it left.
+_EMPTY_UNATTRIBUTED_PAYLOADS = sa.text(
+    """
     update raw_payload set ciphertext = ''
-    where ciphertext <> '' and (
-        raw_sha256 in (
-            select item.raw_sha256 from intake_item item where item.need_id in ({_PURGEABLE})
-        )
-        or received_at < :before_moment and not exists (
-            select from intake_item item where item.raw_sha256 = raw_payload.raw_sha256 and item.need_id is not null
-        )
+    where ciphertext <> '' and received_at < :before and not exists (
+        select from intake_item item join need_version version using (need_id)
+        where item.raw_sha256 = raw_payload.raw_sha256
     )
+    """
+)
+_EMPTY_UNATTRIBUTED_FEEDBACK = sa.text(
+    """
+    update feedback_event event set sealed = null, use_of_funds = null, document = ''
+    where received_at < :before and document <> ''
+      and not exists (select from need_version version where version.need_id = event.need_id)
+    """
+)
+_EMPTY_MAILS = sa.text(
+    """
+    update delivery set body = :emptied, body_sha256 = ''
+    where channel = 'mail' and state in ('delivered', 'superseded', 'closed') and settled_at < :before and body <> :emptied
     """
 )
 
@@ -171,13 +197,14 @@ def _list_closed_needs(connection: sa.Connection, now: datetime, policy: Policy)
     return expired
 
 
-def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Policy) -> tuple[int, int]:
+def _purge_personal_data(
+    connection: sa.Connection, cipher: PersonalDataCipher, now: datetime, policy: Policy
+) -> Purged:
     retention = timedelta(days=policy.integer("contact_retention_days"))
-    where = {"before": now.date() - retention, "before_moment": now - retention}
-    contacts = connection.execute(_PURGE_CONTACTS, {"before": where["before"]}).rowcount
-    connection.execute(_PURGE_MOBILES, {"before": where["before"]})
-    payloads = connection.execute(_EMPTY_PAYLOADS, where).rowcount + empty_pieces(connection, now - retention)
-    if contacts or payloads:
+    asked = {"before": now.date() - retention, "emptied": EMPTIED_DOCUMENT}
+    need_ids = connection.execute(_PURGEABLE, asked).scalars().all()
+    purged = purge(connection, cipher, need_ids) + _purge_unattributed(connection, now - retention)
+    if purged:
         record(
             connection,
             actor=_ACTOR,
@@ -186,9 +213,17 @@ def _purge_personal_data(connection: sa.Connection, now: datetime, policy: Polic
             object_="contact",
             reason=f"需求关闭满{retention.days}天",
             now=now,
-            details={"contacts": contacts, "payloads": payloads},
+            details=asdict(purged),
         )
-    return contacts, payloads
+    return purged
+
+
+def _purge_unattributed(connection: sa.Connection, before: datetime) -> Purged:
+    payloads = connection.execute(_EMPTY_UNATTRIBUTED_PAYLOADS, {"before": before}).rowcount
+    payloads += empty_pieces(connection, before)
+    texts = connection.execute(_EMPTY_UNATTRIBUTED_FEEDBACK, {"before": before}).rowcount
+    texts += connection.execute(_EMPTY_MAILS, {"before": before, "emptied": EMPTIED_BODY}).rowcount
+    return Purged(payloads=payloads, texts=texts)
 
 
 # --- Register snapshots ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from include.audit import handed_out, record
 from include.housekeeping import AuditChainBroken, HousekeepingSummary, housekeep
+from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.store import tables
 from tests.rows import (
@@ -24,6 +25,7 @@ from tests.rows import (
     rewrite,
 )
 
+CIPHER = PersonalDataCipher(["key of the housekeeping tests"])
 RETENTION = timedelta(days=policy().integer("contact_retention_days"))
 LONG_AFTER = TAKEN_IN + RETENTION + timedelta(days=60)
 
@@ -52,7 +54,7 @@ def _audit_actions(database: sa.Engine) -> list[tuple[str, str]]:
 
 
 def _housekeep(database: sa.Engine) -> HousekeepingSummary:
-    return housekeep(database, LONG_AFTER, policy())
+    return housekeep(database, CIPHER, LONG_AFTER, policy())
 
 
 def test_contact_and_payload_of_a_withdrawn_need_go_when_the_retention_is_over(database: sa.Engine) -> None:
@@ -84,8 +86,8 @@ def test_nothing_goes_on_the_last_day_of_the_retention_and_all_of_it_the_day_aft
     with database.begin() as connection:
         add_need(connection, 1)
         add_withdrawal(connection, 1, noticed_at=TAKEN_IN)
-    assert housekeep(database, TAKEN_IN + RETENTION, policy()).contacts_purged == 0
-    assert housekeep(database, TAKEN_IN + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
+    assert housekeep(database, CIPHER, TAKEN_IN + RETENTION, policy()).contacts_purged == 0
+    assert housekeep(database, CIPHER, TAKEN_IN + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
 
 
 @pytest.mark.parametrize(
@@ -119,8 +121,8 @@ def test_a_confirmed_hold_is_closed_like_a_return_on_the_day_of_the_decision(dat
         for number, state in enumerate(("returned", "released"), start=1):
             add_need(connection, number, verdict="held")
             add_hold(connection, number, state=state, settled_at=decided)
-    assert housekeep(database, decided + RETENTION, policy()).contacts_purged == 0
-    assert housekeep(database, decided + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
+    assert housekeep(database, CIPHER, decided + RETENTION, policy()).contacts_purged == 0
+    assert housekeep(database, CIPHER, decided + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
     assert _contacts(database) == {need_id(2)}
 
 
@@ -131,11 +133,11 @@ def test_a_hold_ends_with_the_validity_of_its_need_and_what_was_overtaken_ends_a
         add_need(connection, 2, verdict="held")
         add_hold(connection, 2)
         add_need(connection, 2, revision=2, verdict=None)
-    first = housekeep(database, moment("2027-09-30 12:00"), policy())
+    first = housekeep(database, CIPHER, moment("2027-09-30 12:00"), policy())
     assert (first.holds_closed, first.expired_needs) == (1, 0)
-    second = housekeep(database, moment("2027-10-01 12:00"), policy())
+    second = housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy())
     assert (second.holds_closed, second.expired_needs) == (1, 1)
-    assert housekeep(database, moment("2027-10-01 12:00"), policy()).holds_closed == 0
+    assert housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy()).holds_closed == 0
     with database.connect() as connection:
         reasons = connection.execute(
             sa.select(tables.quarantine_event.c.reason).order_by(tables.quarantine_event.c.event_id)
@@ -153,10 +155,10 @@ def test_a_pushed_need_without_approval_expires_and_its_contact_goes_in_time(dat
         add_delivery(connection, 2)
         add_case(connection, 2, state="drawn")
     # 2026Q3 and the four quarters after it: expired from 2027-10-01 on.
-    assert housekeep(database, moment("2027-09-30 12:00"), policy()).expired_needs == 0
-    assert housekeep(database, moment("2027-10-01 12:00"), policy()).expired_needs == 1
+    assert housekeep(database, CIPHER, moment("2027-09-30 12:00"), policy()).expired_needs == 0
+    assert housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy()).expired_needs == 1
     assert _contacts(database) == {need_id(1), need_id(2)}
-    housekeep(database, moment("2027-10-01 12:00") + RETENTION + timedelta(days=1), policy())
+    housekeep(database, CIPHER, moment("2027-10-01 12:00") + RETENTION + timedelta(days=1), policy())
     assert _contacts(database) == {need_id(2)}
 
 
@@ -186,7 +188,7 @@ def test_each_purge_is_audited_with_counts_only_and_once(database: sa.Engine) ->
     _housekeep(database)
     second = _housekeep(database)
     assert (second.contacts_purged, second.payloads_emptied, second.snapshots_dropped) == (0, 0, 0)
-    assert _audit_actions(database) == [("purge_personal_data", '{"contacts": 1, "payloads": 1}')]
+    assert _audit_actions(database) == [("purge_personal_data", '{"contacts": 1, "payloads": 1, "texts": 1}')]
     with database.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(tables.delivery)).scalar_one() == 1
 
@@ -215,7 +217,7 @@ def test_old_register_snapshots_go_but_the_last_of_each_quarter_and_the_newest_s
                     listed_on=date(2022, 1, 1),
                 )
             )
-    summary = housekeep(database, moment("2026-10-09 23:00"), policy())
+    summary = housekeep(database, CIPHER, moment("2026-10-09 23:00"), policy())
     assert summary.snapshots_dropped == len(dropped)
     with database.connect() as connection:
         assert sorted(connection.execute(sa.select(tables.register_snapshot.c.as_of)).scalars()) == kept
@@ -252,7 +254,7 @@ def test_the_register_that_a_verdict_rests_on_stays_though_its_snapshot_goes(dat
                 as_of=date(2022, 1, 3), content_sha256="last of the quarter", row_count=1, taken_at=TAKEN_IN
             )
         )
-    assert housekeep(database, moment("2026-10-09 23:00"), policy()).snapshots_dropped == 2
+    assert housekeep(database, CIPHER, moment("2026-10-09 23:00"), policy()).snapshots_dropped == 2
     with database.connect() as connection:
         left = set(connection.execute(sa.select(tables.register_factory.c.content_sha256)).scalars())
     assert left == {"judged by"}
@@ -293,13 +295,13 @@ def test_the_head_of_the_chain_leaves_the_database_each_day_and_finds_a_cut_tail
         with database.begin() as connection:
             add_need(connection, number)
             add_withdrawal(connection, number)
-        housekeep(database, LONG_AFTER + timedelta(days=number), policy(), tmp_path)
+        housekeep(database, CIPHER, LONG_AFTER + timedelta(days=number), policy(), tmp_path)
     assert [head.count for head in handed_out(tmp_path).heads] == [1, 2, 3]
     with database.begin() as connection:
         let_history_be_changed(connection)
         connection.execute(sa.delete(tables.audit_entry).where(tables.audit_entry.c.entry_id > 1))
     with pytest.raises(AuditChainBroken, match=r"第2条.*尾部缺失"):
-        housekeep(database, LONG_AFTER + timedelta(days=3), policy(), tmp_path)
+        housekeep(database, CIPHER, LONG_AFTER + timedelta(days=3), policy(), tmp_path)
     assert len(handed_out(tmp_path).heads) == 3
 
 
@@ -310,5 +312,5 @@ def test_a_spoilt_file_of_heads_is_told_and_goes_on(database: sa.Engine, tmp_pat
         add_need(connection, 1)
         add_withdrawal(connection, 1)
     with pytest.raises(AuditChainBroken, match="第1行"):
-        housekeep(database, LONG_AFTER, policy(), tmp_path)
+        housekeep(database, CIPHER, LONG_AFTER, policy(), tmp_path)
     assert len(handed_out(tmp_path).heads) == 1

@@ -75,16 +75,19 @@ class MarketSender:
             people = self._contacts(connection, pushes)
             put_aside = [obsolete(claim, why) for claim, why in _outdated(connection, pending)]
             pending = _without(pending, put_aside)
+            # With its contact a need's body is purged as well: nothing more may be read from it.
+            put_aside += [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
+            pending = _without(pending, put_aside)
             put_aside += not_to_be_pushed(connection, pending, self._clock())
         pending = _without(pending, put_aside)
-        yield [*put_aside, *(contact_missing(claim) for claim in pending if claim.delivery_id not in people)]
+        yield put_aside
         yield from in_sets(self._requests(claims, pending, people))
 
     def _requests(
         self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, Person]
     ) -> Iterator[list[Result]]:
         """The results of one request after another."""
-        for batch in self._batches([claim for claim in pending if claim.delivery_id in people]):
+        for batch in self._batches(pending):
             yield from self._push(batch, people)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
         unknown = [claim for claim in claims if claim.action == "push" and claim.state == "unknown"]

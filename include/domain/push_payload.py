@@ -30,6 +30,13 @@ def contact_of(plaintext: bytes) -> Person:
     return _CONTACT.decode(plaintext)
 
 
+def personal_values(plaintext: bytes) -> set[str]:
+    """The texts of a contact as it was stored, the e-mail address included; what is too short to be told from other text is left out."""
+    given = msgspec.json.decode(plaintext)
+    values = given.values() if isinstance(given, dict) else ()
+    return {value for value in values if isinstance(value, str) and len(value.strip()) > 1}
+
+
 def with_contact(frozen_body: str, person: Person) -> tuple[dict[str, Any], Concealed]:
     """The body of a push in the outbox, and its payload with the contact as canonical JSON."""
     body, written = canonical_parts(frozen_body)

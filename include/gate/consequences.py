@@ -144,7 +144,7 @@ def queue_returns(
 
 
 class _Filed(msgspec.Struct):
-    """A stored document as far as a push has to look into it; the rest goes out byte by byte as it was filed."""
+    """A stored document as far as a push has to look into it; the rest goes out as it was filed. It holds what the form knows."""
 
     quarter: str
     is_major: bool
@@ -187,7 +187,7 @@ def _push(need_id: str, revision: int, department_code: str, document: str) -> N
 
 def _push_payload(filed: _Filed) -> dict[str, Any]:
     """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
-    enterprise: dict[str, Any] = {name: value for name, value in filed.enterprise.items() if name != "contact"}
+    enterprise: dict[str, Any] = dict(filed.enterprise)
     enterprise["uscc"] = normalise_id(msgspec.json.decode(enterprise["uscc"]))
     project: dict[str, Any] = dict(filed.project)
     if "project_code" in project and isinstance(code := msgspec.json.decode(project["project_code"]), str):

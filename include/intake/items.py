@@ -13,6 +13,7 @@ import msgspec
 
 from include.domain.canonical import read_json
 from include.domain.identifiers import normalise_id, shortened, usable_need_id, usable_revision
+from include.domain.known_parts import known_part
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.privacy import PersonalDataCipher
 from include.reference import departments
@@ -94,7 +95,7 @@ def unreadable_item(piece: SetAside, cipher: PersonalDataCipher) -> Item:
 def version_row(
     item: Item, *, intake_id: int, listed_quarter: str, department_code: str, now: datetime
 ) -> dict[str, Any]:
-    """The row of table `need_version`: what later stages ask for, and the document without the contact.
+    """The row of table `need_version`: what later stages ask for, and of the document what the form knows, without the contact.
 
     Of texts longer than the form allows the columns hold the beginning: a page that shows them opens in its usual time.
     A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
@@ -126,7 +127,7 @@ def version_row(
         "financing_need": _amount(finance, "financing_need"),
         "total_investment": _amount(finance, "total_investment"),
         "own_capital": _amount(finance, "own_capital"),
-        "document": _encode(_without_contact(record)).decode(),
+        "document": _encode(known_part(record)).decode(),
         "received_at": now,
     }
 
@@ -154,13 +155,6 @@ def _string(record: Mapping[str, Any], name: str) -> str | None:
 def _amount(record: Mapping[str, Any], name: str) -> Decimal | None:
     value = record.get(name)
     return Decimal(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
-
-
-def _without_contact(record: Mapping[str, Any]) -> dict[str, Any]:
-    enterprise = record.get("enterprise")
-    if not isinstance(enterprise, dict):
-        return dict(record)
-    return {**record, "enterprise": {name: value for name, value in enterprise.items() if name != "contact"}}
 
 
 def contact_json(item: Item) -> bytes:

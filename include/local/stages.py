@@ -170,7 +170,7 @@ class Stages:
 
     def housekeeping(self, quarter: str, now: datetime) -> None:
         """Purges, the audit chain, the watch over the register and over money paid out."""
-        housekeeping.housekeep(self.engine, now, self.policy)
+        housekeeping.housekeep(self.engine, self.cipher, now, self.policy)
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         register_watch.watch(self.engine, now=now, policy=self.policy)
         matching.watch_post_loan(self.engine, now=now, policy=self.policy)

@@ -183,7 +183,7 @@ def _take(
         if event.event_id not in documents:
             documents[event.event_id] = received.document
             fresh.append((event, received))
-        elif documents[event.event_id] != received.document:
+        elif documents[event.event_id] not in (received.document, _PURGED):
             contradicted.append(event.event_id)
             unreadable.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
     copy_rows(
@@ -251,5 +251,8 @@ def _set_aside(item: Any, problem: str) -> SetAside:
         _document(item).encode(), problem, identifier(item.get("event_id")) if isinstance(item, Mapping) else ""
     )
 
+
+# What was purged cannot be compared any more: it counts as repeated.
+_PURGED = ""
 
 _DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")

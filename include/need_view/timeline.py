@@ -69,6 +69,8 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         name = field_name(row.field)
         if row.personal:
             line = f"{name}：已变更（个人信息，不显示）"
+        elif row.before is None and row.after is None:
+            line = f"{name}：已变更（内容已按期清除）"
         else:
             before, after = (words.value(row.field, text, known.uscc, known.role) for text in (row.before, row.after))
             line = f"{name}：{before} → {after}"

@@ -128,7 +128,7 @@ _REFUSE_OTHER_BODIES = text(
     insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome, detail)
     select delivery.delivery_id, 'check', 'outbox', :now, :outcome, '同一幂等键以不同内容再次入列，已拒绝；内容 ' || new.hash
     from unnest(cast(:keys as text[]), cast(:hashes as text[])) as new (key, hash)
-    join delivery on delivery.idempotency_key = new.key and delivery.body_sha256 <> new.hash
+    join delivery on delivery.idempotency_key = new.key and delivery.body_sha256 not in (new.hash, '')
     where not exists (
         select from delivery_attempt earlier
         where earlier.delivery_id = delivery.delivery_id and earlier.outcome = :outcome

@@ -72,11 +72,12 @@ def stopped(need: str) -> str:
 def pushable() -> str:
     """Whether a need_version `version` that passed may be pushed, approvers willing.
 
-    It is neither withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not stopped
-    (B08).
+    It is neither purged, withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not
+    stopped (B08).
     """
     return f"""
-        not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+        version.document <> '{{}}'
+          and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
           and not exists (
               select from need_version higher
               where higher.need_id = version.need_id and higher.revision > version.revision

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from include.domain.pieces import SetAside
 from include.gate import stage as gate
 from include.matching import collect_feedback
+from include.platforms.credit_market import FeedbackPage
 from include.privacy import CiphertextRefused
 from include.reference import policy
 from include.settings import Settings
@@ -27,18 +28,12 @@ NOW = moment("2026-09-30 18:00")
 
 
 @dataclass
-class Page:
-    items: Sequence[Any]
-    next_cursor: str = "end"
-    has_more: bool = False
-
-
-@dataclass
 class Feed:
     events: Sequence[Any]
 
-    def feedback(self, after: str | None, limit: int) -> Page:
-        return Page(self.events if after is None else ())
+    def feedback(self, after: str | None, limit: int) -> FeedbackPage:
+        items = list(self.events) if after is None else []
+        return FeedbackPage(items=items, set_aside=[], next_cursor="end", has_more=False)
 
 
 def filed(number: int) -> dict[str, Any]:

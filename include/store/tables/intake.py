@@ -111,7 +111,12 @@ need_version = Table(
     Column("financing_need", Numeric(14, 2), comment="null unless usable"),
     Column("total_investment", Numeric(14, 2), comment="null unless usable"),
     Column("own_capital", Numeric(14, 2), comment="null unless usable"),
-    Column("document", Text, nullable=False, comment="the item as JSON text without the contact"),
+    Column(
+        "document",
+        Text,
+        nullable=False,
+        comment="what the form knows of the item, without the contact, as JSON text; {} once purged",
+    ),
     moment("received_at"),
     Index(None, "quarter", "department_code"),
     CheckConstraint("quarter ~ '^20[0-9]{2}Q[1-4]$'", name="quarter"),

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from include.store.tables.base import metadata, moment, only_added_to
 
@@ -33,12 +34,14 @@ delivery = Table(
     Column("revision", Integer),
     Column("quarter", Text),
     Column("department_code", Text),
-    Column("body", Text, nullable=False, comment="JSON as sent, frozen, without personal data"),
-    Column("body_sha256", Text, nullable=False),
+    Column("body", Text, nullable=False, comment="JSON as sent, frozen, without the contact; {} once purged"),
+    Column("body_sha256", Text, nullable=False, comment="empty once the body is purged"),
     Column("state", Text, nullable=False),
     Column("outcome", Text, comment="the receiver's word: accepted, duplicate, stale …"),
     Column("error_class", Text, comment="why it is not delivered"),
     Column("receipt_no", Text),
+    Column("payload_fields", ARRAY(Text), comment="a push whose body is purged: the fields that were passed on"),
+    Column("payload_hash", Text, comment="likewise: keyed hash of the payload, the contact included"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     moment("created_at"),
     moment("next_attempt_at"),

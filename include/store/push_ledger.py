@@ -1,0 +1,114 @@
+"""What was passed on of a need, to whom and when (对外提供个人信息的记录): kept after the personal data itself is gone.
+
+While the body of a push is there, its fields and the hash of its payload follow from it and the contact; the purge notes them
+before it empties either. The hash is keyed: it proves what was sent to whoever holds the payload, and gives nothing away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.push_payload import contact_of, payload_sha256, with_contact
+from include.errors import UserFacingError
+from include.privacy import PersonalDataCipher
+from include.store.sealed import CONTACT
+
+EMPTIED_BODY = "{}"
+_CONTACT_FIELDS = ("enterprise.contact.mobile", "enterprise.contact.name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A push that reached the credit-market platform; `payload_hash`: None where the contact was gone before it was noted."""
+
+    need_id: str
+    revision: int
+    receiver: str
+    fields: Sequence[str]
+    payload_hash: str | None
+    delivered_at: datetime
+    receipt_no: str | None
+
+
+def passed_on(connection: sa.Connection, cipher: PersonalDataCipher, need_id: str) -> Sequence[Passed]:
+    """Every push of a need that was delivered, in order."""
+    found = []
+    for push in connection.execute(_DELIVERED, {"need_id": need_id}):
+        fields, payload_hash = push.payload_fields, push.payload_hash
+        if fields is None:
+            fields, payload_hash = _fields_and_hash(cipher, push)
+        found.append(
+            Passed(
+                need_id=push.need_id,
+                revision=push.revision,
+                receiver=push.channel,
+                fields=fields,
+                payload_hash=payload_hash,
+                delivered_at=push.settled_at,
+                receipt_no=push.receipt_no,
+            )
+        )
+    return found
+
+
+def note_pushes(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: Sequence[str]) -> None:
+    """Note the fields and the payload's hash of each push of these needs, before body and contact go."""
+    noted = [
+        {"delivery_id": push.delivery_id, "fields": fields, "payload_hash": payload_hash}
+        for push in connection.execute(_NOT_NOTED, {"need_ids": need_ids, "emptied": EMPTIED_BODY}).all()
+        for fields, payload_hash in (_fields_and_hash(cipher, push),)
+    ]
+    if noted:
+        connection.execute(_NOTE, noted)
+
+
+def _fields_and_hash(cipher: PersonalDataCipher, push: sa.Row[Any]) -> tuple[list[str], str | None]:
+    payload = json.loads(push.body).get("payload") or {}
+    fields = sorted({*_paths("", payload), *_CONTACT_FIELDS})
+    if push.ciphertext is None:
+        return fields, None
+    try:
+        person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
+    except UserFacingError:
+        # The key is lost or the row was tampered with: that is no reason to keep what must go.
+        return fields, None
+    return fields, cipher.keyed(payload_sha256(with_contact(push.body, person)[1]))
+
+
+def _paths(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, child in value.items():
+            yield from _paths(f"{path}.{name}" if path else name, child)
+    elif isinstance(value, list):
+        for element in value:
+            yield from _paths(f"{path}[]", element)
+    else:
+        yield path
+
+
+_COLUMNS = "push.delivery_id, push.need_id, push.revision, push.body, contact.ciphertext"
+_DELIVERED = sa.text(
+    f"""
+    select {_COLUMNS}, push.channel, push.payload_fields, push.payload_hash, push.settled_at, push.receipt_no
+    from delivery push left join contact using (need_id, revision)
+    where push.need_id = :need_id and push.action = 'push' and push.state = 'delivered'
+    order by push.delivery_id
+    """
+)
+_NOT_NOTED = sa.text(
+    f"""
+    select {_COLUMNS}
+    from delivery push left join contact using (need_id, revision)
+    where push.need_id = any(:need_ids) and push.action = 'push' and push.state not in ('pending', 'unknown')
+      and push.payload_fields is null and push.body <> :emptied
+    """
+)
+_NOTE = sa.text(
+    "update delivery set payload_fields = :fields, payload_hash = :payload_hash where delivery_id = :delivery_id"
+)
