@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class History:
 
 def only_added_to(
     *, sealed: Sequence[str] = (), purged: Sequence[str] = (), once: Sequence[str] = ()
-) -> Mapping[str, Any]:
+) -> dict[Any, Any]:
     """The `info` of a table whose rows are never changed or deleted; the database refuses it (include/store/history.py)."""
     return {_HISTORY: History(tuple(sealed), tuple(purged), tuple(once))}
 
