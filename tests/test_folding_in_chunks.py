@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
+from include.matching import refold
 from tests.rows import let_history_be_changed, need_id, rewrite
 from tests.test_case_rules import alerts
 from tests.test_matching import NOW, PUSHED, Feed, collect, deliver, derived, opened, push, rows
@@ -24,13 +25,26 @@ _FOLDED = (
     "matching_case",
     "event_finding",
     "waiting_feedback",
+    "feedback_moment",
     "feedback_event",
     "feedback_cursor",
 )
 
 
+PLAUSIBLE = st.integers(0, 240).map(lambda hours: PUSHED + timedelta(hours=hours))
+ANY_MOMENT = PLAUSIBLE | st.sampled_from(
+    [
+        PUSHED - timedelta(seconds=1),
+        PUSHED - timedelta(days=40),
+        PUSHED.replace(year=2001),
+        NOW + timedelta(seconds=301),
+        NOW + timedelta(days=400),
+    ]
+)
+
+
 @st.composite
-def feeds(draw: st.DrawFn) -> list[dict[str, Any]]:
+def feeds(draw: st.DrawFn, occurred: st.SearchStrategy[datetime] = PLAUSIBLE) -> list[dict[str, Any]]:
     """Up to 14 events on two needs at two institutions, one of which was not asked."""
     number = draw(st.integers(1, 14))
     return [
@@ -40,7 +54,7 @@ def feeds(draw: st.DrawFn) -> list[dict[str, Any]]:
             "revision": 1,
             "institution_code": draw(st.sampled_from(["ICBC", "CMB"])),
             "type": draw(st.sampled_from([*sorted(EVENT_TYPES), "credit_approved", "contracted", "drawn"])),
-            "occurred_at": (PUSHED + timedelta(hours=draw(st.integers(0, 240)))).isoformat(),
+            "occurred_at": draw(occurred).isoformat(),
             "sequence": draw(st.integers(1, 9)),
             "amount": draw(st.sampled_from([None, "400", "600.5", "1300"])),
             "use_of_funds": draw(st.sampled_from([None, "购置电炉", "归还贷款"])),
@@ -70,16 +84,42 @@ def outcome(database: sa.Engine) -> Any:
     return derived(database), alerts(database), rows(database, grounds)
 
 
-@given(feed=feeds(), data=st.data())
-@settings(
+few = settings(
     max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is told at once, not made smaller for minutes
 )
+
+
+@given(feed=feeds(), data=st.data())
+@few
 def test_feedback_in_chunks_and_any_order_ends_as_all_at_once(
     database: sa.Engine, feed: list[dict[str, Any]], data: st.DataObject
 ) -> None:
+    in_chunks_as_at_once(database, feed, data, between=timedelta(minutes=1))
+
+
+@given(feed=feeds(ANY_MOMENT), data=st.data())
+@few
+def test_feedback_of_implausible_moments_ends_as_all_at_once_too_where_it_was_received_then(
+    database: sa.Engine, feed: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    in_chunks_as_at_once(database, feed, data, between=timedelta(0))
+    starts = rows(database, "select day0, need_id, institution_code, from_type from case_clock")
+    assert not [one for one in starts if not PUSHED.date() <= one[0] <= NOW.date()], "no clock before the push or ahead"
+    before = derived(database)
+    with database.begin() as connection:
+        refold(connection, [need_id(1), need_id(2)], NOW + timedelta(days=3))
+    assert derived(database) == before, "folded anew from what is stored"
+    marked = rows(database, "select event_id from event_finding where rule_id = 'E09' order by 1")
+    assert rows(database, "select event_id from feedback_moment order by 1") == marked
+
+
+def in_chunks_as_at_once(
+    database: sa.Engine, feed: list[dict[str, Any]], data: st.DataObject, *, between: timedelta
+) -> None:
+    """The feed taken at once, and in chunks in any order with repeats, so much time `between` two events, comes to the same."""
     if not rows(database, "select 1 from need_version"):
         push(database, 1, intended=["ICBC"])
         push(database, 2, intended=["ICBC"])
@@ -100,9 +140,9 @@ def test_feedback_in_chunks_and_any_order_ends_as_all_at_once(
         growing.events += shuffled[taken : taken + data.draw(st.integers(1, 6))]
         if taken <= arrives < len(growing.events):
             deliver(database, 2)
-        collect(database, growing, NOW + timedelta(minutes=taken))
+        collect(database, growing, NOW + taken * between)
     if arrives == len(shuffled):
         deliver(database, 2)
-    collect(database, growing, NOW + timedelta(hours=1))
+    collect(database, growing, NOW + 60 * between)
     assert outcome(database) == at_once
     assert rows(database, "select count(*) from waiting_feedback") == [(0,)]

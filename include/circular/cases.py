@@ -41,26 +41,26 @@ _EVENTS_OF_LATER_CASES = sa.text(
     select matched.need_id, matched.institution_code,
            case when matched.intended then matched.opened_on end as opened_on,
            event.event_id, event.revision, event.type, event.occurred_at, event.sequence, event.amount,
-           event.reason_code, event.obstruction_id
+           event.reason_code, event.obstruction_id, event.counted_at
     from matching_case matched
-    left join feedback_event event
+    left join counted_feedback event
         on event.need_id = matched.need_id and event.institution_code = matched.institution_code
-       and event.occurred_at <= :moment
+       and event.counted_at <= :moment
     where matched.need_id in (select need_id from need_version where quarter = :quarter)
       and matched.opened_on <= :today and matched.last_event_at > :moment
     order by matched.need_id, matched.institution_code
     """
 )
 
-# Feedback that counts: occurred by the moment, and applied (the anomalies of the fold are not).
+# Feedback that counts as of the moment or earlier, and applied (the anomalies of the fold are not).
 _EVENTS = sa.text(
     """
     create temporary table circular_event as
     select event.need_id, event.institution_code, event.type, event.amount, event.rate, event.reason_code,
            coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id
-    from feedback_event event
+    from counted_feedback event
     join circular_case matched using (need_id, institution_code)
-    where event.occurred_at <= :moment
+    where event.counted_at <= :moment
       and not matched.anomalies @> jsonb_build_array(jsonb_build_object('event_id', event.event_id))
     """
 )

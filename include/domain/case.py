@@ -42,7 +42,8 @@ _CENT = Decimal("0.01")
 class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report of an institution (反馈), fields as in the credit-market contract, without the free remark.
 
-    `occurred_at` is aware. `amount` (万元) is None where the report has none that is usable (E05).
+    `occurred_at` is aware. `amount` (万元) is None where the report has none that is usable (E05). `counted_at` is ours, not the
+    institution's: the moment as of which the event counts, where that is another one (E09; see `counted_at` in feedback.py).
     """
 
     event_id: str
@@ -60,11 +61,23 @@ class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     use_of_funds: str | None = None
     reason_code: str | None = None
     obstruction_id: str | None = None
+    reapply_from: date | None = None
+    institution_ref: str | None = None
+    counted_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """The moment as of which it counts in clocks, silences and figures."""
+        return self.counted_at or self.occurred_at
 
     @property
     def local_date(self) -> date:
-        """The day in Asia/Shanghai on which it occurred."""
-        return self.occurred_at.astimezone(SHANGHAI).date()
+        """The day in Asia/Shanghai as of which it counts."""
+        return self.at.astimezone(SHANGHAI).date()
+
+
+REPORTED = FeedbackEvent.__struct_fields__[:-1]
+"""The fields that the institution reports, and that are stored as reported."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -243,8 +256,9 @@ class Folding:
     def take(self, event: FeedbackEvent) -> Taken:
         """Apply one event, or note it as an anomaly."""
         standing = self.standing
-        at = event.occurred_at.astimezone(SHANGHAI)
-        self._open(event, at)
+        occurred_at = event.occurred_at.astimezone(SHANGHAI)
+        at = occurred_at if event.counted_at is None else event.counted_at.astimezone(SHANGHAI)
+        self._open((event.sequence, occurred_at, event.event_id), at)
         refusal = None
         if event.type == "obstructed":
             refusal = self._obstruct(event, at)
@@ -260,9 +274,9 @@ class Folding:
         standing.contract_reported |= event.type == "contracted"
         return Taken(event, refusal, standing.approved, standing.contracted, standing.drawn)
 
-    def _open(self, event: FeedbackEvent, at: datetime) -> None:
+    def _open(self, order: tuple[int, datetime, str], at: datetime) -> None:
         standing = self.standing
-        standing.last = (event.sequence, at, event.event_id)
+        standing.last = order
         if standing.last_event_at is None:
             standing.first_event_at = standing.last_event_at = at
             if standing.opened_on is None:

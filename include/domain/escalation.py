@@ -156,9 +156,9 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A feedback event as S05 sees it: did the institution reach the enterprise, or fail to (R17)? Asia/Shanghai."""
+    """A feedback event as S05 sees it, as of when it counts: did the institution reach the enterprise, or fail to (R17)? Asia/Shanghai."""
 
-    occurred_at: datetime
+    at: datetime
     type: str
     reason_code: str | None
 
@@ -219,20 +219,20 @@ def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
 
 def unreachable(need_id: str, events: Iterable[Contact], policy: Policy) -> Breach | None:
     """S05: contact_failures events with R17 for a need, all institutions together, and nobody reached it afterwards."""
-    ordered = sorted(events, key=lambda event: event.occurred_at)
+    ordered = sorted(events, key=lambda event: event.at)
     failures = [event for event in ordered if event.reason_code == NO_CONTACT]
     needed = policy.integer("contact_failures")
     if len(failures) < needed:
         return None
-    filled_at = failures[needed - 1].occurred_at
-    if any(event.type in REACHED and event.occurred_at > filled_at for event in ordered):
+    filled_at = failures[needed - 1].at
+    if any(event.type in REACHED and event.at > filled_at for event in ordered):
         return None
     return Breach(
         need_id=need_id,
         institution_code="",
         rule_id="S05",
         breach="no-contact#1",
-        since=failures[0].occurred_at.date(),
+        since=failures[0].at.date(),
         due_on=filled_at.date(),
     )
 

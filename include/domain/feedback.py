@@ -1,6 +1,6 @@
 """Reading one event of the credit-market feed (反馈事件): which defects break it, and which only cost it a field.
 
-Source: the FeedbackEvent of the contract; handbook rules E01, E05, E06, E07. An unknown type, need or institution is no
+Source: the FeedbackEvent of the contract; handbook rules E01, E05, E06, E07, E09. An unknown type, need or institution is no
 defect of the event: whether it can be folded is decided where the needs are known.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,10 +20,13 @@ from include.domain.numbers import whole_number
 from include.reference import reason_codes
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,20})?(Z|[+-][0-9]{2}:[0-9]{2})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 200
-_YEARS = range(2000, 2101)
+_LONGEST_REF = 64
+_YEARS = range(1900, 9000)
+"""Years that every part of the system can hold and count with; whether one is plausible is for E09."""
 _MAX_INT, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
 
 
@@ -58,7 +61,22 @@ def read_event(item: object) -> FeedbackEvent:
         use_of_funds=_text(item.get("use_of_funds"), longest=None),
         reason_code=_text(item.get("reason_code")),
         obstruction_id=_text(item.get("obstruction_id")),
+        reapply_from=_date(item.get("reapply_from")),
+        institution_ref=_text(item.get("institution_ref"), longest=_LONGEST_REF),
     )
+
+
+def counted_at(
+    occurred_at: datetime, received_at: datetime, first_push: datetime | None, clock_skew: timedelta
+) -> datetime | None:
+    """The moment as of which an event counts where the stated one is implausible (E09); None where it is plausible.
+
+    That is when it was received; and never before the first push of its need: what was received earlier was of a need whose push
+    was not known yet. `first_push` None: the need was not pushed, so far as is known.
+    """
+    if occurred_at <= received_at + clock_skew and (first_push is None or occurred_at >= first_push):
+        return None
+    return received_at if first_push is None else max(received_at, first_push)
 
 
 def _text(value: object, longest: int | None = _LONGEST_TEXT) -> str | None:
@@ -97,6 +115,15 @@ def _moment(item: Mapping[str, Any], field: str) -> datetime:
     if moment.year not in _YEARS:
         raise UnreadableEvent(field)
     return moment
+
+
+def _date(value: object) -> date | None:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _amount(value: object) -> Decimal | None:

@@ -184,10 +184,10 @@ _DUE = sa.text(
         having bool_and(folded_at < digests.began) and bool_or(state in ('declined', 'closed'))
            and not bool_or(drawn > 0 or state in ('credit_approved', 'contracted', 'drawn', 'post_loan'))
     ), unreached as (
-        select distinct on (need_id) need_id, occurred_at
+        select distinct on (need_id) need_id, counted_at
         from (
-            select need_id, occurred_at, row_number() over (partition by need_id order by occurred_at, event_id) as failures
-            from feedback_event, digests where reason_code = 'R17' and received_at < digests.began
+            select need_id, counted_at, row_number() over (partition by need_id order by counted_at, event_id) as failures
+            from counted_feedback, digests where reason_code = 'R17' and received_at < digests.began
         ) failed where failures >= :contact_failures order by need_id, failures
     ), breach as (
         select c.need_id, c.institution_code, 'S01' as rule_id, c.from_type || '-' || c.to_type || '@' || c.day0 as breach,
@@ -204,10 +204,10 @@ _DUE = sa.text(
         select need_id, '', 'S03', 'turned-down#' || round, refused_on[needed] from refused
         where cardinality(refused_on) >= needed
         union all
-        select need_id, '', 'S05', 'no-contact#1', (occurred_at at time zone 'Asia/Shanghai')::date from unreached
+        select need_id, '', 'S05', 'no-contact#1', (counted_at at time zone 'Asia/Shanghai')::date from unreached
         where not exists (
-            select from feedback_event e
-            where e.need_id = unreached.need_id and e.occurred_at > unreached.occurred_at and e.type in (
+            select from counted_feedback e
+            where e.need_id = unreached.need_id and e.counted_at > unreached.counted_at and e.type in (
                 'contacted', 'visited', 'accepted', 'credit_approved', 'contracted', 'drawn', 'post_loan'
             )
         )

@@ -98,8 +98,8 @@ _CASES = sa.text(
 _NO_CONTACT = sa.text(
     _NEEDS
     + """
-    select live.*, e.occurred_at, e.type, e.reason_code
-    from feedback_event e join live using (need_id)
+    select live.*, e.counted_at, e.type, e.reason_code
+    from counted_feedback e join live using (need_id)
     where e.need_id in (
         select need_id from feedback_event where reason_code = :code group by need_id having count(*) >= :failures
     )
@@ -193,7 +193,7 @@ def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, po
     yield from _stalled_cases(connection, today, calendar, policy)
     failures = {"code": stalls.NO_CONTACT, "failures": policy.integer("contact_failures")}
     for need_id, rows in _by_need(connection.execute(_NO_CONTACT, failures).mappings()).items():
-        events = [Contact(row["occurred_at"].astimezone(SHANGHAI), row["type"], row["reason_code"]) for row in rows]
+        events = [Contact(row["counted_at"].astimezone(SHANGHAI), row["type"], row["reason_code"]) for row in rows]
         if (breach := stalls.unreachable(need_id, events, policy)) is not None:
             yield breach, rows[0], None
     for row in connection.execute(_UNCLAIMED).mappings():

@@ -16,6 +16,7 @@ from include.domain.progress import progress
 from include.matching.case_rules import judge_cases
 from include.matching.deadlines import Pair, store_clocks
 from include.matching.folds import FoldedCase, PushedNeed, fold_on, fold_whole, pushed_needs
+from include.matching.moments import note_moments, note_moments_of_waiting
 from include.matching.need_rules import judge_needs
 from include.matching.reports import NeedProgress, queue_progress
 from include.matching.sums import NeedSums, need_sums
@@ -91,6 +92,7 @@ def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) 
         needs = pushed_needs(connection, wanted[start : start + _NEEDS_AT_ONCE])
         if not needs:
             continue
+        note_moments_of_waiting(connection, list(needs), now)
         folded = fold_whole(connection, needs)
         stored = _store_cases(connection, needs, folded, now)
         _drop_cases(connection, list(needs), folded)
@@ -111,7 +113,7 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
     needs = pushed_needs(connection, sorted({event.need_id for event in fresh}))
     foldable: list[FeedbackEvent] = []
     waiting: list[FeedbackEvent] = []
-    for event in fresh:
+    for event in note_moments(connection, fresh, needs, now):
         need = needs.get(event.need_id)
         (foldable if need is not None and need.can_fold(event) else waiting).append(event)
     copy_rows(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.case import EVENT_TYPES, FeedbackEvent
+from include.domain.case import EVENT_TYPES, REPORTED, FeedbackEvent
 from include.matching.frames import SCALE, answers, scaled, whole_numbers
 from include.reference import Policy, institutions, reason_codes
 from include.rule_book.suites import RuleBook
@@ -182,7 +182,7 @@ def _microseconds(moment: datetime) -> int:
 def _stored(connection: sa.Connection, event_ids: Sequence[str]) -> list[FeedbackEvent]:
     if not event_ids:
         return []
-    columns = [feedback_event.c[name] for name in FeedbackEvent.__struct_fields__]
+    columns = [feedback_event.c[name] for name in REPORTED]
     rows = connection.execute(sa.select(*columns).where(feedback_event.c.event_id.in_(event_ids)))
     return [FeedbackEvent(**row._asdict()) for row in rows]
 
@@ -202,21 +202,12 @@ _SAME_SEQUENCE = sa.text(
     """
 )
 
-# Of a lost answer it became known later that the push had arrived.
 _PUSHED = sa.text(
     """
     select need_id, pushed.first_push, pushed.revisions, version.total_investment
     from (
-        select need_id, max(revision) as revision, array_agg(revision) as revisions,
-               min(coalesce(tried.arrived_at, settled_at, created_at)) as first_push
-        from delivery
-        left join lateral (
-            select min(attempted_at) as arrived_at from delivery_attempt attempt
-            where attempt.delivery_id = delivery.delivery_id and kind = 'send'
-              and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
-        ) tried on true
-        where need_id = any(:need_ids) and action = 'push' and state = 'delivered'
-        group by need_id
+        select need_id, max(revision) as revision, array_agg(revision) as revisions, min(arrived_at) as first_push
+        from arrived_push where need_id = any(:need_ids) group by need_id
     ) pushed
     left join need_version version using (need_id, revision)
     """

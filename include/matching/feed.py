@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import msgspec
 import sqlalchemy as sa
 
-from include.domain.case import FeedbackEvent
+from include.domain.case import REPORTED, FeedbackEvent
 from include.domain.feedback import UnreadableEvent, read_event
+from include.domain.numbers import whole_number
 from include.domain.pieces import SetAside, identifier
 from include.errors import PlatformUnavailable
 from include.matching.cases import add_events, count_orphans, lock, refold_stale
@@ -25,14 +26,15 @@ from include.reference import policy
 from include.store import tables
 from include.store.database import copy_rows
 from include.store.sealed import FEEDBACK_EVENT
-from include.store.set_aside import keep
+from include.store.set_aside import keep, resolve
 
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
 _SOURCE = "feedback"
 
-_IN_CLEAR = frozenset(FeedbackEvent.__struct_fields__)
-_EVENT_COLUMNS = (*FeedbackEvent.__struct_fields__, "document", "sealed", "received_at")
+_IN_CLEAR = frozenset(REPORTED)
+_WHOLE_NUMBERS = ("revision", "sequence", "term_months")
+_EVENT_COLUMNS = (*REPORTED, "document", "sealed", "received_at")
 
 
 class FeedbackPage(Protocol):
@@ -58,7 +60,7 @@ class FeedbackFeed(Protocol):
 class FeedbackSummary:
     """What a reading of the feed came to: read = new + repeated + unreadable.
 
-    `unreadable`: events that break the contract, or contradict one stored under their id (E03); both are kept.
+    `unreadable`: events that cannot be read, break the contract, or contradict one stored under their id (E03); all are set aside.
     `orphaned`: stored events that wait, from this and earlier readings (E01, E02). `cases_changed`: cases now otherwise.
     """
 
@@ -76,7 +78,8 @@ def collect_feedback(
     """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
 
     The last page read before is read again: in a feed without a promised order something may have come in behind the cursor.
-    What is read, its effects and the cursor behind it are one transaction. Events of a need, revision or institution
+    What is read, its effects and the cursor behind it are one transaction. An event that cannot be used is set aside alone, and
+    holds up neither the others nor the cursor. Events of a need, revision or institution
     that is not known yet wait, and are tried again by each run. Raises what the client raises; where the platform goes
     away half-way (PlatformUnavailable), the pages read before stay read.
     """
@@ -90,7 +93,7 @@ def collect_feedback(
             lock(connection)
             if _left(connection) != left:
                 continue  # another run has taken these pages meanwhile
-            counts.update(_take(connection, read.items, read.set_aside, now, cipher))
+            counts.update(_take(connection, read, now, cipher))
             if read.cursor not in (left.cursor, left.reread_from):
                 row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
                 connection.execute(tables.feedback_cursor.insert().values(row))
@@ -127,7 +130,7 @@ class _Reading:
 def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
     """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
     reading = _Reading(after, after, [], [])
-    while reading.has_more and len(reading.items) < _TAKEN_AT_ONCE:
+    while reading.has_more and len(reading.items) + len(reading.set_aside) < _TAKEN_AT_ONCE:
         try:
             page = feed.feedback(reading.cursor, PAGE_SIZE)
         except PlatformUnavailable as failure:
@@ -162,16 +165,10 @@ def _left(connection: sa.Connection) -> _Left:
     return _Left(None, None) if found is None else _Left(found.cursor, found.reread_from)
 
 
-def _take(
-    connection: sa.Connection,
-    items: Sequence[Any],
-    beyond_reading: Sequence[SetAside],
-    now: datetime,
-    cipher: PersonalDataCipher,
-) -> dict[str, int]:
+def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
     readable: list[tuple[FeedbackEvent, _Received]] = []
-    unreadable: list[SetAside] = [*beyond_reading]
-    for item in items:
+    unreadable: list[SetAside] = [*read.set_aside]
+    for item in read.items:
         try:
             readable.append((read_event(item), _received(item, cipher)))
         except UnreadableEvent as error:
@@ -191,16 +188,17 @@ def _take(
         "feedback_event",
         _EVENT_COLUMNS,
         (
-            (*msgspec.structs.astuple(event), received.document, received.sealed(cipher), now)
+            (*msgspec.structs.astuple(event)[: len(REPORTED)], received.document, received.sealed(cipher), now)
             for event, received in fresh
         ),
     )
+    resolve(connection, _SOURCE, documents, now)
     keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
     events = [event for event, _ in fresh]
     changed = add_events(connection, events, now).changed
     judge_events(connection, events, contradicted, now=now, policy=policy())
     return {
-        "read": len(items) + len(beyond_reading),
+        "read": len(read.items) + len(read.set_aside),
         "new": len(fresh),
         "repeated": len(readable) - len(fresh) - len(contradicted),
         "unreadable": len(unreadable),
@@ -223,12 +221,23 @@ class _Received(msgspec.Struct, frozen=True, gc=False):
 
 
 def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
+    item = _as_one_spelling(item)
     if item.keys() <= _IN_CLEAR:
         return _Received(item, _document(item), None)
     to_seal = _document({name: value for name, value in item.items() if name not in _IN_CLEAR})
     # With its fingerprint, so that another remark under the same id is noticed (E03).
     in_clear = {name: value for name, value in item.items() if name in _IN_CLEAR}
     return _Received(item, _document({**in_clear, "sealed": cipher.fingerprint(to_seal)}), to_seal)
+
+
+def _as_one_spelling(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event with whole numbers as such: 60, 60.0 and 6e1 do not contradict each other."""
+    respelt = {
+        name: number
+        for name in _WHOLE_NUMBERS
+        if type(item.get(name)) in (float, Decimal) and (number := whole_number(item[name])) is not None
+    }
+    return {**item, **respelt} if respelt else item
 
 
 def _as_number(value: Decimal) -> float | str:

@@ -21,7 +21,8 @@ from include.reference import case_transitions, institutions, policy
 class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A need with at least one delivered push: its newest pushed revision, and since when which institution was asked.
 
-    `matched`: its stored cases know of all these pushes. Amounts in 万元, None unless usable.
+    `pushed_at`: since when the first of its pushes is known to have arrived; it may have arrived earlier. `matched`: its stored cases
+    know of all these pushes. Amounts in 万元, None unless usable.
     """
 
     need_id: str
@@ -31,6 +32,7 @@ class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     financing_need: Decimal | None
     intended: frozenset[str]
     asked_at: Mapping[str, datetime]
+    pushed_at: datetime
     revisions: frozenset[int]
     withdrawn: bool
     matched: bool
@@ -79,6 +81,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
         for institution_code in row.intended_institutions:
             asked[institution_code] = min(row.pushed_at, asked.get(institution_code, row.pushed_at))
         revisions[row.need_id].add(row.revision)
+        earlier = found.get(row.need_id)
         if not row.matched:
             unmatched.add(row.need_id)
         found[row.need_id] = PushedNeed(
@@ -89,6 +92,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
             financing_need=row.financing_need,
             intended=frozenset(row.intended_institutions),
             asked_at=asked,
+            pushed_at=row.pushed_at if earlier is None else min(row.pushed_at, earlier.pushed_at),
             revisions=frozenset(revisions[row.need_id]),
             withdrawn=row.withdrawn,
             matched=row.need_id not in unmatched,
@@ -182,10 +186,10 @@ _PUSHES = sa.text(
 _FOLDED = ", ".join(f"event.{name}" for name in FeedbackEvent.__struct_fields__)
 _CASES = "unnest(cast(:need_ids as text[]), cast(:codes as text[])) wanted (need_id, institution_code)"
 
-_EVENTS_OF_NEEDS = sa.text(f"select {_FOLDED} from feedback_event event where event.need_id = any(:need_ids)")
+_EVENTS_OF_NEEDS = sa.text(f"select {_FOLDED} from counted_feedback event where event.need_id = any(:need_ids)")
 
 _EVENTS_OF_CASES = sa.text(
-    f"select {_FOLDED} from {_CASES} join feedback_event event using (need_id, institution_code)"
+    f"select {_FOLDED} from {_CASES} join counted_feedback event using (need_id, institution_code)"
 )
 
 _STANDING = sa.text(

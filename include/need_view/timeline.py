@@ -154,18 +154,27 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             lines.append(f"目录条目：{known.shown('catalogue_code', row.catalogue_code)}")
         if row.type in ("declined", "closed", "obstructed"):
             lines.append(f"原因：{words.reason(row.reason_code)}")
+        if row.type == "declined" and row.reapply_from is not None:
+            lines.append(f"可于 {row.reapply_from} 起再次向该机构申请")
+        if row.institution_ref and known.role in INSIDERS:
+            lines.append(f"机构业务编号：{known.shown('institution_ref', row.institution_ref)}")
         lines += [words.rule(rule_id) for rule_id in row.findings or ()]
         if row.anomaly and row.anomaly not in (row.findings or ()):
             lines.append(words.rule(row.anomaly))
         if row.waiting and not {"E01", "E02"} & set(row.findings or ()):
             lines.append("所涉版本、机构或类型尚不可识别，暂存，待匹配")
-        if row.received_at - row.occurred_at > _LATE:
+        if row.counted_at != row.occurred_at:
+            stated = row.occurred_at.astimezone(SHANGHAI)
+            lines.append(
+                f"机构填报的时间为 {stated:%Y-%m-%d %H:%M}，按 {_clock(row.counted_at)} 计（收到时间，不早于推送）"
+            )
+        elif row.received_at - row.occurred_at > _LATE:
             lines.append(f"{_clock(row.received_at)} 收到")
         told = f" {words.amount(row.amount)}" if row.amount is not None else ""
         doubtful = bool(row.anomaly or row.waiting)
         bad = row.type in ("declined", "obstructed")
         yield Entry(
-            at=row.occurred_at,
+            at=row.counted_at,
             part="机构反馈",
             title=f"{words.institution(row.institution_code)}：{words.state(row.type)}{told}"
             + ("（未计入）" if doubtful else ""),
@@ -365,7 +374,7 @@ _EVENTS = sa.text(
           and anomaly ->> 'event_id' = event.event_id limit 1
     ) as anomaly,
     exists (select from waiting_feedback waiting where waiting.event_id = event.event_id) as waiting
-    from feedback_event event where need_id = :need_id order by occurred_at, sequence
+    from counted_feedback event where need_id = :need_id order by counted_at, sequence
     """
 )
 

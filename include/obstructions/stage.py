@@ -311,9 +311,9 @@ _REPORTED = sa.text(
                coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id,
                bool_or(event.obstruction_id is not null) as answerable,
                (array_agg(event.reason_code order by event.sequence, event.occurred_at, event.event_id))[1] as reason_code,
-               min((event.occurred_at at time zone 'Asia/Shanghai')::date) as reported_on,
+               min((event.counted_at at time zone 'Asia/Shanghai')::date) as reported_on,
                max(event.received_at) as last_received
-        from feedback_event event join matching_case matched using (need_id, institution_code)
+        from counted_feedback event join matching_case matched using (need_id, institution_code)
         where event.type = 'obstructed'
           and not exists (
               select from jsonb_array_elements(matched.anomalies) anomaly

@@ -12,5 +12,5 @@ _FIELDS = frozenset(FeedbackEvent.__struct_fields__)
 
 
 def stored_event(row: sa.Row[Any]) -> FeedbackEvent:
-    """The event of a row of feedback_event, which may have other columns beside its own."""
+    """The event of a row of the view counted_feedback, which may have other columns beside its own."""
     return FeedbackEvent(**{name: value for name, value in row._mapping.items() if name in _FIELDS})

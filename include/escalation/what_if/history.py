@@ -217,7 +217,7 @@ def _past_need(need_id: str, rows: dict[str, list[sa.Row[Any]]], runs: Runs) -> 
         first_event=min((runs.at(row.received_at) for row in events), default=len(runs)),
         cases=_cases(pushes, events, rows["extensions"], runs),
         contacts=[
-            (runs.at(row.received_at), Contact(row.occurred_at.astimezone(SHANGHAI), row.type, row.reason_code))
+            (runs.at(row.received_at), Contact(row.counted_at.astimezone(SHANGHAI), row.type, row.reason_code))
             for row in sorted(events, key=lambda row: row.received_at)
             if unreached
         ],
@@ -318,12 +318,10 @@ def _obstructions(events: Rows, acts: Rows) -> list[PastObstruction]:
         name = row.obstruction_id or f"{row.need_id}/{row.institution_code}"
         one = found.setdefault(
             (row.institution_code, name),
-            PastObstruction(
-                row.institution_code, name, row.reason_code or "", _local_day(row.occurred_at), received=[]
-            ),
+            PastObstruction(row.institution_code, name, row.reason_code or "", _local_day(row.counted_at), received=[]),
         )
         one.received.append(row.received_at)
-        one.reported_on = min(one.reported_on, _local_day(row.occurred_at))
+        one.reported_on = min(one.reported_on, _local_day(row.counted_at))
     for row in acts:
         if (ticket := found.get((row.institution_code, row.obstruction_id))) is not None:
             ticket.acts.append(TicketAct(row.at, row.kind))

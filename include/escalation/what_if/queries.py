@@ -19,8 +19,9 @@ _PUSHES = f"""
 """
 _WITHDRAWALS = f"select need_id, noticed_at from withdrawal_notice where need_id in ({_FILED})"
 _EVENTS = f"""
-    select event_id, need_id, revision, institution_code, type, occurred_at, sequence, amount, reason_code, obstruction_id, received_at
-    from feedback_event where need_id in ({_FILED}) and received_at <= :now
+    select event_id, need_id, revision, institution_code, type, occurred_at, sequence, amount, reason_code, obstruction_id, received_at,
+           counted_at
+    from counted_feedback where need_id in ({_FILED}) and received_at <= :now
 """
 _EXTENSIONS = f"""
     select need_id, institution_code, from_type, to_type, day0, working_days, decision.decided_at

@@ -18,6 +18,7 @@ from include.store.tables.cases import (
     event_finding,
     feedback_cursor,
     feedback_event,
+    feedback_moment,
     matching_case,
     waiting_feedback,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "event_finding",
     "feedback_cursor",
     "feedback_event",
+    "feedback_moment",
     "finding",
     "intake",
     "intake_item",

@@ -47,9 +47,21 @@ feedback_event = Table(
     ),
     Column("sealed", LargeBinary, comment="the remark and whatever the contract does not know, as JSON, encrypted"),
     moment("received_at"),
+    Column("reapply_from", Date),
+    Column("institution_ref", Text, comment="the institution's own number; may point to a person, internal"),
     Index(None, "need_id", "institution_code", "sequence"),
     comment="What institutions report; first stored wins (E03)",
     info=only_added_to(sealed=("sealed",), purged=("document", "use_of_funds")),
+)
+
+feedback_moment = Table(
+    "feedback_moment",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    moment("counted_at"),
+    moment("noted_at"),
+    info=only_added_to(),
+    comment="Events that count as of another moment than the institution states, for that is implausible (E09)",
 )
 
 waiting_feedback = Table(
