@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.domain.case import FeedbackEvent
-from include.domain.feedback import UnreadableEvent, read_event
+from include.domain.feedback import UnreadableEvent, counted_at, read_event
 
 EVENT: dict[str, Any] = {
     "event_id": "EV1",
@@ -74,6 +74,8 @@ def test_a_whole_number_counts_however_it_is_written() -> None:
         ("occurred_at", "2026-W41-5T02:00:00Z"),
         ("occurred_at", "9999-12-31T23:59:59-12:00"),
         ("occurred_at", 1791511200),
+        ("occurred_at", "0001-01-01T00:00:00+08:00"),
+        ("occurred_at", "2026-10-09T02:00:00." + "0" * 21 + "Z"),
     ],
 )
 def test_a_required_field_that_is_unusable_makes_it_unreadable(field: str, value: object) -> None:
@@ -81,6 +83,61 @@ def test_a_required_field_that_is_unusable_makes_it_unreadable(field: str, value
         read_event({**EVENT, field: value})
     with pytest.raises(UnreadableEvent, match=field):
         read_event({name: value for name, value in EVENT.items() if name != field})
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "year"),
+    [("1970-01-01T00:00:00Z", 1970), ("2001-01-01T00:00:00+08:00", 2001), ("2999-01-01T00:00:00Z", 2999)],
+)
+def test_an_implausible_moment_is_read_and_left_to_e09(occurred_at: str, year: int) -> None:
+    assert read_event({**EVENT, "occurred_at": occurred_at}).occurred_at.year == year
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "read"),
+    [
+        ("reapply_from", "2027-01-04", date(2027, 1, 4)),
+        ("reapply_from", "2027-02-30", None),
+        ("reapply_from", "20270104", None),
+        ("reapply_from", "2027-W01-1", None),
+        ("reapply_from", "2027-01-04T00:00:00Z", None),
+        ("reapply_from", "２027-01-04", None),
+        ("reapply_from", 20270104, None),
+        ("institution_ref", "DK-2026-001", "DK-2026-001"),
+        ("institution_ref", "甲" * 64, "甲" * 64),
+        ("institution_ref", "甲" * 65, None),
+        ("institution_ref", "a\0b", None),
+        ("institution_ref", "", None),
+        ("institution_ref", 7, None),
+    ],
+)
+def test_the_optional_fields_of_the_contract_are_read_or_count_as_absent(
+    field: str, value: object, read: object
+) -> None:
+    assert getattr(read_event({**EVENT, field: value}), field) == read
+
+
+PUSH = datetime.fromisoformat("2026-10-08T09:00+08:00")
+RECEIVED = datetime.fromisoformat("2026-10-20T08:00+08:00")
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "first_push", "counted"),
+    [
+        ("2026-10-08T09:00+08:00", PUSH, None),
+        ("2026-10-20T08:05+08:00", PUSH, None),
+        ("2026-10-20T08:05:01+08:00", PUSH, RECEIVED),
+        ("2026-10-08T08:59:59+08:00", PUSH, RECEIVED),
+        ("2001-01-01T00:00+08:00", PUSH, RECEIVED),
+        ("2001-01-01T00:00+08:00", None, None),
+        ("2027-01-01T00:00+08:00", None, RECEIVED),
+        ("2026-10-19T08:00+08:00", RECEIVED + timedelta(days=1), RECEIVED + timedelta(days=1)),
+    ],
+)
+def test_an_event_of_an_implausible_moment_counts_as_received_but_never_before_the_push(
+    occurred_at: str, first_push: datetime | None, counted: datetime | None
+) -> None:
+    assert counted_at(datetime.fromisoformat(occurred_at), RECEIVED, first_push, timedelta(seconds=300)) == counted
 
 
 @pytest.mark.parametrize(
