@@ -176,13 +176,14 @@ def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: Pers
     documents = _stored_documents(connection, {event.event_id for event, _ in readable})
     fresh: list[tuple[FeedbackEvent, _Received]] = []
     contradicted: list[str] = []
+    contradictions: list[SetAside] = []
     for event, received in readable:
         if event.event_id not in documents:
             documents[event.event_id] = received.document
             fresh.append((event, received))
         elif documents[event.event_id] not in (received.document, _PURGED):
             contradicted.append(event.event_id)
-            unreadable.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
+            contradictions.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
     copy_rows(
         connection,
         "feedback_event",
@@ -192,8 +193,10 @@ def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: Pers
             for event, received in fresh
         ),
     )
-    resolve(connection, _SOURCE, documents, now)
     keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
+    resolve(connection, _SOURCE, documents, now)
+    # What contradicts a whole event is not made good by that one.
+    keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
     events = [event for event, _ in fresh]
     changed = add_events(connection, events, now).changed
     judge_events(connection, events, contradicted, now=now, policy=policy())
@@ -201,7 +204,7 @@ def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: Pers
         "read": len(read.items) + len(read.set_aside),
         "new": len(fresh),
         "repeated": len(readable) - len(fresh) - len(contradicted),
-        "unreadable": len(unreadable),
+        "unreadable": len(unreadable) + len(contradicted),
         "changed": changed,
     }
 
