@@ -51,7 +51,7 @@ feedback_event = Table(
     Column("institution_ref", Text, comment="the institution's own number; may point to a person, internal"),
     Index(None, "need_id", "institution_code", "sequence"),
     comment="What institutions report; first stored wins (E03)",
-    info=only_added_to(sealed=("sealed",), purged=("document", "use_of_funds")),
+    info=only_added_to(sealed=("sealed",), purged=("document", "use_of_funds", "institution_ref")),
 )
 
 feedback_moment = Table(
