@@ -7,8 +7,8 @@ from alembic import op
 
 from include.store.migrations.confined import by_parent, confine
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 
 # Of a lost answer it became known later that the push had arrived.
 _ARRIVED_PUSH = """
