@@ -271,6 +271,7 @@ def test_the_command_shows_totals_and_what_changes(
     )
     monkeypatch.setenv("GFF_NOW", NOW.isoformat())
     monkeypatch.setenv("GFF_SANDBOX", "1")
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "what-if-tests-key")
     monkeypatch.setenv("COLUMNS", "140")
     assert main(["--quarter", "2026Q3", "--set", "unclaimed_working_days=2"]) == 0
     told = capsys.readouterr().out
