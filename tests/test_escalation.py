@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include import audit, escalation, obstructions
 from include.escalation import EscalationSummary
-from include.reference import policy
+from include.gate.consequences import queue_pushes
+from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.rows import (
@@ -676,6 +677,21 @@ def test_the_operator_hears_once_a_day_of_pushes_holds_vacancies_and_provisional
             assert f"https://console.example.test/{page}" in form
     for number in (2, 3):
         assert f'href="https://console.example.test/needs/{need_id(number)}"' in body["html"]
+
+
+def test_the_operator_hears_of_what_waits_for_sign_off(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        for number in (1, 2):
+            add_need(connection, number, is_major=number == 2)
+        two = Policy({**policy().values, "push_approval": "two"})
+        assert queue_pushes(connection, [(need_id(1), 1), (need_id(2), 1)], moment("2026-10-01 09:00"), two) == 0
+    assert notify_operator(database, "2026-10-12 09:00")
+    [body] = bodies(database, "operator:")
+    assert body["subject"] == "【绿厂融通】运维提示：2条待签批"
+    for form in (body["text"], body["html"]):
+        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000.00 万元，最早自 10月1日" in form
+        assert "https://console.example.test/approvals" in form
 
 
 def test_the_operator_hears_nothing_where_nothing_is_amiss_or_on_a_day_off(database: sa.Engine) -> None:

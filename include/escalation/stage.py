@@ -25,6 +25,7 @@ from include.escalation.steps import DueStep, due_steps
 from include.reference import Policy
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
+from include.store.sign_off import unsigned_quarters
 from include.store.tables import case_clock, delivery, escalation_step
 
 _LOCK = 4902031
@@ -90,21 +91,26 @@ def operator_notice(
 ) -> bool:
     """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
 
-    It names pushes without a result (S04), holds without a decision (S08), vacant posts that open items would need, and
-    due days that rest on an unpublished calendar; it links to pages under `console_url`, if given. It hands out the head of the
-    audit chain: a day with new entries has a notice, if only for that.
+    It names pushes without a result (S04), holds without a decision (S08), what waits for sign-off, vacant posts that open items
+    would need, and due days that rest on an unpublished calendar; it links to pages under `console_url`, if given. It hands out
+    the head of the audit chain: a day with new entries has a notice, if only for that.
     """
     today = now.astimezone(SHANGHAI).date()
     if not _mails_go_out(today, calendar, policy):
         return False
     with engine.begin() as connection:
         breaches = operator_breaches(connection, today, calendar, policy)
+        unsigned = unsigned_quarters(connection)
         items = open_items(connection, today, calendar, policy)
         vacancies = _vacant_posts(due_steps(items, {}, network(connection), today, calendar, policy))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
         last = audit.head(connection)
         if not (
-            breaches or vacancies or clocks or (last.count and not _head_is_out(connection, recipient, last, today))
+            breaches
+            or unsigned
+            or vacancies
+            or clocks
+            or (last.count and not _head_is_out(connection, recipient, last, today))
         ):
             return False
         pushes, holds = ([one for one in breaches if one[0].rule_id == rule] for rule in ("S04", "S08"))
@@ -112,7 +118,11 @@ def operator_notice(
             "operator",
             to=[recipient],
             subject=mail.operator_headline(
-                pushes=len(pushes), holds=len(holds), vacancies=len(vacancies), provisional=clocks
+                pushes=len(pushes),
+                holds=len(holds),
+                unsigned=sum(one.needs for one in unsigned),
+                vacancies=len(vacancies),
+                provisional=clocks,
             ),
             list_id="operator",
             today=today,
@@ -122,6 +132,9 @@ def operator_notice(
             holds=_operator_items(holds, console_url),
             holds_total=len(holds),
             holds_link=mail.console_link(console_url, "holds"),
+            unsigned=unsigned,
+            unsigned_total=sum(one.needs for one in unsigned),
+            unsigned_link=mail.console_link(console_url, "approvals"),
             vacancies=sorted(vacancies, key=_importance)[:_OPERATOR_ITEMS],
             vacancies_total=len(vacancies),
             provisional_total=clocks,

@@ -119,6 +119,16 @@ def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         )
 
 
+def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(_SIGN_OFFS, known.asked):
+        if row.actor is None:
+            title = f"第 {row.revision} 版列入待签批，须 {row.persons_required} 人签批后推送"
+            yield Entry(at=row.at, part="签批", title=title)
+        else:
+            title = f"第 {row.revision} 版获签批（同批 {row.needs} 条）"
+            yield Entry(at=row.at, part="签批", title=title, lines=_decided(known, row, ""), tone="good", internal=True)
+
+
 def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(_DELIVERIES, known.asked):
         what = words.ACTIONS[row.action]
@@ -293,6 +303,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
     _filed,
     _judged,
     _held,
+    _signed_off,
     _sent,
     _reported,
     _limits,
@@ -411,6 +422,17 @@ _ALERTS = sa.text(
     """
     select alert.rule_id, alert.institution_code, event.*
     from alert join alert_event event using (alert_id) where need_id = :need_id order by event.event_id
+    """
+)
+
+_SIGN_OFFS = sa.text(
+    """
+    select revision, since as at, persons_required, 0 as needs, null as actor, null as role, null as reason
+    from push_wait where need_id = :need_id
+    union all
+    select revision, at, 0, needs, actor, role, reason
+    from signed_push join push_signature using (signature_id) where need_id = :need_id
+    order by 1, 2
     """
 )
 

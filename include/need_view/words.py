@@ -56,6 +56,7 @@ AUDITED = {
     "alert_cleared": "排除警示",
     "alert_confirmed": "确认警示",
     "withdraw_needs": "撤回需求",
+    "sign_off_pushes": "签批推送",
     "rerun_deliveries": "重新发送",
     "cancel_rerun": "取消重新发送",
     "close_deliveries": "关闭未送达的内容",

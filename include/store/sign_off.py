@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
 
+from include.domain.calendar import SHANGHAI
 from include.store.outcomes import pushable
 
 STILL_WAITING = f"from push_unsigned waiting join need_version version using (need_id, revision) where {pushable()}"
@@ -24,6 +25,11 @@ class Unsigned:
     major: int
     total: Decimal
     since: datetime
+
+    @property
+    def since_day(self) -> date:
+        """The local date since when."""
+        return self.since.astimezone(SHANGHAI).date()
 
 
 def unsigned_quarters(connection: sa.Connection) -> Sequence[Unsigned]:

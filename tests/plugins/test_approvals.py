@@ -88,6 +88,9 @@ def test_two_approvers_sign_a_batch_on_one_page(console: Console, database: sa.E
     assert pushes(database) == 3
     done = zhang.get(PAGE).text
     assert "没有待签批的需求" in done and done.count('<td data-label="条数">3</td>') == 2
+    need = zhang.get(f"/green-finance/needs/{rows.need_id(1)}").text
+    assert "列入待签批，须 2 人签批后推送" in need and need.count("获签批（同批 3 条）") == 2
+    assert "获签批" not in console.log_in("guan", "viewer").get(f"/green-finance/needs/{rows.need_id(1)}").text
     assert _audit(database) == [
         ("wang", "approver", "sign_off_pushes", REASON),
         ("zhang", "approver", "sign_off_pushes", "合计无误，同意"),
