@@ -325,3 +325,25 @@ def test_an_entry_falls_with_its_act(database: sa.Engine) -> None:
         raise RuntimeError("the act failed")
     with database.connect() as connection:
         assert connection.execute(sa.text("select count(*) from audit_entry")).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("好", "不足4个字"),
+        ("核实" * 251, "超过500个字"),
+        ("已核实\x00放行", "看不见的字符"),
+        ("已核实\x1b[31m放行", "看不见的字符"),
+        ("已核实\u202e行放", "看不见的字符"),
+        ("已核实\u200b放行了", "看不见的字符"),
+        ("已核实\ud800放行", "看不见的字符"),
+    ],
+)
+def test_a_reason_is_one_that_its_readers_can_see_whole(reason: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        audit.signed("li", reason)
+
+
+def test_a_reason_of_several_lines_is_kept_on_one() -> None:
+    assert audit.signed("li", " 已核实\r\n\t同意放行 ") == ("li", "已核实 同意放行")
+    assert len(audit.signed("li", "核" * 500)[1]) == 500

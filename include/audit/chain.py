@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from include.store.tables import audit_entry
 GENESIS = "0" * 64
 LEAST_REASON = 4
 """Characters: a shorter reason for a manual act says nothing."""
+LONGEST_REASON = 500
+"""Characters: as many as are read."""
 _CHAIN_LOCK = 4902026
 ACCEPTED = "accept_audit_history"
 _ROWS_AT_ONCE = 5_000
@@ -69,7 +72,8 @@ def record(
 def signed(actor: str, reason: str) -> tuple[str, str]:
     """Who acts and why, on one line each, as events and entries keep them.
 
-    Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON: a manual act has both.
+    Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON, longer than LONGEST_REASON, or holds what
+    is not seen (control, format and bidi characters, halves of characters): who reads the entry must see what was written.
     """
     actor, reason = " ".join(actor.split()), " ".join(reason.split())
     if not actor:
@@ -77,6 +81,13 @@ def signed(actor: str, reason: str) -> tuple[str, str]:
     if len(reason) < LEAST_REASON:
         raise InvalidRequest(
             f"理由不足{LEAST_REASON}个字。", "请写明核实情况后重新提交，理由将记入审计；请勿填写联系人信息。"
+        )
+    if len(reason) > LONGEST_REASON:
+        raise InvalidRequest(f"理由有{len(reason)}个字，超过{LONGEST_REASON}个字。", "请精简后重新提交。")
+    if any(unicodedata.category(one) in ("Cc", "Cf", "Cs") for one in actor + reason):
+        raise InvalidRequest(
+            "理由中有看不见的字符（控制字符或改变文字方向的字符）。",
+            "请删去后重新提交；从其他软件粘贴的，请改为手工输入。",
         )
     return actor, reason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from include.need_view import words
 from include.reference import enum_labels
 from include.shown import INSIDERS, Reader, shown
 from include.store.needs import code_of
+from include.store.people import called, names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +36,20 @@ class Entry:
 
 def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> list[Entry]:
     """The entries of a need that this reader may see, oldest first; without personal data."""
-    known = _Known(need_id, today, role, code_of(connection, need_id))
+    known = _Known(need_id, today, role, code_of(connection, need_id), names(connection))
     entries = [entry for tell in _TELLERS for entry in tell(connection, known)]
     return sorted((entry for entry in entries if role in INSIDERS or not entry.internal), key=lambda entry: entry.at)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Of which need is told, to whom; `uscc` of its newest revision."""
+    """Of which need is told, to whom; `uscc` of its newest revision, names of people by id."""
 
     need_id: str
     today: date
     role: Reader
     uscc: str | None
+    names: Mapping[str, str]
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -318,7 +320,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
 
 def _decided(known: _Known, row: sa.Row[Any], also: str, field: str = "reason") -> tuple[str, ...]:
     """Who decided and why, with what else is to say."""
-    who = "系统" if row.role == "system" else row.actor
+    who = "系统" if row.role == "system" else called(known.names, row.actor)
     return tuple(line for line in (also, f"{who}：{known.shown(field, row.reason)}" if row.reason else "") if line)
 
 

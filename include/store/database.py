@@ -40,6 +40,8 @@ def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:
     return sa.create_engine(
         url,
         pool_pre_ping=True,
+        # An error's text goes to logs: it names the statement, never the values that people and platforms sent.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": given.get("connect_timeout", 10),
             # What comes later wins: business time and plans stay as the queries need them.

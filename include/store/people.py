@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +37,12 @@ def remember(connection: sa.Connection, actor_id: str, name: str, now: datetime)
 def names(connection: sa.Connection) -> dict[str, str]:
     """The name of everybody who ever acted, by id."""
     return dict(connection.execute(sa.select(person.c.actor_id, person.c.name)).tuples().all())
+
+
+def called(known: Mapping[str, str], actor_id: str) -> str:
+    """A person as people read of him: the name that he goes by, and the id where the two differ."""
+    name = known.get(actor_id, actor_id)
+    return name if name == actor_id else f"{name}（{actor_id}）"
 
 
 def grant_of(connection: sa.Connection, actor_id: str) -> Grant:

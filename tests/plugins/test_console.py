@@ -175,7 +175,7 @@ def test_a_page_that_breaks_or_is_not_there_is_told_in_words(console: Console, d
     gone = browser.get("/green-finance/nowhere")
     assert (gone.status_code, "没有这个页面" in gone.text) == (404, True)
     misread = browser.get("/green-finance/obstructions/first")
-    assert (misread.status_code, "无法识别" in misread.text) == (422, True)
+    assert (misread.status_code, "无法识别" in misread.text) == (400, True)
     with database.begin() as connection:
         connection.execute(sa.text("drop table alert cascade"))
     broken = TestClient(browser.app, base_url="http://airflow.example", raise_server_exceptions=False)

@@ -20,6 +20,7 @@ V, OP, A, D, X = Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.A
 FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/"): {V},
     ("GET", "/alerts"): {V},
+    ("GET", "/audit"): {D},
     ("POST", "/alerts/{alert_id}"): {OP},
     ("GET", "/approvals"): {V},
     ("GET", "/approvals/{quarter}"): {V},
@@ -34,6 +35,8 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/escalations"): {V},
     ("POST", "/escalations"): {OP},
     ("GET", "/escalations/what-if"): {OP},
+    ("GET", "/grants"): {X},
+    ("POST", "/grants"): {X},
     ("GET", "/holds"): {V},
     ("GET", "/holds/{quarantine_id}"): {V},
     ("POST", "/holds/{quarantine_id}/{decision}"): {OP},

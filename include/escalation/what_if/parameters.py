@@ -123,6 +123,6 @@ def _check(one: Parameter, value: str) -> None:
     value = value.strip()
     if one.choices is not None:
         if value not in one.choices:
-            raise InvalidRequest(f"“{one.label}”不能是“{value}”。", f"请填写 {'、'.join(one.choices)} 之一。")
-    elif not (value.isascii() and value.isdigit() and one.least <= int(value) <= _MOST):
-        raise InvalidRequest(f"“{one.label}”不能是“{value}”。", f"请填写 {one.least} 到 {_MOST} 的整数。")
+            raise InvalidRequest(f"“{one.label}”不能是“{value[:40]}”。", f"请填写 {'、'.join(one.choices)} 之一。")
+    elif not (value.isascii() and value.isdigit() and len(value) < 10 and one.least <= int(value) <= _MOST):
+        raise InvalidRequest(f"“{one.label}”不能是“{value[:40]}”。", f"请填写 {one.least} 到 {_MOST} 的整数。")

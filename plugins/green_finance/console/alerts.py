@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include import need_view, register_watch
 from include.shown import INSIDERS, shown
@@ -38,10 +39,10 @@ def alerts(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLRespons
 
 @router.post("/{alert_id}")
 def settle(
-    alert_id: int,
+    alert_id: Id,
     operator: CurrentOperator,
     decision: Annotated[Literal["cleared", "confirmed"], Form()],
-    reason: Annotated[str, Form()] = "",
+    reason: Reason = "",
 ) -> RedirectResponse:
     """Clear or confirm one alert."""
     with engine().begin() as connection:

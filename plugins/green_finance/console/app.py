@@ -10,9 +10,11 @@ from starlette.exceptions import HTTPException
 from green_finance.console import (
     alerts,
     approvals,
+    audit_trail,
     deadlines,
     deliveries,
     escalations,
+    grants,
     holds,
     needs,
     overview,
@@ -45,6 +47,8 @@ for part in (
     reruns,
     unreadable,
     validation_pages,
+    audit_trail,
+    grants,
 ):
     console.include_router(part.router)
 
@@ -78,7 +82,7 @@ def misread(request: Request, error: RequestValidationError) -> HTMLResponse:
     return show(
         request,
         "problem.html",
-        422,
+        400,
         what="网址或表单中有无法识别的内容。",
         next_step="请返回上一页，按提示填写后重新提交。",
     )

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import Id, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.domain.people import same_person
 from include.errors import InvalidRequest
@@ -22,13 +23,13 @@ from include.store.needs import code_of
 
 router = APIRouter(prefix="/deadlines")
 
-Text = Annotated[str, Form()]
+Text = Annotated[Words, Form()]
 
 
 @router.get("", response_class=HTMLResponse)
-def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: str = "") -> HTMLResponse:
+def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words = "") -> HTMLResponse:
     """Requests that wait for a second person; of one need its clocks explained, and how they moved."""
-    need_id = need_id.strip().upper()
+    need_id = need_id.upper()
     with engine().connect() as connection:
         waiting = extensions.waiting_extensions(connection)
         reasons = {
@@ -62,7 +63,7 @@ def request_extension(
     to_type: Text = "",
     day0: Text = "",
     working_days: Text = "",
-    reason: Text = "",
+    reason: Reason = "",
 ) -> RedirectResponse:
     """Ask for more time on a clock that runs."""
     try:
@@ -89,10 +90,10 @@ def request_extension(
 
 @router.post("/extensions/{extension_id}")
 def decide_extension(
-    extension_id: int,
+    extension_id: Id,
     operator: CurrentOperator,
     decision: Annotated[Literal["approved", "refused"], Form()],
-    reason: Text = "",
+    reason: Reason = "",
 ) -> RedirectResponse:
     """Approve or refuse a request of another person."""
     with engine().begin() as connection:

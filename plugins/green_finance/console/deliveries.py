@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Id, Ids, Reason
 from green_finance.console.reading import ReadsAs
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
@@ -22,6 +23,7 @@ from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_fig
 from include.errors import NotFound
 from include.gate.field_names import field_name
 from include.shown import Reader, shown
+from include.store import people
 from include.store.needs import code_of
 from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery
@@ -70,10 +72,10 @@ def deliveries(
     request: Request,
     operator: MayOperate,
     role: ReadsAs,
-    channel: str = "",
-    quarter: str = "",
-    department: str = "",
-    error_class: str = "",
+    channel: AnyCode = "",
+    quarter: AnyQuarter = "",
+    department: AnyDepartment = "",
+    error_class: AnyCode = "",
 ) -> HTMLResponse:
     """What waits and what was given up on."""
     chosen = {"channel": channel, "quarter": quarter, "department": department, "error_class": error_class}
@@ -102,19 +104,20 @@ def deliveries(
 
 
 @router.get("/{delivery_id}", response_class=HTMLResponse)
-def one_delivery(request: Request, delivery_id: int, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
+def one_delivery(request: Request, delivery_id: Id, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """A delivery and every try of it."""
     with engine().connect() as connection:
         found = connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
         tries, by_persons = attempts(connection, delivery_id), acts(connection, delivery_id)
         uscc = code_of(connection, found.need_id) if found else None
+        known = people.names(connection)
     if found is None:
         raise NotFound(f"没有编号为 {delivery_id} 的发送。", "请回到发件箱，重新选择。")
     return show(
         request,
         "delivery.html",
         delivery=found,
-        history=_history(tries, by_persons, uscc, role),
+        history=_history(tries, by_persons, uscc, role, known),
         shown=partial(shown, role=role),
         put_aside=found.state == "superseded" and found.outcome == FACTORY_REMOVED,
         may_operate=operator,
@@ -128,8 +131,8 @@ def one_delivery(request: Request, delivery_id: int, operator: MayOperate, role:
 @router.post("/close")
 def close(
     operator: CurrentOperator,
-    reason: Annotated[str, Form()] = "",
-    delivery_id: Annotated[list[int], Form()] = [],  # noqa: B006
+    reason: Reason = "",
+    delivery_id: Annotated[Ids, Form()] = [],  # noqa: B006
 ) -> RedirectResponse:
     """Close the chosen ones for good."""
     with engine().begin() as connection:
@@ -158,7 +161,9 @@ class _Event:
     note: str
 
 
-def _history(tries: Sequence[Any], by_persons: Sequence[Any], uscc: str | None, role: Reader) -> list[_Event]:
+def _history(
+    tries: Sequence[Any], by_persons: Sequence[Any], uscc: str | None, role: Reader, known: Mapping[str, str]
+) -> list[_Event]:
     """Tries and what persons did, in order of time."""
     events = [
         _Event(
@@ -168,11 +173,8 @@ def _history(tries: Sequence[Any], by_persons: Sequence[Any], uscc: str | None, 
     ]
     for act in by_persons:
         job = f"第 {act.job_id} 号任务" if act.job_id else ""
-        events.append(
-            _Event(
-                act.at, _ACTS[act.action], f"{act.actor} {job}".strip(), shown("reason", act.reason, uscc, role) or "—"
-            )
-        )
+        who = f"{people.called(known, act.actor)} {job}".strip()
+        events.append(_Event(act.at, _ACTS[act.action], who, shown("reason", act.reason, uscc, role) or "—"))
     return sorted(events, key=lambda event: event.at)
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Reason, Words
 from include import escalation
 from include.domain.quarter import Quarter
 from include.errors import InvalidRequest
@@ -25,7 +26,7 @@ _ROWS = 1_000
 
 
 @router.get("", response_class=HTMLResponse)
-def breaches(request: Request, operator: MayOperate, department: str = "", title: str = "") -> HTMLResponse:
+def breaches(request: Request, operator: MayOperate, department: AnyDepartment = "", title: Words = "") -> HTMLResponse:
     """What is overdue, the longest first."""
     with engine().connect() as connection:
         everything = escalation.open_breaches(
@@ -55,11 +56,11 @@ def breaches(request: Request, operator: MayOperate, department: str = "", title
 @router.post("")
 def acknowledge(
     operator: CurrentOperator,
-    need_id: Annotated[str, Form()],
-    rule_id: Annotated[str, Form()],
-    breach: Annotated[str, Form()],
-    institution_code: Annotated[str, Form()] = "",
-    note: Annotated[str, Form()] = "",
+    need_id: Annotated[Words, Form()],
+    rule_id: Annotated[AnyCode, Form()],
+    breach: Annotated[Words, Form()],
+    institution_code: Annotated[AnyCode, Form()] = "",
+    note: Reason = "",
 ) -> RedirectResponse:
     """Record that the coordinators took it on; its ladder waits while the case is worked on."""
     with engine().begin() as connection:
@@ -77,7 +78,7 @@ def acknowledge(
 
 
 @router.get("/what-if", response_class=HTMLResponse, tags=[*OPERATORS])
-def try_out(request: Request, quarter: str = "", every: bool = False) -> HTMLResponse:
+def try_out(request: Request, quarter: AnyQuarter = "", every: bool = False) -> HTMLResponse:
     """Who would have been told when on a past quarter's cases under other figures; nothing is stored or sent."""
     present = what_if.in_force()
     keys = [one.key for group in what_if.groups(present) for one in group.parameters]

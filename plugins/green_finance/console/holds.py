@@ -7,15 +7,16 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show, whole_engine
+from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, Reason
 from green_finance.console.reading import ReadsAs
 from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
@@ -47,13 +48,15 @@ _EVENTS = {
 _DUES = {"today": "今日到期和已逾期", "late": "已逾期"}
 _STATES = {"open": "待处理", "released": "已放行", "returned": "已退回", "expired": "已关闭"}
 
-Chosen = Annotated[list[str], Form()]
-Reason = Annotated[str, Form()]
-
 
 @router.get("", response_class=HTMLResponse)
 def held_needs(
-    request: Request, role: ReadsAs, quarter: str = "", department: str = "", rule: str = "", due: str = ""
+    request: Request,
+    role: ReadsAs,
+    quarter: AnyQuarter = "",
+    department: AnyDepartment = "",
+    rule: AnyCode = "",
+    due: AnyCode = "",
 ) -> HTMLResponse:
     """The needs that wait for a decision, the most urgent first; why they wait only for those who may know."""
     from include.gate.held_needs import open_list
@@ -99,7 +102,7 @@ def _remaining(decide_by: date, today: date) -> str:
 
 
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
-def held_need(request: Request, quarantine_id: int, access: Admitted, role: ReadsAs) -> HTMLResponse:
+def held_need(request: Request, quarantine_id: Id, access: Admitted, role: ReadsAs) -> HTMLResponse:
     """One held need: what the revision changed, and for those who may know what was found, who agreed, and the two decisions."""
     from include.gate.field_names import field_name
     from include.gate.filed_content import filed_content
@@ -145,11 +148,11 @@ def held_need(request: Request, quarantine_id: int, access: Admitted, role: Read
 
 @router.post("/{quarantine_id}/{decision}")
 def decide(
-    quarantine_id: int,
+    quarantine_id: Id,
     decision: Literal["release", "confirm"],
     operator: CurrentOperator,
     reason: Reason = "",
-    finding: Chosen = [],  # noqa: B006
+    finding: Findings = [],  # noqa: B006
 ) -> RedirectResponse:
     """Agree to let the chosen findings pass, or send the need back with them."""
     from include.gate import quarantine as held

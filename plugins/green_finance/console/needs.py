@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from green_finance.console.access import MayOperate
 from green_finance.console.pages import business_now, engine, show
+from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
 from include import mail, need_view
 from include.domain.calendar import SHANGHAI
@@ -22,15 +23,15 @@ _WEEKDAYS = "一二三四五六日"
 
 
 @router.get("", response_class=HTMLResponse)
-def needs(request: Request, role: ReadsAs, q: str = "") -> HTMLResponse:
+def needs(request: Request, role: ReadsAs, q: Words = "") -> HTMLResponse:
     """Needs by number, credit code or a part of a name; the newest without any of them."""
     with engine().connect() as connection:
-        found = need_view.find_needs(connection, q[:100], role=role)
-    return show(request, "needs.html", found=found, q=q[:100], most=need_view.MOST_FOUND)
+        found = need_view.find_needs(connection, q, role=role)
+    return show(request, "needs.html", found=found, q=q, most=need_view.MOST_FOUND)
 
 
 @router.get("/{need_id}", response_class=HTMLResponse)
-def need(request: Request, need_id: str, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
+def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
 
     Reasons of holds, alerts and the audit trail only for those who may act.

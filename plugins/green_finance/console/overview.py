@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from green_finance.connections import settings
 from green_finance.console.access import Admitted
 from green_finance.console.pages import business_now, engine, published, show
+from green_finance.console.parameters import Quarter
 from include.store.sign_off import unsigned_quarters
 
 router = APIRouter()
@@ -81,6 +82,6 @@ def _quarters(connection: sa.Connection) -> list[tuple[str, Counter[str]]]:
 
 
 @router.get("/circular/{quarter}", response_class=HTMLResponse)
-def circular(quarter: str) -> HTMLResponse:
+def circular(quarter: Quarter) -> HTMLResponse:
     """The circular in force of a quarter."""
     return published("circular", quarter, f"{quarter} 的通报尚未发布。")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
@@ -21,6 +22,7 @@ from include.domain.roles import Role
 from include.reference import departments, rules
 from include.store.confinement import confined, watch_transactions
 from include.store.database import open_database
+from include.store.people import called, names
 from include.store.reports import page_in_force
 from include.store.simulated_time import business_start
 
@@ -40,6 +42,8 @@ _PAGES: tuple[tuple[Role, str, str], ...] = (
     (Role.VIEWER, "deliveries", "发件箱"),
     (Role.VIEWER, "reruns", "重新发送"),
     (Role.VIEWER, "unreadable", "未能读取"),
+    (Role.AUDITOR, "audit", "审计"),
+    (Role.ADMINISTRATOR, "grants", "权限"),
 )
 """The console's navigation: for whom, address, name."""
 
@@ -77,7 +81,14 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
     page = HTMLResponse(
         _templates()
         .get_template(template)
-        .render(**values, note=note, root=_root(request), pages=_pages_for(request), form_token=_form_token(request)),
+        .render(
+            **values,
+            note=note,
+            root=_root(request),
+            pages=_pages_for(request),
+            form_token=_form_token(request),
+            people=_People(),
+        ),
         status_code=status_code,
     )
     if note:
@@ -118,13 +129,29 @@ def _templates() -> Environment:
     found.filters["time_of_day"] = lambda at: at.astimezone(SHANGHAI).strftime("%H:%M")
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
     found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
-    found.filters["by_whom"] = by_whom
+    found.filters["person"] = _person
+    found.filters["by_whom"] = _by_whom
     return found
 
 
-def by_whom(actor: str, role: str) -> str:
+class _People:
+    """The names of those who ever acted, read once for a page that names any of them."""
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        with whole_engine().connect() as connection:
+            return names(connection)
+
+
+@pass_context
+def _person(context: Context, actor: str) -> str:
+    return called(context["people"].names, actor)
+
+
+@pass_context
+def _by_whom(context: Context, actor: str, role: str) -> str:
     """Who acted, in words: the system itself, or a person with the role."""
-    return "系统" if role == "system" else f"{actor}（{_ROLES.get(role, role)}）"
+    return "系统" if role == "system" else f"{_person(context, actor)}（{_ROLES.get(role, role)}）"
 
 
 def published(kind: str, quarter: str, missing: str) -> HTMLResponse:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, NationWideOperator
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import Id, Reason
 from include import intake
 
 router = APIRouter(prefix="/register")
@@ -28,7 +27,7 @@ def register(request: Request, access: Admitted) -> HTMLResponse:
 
 
 @router.post("/{snapshot_id}")
-def accept(snapshot_id: int, operator: NationWideOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
+def accept(snapshot_id: Id, operator: NationWideOperator, reason: Reason = "") -> RedirectResponse:
     """Take a snapshot into use."""
     with engine().begin() as connection:
         as_of = intake.accept_snapshot(

@@ -13,6 +13,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import (
+    MOST_ID,
+    AnyCode,
+    AnyDepartment,
+    AnyQuarter,
+    Id,
+    Ids,
+    Numbers,
+    Reason,
+    Words,
+)
 from green_finance.console.reading import ReadsAs
 from green_finance.console.sending import start_sending
 from include.delivery import rerun, rerun_jobs
@@ -53,24 +64,24 @@ class Asked:
 
 
 def _as_form(
-    channel: Annotated[str, Form()] = "",
-    quarter: Annotated[str, Form()] = "",
-    department: Annotated[str, Form()] = "",
-    error_class: Annotated[str, Form()] = "",
-    delivery_ids: Annotated[str, Form()] = "",
-    failed_since: Annotated[str, Form()] = "",
+    channel: Annotated[AnyCode, Form()] = "",
+    quarter: Annotated[AnyQuarter, Form()] = "",
+    department: Annotated[AnyDepartment, Form()] = "",
+    error_class: Annotated[AnyCode, Form()] = "",
+    delivery_ids: Annotated[Numbers, Form()] = "",
+    failed_since: Annotated[Words, Form()] = "",
 ) -> Asked:
     return Asked(channel, quarter, department, error_class, delivery_ids, failed_since)
 
 
 def _as_query(
-    channel: str = "",
-    quarter: str = "",
-    department: str = "",
-    error_class: str = "",
-    delivery_ids: str = "",
-    failed_since: str = "",
-    delivery_id: Annotated[list[int], Query()] = [],  # noqa: B006
+    channel: AnyCode = "",
+    quarter: AnyQuarter = "",
+    department: AnyDepartment = "",
+    error_class: AnyCode = "",
+    delivery_ids: Numbers = "",
+    failed_since: Words = "",
+    delivery_id: Annotated[Ids, Query()] = [],  # noqa: B006
 ) -> Asked:
     ticked = ",".join(map(str, delivery_id))
     return Asked(channel, quarter, department, error_class, delivery_ids or ticked, failed_since)
@@ -118,8 +129,8 @@ def preview(request: Request, operator: MayOperate, asked: Annotated[Asked, Depe
 def start(
     operator: CurrentOperator,
     asked: Annotated[Asked, Depends(_as_form)],
-    reason: Annotated[str, Form()] = "",
-    request_key: Annotated[str, Form(max_length=64)] = "",
+    reason: Reason = "",
+    request_key: Annotated[Words, Form()] = "",
 ) -> RedirectResponse:
     """Make the selected deliveries due, and have them sent; pressed twice, once."""
     with engine().begin() as connection:
@@ -138,7 +149,7 @@ def start(
 
 @router.get("/{job_id}", response_class=HTMLResponse)
 def one_rerun(
-    request: Request, job_id: int, operator: MayOperate, role: ReadsAs, cancelling: bool = False
+    request: Request, job_id: Id, operator: MayOperate, role: ReadsAs, cancelling: bool = False
 ) -> HTMLResponse:
     """How far a re-run is; the page refreshes itself while it runs, but not under the hands of who is `cancelling`."""
     with engine().connect() as connection:
@@ -159,7 +170,7 @@ def one_rerun(
 
 
 @router.post("/{job_id}/cancel")
-def cancel(job_id: int, operator: CurrentOperator, reason: Annotated[str, Form()] = "") -> RedirectResponse:
+def cancel(job_id: Id, operator: CurrentOperator, reason: Reason = "") -> RedirectResponse:
     """Take back what was not sent yet."""
     with engine().begin() as connection:
         taken_back = rerun_jobs.cancel(
@@ -193,6 +204,6 @@ def _channel(code: str) -> Channel | None:
 
 def _numbers(text: str) -> tuple[int, ...]:
     parts = text.replace("，", ",").replace("、", ",").replace(" ", ",").split(",")
-    if not all(part.isascii() and part.isdigit() for part in parts if part):
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 and int(part) <= MOST_ID for part in parts if part):
         raise InvalidRequest("发送编号只能是数字。", "请填写编号，多个编号之间用逗号分隔。")
     return tuple(int(part) for part in parts if part)

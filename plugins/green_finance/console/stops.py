@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import Department, Quarter, Reason
 from green_finance.console.reading import ReadsAs
 from include.reference import department_short_name, policy
 from include.shown import shown
@@ -41,12 +42,12 @@ def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
 
 @router.post("/{quarter}/{department_code}")
 def decide(
-    quarter: str,
-    department_code: str,
+    quarter: Quarter,
+    department_code: Department,
     operator: CurrentOperator,
     decision: Annotated[Literal["continued", "kept"], Form()],
     seen: Annotated[Literal["open", "kept"], Form()],
-    reason: Annotated[str, Form()] = "",
+    reason: Reason = "",
 ) -> RedirectResponse:
     """Let the pushes of a department go on, or keep them waiting."""
     from include.gate import breaker

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include import obstructions
 from include.domain.obstruction import WORKED_ON, Act, Ticket, may
@@ -52,7 +53,7 @@ def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLRespo
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
-def one_ticket(request: Request, ticket_id: int, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
+def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """A ticket: who answers for it, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)
@@ -85,9 +86,7 @@ def one_ticket(request: Request, ticket_id: int, operator: MayOperate, role: Rea
 
 
 @router.post("/{ticket_id}")
-def act(
-    ticket_id: int, operator: CurrentOperator, what: Annotated[Act, Form()], note: Annotated[str, Form()] = ""
-) -> RedirectResponse:
+def act(ticket_id: Id, operator: CurrentOperator, what: Annotated[Act, Form()], note: Reason = "") -> RedirectResponse:
     """Record what the coordinators did; the institution is answered."""
     with engine().begin() as connection:
         number = obstructions.act(

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, HTTPException, Path
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
 from green_finance.console.access import Admitted
 from green_finance.console.pages import document, published
+from green_finance.console.parameters import Department, Quarter
 from include.gate.pages import DRY_RUN, KIND, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
 
 router = APIRouter()
 
-QuarterInPath = Annotated[str, Path(pattern="^20[0-9]{2}Q[1-4]$")]
-DepartmentInPath = Annotated[str, Path(pattern="^[1-9][0-9]{5}$")]
-
 
 @router.get(f"/{KIND}/{{quarter}}")
-def without_slash(quarter: QuarterInPath) -> RedirectResponse:
+def without_slash(quarter: Quarter) -> RedirectResponse:
     """The links of the overview are relative to its folder, as in the files."""
     return RedirectResponse(f"{quarter}/")
 
 
 @router.get(f"/{KIND}/{{quarter}}/", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/index.html", response_class=HTMLResponse)
-def overview(quarter: QuarterInPath) -> HTMLResponse:
+def overview(quarter: Quarter) -> HTMLResponse:
     """The results of a quarter, department by department."""
     return published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
-def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, access: Admitted) -> HTMLResponse:
+def dry_run(quarter: Quarter, department_code: Department, access: Admitted) -> HTMLResponse:
     """The results of a department's newest dry run, which are in a file alone."""
     folder = settings().reports_dir
     file = preview_file(folder, quarter, department_code) if folder else None
@@ -45,12 +41,12 @@ def dry_run(quarter: QuarterInPath, department_code: DepartmentInPath, access: A
 
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
-def department(quarter: QuarterInPath, department_code: DepartmentInPath) -> HTMLResponse:
+def department(quarter: Quarter, department_code: Department) -> HTMLResponse:
     """The results of a department's quarter."""
     return published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
 
 
 @router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse)
-def rejudgement(quarter: QuarterInPath) -> HTMLResponse:
+def rejudgement(quarter: Quarter) -> HTMLResponse:
     """What another rule set would make of a quarter."""
     return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
