@@ -84,12 +84,44 @@ _HELD = """
     select hold.*, version.enterprise_name, version.project_name, version.uscc, version.is_major, version.financing_need
     from quarantine hold left join need_version version using (need_id, revision)
 """
+# The most urgent first, as one key whose parts all ascend.
+_URGENCY = (
+    "hold.decide_by, not coalesce(version.is_major, false), -coalesce(version.financing_need, -1), hold.quarantine_id"
+)
+_CHOSEN = """
+    hold.state = 'open' and hold.quarter = coalesce(:quarter, hold.quarter)
+    and hold.department_code = coalesce(:department_code, hold.department_code)
+    and hold.decide_by <= coalesce(:decide_by, hold.decide_by)
+    and (:rule_id ::text is null or exists (
+        select from quarantine_finding found
+        where found.quarantine_id = hold.quarantine_id and found.rule_id = :rule_id
+    ))
+"""
 _OPEN = sa.text(
     f"""
     {_HELD}
-    where hold.state = 'open' and hold.quarter = coalesce(:quarter, hold.quarter)
-      and hold.department_code = coalesce(:department_code, hold.department_code)
-    order by hold.decide_by, version.is_major desc nulls last, version.financing_need desc nulls last, hold.quarantine_id
+    where {_CHOSEN} and (:after ::bigint is null or ({_URGENCY}) > (
+        select {_URGENCY.replace("hold.", "last.").replace("version.", "of_last.")}
+        from quarantine last left join need_version of_last using (need_id, revision) where last.quarantine_id = :after
+    ))
+    order by {_URGENCY} limit :at_most
+    """
+)
+_COUNTED = sa.text(
+    f"""
+    select count(*) as chosen, count(*) filter (where hold.decide_by < :today) as late,
+           (select count(*) from quarantine where state = 'open') as everything
+    from quarantine hold where {_CHOSEN}
+    """
+)
+_CHOICES = sa.text(
+    """
+    select array(select distinct quarter from quarantine where state = 'open' order by quarter desc) as quarters,
+           array(select distinct department_code from quarantine where state = 'open' order by 1) as departments,
+           array(
+               select distinct rule_id from quarantine_finding join quarantine using (quarantine_id)
+               where state = 'open' order by rule_id
+           ) as rules
     """
 )
 _ONE = sa.text(f"{_HELD} where hold.quarantine_id = :quarantine_id")
@@ -116,17 +148,53 @@ _EVENTS = sa.text(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which of the open holds; None: no matter. `decide_by`: to be decided by that day or before."""
+
+    quarter: str | None = None
+    department_code: str | None = None
+    rule_id: str | None = None
+    decide_by: date | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """As the statements take it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHolds:
+    """How many holds are open, how many of them were chosen and are late, and what they can be chosen by."""
+
+    everything: int
+    chosen: int
+    late: int
+    quarters: Sequence[str]
+    departments: Sequence[str]
+    rules: Sequence[str]
+
+
 def open_list(
-    connection: sa.Connection, *, quarter: str | None = None, department_code: str | None = None
+    connection: sa.Connection,
+    chosen: Chosen = Chosen(),
+    *,
+    at_most: int | None = None,
+    after: int | None = None,
 ) -> list[HeldNeed]:
-    """The needs that wait for a decision, of all quarters and departments unless limited.
+    """The chosen needs that wait for a decision; `after` the hold of that number, the last of the page before.
 
     The most urgent first: by the day to decide by, then major ones, then by the money they ask for.
     """
-    where = {"quarter": quarter, "department_code": department_code}
-    rows = connection.execute(_OPEN.bindparams(**where)).mappings().all()
+    asked = {**chosen.parameters(), "at_most": at_most, "after": after}
+    rows = connection.execute(_OPEN, asked).mappings().all()
     found = hold_findings(connection, [row["quarantine_id"] for row in rows])
     return [_held_need(row, found[row["quarantine_id"]]) for row in rows]
+
+
+def open_holds(connection: sa.Connection, chosen: Chosen, *, today: date) -> OpenHolds:
+    """Figures of all that is open, whatever page of it is shown."""
+    counted = connection.execute(_COUNTED, {**chosen.parameters(), "today": today}).one()
+    return OpenHolds(**counted._mapping, **connection.execute(_CHOICES).one()._mapping)
 
 
 def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tuple[HoldEvent, ...]]:

@@ -7,7 +7,9 @@ The database itself filters (row-level security, `migrations/confined.py`): each
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 WITHIN = "gff_within"
@@ -32,18 +34,27 @@ NATIONAL = frozenset(
 )
 """Tables that belong to no department. Confined users cannot read `raw_payload`, `console_grant`, `stored_secret`, nor what
 `contact` holds."""
+LONGEST_STATEMENT = "1min"
+"""Of a page or an act: who waits longer has gone, and the next one waits behind it."""
 _OPTION = "gff_confined_to"
 
 
 def confined(engine: sa.Engine, departments: Collection[str], actor: str) -> sa.Engine:
-    """`engine` (of `watch_transactions`) as this user may use it. No department at all: he sees nothing of any."""
+    """`engine` (of `for_people`) as this user may use it. No department at all: he sees nothing of any."""
     return engine.execution_options(**{_OPTION: (",".join(sorted(departments)), actor)})
 
 
-def watch_transactions(engine: sa.Engine) -> sa.Engine:
-    """Have the transactions of confined engines that share `engine` begin as the role, with its departments."""
+def for_people(engine: sa.Engine) -> sa.Engine:
+    """`engine` for pages: no statement runs longer than LONGEST_STATEMENT, and `confined` ones begin as the role."""
+    engine.dispose()
+    sa.event.listen(engine, "connect", _bound)
     sa.event.listen(engine, "begin", _confine)
     return engine
+
+
+def _bound(driver: psycopg.Connection[Any], _: object) -> None:
+    driver.execute(f"set statement_timeout = '{LONGEST_STATEMENT}'")
+    driver.commit()
 
 
 def _confine(connection: sa.Connection) -> None:

@@ -16,7 +16,7 @@ from include import audit
 from include.errors import InvalidRequest, UserFacingError
 from include.gate import breaker
 from include.gate.consequences import hold_decide_by, queue_pushes
-from include.gate.held_needs import Place, detail, open_list
+from include.gate.held_needs import Chosen, Place, detail, open_list
 from include.gate.opening import open_holds
 from include.gate.quarantine import Decided, DecisionRefused, confirm, release
 from include.reference import policy
@@ -536,9 +536,9 @@ def test_the_list_shows_the_most_urgent_first_in_chinese_and_masks_sole_propriet
             .values(uscc="92330100MA2TE5T01X", enterprise_name="钱某某铸造经营部"),
         )
         urgent, later = open_list(connection)
-        assert open_list(connection, quarter="2026Q2") == []
-        assert open_list(connection, department_code="440300") == []
-        assert len(open_list(connection, quarter=QUARTER, department_code="330000")) == 2
+        assert open_list(connection, Chosen(quarter="2026Q2")) == []
+        assert open_list(connection, Chosen(department_code="440300")) == []
+        assert len(open_list(connection, Chosen(quarter=QUARTER, department_code="330000"))) == 2
     assert (urgent.need_id, urgent.enterprise) == (need_id(2), "个体工商户（名称不显示）")
     assert (later.enterprise, later.department) == ("青禾精密铸造有限公司", "浙江")
     [finding] = urgent.findings

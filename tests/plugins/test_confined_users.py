@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from include.domain.roles import Role
 from include.store import people
-from include.store.confinement import NATIONAL, confined, watch_transactions
+from include.store.confinement import NATIONAL, confined, for_people
 from include.store.tables import (
     alert,
     deadline_extension,
@@ -148,13 +148,13 @@ CLOSED = {"contact": "ciphertext", "raw_payload": "1", "console_grant": "1", "st
 
 @pytest.mark.parametrize("table", sorted(CLOSED))
 def test_what_a_confined_user_s_pages_never_need_is_closed_to_them(database: sa.Engine, table: str) -> None:
-    within = confined(watch_transactions(database), ["330000"], "li")
+    within = confined(for_people(database), ["330000"], "li")
     with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), within.connect() as connection:
         connection.execute(sa.text(f"select {CLOSED[table]} from {table}"))
 
 
 def test_confinement_ends_with_the_transaction(database: sa.Engine) -> None:
-    watch_transactions(database)
+    for_people(database)
     with database.begin() as connection:
         rows.add_need(connection, OWN)
     nothing = confined(database, [], "li")

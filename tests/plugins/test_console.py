@@ -762,12 +762,81 @@ def test_another_ladder_is_tried_out_by_operators(console: Console, database: sa
     empty = browser.get("/green-finance/escalations/what-if")
     assert empty.status_code == 200 and 'name="ladder_step2_working_days" value="2"' in empty.text
     asked = {"quarter": rows.QUARTER, "ladder_step2_working_days": "4", "idle_working_days": ""}
-    page = browser.get("/green-finance/escalations/what-if", params=asked).text
-    assert 'name="ladder_step2_working_days" value="4"' in page and "现行 2" in page
-    assert "逾期满多少日提请省级（人民银行） 2 → <b>4</b>" in page
-    assert page.count("推送后无任何反馈（S06）") >= 2 and "浙江" in page
-    for kept_out in (HOSTILE, "有限公司", rows.need_id(1), "example.test", "MIIT-city"):
-        assert kept_out not in page
-    refused = browser.get("/green-finance/escalations/what-if", params={**asked, "idle_working_days": "0"})
+    address = "/green-finance/escalations/what-if"
+    for _ in range(2):
+        page = browser.post(address, data=asked, headers=SAME_ORIGIN).text
+        assert 'name="ladder_step2_working_days" value="4"' in page and "现行 2" in page
+        assert "逾期满多少日提请省级（人民银行） 2 → <b>4</b>" in page
+        assert page.count("推送后无任何反馈（S06）") >= 2 and "浙江" in page
+        for kept_out in (HOSTILE, "有限公司", rows.need_id(1), "example.test", "MIIT-city"):
+            assert kept_out not in page
+    refused = browser.post(address, data={**asked, "idle_working_days": "0"}, headers=SAME_ORIGIN)
     assert refused.status_code == 400 and "1 到 250" in refused.text
-    assert browser.get("/green-finance/escalations/what-if", params={"quarter": "x"}).status_code == 400
+    assert browser.post(address, data={"quarter": "x"}, headers=SAME_ORIGIN).status_code == 400
+    with database.connect() as connection:
+        looks = connection.execute(sa.select(audit_entry)).all()
+    assert [(one.actor, one.action, one.object) for one in looks] == [("li", "try_escalation", "quarter:2026Q3")] * 2
+    assert '"ladder_step2_working_days": ["2", "4"]' in looks[0].details
+
+
+def test_a_costly_look_is_one_at_a_time_for_a_person_and_of_a_quarter_that_is_not_too_large(
+    console: Console, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.domain.quarter import Quarter
+    from include.escalation.what_if import bounds
+
+    with database.begin() as connection:
+        rows.add_need(connection, 1)
+        rows.add_need(connection, 2)
+    address, asked = "/green-finance/escalations/what-if", {"quarter": rows.QUARTER}
+    with database.begin() as connection:
+        bounds.take_turn(connection, Quarter.parse(rows.QUARTER), "li")
+        answer = console.log_in("li", "op").post(address, data=asked, headers=SAME_ORIGIN)
+        assert (answer.status_code, "还没有结束" in answer.text) == (400, True)
+        assert console.log_in("wang", "op").post(address, data=asked, headers=SAME_ORIGIN).status_code == 200
+    assert console.log_in("li", "op").post(address, data=asked, headers=SAME_ORIGIN).status_code == 200
+    monkeypatch.setattr(bounds, "MOST_NEEDS", 1)
+    answer = console.log_in("li", "op").post(address, data=asked, headers=SAME_ORIGIN)
+    assert (answer.status_code, "超过页面试算的上限" in answer.text) == (400, True)
+
+
+def test_the_list_of_holds_is_read_page_by_page_in_order_of_urgency(
+    console: Console, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import re
+
+    from green_finance.console import holds
+
+    monkeypatch.setattr(holds, "_SHOWN", 3)
+    with database.begin() as connection:
+        for number in range(1, 9):
+            money = None if number % 3 == 0 else str(100 * number)
+            rows.add_need(connection, number, verdict="held", is_major=number % 4 == 0, financing_need=money)
+            rows.add_hold(connection, number)
+    browser = console.log_in("li", "op")
+    whole = [8, 4, 7, 5, 2, 1, 3, 6]
+    seen: list[int] = []
+    address = "holds"
+    while address:
+        page = browser.get(f"/green-finance/{address}").text
+        assert "待处理 8 条" in page
+        seen += [int(one) for one in re.findall(r">FN0*(\d+)<", page)]
+        following = re.search(r'href="(holds\?[^"]*after=\d+)"', page)
+        address = following[1].replace("&amp;", "&") if following else ""
+    assert seen == whole
+    monkeypatch.setattr(holds, "_SHOWN", 8)
+    with database.begin() as connection:
+        connection.execute(sa.update(quarantine).where(quarantine.c.need_id == rows.need_id(7)).values(state="expired"))
+        last = connection.execute(
+            sa.select(quarantine.c.quarantine_id).where(quarantine.c.need_id == rows.need_id(7))
+        ).scalar_one()
+    page = browser.get(f"/green-finance/holds?after={last}").text
+    assert [int(one) for one in re.findall(r">FN0*(\d+)<", page)] == [5, 2, 1, 3, 6], "whose last was decided meanwhile"
+
+
+def test_a_statement_that_runs_too_long_is_given_up_in_words(console: Console) -> None:
+    from green_finance.console import pages
+    from include.store.confinement import LONGEST_STATEMENT
+
+    with pages.whole_engine().connect() as connection:
+        assert connection.execute(sa.text("show statement_timeout")).scalar_one() == LONGEST_STATEMENT

@@ -109,7 +109,7 @@ def _tries() -> list[tuple[str, str, str, str]]:
     }
     found = [(*route, *one) for route in routes() for one in of_route[route]]
     # What a page reads beside its declared parameters.
-    return [*found, ("GET", "/escalations/what-if", "query", "ladder_step2_working_days")]
+    return [*found, ("POST", "/escalations/what-if", "body", "ladder_step2_working_days")]
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/escalations"): {V},
     ("POST", "/escalations"): {OP},
     ("GET", "/escalations/what-if"): {OP},
+    ("POST", "/escalations/what-if"): {OP},
     ("GET", "/grants"): {X},
     ("POST", "/grants"): {X},
     ("GET", "/holds"): {V},

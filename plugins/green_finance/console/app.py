@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from green_finance.console import (
@@ -52,9 +56,12 @@ for part in (
 ):
     console.include_router(part.router)
 
+log = logging.getLogger(__name__)
+
 _REFUSALS = {
     401: ("尚未登录，或登录已过期。", "请先在 Airflow 首页登录，再打开本页。"),
     403: ("当前账号无权查看或办理。", "如需办理，请联系管理员开通运维权限。"),
+    413: ("提交的内容过大。", "请减少勾选或填写的内容后重新提交。"),
     404: ("没有这个页面。", "请核对网址，或从“总览”进入。"),
 }
 _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
@@ -85,6 +92,20 @@ def misread(request: Request, error: RequestValidationError) -> HTMLResponse:
         400,
         what="网址或表单中有无法识别的内容。",
         next_step="请返回上一页，按提示填写后重新提交。",
+    )
+
+
+@console.exception_handler(OperationalError)
+def not_now(request: Request, error: OperationalError) -> HTMLResponse:
+    """The database is away, or gave up on a statement that ran too long."""
+    log.warning("%s: %s", request.url.path, type(error.orig).__name__)
+    too_long = isinstance(error.orig, QueryCanceled)
+    return show(
+        request,
+        "problem.html",
+        503,
+        what="内容过多，未能在规定时间内查出。" if too_long else "业务数据库暂时无法访问。",
+        next_step="请缩小查询范围后重试。" if too_long else "请稍后重试；仍不成功的，请联系数据工程师。",
     )
 
 

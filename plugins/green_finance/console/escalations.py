@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from threading import Lock
+from time import monotonic
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
-from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Reason, Words
+from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
 from include import escalation
-from include.domain.quarter import Quarter
-from include.errors import InvalidRequest
+from include.domain.policy_snapshot import PolicySnapshot
+from include.domain.quarter import Quarter as QuarterOf
 from include.escalation import what_if
 from include.escalation.what_if import words
 from include.mail import state_label
@@ -77,27 +80,61 @@ def acknowledge(
     return done("escalations", "已记录接办，暂不升级。")
 
 
+async def figures(request: Request) -> dict[str, str]:
+    """The figures to try, by the names that the form gives them; blank ones are as they are."""
+    form = await request.form()
+    keys = [one.key for group in what_if.groups(what_if.in_force()) for one in group.parameters]
+    return {key: value.strip() for key in keys if isinstance(value := form.get(key), str) and value.strip()}
+
+
 @router.get("/what-if", response_class=HTMLResponse, tags=[*OPERATORS])
-def try_out(request: Request, quarter: AnyQuarter = "", every: bool = False) -> HTMLResponse:
-    """Who would have been told when on a past quarter's cases under other figures; nothing is stored or sent."""
+def what_if_form(request: Request) -> HTMLResponse:
+    """The form, filled in with the figures in force."""
+    return _tried(request, what_if.in_force())
+
+
+@router.post("/what-if", response_class=HTMLResponse)
+def try_out(
+    request: Request,
+    operator: CurrentOperator,
+    given: Annotated[dict[str, str], Depends(figures)],
+    quarter: Annotated[Quarter, Form()],
+    every: Annotated[bool, Form()] = False,
+) -> HTMLResponse:
+    """Who would have been told when on a past quarter's cases under other figures; nothing is sent, and the look is audited.
+
+    It takes seconds of a processor: for operators, one at a time each, of a quarter that is not too large; asked for again, the
+    same answer serves for a while.
+    """
     present = what_if.in_force()
-    keys = [one.key for group in what_if.groups(present) for one in group.parameters]
-    given = {key: value.strip() for key in keys if (value := request.query_params.get(key, "").strip())}
     assumed = what_if.changed(present, given)
+    of, now = QuarterOf.parse(quarter), business_now()
+    key = (quarter, tuple(sorted(given.items())), operator.departments, now.date())
+    with engine().begin() as turn:
+        what_if.take_turn(turn, of, operator.actor)
+        # In its own transaction: other people's acts wait for the audit trail's lock.
+        with engine().begin() as connection:
+            what_if.record_look(connection, of, present, assumed, actor=operator.actor, role=operator.role, now=now)
+        outcome = _answers.get(key)
+        if outcome is None:
+            outcome = what_if.what_if(engine(), of, assumed, present=present, now=now, calendar=china_calendar())
+            _answers.keep(key, outcome)
+    return _tried(request, assumed, outcome, every=every)
+
+
+def _tried(
+    request: Request, assumed: PolicySnapshot, outcome: what_if.WhatIf | None = None, *, every: bool = False
+) -> HTMLResponse:
+    present = what_if.in_force()
     with engine().connect() as connection:
         known = what_if.quarters(connection)
-    outcome = None
-    if quarter:
-        outcome = what_if.what_if(
-            engine(), _quarter(quarter), assumed, present=present, now=business_now(), calendar=china_calendar()
-        )
     differences = what_if.differences(present, assumed)
     rows = words.by_day(outcome) if outcome else []
     rows = rows if every else what_if.only_changed(rows)
     return show(
         request,
         "what_if.html",
-        quarter=quarter,
+        quarter=str(outcome.quarter) if outcome else "",
         quarters=known,
         every=every,
         groups=what_if.groups(assumed),
@@ -111,8 +148,28 @@ def try_out(request: Request, quarter: AnyQuarter = "", every: bool = False) -> 
     )
 
 
-def _quarter(text: str) -> Quarter:
-    try:
-        return Quarter.parse(text)
-    except ValueError:
-        raise InvalidRequest(f"季度“{text}”无法识别。", "请在升级试算页面选择季度。") from None
+class _Answers:
+    """The last few answers, each for some minutes, in this process."""
+
+    _MOST, _SECONDS = 8, 600.0
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, tuple[float, what_if.WhatIf]] = {}
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> what_if.WhatIf | None:
+        """The answer to this question, if it is fresh."""
+        with self._lock:
+            at, answer = self._kept.get(key, (0.0, None))
+        return answer if monotonic() - at < self._SECONDS else None
+
+    def keep(self, key: Hashable, answer: what_if.WhatIf) -> None:
+        """Keep an answer; the oldest goes."""
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = (monotonic(), answer)
+            while len(self._kept) > self._MOST:
+                del self._kept[next(iter(self._kept))]
+
+
+_answers = _Answers()

@@ -1,9 +1,10 @@
-"""What every answer of the console tells the browser, refusals and redirects included; and cookies that stay on TLS."""
+"""What every answer of the console tells the browser, refusals and redirects included; cookies that stay on TLS; small bodies only."""
 
 from __future__ import annotations
 
 from airflow.sdk.configuration import conf
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
@@ -17,6 +18,10 @@ _HEADERS = {
 }
 
 
+_LARGEST_BODY = 1024 * 1024
+"""Bytes: many times what a form of the console holds."""
+
+
 class ClosedToTheBrowser:
     """ASGI middleware: the answer loads nothing from anywhere, is not kept, and its cookies need TLS where the request had it."""
 
@@ -28,6 +33,16 @@ class ClosedToTheBrowser:
             await self._app(scope, receive, send)
             return
 
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > _LARGEST_BODY:
+                raise HTTPException(413)
+            return message
+
         async def closed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -37,7 +52,7 @@ class ClosedToTheBrowser:
                     message["headers"] = [_secured(name, value) for name, value in message["headers"]]
             await send(message)
 
-        await self._app(scope, receive, closed)
+        await self._app(scope, bounded, closed)
 
 
 def _secured(name: bytes, value: bytes) -> tuple[bytes, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show, whole_engine
-from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, Reason
+from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, OptionalId, Reason
 from green_finance.console.reading import ReadsAs
 from include.domain.calendar import SHANGHAI
 from include.errors import InvalidRequest
@@ -45,6 +45,7 @@ _EVENTS = {
     "returned": "退回",
     "expired": "关闭",
 }
+_SHOWN = 100
 _DUES = {"today": "今日到期和已逾期", "late": "已逾期"}
 _STATES = {"open": "待处理", "released": "已放行", "returned": "已退回", "expired": "已关闭"}
 
@@ -57,36 +58,33 @@ def held_needs(
     department: AnyDepartment = "",
     rule: AnyCode = "",
     due: AnyCode = "",
+    after: OptionalId = None,
 ) -> HTMLResponse:
-    """The needs that wait for a decision, the most urgent first; why they wait only for those who may know."""
-    from include.gate.held_needs import open_list
+    """The needs that wait for a decision, the most urgent first, a page of them; why they wait only for those who may know."""
+    from include.gate.held_needs import Chosen, open_holds, open_list
 
     today = business_now().astimezone(SHANGHAI).date()
-    with engine().connect() as connection:
-        everything = open_list(connection)
     may_know = role in INSIDERS
-    found = [
-        hold
-        for hold in everything
-        if quarter in ("", hold.quarter)
-        and department in ("", hold.department_code)
-        and (not rule or not may_know or any(finding.rule_id == rule for finding in hold.findings))
-        and (due != "late" or hold.decide_by < today)
-        and (due != "today" or hold.decide_by <= today)
-    ]
+    chosen = Chosen(
+        quarter=quarter or None,
+        department_code=department or None,
+        rule_id=(rule or None) if may_know else None,
+        decide_by={"late": today - timedelta(days=1), "today": today}.get(due),
+    )
+    with engine().connect() as connection:
+        figures = open_holds(connection, chosen, today=today)
+        holds = open_list(connection, chosen, at_most=_SHOWN, after=after)
     return show(
         request,
         "holds.html",
-        holds=found,
-        of=len(everything),
-        late=sum(hold.decide_by < today for hold in found),
+        holds=holds,
+        figures=figures,
+        follows=len(holds) == _SHOWN,
+        after=after,
         remaining=lambda hold: _remaining(hold.decide_by, today),
         days_held=lambda hold: (today - hold.opened_at.astimezone(SHANGHAI).date()).days,
         today=today,
         chosen={"quarter": quarter, "department": department, "rule": rule, "due": due},
-        quarters=sorted({hold.quarter for hold in everything}, reverse=True),
-        departments=sorted({hold.department_code for hold in everything}),
-        rules=sorted({finding.rule_id for hold in everything for finding in hold.findings}) if may_know else [],
         may_know=may_know,
         dues=_DUES,
     )

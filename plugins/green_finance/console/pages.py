@@ -20,7 +20,7 @@ from include.business_time import BusinessClock
 from include.domain.calendar import SHANGHAI
 from include.domain.roles import Role
 from include.reference import departments, rules
-from include.store.confinement import confined, watch_transactions
+from include.store.confinement import confined, for_people
 from include.store.database import open_database
 from include.store.people import called, names
 from include.store.reports import page_in_force
@@ -56,7 +56,7 @@ _confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
 @cache
 def whole_engine() -> sa.Engine:
     """The business database, at the newest schema: all of it, whoever asks."""
-    return watch_transactions(open_database(settings()))
+    return for_people(open_database(settings()))
 
 
 def engine() -> sa.Engine:

@@ -30,7 +30,7 @@ AnyQuarter = Annotated[str, StringConstraints(pattern="^(20[0-9]{2}Q[1-4])?$")]
 """A filter: empty means every quarter. So with the next ones."""
 Department = Annotated[str, StringConstraints(pattern="^[1-9][0-9]{5}$")]
 AnyDepartment = Annotated[str, StringConstraints(pattern="^([1-9][0-9]{5})?$")]
-AnyCode = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_.-]{0,40}$")]
+AnyCode = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_.-]{0,64}$")]
 """A rule, a channel, an error class, an institution: a code of ours."""
 Words = Annotated[str, StringConstraints(max_length=100), AfterValidator(seen)]
 """What a person typed to find something, or an identifier from outside."""

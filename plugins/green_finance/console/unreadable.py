@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from green_finance.connections import settings
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, engine, show, whole_engine
+from green_finance.console.parameters import AnyCode, Id
 from include import audit
 from include.domain.sources import KINDS, source_label
 from include.errors import NotFound
@@ -23,14 +24,13 @@ router = APIRouter(prefix="/unreadable")
 
 PAGE_SIZE = 50
 _MOST_PAGES = 10_000
-_LARGEST_ID = 2**63 - 1
 
 
 @router.get("", response_class=HTMLResponse)
 def unreadable(
     request: Request,
     operator: MayOperate,
-    kind: str = "",
+    kind: AnyCode = "",
     page: Annotated[int, Query(ge=1, le=_MOST_PAGES)] = 1,
 ) -> HTMLResponse:
     """The pieces that are still unreadable, the one met last first; `kind`: of one kind of listing."""
@@ -56,10 +56,10 @@ def unreadable(
 
 
 @router.get("/{set_aside_id}/raw", tags=OPERATORS)
-def raw(set_aside_id: int, operator: CurrentOperator) -> Response:
+def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
     """The bytes of a piece as they came, to be saved and never shown; the look is audited, for anything may stand in them."""
     with engine().begin() as connection:
-        found = set_aside.raw_piece(connection, _cipher(), set_aside_id) if 0 < set_aside_id <= _LARGEST_ID else None
+        found = set_aside.raw_piece(connection, _cipher(), set_aside_id)
         if found is None:
             raise NotFound("没有这一条，或其原文已按期清除。", "请回到“未能读取”页面，重新选择。")
         audit.record(

@@ -1,0 +1,56 @@
+"""What a page may ask of a processor: one look at a time for each person, at a quarter that is not too large; and that it was asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include import audit
+from include.domain.policy_snapshot import PolicySnapshot
+from include.domain.quarter import Quarter
+from include.errors import InvalidRequest
+from include.escalation.what_if.parameters import differences
+
+MOST_NEEDS = 10_000
+"""Needs of a quarter that a page looks at: about ten seconds. The command has no such limit."""
+_LOCK = 4902027
+
+
+def take_turn(connection: sa.Connection, quarter: Quarter, actor: str) -> None:
+    """Hold the person's turn until the transaction ends. Raises InvalidRequest while another look of his runs, or for a large quarter."""
+    lock = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK, sa.func.hashtext(actor)))
+    if not connection.execute(lock).scalar_one():
+        raise InvalidRequest("上一次试算还没有结束。", "请等待其结束后再试。")
+    needs = connection.execute(_NEEDS, {"quarter": str(quarter)}).scalar_one()
+    if needs > MOST_NEEDS:
+        raise InvalidRequest(
+            f"{quarter} 有 {needs:,} 项需求，超过页面试算的上限 {MOST_NEEDS:,} 项。",
+            "请在服务器上用命令 python -m include.escalation.what_if 试算。",
+        )
+
+
+_NEEDS = sa.text("select count(distinct need_id) from need_version where quarter = :quarter")
+
+
+def record_look(
+    connection: sa.Connection,
+    quarter: Quarter,
+    present: PolicySnapshot,
+    assumed: PolicySnapshot,
+    *,
+    actor: str,
+    role: str,
+    now: datetime,
+) -> None:
+    """Add to the audit trail that the person tried these figures."""
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action="try_escalation",
+        object_=f"quarter:{quarter}",
+        reason="升级试算",
+        now=now,
+        details={one.key: [one.value, value] for one, value in differences(present, assumed)},
+    )
