@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import APPROVERS, Admitted, CurrentApprover
 from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.domain.roles import Role
 from include.reference import policy
@@ -40,7 +41,9 @@ def quarters(request: Request) -> HTMLResponse:
 
 
 @router.get("/{quarter}", response_class=HTMLResponse)
-def quarter_of(request: Request, quarter: str, access: Admitted, role: ReadsAs, department: str = "") -> HTMLResponse:
+def quarter_of(
+    request: Request, quarter: Quarter, access: Admitted, role: ReadsAs, department: AnyDepartment = ""
+) -> HTMLResponse:
     """What of a quarter waits, batch by batch, with what is odd; and who has signed what."""
     from include.gate import sign_off, sign_off_view
 
@@ -86,11 +89,11 @@ def quarter_of(request: Request, quarter: str, access: Admitted, role: ReadsAs, 
 
 @router.post("/{quarter}", tags=list(APPROVERS))
 def sign(
-    quarter: str,
+    quarter: Quarter,
     approver: CurrentApprover,
-    batch: Annotated[str, Form(max_length=40)],
-    digest: Annotated[str, Form(min_length=64, max_length=64)],
-    reason: Annotated[str, Form()] = "",
+    batch: Annotated[Words, Form()],
+    digest: Annotated[AnyCode, Form()],
+    reason: Reason = "",
 ) -> RedirectResponse:
     """Sign a batch off as the page listed it."""
     from include.gate import sign_off
