@@ -30,6 +30,7 @@ SOLE_PROPRIETOR = "个体工商户（名称不显示）"
 NOT_OF_A_PERSON = "（个体工商户，不显示）"
 PERSONAL = "（个人信息，不显示）"
 INTERNAL = "（内部信息，不显示）"
+NO_NUMBER = "（不是编号，不显示）"
 OUTSIDE_THE_FORM = "（表单以外的内容，不显示）"
 MASK = "***"
 
@@ -56,15 +57,18 @@ _WORDS = frozenset(
         "catalogue_code",
         "receipt_no",
         "ground",
+        "post",
     }
 )
 """Texts beside the form: of institutions, of platforms, and of the people who act."""
 _ABOUT_A_PERSON = frozenset({"use_of_funds", "remark", "detail"})
 """Those among them that others write who know the enterprise by its name; what our own people write only insiders see."""
 _OUR_OWN = frozenset({"reason", "note"})
+_NUMBERS = frozenset({"institution_ref", "institution_code", "catalogue_code", "receipt_no"})
+"""Those that should be numbers or codes; a receiver may write anything there."""
 
 _HEAD = frozenset({"need_id", "form_version", "quarter"})
-_CODE = re.compile(r"[0-9A-Za-z_.:+-]{1,40}")
+_CODE = re.compile(r"[0-9A-Za-z_.:+/-]{1,64}")
 _INDEX = re.compile(r"\[[0-9]{1,6}\]")
 
 
@@ -81,6 +85,8 @@ def shown(field: str, value: object, uscc: str | None, role: Reader) -> str:
         return PERSONAL
     if path in _INTERNAL and role not in INSIDERS:
         return INTERNAL
+    if path in _NUMBERS and uscc is None and isinstance(value, str) and value and not _CODE.fullmatch(value):
+        return NO_NUMBER
     if is_sole_proprietor(uscc) and not _tells_nothing(path, value, role):
         return SOLE_PROPRIETOR if path == "enterprise.name" else NOT_OF_A_PERSON if value else ""
     if isinstance(value, Mapping) or (
@@ -91,7 +97,7 @@ def shown(field: str, value: object, uscc: str | None, role: Reader) -> str:
     if path == "enterprise.name":
         name = public(text, NAME) or "（企业名称缺失）"
         return SOLE_PROPRIETOR if "个体工商户" in name else name
-    return public(text, NAME if path in _NAMES else TEXT)
+    return public(text, NAME if path in _NAMES or path in _NUMBERS else TEXT)
 
 
 def is_sole_proprietor(uscc: str | None) -> bool:
@@ -129,6 +135,8 @@ def _form() -> Mapping[str, str]:
 
 def _tells_nothing(path: str, value: object, role: Reader) -> bool:
     """Whether a value of a sole proprietor is a figure, a code or a date, and so no text that may name a person."""
+    if path in _NUMBERS:
+        return isinstance(value, str) and _CODE.fullmatch(value) is not None
     if path in _WORDS:
         return path not in _ABOUT_A_PERSON and (path not in _OUR_OWN or role in INSIDERS)
     if isinstance(value, bool | int | float | Decimal):

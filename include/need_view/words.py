@@ -106,7 +106,8 @@ OUTCOMES = {
 
 def state(code: str) -> str:
     """A state of the case path."""
-    return "已推送" if code == "pushed" else enum_labels("feedback.type").get(code, code)
+    known = enum_labels("feedback.type").get(code)
+    return "已推送" if code == "pushed" else known or shown("institution_code", code, None, "public")
 
 
 def stage(code: str | None) -> str:

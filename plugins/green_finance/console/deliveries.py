@@ -119,6 +119,7 @@ def one_delivery(request: Request, delivery_id: Id, operator: MayOperate, role: 
         delivery=found,
         history=_history(tries, by_persons, uscc, role, known),
         shown=partial(shown, role=role),
+        uscc=uscc,
         put_aside=found.state == "superseded" and found.outcome == FACTORY_REMOVED,
         may_operate=operator,
         names=CHANNEL_NAMES,
@@ -167,7 +168,10 @@ def _history(
     """Tries and what persons did, in order of time."""
     events = [
         _Event(
-            one.attempted_at, _KINDS[one.kind], _result(one), in_words(one.detail, uscc, role) or _receipt(one, role)
+            one.attempted_at,
+            _KINDS[one.kind],
+            _result(one),
+            in_words(one.detail, uscc, role) or _receipt(one, uscc, role),
         )
         for one in tries
     ]
@@ -184,8 +188,8 @@ def _result(one: Any) -> str:
     return (words or _OUTCOMES.get(one.outcome, one.outcome)) + status
 
 
-def _receipt(one: Any, role: Reader) -> str:
-    return f"回执 {shown('receipt_no', one.receipt_no, None, role)}" if one.receipt_no else "—"
+def _receipt(one: Any, uscc: str | None, role: Reader) -> str:
+    return f"回执 {shown('receipt_no', one.receipt_no, uscc, role)}" if one.receipt_no else "—"
 
 
 def _duration(waited: timedelta) -> str:
