@@ -16,6 +16,7 @@ from include.shown import (
     INTERNAL,
     MESSAGE,
     NAME,
+    NO_NUMBER,
     NOT_OF_A_PERSON,
     OUTSIDE_THE_FORM,
     PERSONAL,
@@ -114,6 +115,14 @@ def test_a_sole_proprietor_is_known_however_the_code_is_written(code: str) -> No
 
 def test_a_name_that_says_so_itself_is_masked_without_a_code() -> None:
     assert shown("enterprise.name", "杭州赵铁柱五金店（个体工商户）", None, "viewer") == SOLE_PROPRIETOR
+
+
+def test_what_should_be_a_number_is_shown_of_a_sole_proprietor_only_where_it_is_one() -> None:
+    for field in ("receipt_no", "catalogue_code", "institution_code", "institution_ref"):
+        assert shown(field, "R20261130-000123", PERSON, "operator") == "R20261130-000123"
+        assert shown(field, "赵铁柱", PERSON, "operator") == NOT_OF_A_PERSON
+        assert shown(field, "赵铁柱", None, "operator") == NO_NUMBER
+        assert shown(field, "收讫", COMPANY, "operator") == "收讫"
 
 
 @pytest.mark.parametrize("role", READERS)

@@ -195,7 +195,7 @@ def test_no_page_shows_a_canary(
             assert kind == "company" or PERSON not in told, address
         if role == "viewer":
             assert BANK_NUMBER not in told, address
-    assert seen > (20 if role != "auditor" else 0)
+    assert seen > 20 or role == "auditor", "who audits sees the audit trail, and no page"
     assert not [part for part in (*PARTS, PERSON) if part in caplog.text]
 
 
