@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.gate.field_names import field_name
-from include.need_view import words
+from include.need_view import queries, words
 from include.reference import enum_labels
 from include.shown import INSIDERS, Reader, shown
 from include.store.needs import code_of
@@ -67,7 +67,7 @@ _LATE = timedelta(hours=1)
 
 def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     changes: dict[int, list[str]] = {}
-    for row in connection.execute(_AMENDMENTS, known.asked):
+    for row in connection.execute(queries.AMENDMENTS, known.asked):
         name = field_name(row.field)
         if row.personal:
             line = f"{name}：已变更（个人信息，不显示）"
@@ -77,7 +77,7 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             before, after = (words.value(row.field, text, known.uscc, known.role) for text in (row.before, row.after))
             line = f"{name}：{before} → {after}"
         changes.setdefault(row.revision, []).append(line)
-    for row in connection.execute(_VERSIONS, known.asked):
+    for row in connection.execute(queries.VERSIONS, known.asked):
         document = json.loads(row.document)
         review = document.get("review") if isinstance(document.get("review"), dict) else {}
         for at, title in (
@@ -96,7 +96,7 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_VERDICTS, known.asked):
+    for row in connection.execute(queries.VERDICTS, known.asked):
         secret = row.verdict == "held"
         findings = [f"{field_name(field)}：{words.rule(rule_id)}" for rule_id, field in row.findings or ()]
         tone = {"passed": "good", "held": "warn", "returned": "bad"}[row.verdict]
@@ -109,7 +109,7 @@ def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_HOLDS, known.asked):
+    for row in connection.execute(queries.HOLDS, known.asked):
         about = f"：{words.rule(row.rule_id)}" if row.rule_id else ""
         yield Entry(
             at=row.at,
@@ -132,7 +132,7 @@ def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_DELIVERIES, known.asked):
+    for row in connection.execute(queries.DELIVERIES, known.asked):
         what = words.ACTIONS[row.action]
         if row.action == "progress":
             what = f"{what}：{words.stage(json.loads(row.body)['stage'])}"
@@ -154,7 +154,7 @@ def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_EVENTS, known.asked):
+    for row in connection.execute(queries.EVENTS, known.asked):
         lines = []
         if row.rate is not None:
             lines.append(f"年利率 {row.rate.normalize():f}%")
@@ -196,7 +196,7 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_CLOCKS, known.asked):
+    for row in connection.execute(queries.CLOCKS, known.asked):
         path = f"{words.state(row.from_type)} → {words.state(row.to_type)}"
         late = row.stopped_on is None or row.stopped_on > row.due_on
         then = f"于 {row.stopped_on} 完成" if row.stopped_on is not None else "至今未完成"
@@ -213,7 +213,7 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_STEPS, known.asked):
+    for row in connection.execute(queries.STEPS, known.asked):
         who = words.institution(row.institution_code) if row.institution_code else "整项需求"
         told = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
@@ -236,7 +236,7 @@ def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_TICKETS, known.asked):
+    for row in connection.execute(queries.TICKETS, known.asked):
         lines = list(_decided(known, row, "", "note"))
         if row.kind in ("opened", "climbed", "reopened"):
             lines.insert(0, f"{words.AUTHORITIES[row.authority]}牵头，{words.LEVELS[row.level]}")
@@ -251,7 +251,7 @@ def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_ALERTS, known.asked):
+    for row in connection.execute(queries.ALERTS, known.asked):
         who = f"（{words.institution(row.institution_code)}）" if row.institution_code else ""
         yield Entry(
             at=row.at,
@@ -267,7 +267,7 @@ def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     labels = enum_labels("withdrawal.reason_code")
-    for row in connection.execute(_WITHDRAWALS, known.asked):
+    for row in connection.execute(queries.WITHDRAWALS, known.asked):
         yield Entry(
             at=row.noticed_at,
             part="撤回",
@@ -277,7 +277,7 @@ def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_AUDIT, known.asked):
+    for row in connection.execute(queries.AUDIT, known.asked):
         yield Entry(
             at=row.at,
             part="审计",
@@ -288,7 +288,7 @@ def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _reconciled(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_DIFFERENCES, known.asked):
+    for row in connection.execute(queries.DIFFERENCES, known.asked):
         yield Entry(
             at=row.found_at,
             part="对账",
@@ -337,114 +337,3 @@ def _moment(text: object) -> datetime | None:
 def _clock(at: datetime | str) -> str:
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     return moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
-
-
-# --- SQL ---------------------------------------------------------------------------------------------------------------
-
-_VERSIONS = sa.text("select * from need_version where need_id = :need_id order by revision")
-
-_AMENDMENTS = sa.text(
-    """
-    select * from amendment where need_id = :need_id order by revision, field
-    """
-)
-
-_VERDICTS = sa.text(
-    """
-    select judged.revision, judged.verdict, judged.judged_at, (
-        select array_agg(array[rule_id, field] order by rule_id, field) from finding
-        where finding.judgement_id = judged.judgement_id and severity in ('block', 'hold')
-    ) as findings
-    from judgement judged where need_id = :need_id order by judgement_id
-    """
-)
-
-_HOLDS = sa.text(
-    """
-    select hold.revision, hold.decide_by, event.* from quarantine hold join quarantine_event event using (quarantine_id)
-    where hold.need_id = :need_id order by event.event_id
-    """
-)
-
-_DELIVERIES = sa.text(
-    """
-    select delivery.*, (
-        select array_agg(array[attempted_at::text, outcome] order by attempt_id) from delivery_attempt attempt
-        where attempt.delivery_id = delivery.delivery_id
-    ) as tries
-    from delivery where need_id = :need_id and action <> 'mail' order by delivery_id
-    """
-)
-
-_EVENTS = sa.text(
-    """
-    select event.*, (
-        select array_agg(distinct rule_id order by rule_id) from event_finding found where found.event_id = event.event_id
-    ) as findings, (
-        select anomaly ->> 'reason'
-        from matching_case matched, jsonb_array_elements(matched.anomalies) anomaly
-        where matched.need_id = event.need_id and matched.institution_code = event.institution_code
-          and anomaly ->> 'event_id' = event.event_id limit 1
-    ) as anomaly,
-    exists (select from waiting_feedback waiting where waiting.event_id = event.event_id) as waiting
-    from counted_feedback event where need_id = :need_id order by counted_at, sequence
-    """
-)
-
-# Limits that ended before their day are told by the event that ended them.
-_CLOCKS = sa.text(
-    """
-    select * from case_clock
-    where need_id = :need_id and not paused and due_on < :today and (stopped_on is null or stopped_on > due_on)
-    order by due_on
-    """
-)
-
-_STEPS = sa.text(
-    """
-    select step.institution_code, step.rule_id, step.step, step.due_on, step.overdue_working_days,
-           min(step.raised_at) as raised_at, count(distinct nullif(step.coordinator_id, '')) as people,
-           min(mail.state) as mail_state
-    from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key
-    where step.need_id = :need_id
-    group by step.institution_code, step.rule_id, step.breach, step.step, step.due_on, step.overdue_working_days
-    order by 6
-    """
-)
-
-_TICKETS = sa.text(
-    """
-    select ticket.institution_code, ticket.reason_code, ticket.authority, event.*, event.note as reason
-    from obstruction_ticket ticket join obstruction_event event using (ticket_id)
-    where need_id = :need_id order by event.event_id
-    """
-)
-
-_ALERTS = sa.text(
-    """
-    select alert.rule_id, alert.institution_code, event.*
-    from alert join alert_event event using (alert_id) where need_id = :need_id order by event.event_id
-    """
-)
-
-_SIGN_OFFS = sa.text(
-    """
-    select revision, since as at, persons_required, 0 as needs, null as actor, null as role, null as reason
-    from push_wait where need_id = :need_id
-    union all
-    select revision, at, 0, needs, actor, role, reason
-    from signed_push join push_signature using (signature_id) where need_id = :need_id
-    order by 1, 2
-    """
-)
-
-_WITHDRAWALS = sa.text("select * from withdrawal_notice where need_id = :need_id")
-
-_DIFFERENCES = sa.text("select * from reconciliation_finding where need_id = :need_id order by finding_id")
-
-_AUDIT = sa.text(
-    """
-    select * from audit_entry
-    where position(:need_id in object) > 0 or position(:need_id in details) > 0 order by entry_id
-    """
-)

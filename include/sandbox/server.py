@@ -149,7 +149,12 @@ class Sandbox:
 
     def clear_hostility(self) -> None:
         """Be sound partners again."""
-        self._in_loop(lambda: [plan.clear() for plan in self._hostile.values()])
+
+        def clear() -> None:
+            for plan in self._hostile.values():
+                plan.clear()
+
+        self._in_loop(clear)
 
     def fault_share(self, path: str, kind: str, share: float, seed: int) -> None:
         """Let a share of the requests to the credit-market platform meet a fault, until `clear_faults`."""

@@ -1,0 +1,113 @@
+"""What the life of a need is read from, one query for each kind of happening."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+VERSIONS = sa.text("select * from need_version where need_id = :need_id order by revision")
+
+AMENDMENTS = sa.text(
+    """
+    select * from amendment where need_id = :need_id order by revision, field
+    """
+)
+
+VERDICTS = sa.text(
+    """
+    select judged.revision, judged.verdict, judged.judged_at, (
+        select array_agg(array[rule_id, field] order by rule_id, field) from finding
+        where finding.judgement_id = judged.judgement_id and severity in ('block', 'hold')
+    ) as findings
+    from judgement judged where need_id = :need_id order by judgement_id
+    """
+)
+
+HOLDS = sa.text(
+    """
+    select hold.revision, hold.decide_by, event.* from quarantine hold join quarantine_event event using (quarantine_id)
+    where hold.need_id = :need_id order by event.event_id
+    """
+)
+
+DELIVERIES = sa.text(
+    """
+    select delivery.*, (
+        select array_agg(array[attempted_at::text, outcome] order by attempt_id) from delivery_attempt attempt
+        where attempt.delivery_id = delivery.delivery_id
+    ) as tries
+    from delivery where need_id = :need_id and action <> 'mail' order by delivery_id
+    """
+)
+
+EVENTS = sa.text(
+    """
+    select event.*, (
+        select array_agg(distinct rule_id order by rule_id) from event_finding found where found.event_id = event.event_id
+    ) as findings, (
+        select anomaly ->> 'reason'
+        from matching_case matched, jsonb_array_elements(matched.anomalies) anomaly
+        where matched.need_id = event.need_id and matched.institution_code = event.institution_code
+          and anomaly ->> 'event_id' = event.event_id limit 1
+    ) as anomaly,
+    exists (select from waiting_feedback waiting where waiting.event_id = event.event_id) as waiting
+    from counted_feedback event where need_id = :need_id order by counted_at, sequence
+    """
+)
+
+# Limits that ended before their day are told by the event that ended them.
+CLOCKS = sa.text(
+    """
+    select * from case_clock
+    where need_id = :need_id and not paused and due_on < :today and (stopped_on is null or stopped_on > due_on)
+    order by due_on
+    """
+)
+
+STEPS = sa.text(
+    """
+    select step.institution_code, step.rule_id, step.step, step.due_on, step.overdue_working_days,
+           min(step.raised_at) as raised_at, count(distinct nullif(step.coordinator_id, '')) as people,
+           min(mail.state) as mail_state
+    from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key
+    where step.need_id = :need_id
+    group by step.institution_code, step.rule_id, step.breach, step.step, step.due_on, step.overdue_working_days
+    order by 6
+    """
+)
+
+TICKETS = sa.text(
+    """
+    select ticket.institution_code, ticket.reason_code, ticket.authority, event.*, event.note as reason
+    from obstruction_ticket ticket join obstruction_event event using (ticket_id)
+    where need_id = :need_id order by event.event_id
+    """
+)
+
+ALERTS = sa.text(
+    """
+    select alert.rule_id, alert.institution_code, event.*
+    from alert join alert_event event using (alert_id) where need_id = :need_id order by event.event_id
+    """
+)
+
+_SIGN_OFFS = sa.text(
+    """
+    select revision, since as at, persons_required, 0 as needs, null as actor, null as role, null as reason
+    from push_wait where need_id = :need_id
+    union all
+    select revision, at, 0, needs, actor, role, reason
+    from signed_push join push_signature using (signature_id) where need_id = :need_id
+    order by 1, 2
+    """
+)
+
+WITHDRAWALS = sa.text("select * from withdrawal_notice where need_id = :need_id")
+
+DIFFERENCES = sa.text("select * from reconciliation_finding where need_id = :need_id order by finding_id")
+
+AUDIT = sa.text(
+    """
+    select * from audit_entry
+    where position(:need_id in object) > 0 or position(:need_id in details) > 0 order by entry_id
+    """
+)
