@@ -37,11 +37,12 @@ def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterato
 
     A run that did not come to its point (the other one had taken the work) is made again, so that each point is met as often as
     it should. What follows an interrupted run is met only where one was interrupted: if need be by one more kill, not counted.
+    No round begins before PostgreSQL has noticed the deaths of the one before, which a slow machine may be late with.
     """
     chance = random.Random(seed)
     with staged(server) as stage:
         stage.happened.update(dict.fromkeys(CRASH_POINTS.values(), 0))
-        left = [point for point in CRASH_POINTS for _ in range(seeds)]
+        left = [(point, chance.choice((1, 1, 1, 2))) for point in CRASH_POINTS for _ in range(seeds)]
         chance.shuffle(left)
         rounds, most, interrupted = 0, 2 * len(left), False
         portion = max(10, -(-needs * 2 // len(left)))
@@ -50,16 +51,18 @@ def killed(server: PostgresServer, seed: int, needs: int, seeds: int) -> Iterato
             if rounds:
                 stage.change(portion, (rounds - 1) * portion)
             points, left = left[:2], left[2:]
-            if rounds and not interrupted and _AFTER_AN_INTERRUPTION.issuperset(points):
+            if rounds and not interrupted and _AFTER_AN_INTERRUPTION.issuperset(point for point, _ in points):
                 stage.end(stage.worker(rounds - 1, "sent"))
+                stage.bury()
             interrupted = False
-            runs = [(point, stage.worker(rounds, point, chance.choice((1, 1, 1, 2)))) for point in points]
+            runs = [(point, stage.worker(rounds, point, nth)) for point, nth in points]
             for point, process in runs:
                 if stage.end(process) == -signal.SIGKILL:
                     stage.happened[CRASH_POINTS[point]] += 1
                     interrupted = True
                 else:
-                    left.insert(chance.randint(0, len(left)), point)
+                    left.insert(chance.randint(0, len(left)), (point, 1))
+            stage.bury()
             rounds += 1
         stage.settle()
         yield stage
@@ -88,7 +91,8 @@ def lost_answers(server: PostgresServer, seed: int, needs: int, rounds: int = 10
 def database_away(server: PostgresServer, seed: int, needs: int, stops: int = 5, pace: float = 1.0) -> Iterator[Stage]:
     """PostgreSQL stops every 5 to 20 s for up to 5 s, shut down or killed, while two workers at a time go on and on.
 
-    `pace`: of all times; less than 1 for a short play.
+    `pace`: of all times; less than 1 for a short play. Where no run was in the middle of things, it stops again, twice as often
+    at most.
     """
     chance = random.Random(seed)
     with staged(server) as stage:
@@ -96,7 +100,9 @@ def database_away(server: PostgresServer, seed: int, needs: int, stops: int = 5,
         stage.settings = settings_of(stage.sandbox, rate_per_s=20)
         portion = -(-needs // (2 * stops))
         running: list[ForkServerProcess] = []
-        for number in range(stops):
+        for number in range(2 * stops):
+            if number >= stops and stage.happened["运行因此中断"]:
+                break
             stage.queue(portion, 2 * number * portion)
             ends = time.monotonic() + chance.uniform(5, 20) * pace
             while time.monotonic() < ends:
@@ -105,14 +111,17 @@ def database_away(server: PostgresServer, seed: int, needs: int, stops: int = 5,
             stage.queue(portion, (2 * number + 1) * portion)
             stage.change(2 * portion, 2 * number * portion)
             running = _kept_running(stage, running, hours=number)
-            time.sleep(chance.uniform(0.3, 1.5))
+            _wait_until_leased(stage)
+            time.sleep(chance.uniform(0.1, 0.5))
             _stop(server, chance.choice((True, False)))
             stage.happened["数据库停止"] += 1
             time.sleep(chance.uniform(0.5, 5) * pace)
             server.start()
             stage.engine.dispose()
-        for process in running:
-            stage.happened["运行因此中断"] += stage.end(process) == DATABASE_AWAY
+            if number >= stops - 1:
+                for process in running:
+                    stage.happened["运行因此中断"] += stage.end(process) == DATABASE_AWAY
+                running = []
         stage.settings = settings_of(stage.sandbox)
         stage.settle()
         yield stage
@@ -139,7 +148,10 @@ def _stop(server: PostgresServer, orderly: bool) -> None:
 
 
 def broken_network(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage]:
-    """Six in ten connections are reset, cut, slow or half open; who waits for an answer gives up after a second."""
+    """Six in ten connections are reset, cut, slow or half open; who waits for an answer gives up after a second.
+
+    It goes on until each kind of fault was met, three times as long at most.
+    """
     with staged(server) as stage:
         address = urlsplit(stage.sandbox.market_url)
         assert address.hostname is not None and address.port is not None
@@ -149,7 +161,9 @@ def broken_network(server: PostgresServer, seed: int, needs: int) -> Iterator[St
             proxy.broken = 0.6
             rounds = 12
             portion = -(-needs // rounds)
-            for number in range(rounds):
+            for number in range(3 * rounds):
+                if number >= rounds and all(proxy.played.get(kind) for kind in KINDS):
+                    break
                 stage.queue(portion, number * portion)
                 if number:
                     stage.change(portion, (number - 1) * portion)
@@ -249,13 +263,25 @@ class MailVerdict:
 
 def troubled_mail(server: PostgresServer, mails: int, kills: int = 10) -> MailVerdict:
     """Runs are killed before and after a mail's data; the server goes away, says not now, knows no such recipient, and takes
-    one without a word."""
+    one without a word.
+
+    A run that did not come to its point is made again with mails of its own before it, three times as often as needed at most.
+    """
     with staged(server) as stage:
         queue_mails(stage.engine, range(mails))
-        for number in range(kills):
-            for point, name in MAIL_CRASH_POINTS.items():
-                process = stage.worker(number / 60, point, 1 + number % 3, channel="mail")
-                stage.happened[name] += stage.end(process) == -signal.SIGKILL
+        left = [(point, 1 + number % 3) for number in range(kills) for point in MAIL_CRASH_POINTS]
+        for number in range(3 * len(left)):
+            if not left:
+                break
+            (point, nth), left = left[0], left[1:]
+            process = stage.worker(number / 120, point, nth, channel="mail")
+            if stage.end(process) == -signal.SIGKILL:
+                stage.happened[MAIL_CRASH_POINTS[point]] += 1
+            else:
+                queue_mails(stage.engine, range(mails, mails + nth))
+                mails += nth
+                left.append((point, nth))
+            stage.bury()
         for kind in ("421", "451", "550", "drop_after_data"):
             stage.sandbox.mail_fault(kind)
             stage.happened[kind] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import tempfile
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -112,6 +113,18 @@ class Stage:
             raise WorkerFailed(report.read_text("utf-8") if report.exists() else f"exit code {process.exitcode}")
         return process.exitcode
 
+    def bury(self) -> None:
+        """Wait until PostgreSQL has noticed the death of all workers: their places are free, their leases can be taken over.
+
+        For when no worker runs. How long it takes is the machine's matter; raises WorkerFailed if it never ends.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while connection.execute(_PRESENT).scalar_one():
+                if time.monotonic() > deadline:
+                    raise WorkerFailed(f"PostgreSQL holds a dead worker's session after {_PATIENCE_S} s")
+                time.sleep(0.02)
+
     def settle(self, channel: Channel = "market") -> None:
         """Deliver on, hour after hour of business time, until nothing is open. The faults are over."""
         self.sandbox.clear_faults()
@@ -128,6 +141,13 @@ class Stage:
             if summary.waiting + summary.unknown == 0:
                 return
             clock.sleep(3600)
+
+
+_PRESENT = sa.text(
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    " and exists (select from pg_locks where pg_locks.pid = pg_stat_activity.pid and locktype = 'advisory')"
+)
 
 
 @contextmanager

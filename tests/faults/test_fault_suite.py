@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from include.local.postgres import PostgresServer
@@ -9,7 +11,7 @@ from tests.faults import scenarios
 from tests.faults.hostile import POISONS, hostile
 from tests.faults.stage import WorkerFailed, staged
 from tests.faults.verdict import judge
-from tests.faults.worker import CRASH_POINTS, MAIL_CRASH_POINTS
+from tests.faults.worker import CRASH_POINTS, MAIL_CRASH_POINTS, _dying
 
 
 def test_kills_at_every_point_leave_an_exact_ledger(postgres: PostgresServer) -> None:
@@ -19,6 +21,19 @@ def test_kills_at_every_point_leave_an_exact_ledger(postgres: PostgresServer) ->
     assert verdict.needs >= 150
     assert happened == dict.fromkeys(CRASH_POINTS.values(), 2)
     assert verdict.kept, verdict
+
+
+def test_a_run_of_several_threads_dies_at_its_nth_call_whichever_thread_makes_it() -> None:
+    deaths: list[int] = []
+    passed = threading.Barrier(8)
+    for when in ("before", "after"):
+        dying = _dying(lambda: passed.wait(timeout=10), 5, **{when: lambda: deaths.append(1)})
+        threads = [threading.Thread(target=dying) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert deaths == [1, 1]
 
 
 def test_lost_answers_leave_an_exact_ledger(postgres: PostgresServer) -> None:
@@ -34,7 +49,7 @@ def test_troubled_mail_is_neither_doubled_nor_lost_from_sight(postgres: Postgres
     assert verdict.kept, verdict
     assert [verdict.happened[name] for name in MAIL_CRASH_POINTS.values()] == [2, 2]
     # Killed before its data twice, refused for good once: none of them came, and none of them is out of sight.
-    assert verdict.received == 30 - 3
+    assert verdict.received == verdict.queued - 3
 
 
 def test_a_worker_that_meets_a_defect_ends_the_play(postgres: PostgresServer) -> None:

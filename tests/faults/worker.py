@@ -6,6 +6,7 @@ death or a database that is away has met a defect: it leaves a traceback.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -92,11 +93,13 @@ def plant(point: str, nth: int) -> None:
         "handing_over": (smtplib.SMTP, "data", True),
         "handed_over": (smtplib.SMTP, "data", False),
     }[point]
-    die = _die
     if point == "recording":
         _let_marks_take_long()
-        die = _die_soon
-    setattr(owner, name, _dying(getattr(owner, name), nth, die, before=before))
+        setattr(owner, name, _dying(getattr(owner, name), nth, before=_die_soon, after=_die))
+    elif before:
+        setattr(owner, name, _dying(getattr(owner, name), nth, before=_die))
+    else:
+        setattr(owner, name, _dying(getattr(owner, name), nth, after=_die))
 
 
 def _dawdle(go: Path) -> None:
@@ -110,17 +113,23 @@ def _dawdle(go: Path) -> None:
     CreditMarketClient.push_batch = late  # type: ignore[method-assign]
 
 
-def _dying(function: Callable[..., Any], nth: int, die: Callable[[], None], *, before: bool) -> Callable[..., Any]:
-    calls = 0
+def _dying(
+    function: Callable[..., Any],
+    nth: int,
+    *,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[], None] = lambda: None,
+) -> Callable[..., Any]:
+    """`function`, whose nth call is the last. A run has several threads: which call is the nth is decided as it begins."""
+    calls = itertools.count(1)
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if before and calls == nth:
-            die()
+        is_last = next(calls) == nth
+        if is_last:
+            before()
         found = function(*arguments, **named)
-        if not before and calls == nth:
-            die()
+        if is_last:
+            after()
         return found
 
     return wrapped
@@ -131,6 +140,7 @@ def _die() -> None:
 
 
 def _die_soon() -> None:
+    """Die while PostgreSQL works; at the latest when it has answered, however slow this machine is."""
     threading.Timer(0.2, _die).start()
 
 
