@@ -135,6 +135,63 @@ def steps(database: sa.Engine, **where: Any) -> list[tuple[str, int, str, str]]:
 # --- The ladder and the digest ---------------------------------------------------------------------------------------
 
 
+def _one_person(connection: sa.Connection, addresses: dict[str, str]) -> None:
+    """Posts (coordinator id → address) held by the same person."""
+    for coordinator_id, address in addresses.items():
+        connection.execute(
+            tables.coordinator.update()
+            .where(tables.coordinator.c.coordinator_id == coordinator_id)
+            .values(email=address)
+        )
+
+
+def test_two_posts_with_one_address_get_one_digest_that_names_both(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        _one_person(connection, {"MIIT-city": "Wang@Example.test", "PBOC-city": "wang@example.TEST"})
+        stalled_case(connection, 1)
+        stalled_case(connection, 2)
+    summary = run(database, overdue_day(1))
+    assert (summary.steps_raised, summary.digests) == (2, 1)
+    assert keys(database) == ["digest:MIIT-city:2026-10-10"]
+    # Both posts are recorded as told, and the mail names both.
+    assert steps(database) == [
+        ("S01", 1, "mailed", post) for post in ("MIIT-city", "MIIT-city", "PBOC-city", "PBOC-city")
+    ]
+    (body,) = bodies(database)
+    assert body["to"] == ["Wang@Example.test"]
+    for text in (body["text"], body["html"]):
+        assert "杭州市 · 市级 · 工信部门、杭州市 · 市级 · 人民银行 协调人" in text
+    assert body["subject"].startswith("【绿厂融通】融资对接提醒：2项需协调")
+    assert body["text"].count(need_id(1)) == body["text"].count(need_id(2)) == 1
+    # Nothing more that day; on the next the same two are no news, and a third goes out as one digest again.
+    assert run(database, overdue_day(1)).digests == 0
+    with database.begin() as connection:
+        stalled_case(connection, 3)
+    assert run(database, overdue_day(1)).digests == 0
+    assert run(database, overdue_day(2)).digests == 1
+    (body,) = bodies(database, "digest:MIIT-city:2026-10-12")
+    assert need_id(3) in body["text"] and "1项需协调" in body["subject"]
+    escalation.audit_steps(database, now=moment(overdue_day(2)), calendar=CALENDAR, policy=POLICY)
+
+
+def test_a_mailbox_of_two_posts_has_one_digest_a_day_whichever_post_is_told_first(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        _one_person(connection, {"PBOC-city": "wang@example.test", "PBOC-province": "WANG@example.test"})
+        stalled_case(connection, 1)
+    assert run(database, overdue_day(1)).digests == 2
+    with database.begin() as connection:
+        # S01's second step goes to the province: the mailbox has had its digest of the day.
+        stalled_case(connection, 2)
+        connection.execute(
+            tables.case_clock.update().where(tables.case_clock.c.need_id == need_id(2)).values(due_on=date(2026, 9, 1))
+        )
+    run(database, overdue_day(1))
+    to = [body["to"][0].lower() for body in bodies(database, "digest:")]
+    assert to.count("wang@example.test") == 1
+
+
 def test_a_case_one_working_day_overdue_is_told_to_both_authorities_of_the_city(database: sa.Engine) -> None:
     with database.begin() as connection:
         staff(connection)

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import sqlalchemy as sa
 
@@ -25,6 +25,38 @@ from include.settings import MailServer
 from include.shown import scrubbed
 
 _TAKEN, _FORWARDED = 250, 251
+_LONGEST_LINE = 8192
+_MOST_LINES = 100
+
+
+class _BoundedReplies(smtplib.SMTP):
+    """SMTP whose replies end: the standard library gathers the lines of one for as long as the server goes on."""
+
+    # Not in the standard library's description of its types.
+    file: BinaryIO | None
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The code and text of a reply; raises SMTPServerDisconnected where there is none."""
+        if self.file is None:
+            assert self.sock is not None, "asked after a command was sent"
+            self.file = self.sock.makefile("rb")
+        lines: list[bytes] = []
+        while len(lines) < _MOST_LINES:
+            try:
+                line = self.file.readline(_LONGEST_LINE + 1)
+            except OSError:
+                line = b""
+            if not line or len(line) > _LONGEST_LINE:
+                break
+            lines.append(line[4:].strip(b" \t\r\n"))
+            if line[3:4] != b"-" or not line[:3].isdigit():
+                return int(line[:3]) if line[:3].isdigit() else -1, b"\n".join(lines)
+        self.close()
+        raise smtplib.SMTPServerDisconnected("no reply, or one without an end")
+
+
+class _BoundedRepliesOverTls(_BoundedReplies, smtplib.SMTP_SSL):
+    """The same on a connection that is encrypted from its beginning."""
 
 
 class MailSender:
@@ -133,9 +165,9 @@ class MailSender:
         trust = self._trust() if server.use_ssl or server.use_starttls else None
         try:
             if server.use_ssl:
-                smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_s, context=trust)
+                smtp = _BoundedRepliesOverTls(server.host, server.port, timeout=server.timeout_s, context=trust)
             else:
-                smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+                smtp = _BoundedReplies(server.host, server.port, timeout=server.timeout_s)
             if server.use_starttls:
                 smtp.starttls(context=trust)
             smtp.ehlo_or_helo_if_needed()
@@ -188,7 +220,7 @@ class MailSender:
 
 def _reply(reply: tuple[int, bytes | str]) -> tuple[int, str]:
     code, text = reply
-    return code, text if isinstance(text, str) else text.decode(errors="replace")
+    return code, text if isinstance(text, str) else text.decode(errors="backslashreplace")
 
 
 def _result(

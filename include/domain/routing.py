@@ -6,7 +6,9 @@ Source: handbook section 1. MIIT and the PBoC own every level jointly (工业和
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +78,11 @@ def is_address(text: str) -> bool:
     return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
 
 
+def mailbox(address: str) -> str:
+    """The mailbox that an address names, however it is written: two posts with one mailbox are one reader."""
+    return unicodedata.normalize("NFKC", address).strip().lower()
+
+
 class Network:
     """The coordinators of one day, ready to be asked; of several at one post the first on duty counts.
 
@@ -87,6 +94,13 @@ class Network:
         for one in coordinators:
             if one.on_duty and is_address(one.email):
                 self._on_duty.setdefault(Post(one.authority, one.level, one.region_code), one)
+        self._by_mailbox: defaultdict[str, list[Coordinator]] = defaultdict(list)
+        for one in sorted(self._on_duty.values(), key=lambda one: one.coordinator_id):
+            self._by_mailbox[mailbox(one.email)].append(one)
+
+    def at_mailbox_of(self, coordinator: Coordinator) -> Sequence[Coordinator]:
+        """All on duty who read the mailbox of this one, by coordinator id; this one alone if it is not on duty."""
+        return self._by_mailbox.get(mailbox(coordinator.email), [coordinator])
 
     def holder(self, authority: Authority, level: Level, place: Place) -> Coordinator | None:
         """Who is on duty at exactly this level, if anybody."""

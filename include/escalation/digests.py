@@ -1,4 +1,7 @@
-"""The mails of one run: for each coordinator a digest (日报), and an urgent mail (加急) for what cannot wait."""
+"""The mails of one run: for each mailbox a digest (日报), and an urgent mail (加急) for what cannot wait.
+
+A person may hold several posts with one address: the digest names each post and lists what each is told, a matter of several once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from datetime import date
 from include import mail
 from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
-from include.domain.routing import Coordinator
+from include.domain.routing import Coordinator, Network
 from include.escalation.breaches import BreachKey, OpenItem
 from include.escalation.steps import DueStep
 from include.reference import Policy, institutions
@@ -27,52 +30,54 @@ STILL_OPEN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestMail:
-    """A mail to queue, and the steps that it tells."""
+    """A mail to queue, and what it tells to whom: pairs of coordinator id and step."""
 
-    coordinator_id: str
     urgent: bool
-    steps: tuple[DueStep, ...]
+    told: tuple[tuple[str, DueStep], ...]
     delivery: NewDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailer:
-    """Writes the mails of one day. `told_before`: coordinator id → open items told on an earlier day."""
+    """Writes the mails of one day. `told_before`: coordinator id → open items told on an earlier day; `coordinators`: all on duty."""
 
     today: date
     calendar: WorkingCalendar
     policy: Policy
+    coordinators: Network
     told_before: Mapping[str, Sequence[OpenItem]]
     console_url: str = ""
 
     def mails(self, raised: Iterable[DueStep]) -> list[DigestMail]:
-        """One mail for each coordinator and urgency."""
-        steps: defaultdict[tuple[str, bool], list[DueStep]] = defaultdict(list)
-        coordinators: dict[str, Coordinator] = {}
+        """One mail for each mailbox and urgency."""
+        told: defaultdict[tuple[str, bool], list[tuple[Coordinator, DueStep]]] = defaultdict(list)
         told_now: defaultdict[str, set[BreachKey]] = defaultdict(set)
         for one in raised:
             for recipient in one.recipients:
-                coordinators[recipient.coordinator_id] = recipient
-                told_now[recipient.coordinator_id].add(one.item.key)
-                steps[recipient.coordinator_id, one.urgent].append(one)
+                reader = reader_id(self.coordinators, recipient)
+                told_now[reader].add(one.item.key)
+                told[reader, one.urgent].append((recipient, one))
         return [
-            self._mail(coordinators[coordinator_id], tuple(found), told_now[coordinator_id], urgent=urgent)
-            for (coordinator_id, urgent), found in sorted(steps.items(), key=lambda entry: entry[0])
+            self._mail(reader, found, told_now[reader], urgent=urgent)
+            for (reader, urgent), found in sorted(told.items(), key=lambda entry: entry[0])
         ]
 
     def _mail(
-        self, recipient: Coordinator, steps: tuple[DueStep, ...], told_now: Set[BreachKey], *, urgent: bool
+        self, reader: str, told: Sequence[tuple[Coordinator, DueStep]], told_now: Set[BreachKey], *, urgent: bool
     ) -> DigestMail:
-        subjects = self._subjects(steps, recipient)
-        still_open = [] if urgent else self._still_open(recipient, told_now)
+        posts = sorted({recipient.coordinator_id: recipient for recipient, _ in told}.items())
+        recipients = [recipient for _, recipient in posts]
+        steps = {(one.item.key, one.step): one for _, one in told}.values()
+        subjects = self._subjects(steps, recipients)
+        still_open = [] if urgent else self._still_open(recipients, told_now)
         shown_open = still_open[:STILL_OPEN]
         body = mail.compose(
             "digest",
-            to=[recipient.email],
+            to=[recipients[0].email],
             subject=_subject_line(subjects, urgent=urgent),
             list_id="escalation",
             today=self.today,
-            recipient=mail.post_label(recipient.authority, recipient.level, recipient.region_code),
+            recipient="、".join(mail.post_label(one.authority, one.level, one.region_code) for one in recipients),
             urgent=urgent,
             total=len(subjects),
             detailed=subjects[:DETAILED],
@@ -84,29 +89,31 @@ class Mailer:
                 r.provisional for s in (*subjects[: DETAILED + LISTED], *shown_open) for r in s.reasons
             ),
         )
-        key = digest_key(recipient.coordinator_id, self.today)
-        if urgent:
-            key = f"urgent:{recipient.coordinator_id}:{self.today}:{_digest_of(steps)}"
+        key = f"urgent:{reader}:{self.today}:{_digest_of(steps)}" if urgent else digest_key(reader, self.today)
         return DigestMail(
-            coordinator_id=recipient.coordinator_id,
             urgent=urgent,
-            steps=steps,
+            told=tuple((recipient.coordinator_id, one) for recipient, one in told),
             delivery=NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body),
         )
 
-    def _still_open(self, recipient: Coordinator, told_now: Set[BreachKey]) -> list[mail.Subject]:
-        """Told to `recipient` before, open still, and not told again today."""
-        before = [item for item in self.told_before.get(recipient.coordinator_id, ()) if item.key not in told_now]
-        return self._subjects([_told(item) for item in before], recipient)
+    def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[mail.Subject]:
+        """Told to this mailbox before, open still, and not told again today."""
+        before = {
+            item.key: item
+            for reader in self.coordinators.at_mailbox_of(recipients[0])
+            for item in self.told_before.get(reader.coordinator_id, ())
+            if item.key not in told_now
+        }
+        return self._subjects([_told(item) for item in before.values()], recipients)
 
-    def _subjects(self, steps: Iterable[DueStep], recipient: Coordinator) -> list[mail.Subject]:
+    def _subjects(self, steps: Iterable[DueStep], recipients: Sequence[Coordinator]) -> list[mail.Subject]:
         grouped: defaultdict[tuple[str, str], list[DueStep]] = defaultdict(list)
         for one in steps:
             grouped[one.item.subject].append(one)
-        found = [self._subject(group, recipient) for group in grouped.values()]
+        found = [self._subject(group, recipients) for group in grouped.values()]
         return sorted(found, key=lambda s: (-s.overdue_working_days, not s.is_major, s.need_id, s.institution))
 
-    def _subject(self, steps: Sequence[DueStep], recipient: Coordinator) -> mail.Subject:
+    def _subject(self, steps: Sequence[DueStep], recipients: Sequence[Coordinator]) -> mail.Subject:
         item = steps[0].item
         institution = institutions().get(item.breach.institution_code)
         ordered = sorted(steps, key=lambda one: (-one.item.overdue, one.item.key))
@@ -117,10 +124,10 @@ class Mailer:
             state=mail.state_label(item.state) if item.state else "",
             is_major=item.need.is_major,
             link=mail.need_link(self.console_url, item.need.need_id),
-            reasons=tuple(self._reason(one, recipient) for one in ordered),
+            reasons=tuple(self._reason(one, recipients) for one in ordered),
         )
 
-    def _reason(self, one: DueStep, recipient: Coordinator) -> mail.Reason:
+    def _reason(self, one: DueStep, recipients: Sequence[Coordinator]) -> mail.Reason:
         breach = one.item.breach
         act_by, climbs_to = self._what_comes_next(one)
         return mail.Reason(
@@ -133,7 +140,7 @@ class Mailer:
             asked=mail.asked(breach.rule_id, one.item.reason_code),
             act_by=act_by,
             climbs_to=climbs_to,
-            note=_vacancy_note(one, recipient),
+            note=_vacancy_note(one, recipients),
         )
 
     def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
@@ -150,9 +157,14 @@ class Mailer:
         return climbs_on, mail.rung_label(above)
 
 
-def digest_key(coordinator_id: str, day: date) -> str:
-    """The idempotency key of a coordinator's only digest of `day`."""
-    return f"digest:{coordinator_id}:{day}"
+def reader_id(coordinators: Network, recipient: Coordinator) -> str:
+    """Who reads the mailbox of `recipient`: the first by id of all posts that have it, the same whichever of them is told."""
+    return coordinators.at_mailbox_of(recipient)[0].coordinator_id
+
+
+def digest_key(reader: str, day: date) -> str:
+    """The idempotency key of the only digest of `day` to a mailbox; `reader`: as `reader_id`."""
+    return f"digest:{reader}:{day}"
 
 
 def _told(item: OpenItem) -> DueStep:
@@ -167,9 +179,9 @@ def _subject_line(subjects: Sequence[mail.Subject], *, urgent: bool) -> str:
     return f"融资对接提醒：{len(subjects)}项需协调{overdue}"
 
 
-def _vacancy_note(one: DueStep, recipient: Coordinator) -> str:
+def _vacancy_note(one: DueStep, recipients: Sequence[Coordinator]) -> str:
     for assignment in one.assignments:
-        if assignment.coordinator == recipient and assignment.vacant:
+        if assignment.coordinator in recipients and assignment.vacant:
             return f"{mail.level_label(assignment.asked_level)}暂无在岗协调人，转由您协调。"
     return ""
 

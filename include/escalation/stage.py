@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from include import audit, mail
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach
-from include.domain.routing import LEVELS, Post
+from include.domain.routing import LEVELS, Network, Post
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
-from include.escalation.digests import DigestMail, Mailer, digest_key
+from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
 from include.reference import Policy
 from include.store.coordinators import network
@@ -59,12 +59,14 @@ def escalate(
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         items = open_items(connection, today, calendar, policy)
         taken = _steps_taken(connection, items)
-        due = due_steps(items, taken, network(connection), today, calendar, policy)
-        raised = _without_second_digest(connection, due, today)
+        coordinators = network(connection)
+        due = due_steps(items, taken, coordinators, today, calendar, policy)
+        raised = _without_second_digest(connection, due, coordinators, today)
         mailer = Mailer(
             today=today,
             calendar=calendar,
             policy=policy,
+            coordinators=coordinators,
             told_before=_told_before(items, taken),
             console_url=console_url,
         )
@@ -187,26 +189,30 @@ def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[B
     return {key: dict(steps) for key, steps in found.items()}
 
 
-def _without_second_digest(connection: sa.Connection, due: Sequence[DueStep], today: date) -> list[DueStep]:
-    """What can be told now: somebody is there to be told, and none of them has had the digest of today yet.
+def _without_second_digest(
+    connection: sa.Connection, due: Sequence[DueStep], coordinators: Network, today: date
+) -> list[DueStep]:
+    """What can be told now: somebody is there to be told, and no mailbox of theirs has had the digest of today yet.
 
     Superseded steps go with the step above them.
     """
-    recipients = {recipient.coordinator_id for one in due for recipient in one.recipients}
-    key_of = {digest_key(coordinator_id, today): coordinator_id for coordinator_id in recipients}
+    key_of = {
+        recipient: digest_key(reader_id(coordinators, recipient), today)
+        for recipient in {recipient for one in due for recipient in one.recipients}
+    }
     keys = connection.execute(
         sa.select(delivery.c.idempotency_key).where(
-            delivery.c.idempotency_key == sa.any_(sa.literal(list(key_of), sa.ARRAY(sa.Text)))
+            delivery.c.idempotency_key == sa.any_(sa.literal(list({*key_of.values()}), sa.ARRAY(sa.Text)))
         )
-    ).scalars()
-    had_digest = {key_of[key] for key in keys}
+    )
+    sent_today = {*keys.scalars()}
     waiting = {
         one.item.key
         for one in due
         if one.mailed
         and (
             not one.recipients
-            or (not one.urgent and any(recipient.coordinator_id in had_digest for recipient in one.recipients))
+            or (not one.urgent and any(key_of[recipient] in sent_today for recipient in one.recipients))
         )
     }
     return [one for one in due if one.item.key not in waiting]
@@ -232,9 +238,9 @@ def _told_before(
 def _record(connection: sa.Connection, raised: Iterable[DueStep], mails: Iterable[DigestMail], now: datetime) -> None:
     rows = [_row(one, now, state="superseded", coordinator_id="", key=None) for one in raised if not one.mailed]
     rows += [
-        _row(step, now, state="mailed", coordinator_id=one.coordinator_id, key=one.delivery.idempotency_key)
+        _row(step, now, state="mailed", coordinator_id=coordinator_id, key=one.delivery.idempotency_key)
         for one in mails
-        for step in one.steps
+        for coordinator_id, step in one.told
     ]
     if rows:
         connection.execute(sa.insert(escalation_step), rows)

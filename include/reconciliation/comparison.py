@@ -21,6 +21,7 @@ from include.domain.identifiers import usable_need_id, usable_revision
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
+from include.domain.receipts import receipt_number
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.privacy import PersonalDataCipher
@@ -148,7 +149,7 @@ def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) 
                 entry.idempotency_key,
                 entry.need_id,
                 entry.revision,
-                entry.receipt_no,
+                receipt_number(entry.receipt_no),
                 entry.state,
                 entry.payload_sha256,
             )

@@ -1,13 +1,16 @@
 """The mail that tells operators of a failed run (运行失败), by Airflow's SmtpNotifier.
 
-It does not go through the outbox: what has failed may be the database or the delivery itself. One mail for a run, however
-many of its tasks failed, and one a day for a scheduled DAG that goes on failing.
+It leaves by itself, not through the outbox: what has failed may be the database or the delivery. One mail for a run, however
+many of its tasks failed, and one a day for a scheduled DAG that goes on failing. That it left is noted in the outbox; one that
+could not leave waits there, and the next one names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
@@ -15,10 +18,15 @@ from airflow.sdk.configuration import conf
 
 from green_finance.connections import settings
 from include.domain.calendar import SHANGHAI
+from include.errors import ConfigurationError
+from include.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from sqlalchemy import Connection
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 _SCHEDULED = "scheduled"
 
 
@@ -32,51 +40,76 @@ class RunFailureNotifier(SmtpNotifier):
         """Leave nothing to Airflow's templates: names of runs are data, and `dag.test()` has no DAG to render with."""
 
     def notify(self, context: Context) -> None:
-        """Send the mail, unless the operators have been told of this DAG today. Raises what the SMTP hook raises."""
-        if _told_today(context):
-            return
-        from include.mail import compose
+        """Send the mail, unless one has left today that tells of this DAG.
 
-        server = settings().mail_server
-        dag, run_id = context["dag"], str(context["run_id"])
+        Where it cannot leave it waits in the outbox. Raises what the SMTP hook raises.
+        """
+        from include.mail import compose
+        from include.store import failure_mails
+
+        found = settings()
+        dag, run_id, day = context["dag"], str(context["run_id"]), _day(context)
+        if _is_scheduled(context) and _asked(found, lambda books: failure_mails.told_on(books, dag.dag_id, day), False):
+            return
+        server = found.mail_server
         title = dag.dag_display_name
         body = compose(
             "run_failed",
             to=[server.operator_email],
             subject=f"运行失败：{title}",
             list_id="operator",
-            today=_day(context),
+            today=day,
             title=title,
             run_id=run_id,
             task=getattr(context.get("ti"), "task_id", ""),
             link=f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{quote(run_id, safe='')}",
+            untold=_asked(found, failure_mails.untold, []),
         )
         self.to, self.from_email = body["to"], server.from_email
         self.subject, self.html_content = body["subject"], body["html"]
         self.custom_headers = {"List-Id": f"<{body['list_id']}>"}
-        super().notify(context)
+        left = False
+        try:
+            super().notify(context)
+            left = True
+        finally:
+            now = _moment(context)
+            _asked(found, lambda books: failure_mails.note(books, dag.dag_id, run_id, body, left=left, now=now), None)
 
 
-def _told_today(context: Mapping[str, Any]) -> bool:
-    """Whether the run before was on the same day and failed too: operators were told then."""
-    dag_run, ti = context.get("dag_run"), context.get("ti")
-    if ti is None or dag_run is None or dag_run.run_type != _SCHEDULED:
-        return False
-    before = ti.get_previous_dagrun()
-    return (
-        before is not None
-        and before.state == "failed"
-        and before.logical_date is not None
-        and before.logical_date.astimezone(SHANGHAI).date() == _day(context)
-    )
+def _is_scheduled(context: Mapping[str, Any]) -> bool:
+    return getattr(context.get("dag_run"), "run_type", None) == _SCHEDULED
 
 
-def _day(context: Mapping[str, Any]) -> Any:
+def _asked(found: Settings, ask: Callable[[Connection], T], otherwise: T) -> T:
+    """What the business database says; `otherwise` where it cannot be asked: what has failed may be the database."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from include.store.database import connect
+
+    try:
+        engine = connect(found.business_db_url)
+        try:
+            with engine.begin() as connection:
+                return ask(connection)
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ConfigurationError) as error:
+        log.warning("the business database cannot say or note which failures were told: %s", type(error).__name__)
+        return otherwise
+
+
+def _day(context: Mapping[str, Any]) -> date:
     """The run's day in Asia/Shanghai."""
+    return _moment(context).astimezone(SHANGHAI).date()
+
+
+def _moment(context: Mapping[str, Any]) -> datetime:
+    """The run's moment in business time."""
     dag_run = context.get("dag_run")
-    moment = getattr(dag_run, "logical_date", None) or getattr(dag_run, "run_after", None)
+    moment: datetime | None = getattr(dag_run, "logical_date", None) or getattr(dag_run, "run_after", None)
     if moment is None:
         from include.business_time import BusinessClock
 
         moment = BusinessClock.starting_at(settings().business_start).now()
-    return moment.astimezone(SHANGHAI).date()
+    return moment
