@@ -164,13 +164,22 @@ def test_two_posts_with_one_address_get_one_digest_that_names_both(database: sa.
         assert "杭州市 · 市级 · 工信部门、杭州市 · 市级 · 人民银行 协调人" in text
     assert body["subject"].startswith("【绿厂融通】融资对接提醒：2项需协调")
     assert body["text"].count(need_id(1)) == body["text"].count(need_id(2)) == 1
-    # Nothing more that day; on the next the same two are no news, and a third goes out as one digest again.
+    # Nothing more that day; on the next a third goes out, as one digest again, beside what climbs to the province.
     assert run(database, overdue_day(1)).digests == 0
     with database.begin() as connection:
         stalled_case(connection, 3)
+        connection.execute(
+            tables.case_clock.update()
+            .where(tables.case_clock.c.need_id == need_id(3))
+            .values(due_on=CALENDAR.add_working_days(DUE, 1).day)
+        )
     assert run(database, overdue_day(1)).digests == 0
-    assert run(database, overdue_day(2)).digests == 1
-    (body,) = bodies(database, "digest:MIIT-city:2026-10-12")
+    run(database, overdue_day(2))
+    next_day = overdue_day(2).split()[0]
+    assert [key for key in keys(database, "digest:") if "city" in key and next_day in key] == [
+        f"digest:MIIT-city:{next_day}"
+    ]
+    (body,) = bodies(database, f"digest:MIIT-city:{next_day}")
     assert need_id(3) in body["text"] and "1项需协调" in body["subject"]
     escalation.audit_steps(database, now=moment(overdue_day(2)), calendar=CALENDAR, policy=POLICY)
 
