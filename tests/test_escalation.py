@@ -181,7 +181,6 @@ def test_two_posts_with_one_address_get_one_digest_that_names_both(database: sa.
     ]
     (body,) = bodies(database, f"digest:MIIT-city:{next_day}")
     assert need_id(3) in body["text"] and "1项需协调" in body["subject"]
-    escalation.audit_steps(database, now=moment(overdue_day(2)), calendar=CALENDAR, policy=POLICY)
 
 
 def test_a_mailbox_of_two_posts_has_one_digest_a_day_whichever_post_is_told_first(database: sa.Engine) -> None:
