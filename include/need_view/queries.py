@@ -90,7 +90,7 @@ ALERTS = sa.text(
     """
 )
 
-_SIGN_OFFS = sa.text(
+SIGN_OFFS = sa.text(
     """
     select revision, since as at, persons_required, 0 as needs, null as actor, null as role, null as reason
     from push_wait where need_id = :need_id

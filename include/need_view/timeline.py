@@ -122,7 +122,7 @@ def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(_SIGN_OFFS, known.asked):
+    for row in connection.execute(queries.SIGN_OFFS, known.asked):
         if row.actor is None:
             title = f"第 {row.revision} 版列入待签批，须 {row.persons_required} 人签批后推送"
             yield Entry(at=row.at, part="签批", title=title)
