@@ -28,6 +28,7 @@ from include.gate.results import (
     department_results,
     dry_run_results,
     quarter_results,
+    without_hold_reasons,
 )
 from include.reference import departments, rules
 from include.store.reports import lock_page, publish_page, write_page
@@ -160,6 +161,11 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
         groups=[(title, needs) for title, needs in groups if needs],
         outcome_of=_outcome_of,
     )
+
+
+def open_page(connection: sa.Connection, quarter: str, department_code: str) -> str:
+    """The page of a department's results for readers who may not know why needs are held; kept nowhere."""
+    return render(without_hold_reasons(department_results(connection, quarter, department_code)))
 
 
 def period(quarter: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -232,6 +232,19 @@ def department_results(connection: sa.Connection, quarter: str, department_code:
         needs=_to_look_at(needs),
         rules=rule_counts(needs),
         batch=_batch(connection, quarter).get(department_code, []),
+    )
+
+
+def without_hold_reasons(results: DepartmentResults) -> DepartmentResults:
+    """The same results for readers who may know that a need is held, and not why (handbook, section 4)."""
+    needs = [
+        replace(need, findings=tuple(finding for finding in need.findings if finding.severity != "hold"))
+        for need in results.needs
+    ]
+    return replace(
+        results,
+        needs=_to_look_at(needs),
+        rules=[rule for rule in results.rules if rule.severity != "hold"],
     )
 
 

@@ -15,7 +15,7 @@ from include.domain.identifiers import make_uscc
 from include.domain.roles import Role
 from include.gate import pages
 from include.matching import collect_feedback, extensions
-from include.reference import policy
+from include.reference import policy, rules
 from include.reference.calendar import china_calendar
 from include.store import people, tables
 from tests.plugins.test_console import Console, console
@@ -195,14 +195,21 @@ def test_no_page_shows_a_canary(
             assert kind == "company" or PERSON not in told, address
         if role == "viewer":
             assert BANK_NUMBER not in told, address
+            if not address.startswith("/alerts"):
+                assert not [rule for rule in ("DQ37", "G06b", *map(message, ("DQ37", "G06b"))) if rule in told], address
     assert seen > 20 or role == "auditor", "who audits sees the audit trail, and no page"
     assert not [part for part in (*PARTS, PERSON) if part in caplog.text]
+
+
+def message(rule_id: str) -> str:
+    """What a held need is held for, in words."""
+    return rules()[rule_id].message
 
 
 def _people_write_there(address: str) -> bool:
     """Where insiders read reasons and notes of our own people, in which they may have named the person."""
     return address.startswith(
-        ("/needs/", "/holds/", "/obstructions/", "/deliveries/", "/deadlines", "/alerts", "/reruns", "/stops")
+        ("/needs/", "/holds/", "/obstructions/", "/deliveries/", "/deadlines", "/alerts", "/reruns", "/stops", "/audit")
     )
 
 

@@ -48,7 +48,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/obstructions/{ticket_id}"): {OP},
     ("GET", "/register"): {V},
     ("POST", "/register/{snapshot_id}"): {OP},
-    ("GET", "/rejudgement/{quarter}"): {V},
+    ("GET", "/rejudgement/{quarter}"): {OP, A},
     ("GET", "/reruns"): {V},
     ("POST", "/reruns"): {OP},
     ("GET", "/reruns/preview"): {OP},
@@ -61,7 +61,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/validation/{quarter}"): {V},
     ("GET", "/validation/{quarter}/"): {V},
     ("GET", "/validation/{quarter}/index.html"): {V},
-    ("GET", "/validation/{quarter}/dry_run/{department_code}"): {V},
+    ("GET", "/validation/{quarter}/dry_run/{department_code}"): {OP, A},
     ("GET", "/validation/{quarter}/{department_code}"): {V},
     ("GET", "/validation/{quarter}/{department_code}.html"): {V},
 }

@@ -42,14 +42,14 @@ def published(database: sa.Engine) -> None:
     ],
 )
 def test_the_page_in_force_is_shown(console: Console, path: str, html: str) -> None:
-    answer = console.log_in("reader", "viewer").get(path, follow_redirects=True)
+    answer = console.log_in("reader", "op").get(path, follow_redirects=True)
     assert (answer.status_code, answer.text) == (200, html)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.usefixtures("published")
 def test_what_is_not_published_is_said(console: Console) -> None:
-    browser = console.log_in("reader", "viewer")
+    browser = console.log_in("reader", "op")
     assert "尚未生成" in browser.get(f"{ROOT}/110000").text
     assert browser.get(f"{ROOT}/110000").status_code == 404
     assert browser.get(f"{ROOT}/dry_run/330000").status_code == 404
@@ -63,4 +63,5 @@ def test_the_preview_of_a_dry_run_comes_from_its_file(
 ) -> None:
     monkeypatch.setenv("GFF_REPORTS_DIR", str(tmp_path))
     write_page("试运行", tmp_path / "validation" / rows.QUARTER / "dry_run" / "330000.html")
-    assert console.log_in("reader", "viewer").get(f"{ROOT}/dry_run/330000").text == "试运行"
+    assert console.log_in("reader", "op").get(f"{ROOT}/dry_run/330000").text == "试运行"
+    assert console.log_in("guan", "viewer").get(f"{ROOT}/dry_run/330000").status_code == 403

@@ -11,6 +11,7 @@ from green_finance.console.pages import show, whole_engine
 from green_finance.console.parameters import AnyCode, OptionalId, Words
 from include import audit
 from include.audit import view
+from include.shown import public
 
 router = APIRouter(prefix="/audit", tags=[*AUDITORS])
 
@@ -38,6 +39,7 @@ def trail(
         request,
         "audit.html",
         entries=found,
+        public=public,
         page=view.PAGE,
         chosen={"actor": actor, "action": action, "object": object},
         actions=known,

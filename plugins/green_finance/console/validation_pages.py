@@ -6,11 +6,13 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
-from green_finance.console.access import Admitted
-from green_finance.console.pages import document, published
+from green_finance.console.access import DECIDERS, Admitted
+from green_finance.console.pages import document, engine, published
 from green_finance.console.parameters import Department, Quarter
-from include.gate.pages import DRY_RUN, KIND, preview_file
+from green_finance.console.reading import ReadsAs
+from include.gate.pages import DRY_RUN, KIND, open_page, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
+from include.shown import INSIDERS
 
 router = APIRouter()
 
@@ -28,7 +30,7 @@ def overview(quarter: Quarter) -> HTMLResponse:
     return published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
 
 
-@router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse)
+@router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse, tags=DECIDERS)
 def dry_run(quarter: Quarter, department_code: Department, access: Admitted) -> HTMLResponse:
     """The results of a department's newest dry run, which are in a file alone."""
     folder = settings().reports_dir
@@ -41,12 +43,16 @@ def dry_run(quarter: Quarter, department_code: Department, access: Admitted) -> 
 
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
-def department(quarter: Quarter, department_code: Department) -> HTMLResponse:
-    """The results of a department's quarter."""
-    return published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
+def department(quarter: Quarter, department_code: Department, role: ReadsAs) -> HTMLResponse:
+    """The results of a department's quarter; why needs are held only for those who may know."""
+    page = published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
+    if role in INSIDERS:
+        return page
+    with engine().connect() as connection:
+        return document(open_page(connection, quarter, department_code))
 
 
-@router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse)
+@router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse, tags=DECIDERS)
 def rejudgement(quarter: Quarter) -> HTMLResponse:
     """What another rule set would make of a quarter."""
     return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
