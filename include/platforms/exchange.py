@@ -27,6 +27,9 @@ READ_TIMEOUT_S = 30.0
 _MOST_INFORMATIONAL = 10
 _SWITCHING_PROTOCOLS = 101
 _CHUNK = 64 * 1024
+# What frames a body (chunk sizes, headers) takes room too, and is read without a limit by the libraries.
+_FRAMED = 2
+_HEADERS = 8 * 1024 * 1024
 _UNPACKED_AT_ONCE = 1024 * 1024
 
 
@@ -49,16 +52,18 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-class Deadline:
-    """Until when the exchange under way may last, on a monotonic `clock` in seconds."""
+class Bounds:
+    """How long the exchange under way may last, on a monotonic `clock` in seconds, and how much may come over the wire."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._ends_at = float("inf")
+        self._bytes_left = 0
 
-    def begin(self, seconds: float) -> None:
-        """Start an exchange that may last so long."""
+    def begin(self, seconds: float, most_bytes: int) -> None:
+        """Start an exchange that may last so long, with an answer of at most so many bytes and what frames them."""
         self._ends_at = self._clock() + seconds
+        self._bytes_left = _FRAMED * most_bytes + _HEADERS
 
     def left(self) -> float:
         """Seconds that are left; raises TimeoutError if none are."""
@@ -67,15 +72,21 @@ class Deadline:
             raise TimeoutError("the exchange has lasted too long")
         return left
 
+    def came(self, number: int) -> None:
+        """Count bytes that came; raises OSError past what may come."""
+        self._bytes_left -= number
+        if self._bytes_left < 0:
+            raise OSError("more has come than any answer takes")
 
-def bounded_session(deadline: Deadline) -> requests.Session:
-    """A session whose answers keep the deadline. It keeps no cookies and reads no proxies from the environment."""
+
+def bounded_session(bounds: Bounds) -> requests.Session:
+    """A session whose answers keep the bounds. It keeps no cookies and reads no proxies from the environment."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["Accept-Encoding"] = "gzip, deflate"
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(deadline))
+        session.mount(scheme, _Adapter(bounds))
     return session
 
 
@@ -140,11 +151,11 @@ class InformationalAnswer(HTTPException):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket; each read waits no longer than the deadline leaves."""
+    """Reads from a socket within the bounds; each read waits no longer than they leave."""
 
-    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, connected: socket.socket, bounds: Bounds) -> None:
         self._socket = connected
-        self._deadline = deadline
+        self._bounds = bounds
         self._raw = connected.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -154,8 +165,10 @@ class _TimedReader(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(min(READ_TIMEOUT_S, self._deadline.left()))
-        return self._raw.readinto(buffer)
+        self._socket.settimeout(min(READ_TIMEOUT_S, self._bounds.left()))
+        number = self._raw.readinto(buffer)
+        self._bounds.came(number or 0)
+        return number
 
     def close(self) -> None:
         self._raw.close()
@@ -165,21 +178,21 @@ class _TimedReader(io.RawIOBase):
 class _TimedSocket:
     """What an HTTPResponse asks of a socket."""
 
-    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, connected: socket.socket, bounds: Bounds) -> None:
         self._connected = connected
-        self._deadline = deadline
+        self._bounds = bounds
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """A buffered reader that keeps the deadline."""
+        """A buffered reader that keeps the bounds."""
         assert mode == "rb"
-        return io.BufferedReader(_TimedReader(self._connected, self._deadline))
+        return io.BufferedReader(_TimedReader(self._connected, self._bounds))
 
 
 class _FinalResponse(HTTPResponse):
-    """A response that passes over informational ones (RFC 9110, 15.2) and keeps the deadline."""
+    """A response that passes over informational ones (RFC 9110, 15.2) and keeps the bounds."""
 
-    def __init__(self, deadline: Deadline, connected: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(_TimedSocket(connected, deadline), *args, **options)  # type: ignore[arg-type]
+    def __init__(self, bounds: Bounds, connected: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(_TimedSocket(connected, bounds), *args, **options)  # type: ignore[arg-type]
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MOST_INFORMATIONAL):
@@ -194,19 +207,19 @@ class _FinalResponse(HTTPResponse):
 
 
 class _Adapter(HTTPAdapter):
-    """Gives each connection the deadline of its session."""
+    """Gives each connection the bounds of its session."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._deadline)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._bounds)
 
 
-def _pool_classes(deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
-    response_class: Any = partial(_FinalResponse, deadline)
+def _pool_classes(bounds: Bounds) -> dict[str, type[HTTPConnectionPool]]:
+    response_class: Any = partial(_FinalResponse, bounds)
 
     class Plain(HTTPConnection):
         def __init__(self, *args: Any, **options: Any) -> None:

@@ -26,7 +26,7 @@ from requests.auth import AuthBase
 
 from include.domain.pieces import UnreadablePiece
 from include.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
-from include.platforms.exchange import READ_TIMEOUT_S, Answer, AnswerBroken, Deadline, bounded_session, read_answer
+from include.platforms.exchange import READ_TIMEOUT_S, Answer, AnswerBroken, Bounds, bounded_session, read_answer
 from include.platforms.reader import read_value
 from include.platforms.waits import retry_after
 from include.settings import MAX_ANSWER_MB
@@ -164,8 +164,8 @@ class PlatformSession:
         self._most_bytes = round(max_answer_mb * 2**20)
         self._longest_exchange_s = longest_exchange_s
         self._clock = clock
-        self._deadline = Deadline(clock)
-        self._session = bounded_session(self._deadline)
+        self._bounds = Bounds(clock)
+        self._session = bounded_session(self._bounds)
         self._session.verify = ca or True
         self._session.headers["Accept"] = "application/json, application/problem+json"
         self._session.headers["User-Agent"] = "green-factory-finance"
@@ -258,7 +258,7 @@ class PlatformSession:
             auth = authentication.authorise() if authentication else None
             self._pace()
             answer: Answer | None = None
-            self._deadline.begin(self._longest_exchange_s)
+            self._bounds.begin(self._longest_exchange_s, self._most_bytes)
             try:
                 response = self._session.request(
                     method,

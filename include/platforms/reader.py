@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any, TypeVar
 
 from include.domain.numbers import whole_number
@@ -25,12 +24,15 @@ LONGEST_CURSOR = 2_000
 LARGEST_TOTAL = 2**31 - 1
 
 _GB18030 = frozenset({"gbk", "gb2312", "gb18030", "gb_2312-80", "x-gbk", "cp936", "ms936", "windows-936", "euc-cn"})
+# Their bytes all look like ASCII, and so like UTF-8.
+_SEVEN_BIT = frozenset({"hz-gb-2312", "hz", "utf-7", "iso-2022-cn", "iso-2022-cn-ext", "iso-2022-jp", "iso-2022-kr"})
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 # Encoded as UTF-8, Chinese takes three bytes a character.
 _CHINESE = re.compile("[\u2e80-\uffef\U00020000-\U0003ffff]")
-_UNSTORABLE_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_UNSTORABLE_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\u0000")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -109,16 +111,14 @@ def _in_utf8(answer: Answer) -> tuple[bytes, bool]:
     as GB18030 it would become other words.
     """
     body = answer.body
-    if _declared_charset(answer.headers) not in _GB18030 or _is_chinese_utf8(body):
+    declared = _CHARSET.search(answer.headers.get("Content-Type", ""))
+    charset = declared[1].lower() if declared else ""
+    if charset in _SEVEN_BIT:
+        raise ValueError("a charset in which other words would be read")
+    if charset not in _GB18030 or _is_chinese_utf8(body):
         return body.removeprefix(_UTF8_BOM), False
     text = body.decode("gb18030", "surrogateescape").removeprefix(_BOM)
     return text.encode("utf-8", "surrogatepass"), True
-
-
-def _declared_charset(headers: Mapping[str, str]) -> str:
-    message = Message()
-    message["Content-Type"] = headers.get("Content-Type", "")
-    return str(message.get_content_charset("")).strip().lower()
 
 
 def _is_chinese_utf8(body: bytes) -> bool:

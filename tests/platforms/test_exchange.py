@@ -181,6 +181,28 @@ def test_a_body_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
         write(session)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 12 * 2**20,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: 1\r\n" * 2 * 2**20,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1;" + b"x" * 12 * 2**20,
+    ],
+    ids=["a chunk's size", "trailers", "a chunk's extension"],
+)
+def test_what_frames_a_body_is_bounded_too(raw: bytes) -> None:
+    with scripted(Answer(raw=raw)) as server, opened(server, max_answer_mb=1) as session, pytest.raises(OutcomeUnknown):
+        write(session)
+
+
+def test_a_compressed_answer_may_come_in_chunks() -> None:
+    body = gzip.compress(b'{"answer": 42}')
+    chunks = b"".join(b"1;x=y\r\n%b\r\n" % body[at : at + 1] for at in range(len(body)))
+    raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    with scripted(Answer(raw=raw), Answer(raw=GOOD)) as server, opened(server) as session:
+        assert [read(session), read(session)] == [{"answer": 42}] * 2
+
+
 def test_cookies_are_not_kept() -> None:
     setting = Answer(200, b"{}", {"Set-Cookie": "session=" + "x" * 3000})
     with scripted(setting, setting) as server, opened(server) as session:

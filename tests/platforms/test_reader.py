@@ -108,6 +108,13 @@ def test_sound_utf8_is_read_as_such_whatever_is_declared(charset: str) -> None:
     assert page.lists["items"] == [FIRST.encode(), LAST.encode()]
 
 
+@pytest.mark.parametrize("charset", ["hz-gb-2312", "UTF-7", "iso-2022-cn"])
+def test_a_charset_that_looks_like_ascii_is_refused(charset: str) -> None:
+    body = page_of(b'{"need_id": "FN1", "name": "~{BLIz~}", "ratio": 1.10}')
+    with pytest.raises(ValueError):
+        read_page(answer(body, f"application/json; charset={charset}"), "items")
+
+
 @pytest.mark.parametrize(
     ("mark", "content_type", "coding"), [("\ufeff", "", "utf-8"), ("\ufeff", "text/json;charset=GB18030", "gb18030")]
 )
