@@ -191,7 +191,11 @@ def test_a_body_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
     ids=["a chunk's size", "trailers", "a chunk's extension"],
 )
 def test_what_frames_a_body_is_bounded_too(raw: bytes) -> None:
-    with scripted(Answer(raw=raw)) as server, opened(server, max_answer_mb=1) as session, pytest.raises(OutcomeUnknown):
+    with (
+        scripted(Answer(raw=raw)) as server,
+        opened(server, max_answer_mb=1) as session,
+        pytest.raises(OutcomeUnknown, match="不完整"),
+    ):
         write(session)
 
 

@@ -81,6 +81,12 @@ def test_so_are_two_of_them_wherever_they_stand(name: str) -> None:
     assert [isinstance(one, SetAside) for one in found] == [True, False, True]
 
 
+def test_gbk_is_told_apart_also_where_pieces_begin_differently() -> None:
+    pills = [b'{"name": "\xd5\x5c", "need_id": "FN5"}', b'{"opinion": "\x81\x5b\x81\x7d\x81\x5c", "need_id": "FN6"}']
+    page = read_page(answer(page_of(FIRST.encode(), *pills, LAST.encode())), "items")
+    assert page.lists["items"] == [FIRST.encode(), *pills, LAST.encode()]
+
+
 @pytest.mark.parametrize("charset", ["GBK", "gb2312", '"GB18030"', "gbk ; q=1"])
 def test_a_declared_charset_is_read(charset: str) -> None:
     body = page_of(FIRST.encode("gb18030"), LAST.encode("gb18030"))
