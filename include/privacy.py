@@ -61,7 +61,6 @@ class PersonalDataCipher:
                     self._aeads.setdefault(_header(name, key), _aead(name, key))
         self._newest = _header(algorithm, keys[0])
         self._encrypt = self._aeads[self._newest].encrypt
-        self._legacy = [AESGCM(_derived(key, b"personal data", 32)) for key in keys]
         self.hash_secret = hash_secret or _derived(keys[-1], b"fingerprint", 32)
         self._fingerprint = hmac.new(self.hash_secret, digestmod="sha256")
         self._keyed = hmac.new(_derived(self.hash_secret.hex(), b"keyed hash", 32), digestmod="sha256")
@@ -108,7 +107,7 @@ class PersonalDataCipher:
             raise ConfigurationError(
                 "个人信息加密密钥与库中数据不符，无法解密。",
                 "请在连接 business_db 的 extra.personal_data_secret 中补上原来的密钥（多个密钥用逗号分隔，新密钥在前）；"
-                "若数据由旧版本写入，请运行 python -m include.rekey 转换后重试。",
+                "演示环境中旧版本留下的数据请用 make clean 清除后重建。",
             )
         nonce, encrypted = ciphertext[_HEADER_BYTES:_ENCRYPTED_FROM], ciphertext[_ENCRYPTED_FROM:]
         try:
@@ -120,25 +119,6 @@ class PersonalDataCipher:
                 f"密文与所在记录（{place[:80]}）不符：内容被改动，或被移到了别的记录。",
                 "请保持数据库现状，不要修改，立即通知审计人员核查；确认后用备份恢复该记录。",
             ) from None
-
-    def decrypt_legacy(self, ciphertext: bytes) -> bytes:
-        """The data behind a ciphertext of earlier versions (nonce and AES-GCM, bound to no place); for re-encryption only.
-
-        Raises ConfigurationError if no key fits.
-        """
-        for aead in self._legacy:
-            try:
-                return aead.decrypt(ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], None)
-            except InvalidTag:
-                continue
-        raise ConfigurationError(
-            "库中有用现有密钥无法解密的数据。",
-            "请在连接 business_db 的 extra.personal_data_secret 中补上原来的密钥（新密钥在前）后重新运行。",
-        )
-
-    def knows(self, ciphertext: bytes) -> bool:
-        """Whether a ciphertext is of the present format and of a key that is given."""
-        return ciphertext[:_HEADER_BYTES] in self._aeads
 
 
 class _Sm4Gcm:

@@ -143,7 +143,7 @@ def add_need(
             enterprise_name="青禾精密铸造有限公司",
             intended_institutions=[],
             financing_need=None if financing_need is None else Decimal(financing_need),
-            document="{}",
+            document='{"form_version": "2025.1"}',
             received_at=received_at,
         )
     )

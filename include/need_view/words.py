@@ -61,6 +61,7 @@ AUDITED = {
     "cancel_rerun": "取消重新发送",
     "close_deliveries": "关闭未送达的内容",
     "purge_personal_data": "按期清除个人信息",
+    "erase_personal_data": "应请求删除个人信息",
     "obstruction_acknowledged": "梗阻接单",
     "obstruction_in_progress": "梗阻开始办理",
     "obstruction_resolved": "梗阻办结",

@@ -74,7 +74,7 @@ def test_the_bytes_are_saved_by_operators_alone_and_the_look_is_audited(console:
     assert answer.headers["x-content-type-options"] == "nosniff"
     with database.connect() as connection:
         told = connection.execute(sa.select(audit_entry.c.actor, audit_entry.c.action, audit_entry.c.object)).all()
-    assert [tuple(one) for one in told] == [("wang", "look_at_unreadable", f"set_aside/{piece_id(database)}")]
+    assert [tuple(one) for one in told] == [("wang", "view_personal_data", f"set_aside/{piece_id(database)}")]
 
 
 def test_what_is_purged_or_never_was_is_not_found_in_words(console: Console, database: sa.Engine) -> None:

@@ -66,7 +66,7 @@ def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
             connection,
             actor=operator.actor,
             role=operator.role,
-            action="look_at_unreadable",
+            action="view_personal_data",
             object_=f"set_aside/{set_aside_id}",
             reason="下载未能读取的原文",
             now=business_now(),
