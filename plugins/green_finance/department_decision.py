@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.hitl import HITLUser
 
 from green_finance.run import stage_run
 from include.audit import signed
@@ -80,6 +82,7 @@ class DepartmentDecision(HITLOperator):
         go_on, keep = _OPTIONS[stop.state]
         self.options, self.defaults = [go_on, keep], [keep]
         self.subject, self.body = _question(stop)
+        self.assigned_users = _operators()
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -103,11 +106,15 @@ class DepartmentDecision(HITLOperator):
         from include.gate import breaker
         from include.store import people
 
+        which = _which(context)
         with stage_run() as run, run.engine.begin() as connection:
+            confined_to = people.grant_of(connection, signature["actor"]).departments
+            if confined_to is not None and which["department_code"] not in confined_to:
+                raise ValueError("作答人员只负责其他地区，需由负责该地区的运维人员重新作答。")
             try:
                 queued = breaker.decide(
                     connection,
-                    **_which(context),
+                    **which,
                     decision=decision,
                     seen=seen,
                     now=run.now,
@@ -119,6 +126,17 @@ class DepartmentDecision(HITLOperator):
             if name:
                 people.remember(connection, signature["actor"], name, run.now)
         return queued
+
+
+def _operators() -> list[HITLUser] | None:
+    """Who alone may answer: the operators, where Airflow's simple auth manager would let its mere users answer too.
+
+    None: whoever may edit what the DAG asks people, which FAB and Keycloak grant role by role.
+    """
+    if not conf.get("core", "auth_manager").endswith(".SimpleAuthManager"):
+        return None
+    users = [written.split(":") for written in conf.getlist("core", "simple_auth_manager_users")]
+    return [HITLUser(id=name, name=name) for name, role, *_ in users if role in ("op", "admin")] or None
 
 
 def _which(context: Any) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Runs `decide_stopped_department` by `dag.test()` and answers its question through Airflow's own REST API, as a logged-in user.
 
 Takes the run's conf, the user's name, a JSON list of what is done, one for each time the question is asked, how often to run the DAG, and
-a file. What is done is an answer of that user; or {"forged": an answer}, which somebody with the role `user` writes into XComs as if it
-were that user's, to mark the task as done or not; or {"in_console": a decision of somebody else, an answer follows}. Writes the states of
-the runs and of their tasks, and what the forger was told, as JSON to the file.
+a file. What is done is an answer of that user; or {"forged": an answer}, which somebody with the role `user` gives himself, and writes into
+XComs as if it were that user's, to mark the task as done or not; or {"in_console": a decision of somebody else, an answer follows}. Writes
+the states of the runs and of their tasks, and what the forger was told, as JSON to the file.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def main(conf: dict[str, Any], user_name: str, answers: list[dict[str, Any]], ru
                 time.sleep(0.2)
             task = waiting.removesuffix("/-1/hitlDetails")
             if forged := given.get("forged"):
+                own = {name: forged[name] for name in ("chosen_options", "params_input")}
+                told.append(forger.patch(waiting, json=own).status_code)
                 for key in ("return_value", "answer"):
                     entry = {"key": key, "value": forged, "map_index": -1}
                     told.append(forger.post(f"{task}/xcomEntries", json=entry).status_code)

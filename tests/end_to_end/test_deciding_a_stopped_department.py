@@ -40,6 +40,7 @@ def airflow(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) 
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url("decide_airflow"),
         "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,
         "AIRFLOW__CORE__FERNET_KEY": "",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "zhang.wei:op,li.na:op,forger:user",
     }
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
     return environment
@@ -140,10 +141,10 @@ def test_an_answer_that_somebody_wrote_into_an_xcom_changes_nothing(
 ) -> None:
     _stopped(database)
     _, told = _played(airflow, database, tmp_path / "runs.json", {"forged": FORGED, "done": True})
-    assert told == [201, 201, 200], "Airflow lets a user do so"
+    assert told == [403, 201, 201, 200], "Airflow lets a user write XComs and mark tasks, but not answer"
     assert _decided(database) == (("open", None, None), [], 0)
     _, told = _played(airflow, database, tmp_path / "again.json", {"forged": FORGED, "answer": WAIT})
-    assert told == [201, 201]
+    assert told == [403, 201, 201]
     kept = ("kept", "zhang.wei", "主管部门尚未答复")
     assert _decided(database) == (kept, [("zhang.wei", "operator", "department_stop_kept")], 0)
 
@@ -210,7 +211,7 @@ def test_silence_keeps_the_stop(database: sa.Engine, monkeypatch: pytest.MonkeyP
 
     @contextmanager
     def stage_run() -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(engine=database, now=rows.TAKEN_IN)
+        yield SimpleNamespace(engine=database, now=rows.TAKEN_IN, policy=policy())
 
     _stopped(database)
     monkeypatch.setattr(department_decision, "stage_run", stage_run)

@@ -108,6 +108,19 @@ def test_a_list_that_changed_since_it_was_shown_is_not_signed(console: Console, 
     assert "1 条，1,000.00 万元" in wang.get(PAGE).text
 
 
+def test_a_major_need_is_signed_by_itself(console: Console, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        needs(connection, "passed")
+        rows.rewrite(connection, sa.update(need_version).values(is_major=True))
+        queue_pushes(connection, [(rows.need_id(1), 1)], rows.TAKEN_IN, TWO)
+    for actor in ("wang", "zhang"):
+        approver = console.log_in(actor, "viewer")
+        page = approver.get(PAGE).text
+        assert f"重大项目 {rows.need_id(1)}：1 条" in page
+        assert approver.post(PAGE, data=form(page), headers=SAME_ORIGIN).status_code == 303
+    assert pushes(database) == 1
+
+
 def test_the_page_says_what_is_odd(console: Console, database: sa.Engine) -> None:
     waiting(database, 4, amounts={2: "60000.00"})
     with database.begin() as connection:
@@ -165,7 +178,9 @@ def test_nothing_is_asked_for_where_the_policy_asks_nobody(
     monkeypatch.setattr(approvals, "policy", reference.policy)
     viewer = console.log_in("guan", "viewer")
     assert "目前不要求签批" in viewer.get("/green-finance/approvals").text
-    assert viewer.get("/green-finance/approvals/nonsense").status_code == 200
+    assert [
+        viewer.get(f"/green-finance/approvals/{quarter}").status_code for quarter in ("2026Q1", "2026Q5", "%00")
+    ] == [200, 400, 400]
 
 
 # --- Two persons -------------------------------------------------------------------------------------------------------
