@@ -19,7 +19,7 @@ from include import audit
 from include.business_time import BusinessClock
 from include.errors import UserFacingError
 from include.privacy import PersonalDataCipher
-from include.settings import Settings
+from include.settings import AUDIT_SECRET, Settings
 from include.store.cipher import open_cipher
 from include.store.database import open_database
 from include.store.sealed import SEALED, Sealed
@@ -155,7 +155,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserFacingError as error:
         print(error, file=sys.stderr)
         return 2
-    return _report(done)
+    return _report(done, audit_rests_on_it=not _has_audit_secret(settings))
+
+
+def _has_audit_secret(settings: Settings) -> bool:
+    fields = settings.connections.get("business_db")
+    return fields is not None and bool(fields.extra.get(AUDIT_SECRET))
 
 
 def _record(connection: sa.Connection, done: Rekeyed, actor: str, reason: str, now: datetime) -> None:
@@ -172,8 +177,13 @@ def _record(connection: sa.Connection, done: Rekeyed, actor: str, reason: str, n
     )
 
 
-def _report(done: Rekeyed) -> int:
+def _report(done: Rekeyed, *, audit_rests_on_it: bool) -> int:
     print(f"共重新加密 {sum(done.renewed.values())} 条。")
+    if done.complete and audit_rests_on_it:
+        print(
+            "全部数据已使用最新密钥；但没有设置 audit_secret，以往审计记录的封印仍由旧密钥核验：请把旧密钥保留在最后一位。"
+        )
+        return 0
     if done.complete:
         print("全部数据已使用最新密钥；确认所有服务均已重启后，可从连接 business_db 的 extra 中删去旧密钥。")
         return 0

@@ -114,8 +114,20 @@ def test_two_runs_at_once_are_one(filled: sa.Engine) -> None:
             rekey(filled, CIPHER)
 
 
-def test_the_command_says_what_it_did_and_is_audited(
-    filled: sa.Engine, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"audit_secret": "the audit key of the tests"}, "可从连接 business_db 的 extra 中删去旧密钥"),
+        ({}, "请把旧密钥保留在最后一位"),
+    ],
+)
+def test_the_command_says_what_it_did_whether_the_old_key_can_go_and_is_audited(
+    filled: sa.Engine,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    extra: dict[str, str],
+    said: str,
 ) -> None:
     url = sa.make_url(database_url)
     connection_fields = {
@@ -125,11 +137,11 @@ def test_the_command_says_what_it_did_and_is_audited(
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_secret": f"{NEW},{KEY}"},
+        "extra": {"personal_data_secret": f"{NEW},{KEY}", **extra},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(connection_fields))
     assert main(["--actor", "wang", "--reason", "年度更换密钥"]) == 0
-    assert "可从连接 business_db 的 extra 中删去旧密钥" in capsys.readouterr().out
+    assert said in capsys.readouterr().out
     with filled.connect() as connection:
         entry = connection.execute(sa.text("select actor, reason from audit_entry where action = 'rekey'")).one()
     assert tuple(entry) == ("wang", "年度更换密钥")

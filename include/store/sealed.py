@@ -15,6 +15,8 @@ class Sealed:
 
     def place(self, *key: object) -> str:
         """The place of one row, for `PersonalDataCipher`; `key`: what names the row."""
+        if len(key) == 1:  # the payloads', of which there are the most: a quarter of the time
+            return f"{self.table}/{key[0]}"
         return f"{self.table}/{'/'.join(map(str, key))}"
 
 
