@@ -167,6 +167,17 @@ def _pace(shared: SharedChannel, rate_per_s: float | None, sleep: Sleep) -> Call
     return partial(shared.keep_rate, timedelta(seconds=1 / rate_per_s), sleep)
 
 
+def _kept_by_all(stated_s: float | None) -> timedelta:
+    """How long the whole channel waits when its receiver is busy.
+
+    A wait that reaches the policy's bound was cut to it, and means nothing that others could go by: only what was refused waits so
+    long.
+    """
+    asked = asked_wait(stated_s)
+    longest = timedelta(minutes=policy().integer("receiver_wait_max_minutes"))
+    return _UNSAID_WAIT if not asked or asked >= longest else asked
+
+
 @dataclass
 class _Run:
     engine: sa.Engine
@@ -207,7 +218,7 @@ class _Run:
                     if admission == "probe":
                         self.shared.failed(busy.what, self.clock.now())
                     fruitless = fruitless + 1 if self.answered == answered_before else 0
-                    self.shared.hold_back(self.clock.now(), asked_wait(busy.retry_after_s) or _UNSAID_WAIT)
+                    self.shared.hold_back(self.clock.now(), _kept_by_all(busy.retry_after_s))
                 except PlatformUnavailable as away:
                     self.away = away
                     break

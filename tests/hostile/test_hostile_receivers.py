@@ -199,6 +199,22 @@ def test_a_stated_wait_is_bounded_and_the_channel_goes_on_after_it(
     assert {row.state for row in deliveries(database)} == {"delivered"}
 
 
+@pytest.mark.parametrize("stated", ["Fri, 31 Dec 9999 23:59:59 GMT", "1000000000000000"])
+def test_a_wait_without_end_is_kept_by_what_was_refused_and_not_by_the_channel(
+    database: sa.Engine, stated: str
+) -> None:
+    queue_pushes(database, range(150))
+    busy = [Answer(503, b"", {"Retry-After": stated})]
+
+    def reply(request: Received) -> Answer:
+        return busy.pop() if busy else Answer(body=json.dumps({"results": [*map(_accepted, _keys(request))]}).encode())
+
+    with scripted(reply=reply) as server:
+        summary = _run(database, server.url)
+        assert (summary.delivered, summary.waiting, summary.away) == (50, 100, None)
+        assert _run(database, server.url, clock=Clock(NOW + LONGEST_ASKED_WAIT)).delivered == 100
+
+
 @pytest.mark.parametrize(
     "answer",
     [
