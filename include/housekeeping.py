@@ -177,7 +177,7 @@ _EMPTY_UNATTRIBUTED_PAYLOADS = sa.text(
 )
 _EMPTY_UNATTRIBUTED_FEEDBACK = sa.text(
     """
-    update feedback_event event set sealed = null, use_of_funds = null, document = ''
+    update feedback_event event set sealed = null, use_of_funds = null, institution_ref = null, document = ''
     where received_at < :before and document <> ''
       and not exists (select from need_version version where version.need_id = event.need_id)
     """

@@ -23,7 +23,7 @@ from include.store.outbox import NewDelivery, enqueue
 from include.store.push_ledger import passed_on
 from include.store.set_aside import keep
 from include.store.withdrawals import Withdrawal, withdraw
-from tests.canaries import IN_WORDS, NAME, PERSON, places_of_canaries, unkeyed_hashes
+from tests.canaries import IN_WORDS, MOBILE, NAME, PERSON, places_of_canaries, unkeyed_hashes
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.rows import add_withdrawal, moment, need_id
@@ -91,6 +91,7 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
         "amount": "10.00",
         "use_of_funds": IN_WORDS,
         "remark": IN_WORDS,
+        "institution_ref": MOBILE,
     } | changes
 
 
@@ -208,6 +209,7 @@ FILED_AND_WRITTEN = {
     "delivery_attempt.detail",
     "escalation_acknowledgement.note",
     "feedback_event.document",
+    "feedback_event.institution_ref",
     "feedback_event.sealed",
     "feedback_event.use_of_funds",
     "need_fingerprint.project_name",

@@ -126,8 +126,8 @@ _TEXTS = tuple(
             where need_id = any(:need_ids) and (before is not null or after is not null)
             """,
             """
-            update feedback_event set sealed = null, use_of_funds = null, document = ''
-            where need_id = any(:need_ids) and (sealed is not null or use_of_funds is not null or document <> '')
+            update feedback_event set sealed = null, use_of_funds = null, institution_ref = null, document = ''
+            where need_id = any(:need_ids) and document <> ''
             """,
             """
             update obstruction_event event set note = '' from obstruction_ticket ticket
