@@ -187,10 +187,18 @@ class Settings:
             connections=connections,
             fernet_key=fernet_key,
             business_start=business_moment(environ.get("GFF_NOW")),
-            sandbox=environ.get("GFF_SANDBOX") == "1" and _on_this_machine(connections),
+            sandbox=environ.get("GFF_SANDBOX") == "1",
             reports_dir=Path(reports_dir) if reports_dir else None,
             api_base_url=environ.get("AIRFLOW__API__BASE_URL", ""),
         )
+
+    @property
+    def may_move_time(self) -> bool:
+        """Whether a run may be told when it takes place: GFF_SANDBOX is set, and no platform is anywhere but on loopback.
+
+        Real data must never meet a moment that somebody made up: it would be purged as if its time were over.
+        """
+        return self.sandbox and _on_this_machine(self.connections)
 
     @property
     def console_url(self) -> str:
@@ -390,7 +398,7 @@ def _libpq_options(given: GivenConnection) -> dict[str, str]:
 
 
 def _on_this_machine(connections: Mapping[str, ConnectionFields]) -> bool:
-    """Whether no platform is anywhere else: the sandbox is on loopback, and real data never meets simulated time."""
+    """Whether no platform is anywhere else."""
     given = (GivenConnection(name, connections[name]) for name in PLATFORMS if name in connections)
     try:
         return all(one.is_here for one in given)

@@ -361,8 +361,8 @@ def test_a_connection_of_other_types_is_garbled_too(text: str) -> None:
 def test_time_is_not_simulated_where_a_platform_is_elsewhere() -> None:
     def sandbox(host: str) -> bool:
         text = json.dumps({"conn_type": "http", "host": host})
-        return Settings.from_environment({"GFF_SANDBOX": "1", "AIRFLOW_CONN_CREDIT_MARKET": text}).sandbox
+        return Settings.from_environment({"GFF_SANDBOX": "1", "AIRFLOW_CONN_CREDIT_MARKET": text}).may_move_time
 
-    assert Settings.from_environment({"GFF_SANDBOX": "1"}).sandbox
+    assert Settings.from_environment({"GFF_SANDBOX": "1"}).may_move_time
     assert sandbox("http://127.0.0.1:8601") and sandbox("localhost") and sandbox("http://[::1]:8601") and sandbox("::1")
     assert not sandbox("https://platform.example") and not sandbox("platform.example") and not sandbox("https://[")

@@ -158,6 +158,6 @@ def _given_start(found: Settings, conf: dict[str, object]) -> datetime | None:
     given = conf.get("now")
     if given is None:
         return None
-    if not found.sandbox:
+    if not found.may_move_time:
         raise InvalidRequest("只有沙箱环境可以在运行参数中指定业务时间 now。", "请去掉参数 now 后重新触发。")
     return business_moment(str(given))

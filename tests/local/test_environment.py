@@ -64,7 +64,7 @@ def test_time_is_simulated_only_where_both_platforms_are_the_sandbox(
     for inherited in ({}, {"GFF_SANDBOX": "1"}):
         services = environment.for_services({platform: real, **inherited})
         assert services["GFF_SANDBOX"] == "0"
-        assert not Settings.from_environment({**services, "GFF_SANDBOX": "1"}).sandbox
+        assert not Settings.from_environment({**services, "GFF_SANDBOX": "1"}).may_move_time
 
 
 @pytest.mark.parametrize("shell", SHELLS)

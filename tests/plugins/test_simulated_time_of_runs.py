@@ -44,6 +44,6 @@ def test_a_run_of_the_sandbox_takes_place_when_it_is_told() -> None:
 )
 def test_elsewhere_a_run_that_is_told_when_it_takes_place_is_refused(green: str, market: str, sandbox: str) -> None:
     settings = _settings(green, market, sandbox)
-    assert not settings.sandbox
+    assert not settings.may_move_time
     with pytest.raises(InvalidRequest, match="沙箱"):
         _given_start(settings, {"now": NOW})
