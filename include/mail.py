@@ -200,9 +200,17 @@ def _reason(code: str | None) -> Any:
     return reason_codes().get(code or "R99") or reason_codes()["R99"]
 
 
-def operator_headline(*, pushes: int, holds: int, vacancies: int, provisional: int, unsigned: int = 0) -> str:
+def operator_headline(
+    *, pushes: int, holds: int, vacancies: int, provisional: int, unsigned: int = 0, unreadable: int = 0
+) -> str:
     """What operators have to look at, the gravest first; provisional due days only where there is nothing else."""
-    counted = ((pushes, "项推送无结果"), (holds, "项挂起未决定"), (unsigned, "条待签批"), (vacancies, "个岗位空缺"))
+    counted = (
+        (pushes, "项推送无结果"),
+        (holds, "项挂起未决定"),
+        (unsigned, "条待签批"),
+        (vacancies, "个岗位空缺"),
+        (unreadable, "条内容未能读取"),
+    )
     told = "，".join(f"{number}{what}" for number, what in counted if number)
     return f"运维提示：{told or (f'{provisional}个时限暂定' if provisional else '无待处理事项，请留存审计首部')}"
 

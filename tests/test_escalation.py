@@ -12,11 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit, escalation, obstructions
+from include.domain.pieces import SetAside
 from include.escalation import EscalationSummary
 from include.gate.consequences import queue_pushes
+from include.privacy import PersonalDataCipher
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
+from include.store.set_aside import keep
 from tests.rows import (
     add_case,
     add_clock,
@@ -786,6 +789,28 @@ def test_the_notice_hands_out_the_head_of_the_audit_chain_on_each_day_with_new_e
     for body, head in ((first, heads[0]), (second, heads[1])):
         assert head in body["text"]
         assert head in body["html"]
+
+
+def test_the_operator_hears_of_what_could_not_be_read_until_it_comes_whole(database: sa.Engine) -> None:
+    cipher = PersonalDataCipher(["key of the escalation tests"])
+    pieces = [SetAside(b"1", "不是一个对象"), SetAside(b"2", "不是一个对象")]
+    with database.begin() as connection:
+        keep(connection, cipher, "needs/2026Q3/330000/recommended", pieces, now=moment("2026-10-10 10:00"), whole=True)
+        keep(connection, cipher, "feedback", pieces[:1], now=moment("2026-10-10 10:00"), whole=False)
+    assert notify_operator(database, "2026-10-12 08:30")
+    [body] = bodies(database, "operator:")
+    assert body["subject"] == "【绿厂融通】运维提示：3条内容未能读取"
+    for form in (body["text"], body["html"]):
+        for expected in (
+            "绿色平台融资需求：2 条",
+            "信贷市场服务平台对接反馈：1 条",
+            "https://console.example.test/unreadable",
+        ):
+            assert expected in form
+    with database.begin() as connection:
+        keep(connection, cipher, "needs/2026Q3/330000/recommended", [], now=moment("2026-10-12 10:00"), whole=True)
+        keep(connection, cipher, "feedback", [], now=moment("2026-10-12 10:00"), whole=True)
+    assert not notify_operator(database, "2026-10-13 08:30")
 
 
 def test_a_hold_that_is_settled_or_was_overtaken_is_decided(database: sa.Engine) -> None:

@@ -19,12 +19,14 @@ from include import audit, mail
 from include.domain.calendar import SHANGHAI, WorkingCalendar
 from include.domain.escalation import Breach
 from include.domain.routing import LEVELS, Network, Post
+from include.domain.sources import source_label
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
 from include.reference import Policy
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
+from include.store.set_aside import open_counts
 from include.store.sign_off import unsigned_quarters
 from include.store.tables import case_clock, delivery, escalation_step
 
@@ -94,8 +96,9 @@ def operator_notice(
     """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
 
     It names pushes without a result (S04), holds without a decision (S08), what waits for sign-off, vacant posts that open items
-    would need, and due days that rest on an unpublished calendar; it links to pages under `console_url`, if given. It hands out
-    the head of the audit chain: a day with new entries has a notice, if only for that.
+    would need, what the platforms sent and nobody could use, and due days that rest on an unpublished calendar; it links to
+    pages under `console_url`, if given. It hands out the head of the audit chain: a day with new entries has a notice, if only
+    for that.
     """
     today = now.astimezone(SHANGHAI).date()
     if not _mails_go_out(today, calendar, policy):
@@ -107,11 +110,13 @@ def operator_notice(
         vacancies = _vacant_posts(due_steps(items, {}, network(connection), today, calendar, policy))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
         last = audit.head(connection)
+        unreadable = open_counts(connection)
         if not (
             breaches
             or unsigned
             or vacancies
             or clocks
+            or unreadable
             or (last.count and not _head_is_out(connection, recipient, last, today))
         ):
             return False
@@ -125,6 +130,7 @@ def operator_notice(
                 unsigned=sum(one.needs for one in unsigned),
                 vacancies=len(vacancies),
                 provisional=clocks,
+                unreadable=sum(unreadable.values()),
             ),
             list_id="operator",
             today=today,
@@ -139,6 +145,9 @@ def operator_notice(
             unsigned_link=mail.console_link(console_url, "approvals"),
             vacancies=sorted(vacancies, key=_importance)[:_OPERATOR_ITEMS],
             vacancies_total=len(vacancies),
+            unreadable=[{"source": source_label(kind), "number": number} for kind, number in unreadable.items()],
+            unreadable_total=sum(unreadable.values()),
+            unreadable_link=mail.console_link(console_url, "unreadable"),
             provisional_total=clocks,
             provisional_from=first,
             audit_head=last if last.count else None,

@@ -39,6 +39,9 @@ DRY_RUN = "dry_run"
 
 SEVERITIES = {"block": "退回", "hold": "挂起", "warn": "提示"}
 _BATCH_SEVERITIES = {"block": "阻断", "hold": "待核实", "warn": "提示"}
+_MOST_SHOWN = 100
+"""Findings and amendments of one need: a list of any length may have been filed, and each element may have one."""
+
 _OUTCOME_NAMES = {
     "passed": "通过",
     "returned": "退回",
@@ -242,6 +245,10 @@ def _environment() -> Environment:
     )
     environment.filters["field_name"] = field_name
     environment.globals.update(
-        rules=rules(), severities=SEVERITIES, batch_severities=_BATCH_SEVERITIES, outcomes=_OUTCOME_NAMES
+        rules=rules(),
+        severities=SEVERITIES,
+        batch_severities=_BATCH_SEVERITIES,
+        outcomes=_OUTCOME_NAMES,
+        most=_MOST_SHOWN,
     )
     return environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -37,8 +37,14 @@ class Entry:
 def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> list[Entry]:
     """The entries of a need that this reader may see, oldest first; without personal data."""
     known = _Known(need_id, today, role, code_of(connection, need_id), names(connection))
-    entries = [entry for tell in _TELLERS for entry in tell(connection, known)]
+    entries = [_bounded(entry) for tell in _TELLERS for entry in tell(connection, known)]
     return sorted((entry for entry in entries if role in INSIDERS or not entry.internal), key=lambda entry: entry.at)
+
+
+def _bounded(entry: Entry) -> Entry:
+    """The entry with its first lines: a list of any length may have been filed, and each element may be a line."""
+    more = len(entry.lines) - _MOST_LINES
+    return entry if more <= 0 else replace(entry, lines=(*entry.lines[:_MOST_LINES], f"另有 {more:,} 处"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class _Known:
         return shown(field, value, self.uscc, self.role)
 
 
+_YEARS = range(2000, 2101)
+_MOST_LINES = 100
 _LATE = timedelta(hours=1)
 """An event that came in later than so says when it came in."""
 
@@ -330,6 +338,9 @@ def _moment(text: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    # At the ends of the calendar, no other zone has the moment.
+    if found.year not in _YEARS:
         return None
     return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found
 

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/holds")
 
+_MOST_AMENDMENTS = 100
 _AMENDMENTS = sa.text(
     """
     select field, before, after, personal from amendment
-    where need_id = :need_id and revision = :revision order by field
+    where need_id = :need_id and revision = :revision order by field limit :most
     """
 )
 _EVENTS = {
@@ -111,7 +112,9 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
         hold, events = detail(connection, quarantine_id)
         filed = filed_content(connection, quarantine_id, role)
         uscc = code_of(connection, hold.need_id)
-        changes = connection.execute(_AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision}).all()
+        changes = connection.execute(
+            _AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision, "most": _MOST_AMENDMENTS + 1}
+        ).all()
     amendments = [
         {
             "field": field_name(row.field),
@@ -119,7 +122,7 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
             if row.personal
             else [_value(row.field, value, uscc, role) for value in (row.before, row.after)],
         }
-        for row in changes
+        for row in changes[:_MOST_AMENDMENTS]
     ]
     return show(
         request,
@@ -134,6 +137,7 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
         event_names=_EVENTS,
         field_name=field_name,
         amendments=amendments,
+        more_amendments=len(changes) > _MOST_AMENDMENTS,
         filed=filed,
         values={one.path: one.value for fields in filed.values() for one in fields},
         remaining=_remaining(hold.decide_by, today),
