@@ -62,8 +62,13 @@ def _confine(connection: sa.Connection) -> None:
     if to is None:
         return
     # Through the driver: SQLAlchemy's own transaction is only about to begin. Both settings end with it.
-    with connection.connection.cursor() as cursor:
-        cursor.execute(
-            "select set_config('role', %s, true), set_config('gff.departments', %s, true), set_config('gff.actor', %s, true)",
-            (WITHIN, *to),
-        )
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(_BECOME, (WITHIN, *to))
+    finally:
+        cursor.close()
+
+
+_BECOME = (
+    "select set_config('role', %s, true), set_config('gff.departments', %s, true), set_config('gff.actor', %s, true)"
+)
