@@ -70,7 +70,9 @@ _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 @console.exception_handler(UserFacingError)
 def problem(request: Request, error: UserFacingError) -> HTMLResponse:
     """What a person can do about it, in Chinese; 403: not permitted, 404: not there, 503: not set up, else 400."""
-    return show(request, "problem.html", _STATUS.get(type(error), 400), what=error.what, next_step=error.next_step)
+    status = _STATUS.get(type(error), 400)
+    heading = {403: "无权查看或办理", 404: "没有找到"}.get(status, "未能办理")
+    return show(request, "problem.html", status, heading=heading, what=error.what, next_step=error.next_step)
 
 
 @console.exception_handler(HTTPException)
