@@ -26,10 +26,11 @@ from green_finance.run import stage_run
 
 @task
 def housekeep() -> dict[str, int]:
-    """Purge, drop, verify; returns counts."""
+    """Note what has changed of policy, rules and keys; purge, drop, verify; returns counts."""
     from include import housekeeping as stage
 
     with stage_run() as run:
+        run.note_configuration()
         return asdict(stage.housekeep(run.engine, run.cipher, run.now, run.policy, run.settings.reports_dir))
 
 

@@ -23,6 +23,7 @@ from green_finance.run import chosen_departments, stage_run
 @task
 def judge_again() -> dict[str, int]:
     """Judge the quarter again and publish what changed; returns counts."""
+    from include import audit
     from include.gate import rejudgement_page
     from include.gate.rejudge import rejudge as judge_quarter_again
 
@@ -36,6 +37,16 @@ def judge_again() -> dict[str, int]:
             policy=run.policy,
         )
         rejudgement_page.publish(run.engine, result, now=run.now, reports_dir=run.settings.reports_dir)
+        with run.engine.begin() as connection:
+            audit.note_use(
+                connection,
+                audit.Action.REJUDGED,
+                actor=run.run_id,
+                role="system",
+                object_=result.quarter,
+                now=run.now,
+                details={"departments": list(result.departments), "judged": result.judged},
+            )
         return {
             "judged": result.judged,
             "reproduced": result.reproduced,

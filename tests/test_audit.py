@@ -14,6 +14,8 @@ from include import audit
 from include.audit.__main__ import main
 from include.audit.chain import _seal, _unkeyed
 from include.errors import ConfigurationError, InvalidRequest
+from include.reference import Policy, policy
+from include.settings import Settings
 from include.store.database import connect
 from include.store.tables import audit_entry
 from tests.rows import AUDIT_KEYS, let_history_be_changed
@@ -347,3 +349,31 @@ def test_a_reason_is_one_that_its_readers_can_see_whole(reason: str, says: str) 
 def test_a_reason_of_several_lines_is_kept_on_one() -> None:
     assert audit.signed("li", " 已核实\r\n\t同意放行 ") == ("li", "已核实 同意放行")
     assert len(audit.signed("li", "核" * 500)[1]) == 500
+
+
+# --- What is noted of itself -------------------------------------------------------------------------------------------------
+
+
+def _noted(database: sa.Engine, **changed: object) -> tuple[audit.Action, ...]:
+    given = {"policy": policy(), "ruleset_version": "r1", "settings": Settings(connections={}, fernet_key="k" * 44)}
+    given |= changed
+    return audit.note_configuration(database, **given, actor="quarterly_intake/1", now=NOW)  # type: ignore[arg-type]
+
+
+def test_a_change_of_policy_rules_or_keys_is_noted_once_with_what_was_before(database: sa.Engine) -> None:
+    assert _noted(database) == (audit.Action.POLICY_CHANGED, audit.Action.RULES_CHANGED, audit.Action.KEYS_CHANGED)
+    assert _noted(database) == ()
+    other = Policy({**policy().values, "reopen_max": "7"}, policy().of_departments)
+    assert _noted(database, policy=other, ruleset_version="r2") == (
+        audit.Action.POLICY_CHANGED,
+        audit.Action.RULES_CHANGED,
+    )
+    key = "a newer secret of the personal data"
+    newer = Settings(connections={}, fernet_key=f"{key},{'k' * 44}")
+    assert _noted(database, policy=other, ruleset_version="r2", settings=newer) == (audit.Action.KEYS_CHANGED,)
+    with database.connect() as connection:
+        entries = connection.execute(sa.select(audit_entry.c.action, audit_entry.c.details)).all()
+        assert audit.verify(connection) is None
+    changes = [json.loads(entry.details) for entry in entries if entry.action == "rules_changed"]
+    assert changes == [{"old": None, "new": "r1"}, {"old": "r1", "new": "r2"}]
+    assert key not in str(entries)

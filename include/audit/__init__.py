@@ -4,6 +4,7 @@ Each entry's hash is an HMAC over the entry and the hash before it; the head (co
 `verify` finds an edit, a deletion, a reordering, a cut tail, a wiped chain, and a chain that somebody sealed anew without the key.
 """
 
+from include.audit.actions import Action, note_use
 from include.audit.chain import (
     GENESIS,
     LEAST_REASON,
@@ -16,11 +17,13 @@ from include.audit.chain import (
     signed,
     verify,
 )
+from include.audit.configuration import note_configuration
 from include.audit.heads import HandedOut, hand_out, handed_out
 
 __all__ = [
     "GENESIS",
     "LEAST_REASON",
+    "Action",
     "ChainBreak",
     "HandedOut",
     "Head",
@@ -29,6 +32,8 @@ __all__ = [
     "handed_out",
     "head",
     "key_id",
+    "note_configuration",
+    "note_use",
     "record",
     "signed",
     "verify",

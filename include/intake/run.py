@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include import audit
 from include.reference import departments
 from include.store.outcomes import outcomes
 from include.store.tables import (
@@ -33,7 +34,7 @@ class IntakeRequest:
 def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
     """The intake of this run: opened now, or found again by a retry. Returns its id."""
     with engine.begin() as connection:
-        connection.execute(
+        opened = connection.execute(
             insert(intake)
             .values(
                 run_id=request.run_id,
@@ -45,6 +46,16 @@ def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
             )
             .on_conflict_do_nothing(index_elements=["run_id"])
         )
+        if request.dry_run and opened.rowcount:
+            audit.note_use(
+                connection,
+                audit.Action.DRY_RUN,
+                actor=request.run_id,
+                role="system",
+                object_=f"{request.quarter}/{request.kind}",
+                now=now,
+                details={"departments": list(request.departments)},
+            )
         found: int = connection.execute(
             sa.select(intake.c.intake_id).where(intake.c.run_id == request.run_id)
         ).scalar_one()

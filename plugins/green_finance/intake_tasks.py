@@ -24,6 +24,7 @@ def open_intake(kind: IntakeKind) -> int:
 
     params = get_current_context()["params"]
     with stage_run() as run:
+        run.note_configuration()
         if kind == "corrections":
             quarter = str(run.calendar.newest_closed_quarter(run.now))
             chosen = intake.departments_with_returns(run.engine, quarter)

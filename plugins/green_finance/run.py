@@ -87,6 +87,15 @@ class StageRun:
 
         return open_cipher(self.engine, self.settings)
 
+    def note_configuration(self) -> None:
+        """Leave an entry in the audit trail if policy, rule set or keys are others than at the last run that asked."""
+        from include import audit
+        from include.rule_book.suites import ruleset_version
+
+        audit.note_configuration(
+            self.engine, self.settings, self.policy, ruleset_version(self.policy), actor=self.run_id, now=self.now
+        )
+
     def green_platform(self) -> GreenPlatformClient:
         """A client of the green platform."""
         from include.platforms.green_platform import GreenPlatformClient

@@ -1,0 +1,76 @@
+"""Changes of what all verdicts and deadlines rest on: policy, rule set and keys, noted when they are first met."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.audit.actions import Action
+from include.audit.chain import key_id, record
+from include.reference import Policy
+from include.settings import Settings
+from include.store.tables import audit_entry
+
+_LOCK = 4902027
+_WHAT: Mapping[Action, tuple[str, str]] = {
+    Action.POLICY_CHANGED: ("policy", "参数表与上次运行时不同"),
+    Action.RULES_CHANGED: ("ruleset", "规则库与上次运行时不同"),
+    Action.KEYS_CHANGED: ("keys", "所用密钥与上次运行时不同"),
+}
+
+
+def note_configuration(
+    engine: sa.Engine, settings: Settings, policy: Policy, ruleset_version: str, *, actor: str, now: datetime
+) -> tuple[Action, ...]:
+    """Add an entry, with what was before and what is now, for each of policy, rule set and keys that this database has not met.
+
+    Keys stand there by their ids, from which nothing of a key can be told. Returns what had changed.
+    """
+    found: dict[Action, Any] = {
+        Action.POLICY_CHANGED: policy_sha256(policy),
+        Action.RULES_CHANGED: ruleset_version,
+        Action.KEYS_CHANGED: {
+            "audit": [key_id(key) for key in settings.audit_keys],
+            "personal_data": [key_id(key) for key in settings.personal_data_keys],
+        },
+    }
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        changed = {
+            action: (before, value) for action, value in found.items() if (before := _last(connection, action)) != value
+        }
+        for action, (before, value) in changed.items():
+            object_, reason = _WHAT[action]
+            record(
+                connection,
+                actor=actor,
+                role="system",
+                action=action,
+                object_=object_,
+                reason=reason if before is not None else "首次记录",
+                now=now,
+                details={"old": before, "new": value},
+            )
+    return tuple(changed)
+
+
+def policy_sha256(policy: Policy) -> str:
+    """Hash of every value of the policy, the departments' own among them."""
+    own = {code: dict(values) for code, values in policy.of_departments.items()}
+    written = json.dumps([dict(policy.values), own], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _last(connection: sa.Connection, action: Action) -> Any:
+    details = connection.execute(
+        sa.select(audit_entry.c.details)
+        .where(audit_entry.c.action == action)
+        .order_by(audit_entry.c.entry_id.desc())
+        .limit(1)
+    ).scalar()
+    return None if details is None else json.loads(details)["new"]
