@@ -80,9 +80,6 @@ def erase(
         beside = sum(_empty_beside(connection, cipher, sealed, source, clues) for sealed, source in _BESIDE)
         purged = purge(connection, cipher, need_ids)
         done = Erasure(need_ids=list(need_ids), purged=purged, beside=beside)
-        if not execute:
-            transaction.rollback()
-            return done
         for need_id in need_ids:
             audit.record(
                 connection,
@@ -94,6 +91,8 @@ def erase(
                 now=now,
                 details={**asdict(purged), "beside": beside, "needs": len(need_ids)},
             )
+        if not execute:
+            transaction.rollback()
     return done
 
 
