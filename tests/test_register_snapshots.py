@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include import intake
 from include.audit import verify
@@ -65,6 +68,35 @@ def found(*rows: object) -> list[str]:
 )
 def test_each_odd_row_is_told_with_its_reason(rows: list[object], expected: list[str]) -> None:
     assert found(*rows) == expected
+
+
+def days(begins: int, ends: int | None) -> set[int]:
+    return set(range(begins, 99 if ends is None else ends))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 28), st.none() | st.integers(0, 20)), min_size=2, max_size=8))
+def test_memberships_overlap_as_each_pair_of_them_does(spans: list[tuple[int, int | None]]) -> None:
+    members = [(begins, None if length is None else min(31, begins + length)) for begins, length in spans]
+    entries = [
+        read_entry(row(listed_on=f"2026-03-{begins:02d}", removed_on=None if ends is None else f"2026-03-{ends:02d}"))
+        for begins, ends in members
+    ]
+    expected = {
+        at
+        for at, one in enumerate(members)
+        if any(days(*one) & days(*other) for number, other in enumerate(members) if number != at)
+    }
+    assert {one.ordinal for one in judge_rows(entries, policy()) if one.rule_id == "T03"} == expected
+
+
+def test_the_rows_of_one_factory_may_be_many() -> None:
+    entries = [read_entry(row(listed_on="2024-03-01", removed_on="2024-04-01"))] * 20_000
+    begun = time.process_time()
+    told = judge_rows(entries, policy())
+    # Pair by pair it took minutes.
+    assert time.process_time() - begun < 10
+    assert sum(one.rule_id == "T03" for one in told) == 20_000
 
 
 @pytest.mark.parametrize(

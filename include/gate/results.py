@@ -5,8 +5,9 @@ No value of a field is read but the names of enterprise and project, as everybod
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from include.store.outcomes import outcomes
 
 OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
 _ORDER = {"block": 0, "hold": 1, "warn": 2}
+_STEP = re.compile(r"[.\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +362,21 @@ def _amendments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[
     again = [row for row in rows if row.revision is not None and row.revision > 1]
     asked = {"need_ids": [row.need_id for row in again], "revisions": [row.revision for row in again]}
     found: dict[tuple[str, int], dict[str, Any]] = {}
+    told: set[tuple[str, int, str]] = set()
     for row in connection.execute(_AMENDMENTS, asked):
         of_need = found.setdefault(
             (row.need_id, row.revision), {"amended_since": row.previous_revision, "amendments": []}
         )
         # What a new list element or object holds is new with it.
-        if not any(row.field.startswith((f"{one.field}.", f"{one.field}[")) for one in of_need["amendments"]):
+        if not any((row.need_id, row.revision, holder) in told for holder in _holders(row.field)):
+            told.add((row.need_id, row.revision, row.field))
             of_need["amendments"].append(Amended(row.field, row.change))
     return found
+
+
+def _holders(field: str) -> Iterator[str]:
+    """The objects and lists in which a field stands, by path: `a` and `a[0]` of `a[0].b`."""
+    return (field[: at.start()] for at in _STEP.finditer(field))
 
 
 def _batch(connection: sa.Connection, quarter: str) -> dict[str, Sequence[Finding]]:

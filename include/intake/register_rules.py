@@ -7,7 +7,7 @@ stays until an operator accepts the new one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -147,18 +147,22 @@ def _overlapping(entries: Sequence[RegisterEntry]) -> Counter[int]:
     for ordinal, entry in enumerate(entries):
         if entry.dates_sound and entry.uscc:
             by_factory.setdefault((entry.uscc, name_key(entry.name)), []).append(ordinal)
-    found: Counter[int] = Counter()
-    for ordinals in by_factory.values():
-        for at, first in enumerate(ordinals):
-            for second in ordinals[at + 1 :]:
-                if _overlap(entries[first], entries[second]):
-                    found[first] = found[second] = 1
-    return found
+    return Counter(dict.fromkeys((at for ordinals in by_factory.values() for at in _of_one(entries, ordinals)), 1))
 
 
-def _overlap(first: RegisterEntry, second: RegisterEntry) -> bool:
-    first_end, second_end = first.removed_on or date.max, second.removed_on or date.max
-    return max(first.listed_on, second.listed_on) < min(first_end, second_end)
+def _of_one(entries: Sequence[RegisterEntry], ordinals: Sequence[int]) -> Iterator[int]:
+    """The rows of one factory that overlap another of its rows. A membership of no day overlaps none."""
+    spans = sorted(
+        (entry.listed_on, entry.removed_on or date.max, ordinal)
+        for ordinal in ordinals
+        for entry in (entries[ordinal],)
+        if entry.removed_on is None or entry.listed_on < entry.removed_on
+    )
+    last_end = date.min
+    for at, (begins, ends, ordinal) in enumerate(spans):
+        if begins < last_end or (at + 1 < len(spans) and spans[at + 1][0] < ends):
+            yield ordinal
+        last_end = max(last_end, ends)
 
 
 def _text(value: object) -> str:

@@ -25,7 +25,7 @@ FILED: dict[str, Mapping[str, Any]] = {
         "project.catalogue_code": "1" * 9_000,
     },
     "many institutions": {"finance.intended_institutions": ["ICBC" * 100] * 1_000},
-    "many elements": {"finance.methods": [{}] * 60, "finance.collateral": ["house"] * 60},
+    "many elements": {"finance.methods": [{}] * 3_000, "finance.collateral": ["house"] * 3_000},
     "the end of the calendar": {"submitted_at": "9999-12-31T23:59:59-08:00", "updated_at": "9999-12-31T23:59:59-08:00"},
     "the beginning of the calendar": {"submitted_at": "0001-01-01T00:00:00+08:00"},
     "a recommendation out of time": {"review.recommended_at": "9999-12-31T23:59:59-08:00"},
