@@ -19,7 +19,7 @@ COPY requirements.txt requirements-cluster.txt ./
 RUN pip install --no-cache-dir -r requirements.txt -r requirements-cluster.txt
 
 # Tasks are forked from the worker, so that what they all need is loaded there once.
-RUN mkdir -p config logs reports && printf '%s\n' \
+RUN mkdir -p config logs reports logins && printf '%s\n' \
     'import sys' \
     'if sys.argv[1:2] in (["scheduler"], ["celery"]):' \
     '    import great_expectations  # noqa: F401' > config/airflow_local_settings.py
@@ -28,7 +28,7 @@ COPY dags dags
 COPY plugins plugins
 COPY include include
 COPY expectations expectations
-RUN chown -R airflow logs reports config
+RUN chown -R airflow logs reports logins
 
 USER airflow
 ENTRYPOINT ["airflow"]

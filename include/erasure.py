@@ -23,7 +23,8 @@ from include.errors import InvalidRequest, UserFacingError
 from include.privacy import PersonalDataCipher
 from include.settings import Settings
 from include.store.cipher import open_cipher
-from include.store.database import open_database
+from include.store.database import acting_as, open_database
+from include.store.grants import DatabaseRole
 from include.store.purge import Purged, purge
 from include.store.sealed import CONTACT, RAW_PAYLOAD, SET_ASIDE, Sealed
 from include.store.simulated_time import business_start
@@ -77,8 +78,9 @@ def erase(
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
         _refuse_unfinished(connection, need_ids)
         clues = _clues(connection, cipher, need_ids)
-        beside = sum(_empty_beside(connection, cipher, sealed, source, clues) for sealed, source in _BESIDE)
-        purged = purge(connection, cipher, need_ids)
+        with acting_as(connection, DatabaseRole.PURGE):
+            beside = sum(_empty_beside(connection, cipher, sealed, source, clues) for sealed, source in _BESIDE)
+            purged = purge(connection, cipher, need_ids)
         done = Erasure(need_ids=list(need_ids), purged=purged, beside=beside)
         for need_id in need_ids:
             audit.record(

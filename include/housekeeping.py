@@ -16,6 +16,8 @@ from include.audit import hand_out, handed_out, head, record, verify
 from include.errors import UserFacingError
 from include.privacy import PersonalDataCipher
 from include.reference import Policy
+from include.store.database import acting_as
+from include.store.grants import DatabaseRole
 from include.store.holds import close_expired, close_overtaken
 from include.store.outcomes import outcomes
 from include.store.purge import EMPTIED_DOCUMENT, Purged, purge
@@ -56,9 +58,10 @@ def housekeep(
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
         holds = close_overtaken(connection, actor=_ACTOR, now=now)
         holds += close_expired(connection, actor=_ACTOR, now=now, policy=policy)
-        expired = _list_closed_needs(connection, now, policy)
-        purged = _purge_personal_data(connection, cipher, now, policy)
-        snapshots = _drop_snapshots(connection, now, policy)
+        with acting_as(connection, DatabaseRole.PURGE):
+            expired = _list_closed_needs(connection, now, policy)
+            purged = _purge_personal_data(connection, cipher, now, policy)
+            snapshots = _drop_snapshots(connection, now, policy)
     _check_audit(engine, now, reports_dir)
     return HousekeepingSummary(
         contacts_purged=purged.contacts,

@@ -21,7 +21,8 @@ from include.errors import UserFacingError
 from include.privacy import PersonalDataCipher
 from include.settings import AUDIT_SECRET, Settings
 from include.store.cipher import open_cipher
-from include.store.database import open_database
+from include.store.database import acting_as, open_database
+from include.store.grants import DatabaseRole
 from include.store.sealed import SEALED, Sealed
 from include.store.simulated_time import business_start
 from include.store.tables import metadata
@@ -72,7 +73,7 @@ def _renew_table(
     renewed = unreadable = 0
     after: Sequence[Any] | None = None
     while True:
-        with engine.begin() as connection:
+        with engine.begin() as connection, acting_as(connection, DatabaseRole.PURGE):
             asked = {"newest": cipher.newest_header, "size": _BATCH}
             if after is not None:
                 asked |= {f"after_{number}": value for number, value in enumerate(after)}

@@ -34,6 +34,7 @@ os.environ.update(
 
 from include.local.postgres import PostgresServer
 from include.store.database import connect, migrate
+from include.store.grants import DatabaseRole
 from tests.rows import AUDIT_KEYS
 
 settings.register_profile(
@@ -83,7 +84,15 @@ def database_url(postgres: PostgresServer, _template: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on a fresh database with the business schema."""
+    """An engine on a fresh database with the business schema, as the pipeline has it (tests.rows: to change history)."""
+    engine = connect(database_url, role=DatabaseRole.PIPELINE, audit_keys=AUDIT_KEYS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def superuser(database_url: str) -> Iterator[sa.Engine]:
+    """An engine on the same database for which no right is missing: only triggers refuse anything."""
     engine = connect(database_url, audit_keys=AUDIT_KEYS)
     yield engine
     engine.dispose()

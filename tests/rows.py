@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.reference import policy
-from include.store import tables
+from include.store import people, tables
+from include.store.database import acting_as
+from include.store.grants import DatabaseRole
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 QUARTER = "2026Q3"
@@ -45,6 +47,12 @@ def rewrite(
     connection.execute(sa.text("set local session_replication_role = origin"))
     connection.execute(sa.text(f"set local role {role}"))
     return result
+
+
+def set_grant(connection: sa.Connection, *whom: str, **granted: Any) -> None:
+    """Grant a role as the console's administrator does."""
+    with acting_as(connection, DatabaseRole.CONSOLE):
+        people.set_grant(connection, *whom, **granted)
 
 
 def need_id(number: int) -> str:

@@ -18,7 +18,7 @@ from include.store.set_aside import keep
 from tests.canaries import IN_WORDS, MOBILE, PERSON, places_of_canaries
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, KEY, judge, take_in
-from tests.rows import add_hold, add_need, add_withdrawal, moment, need_id
+from tests.rows import add_hold, add_need, add_withdrawal, moment, need_id, rewrite
 
 NOW = moment("2026-09-30 18:00")
 NEED = need_id(1)
@@ -96,7 +96,7 @@ def test_a_need_that_still_waits_for_gate_hold_or_push_is_refused_with_what_to_d
         erased(database)
     judge(database, 1, now=NOW)
     with database.begin() as connection:
-        connection.execute(sa.text("delete from delivery"))
+        rewrite(connection, sa.text("delete from delivery"))
     with pytest.raises(ErasureRefused, match=r"等待推送.*撤回"):
         erased(database)
     with database.begin() as connection:

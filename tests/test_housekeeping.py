@@ -176,7 +176,7 @@ def test_a_payload_that_belongs_to_no_need_goes_by_its_own_age(database: sa.Engi
     with database.begin() as connection:
         add_need(connection, 1, verdict="held")
         rewrite(connection, sa.update(tables.intake_item).values(need_id=None, revision=None))
-        connection.execute(tables.contact.delete())
+        rewrite(connection, tables.contact.delete())
     assert _housekeep(database).payloads_emptied == 1
 
 

@@ -30,6 +30,7 @@ from tests.rows import (
     add_withdrawal,
     moment,
     need_id,
+    rewrite,
 )
 
 NOW = moment("2026-10-12 09:00")
@@ -142,7 +143,7 @@ def _reconcile(database: sa.Engine, platforms: Platforms, now: datetime = NOW) -
     )
     with database.begin() as connection:
         # As if purged: contents are compared in tests/delivery/test_reconciled_contents.py.
-        connection.execute(sa.delete(tables.contact))
+        rewrite(connection, sa.delete(tables.contact))
     return reconcile(database, green, market, CIPHER, QUARTER, now)
 
 

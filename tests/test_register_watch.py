@@ -286,7 +286,7 @@ def test_no_verdict_rests_on_an_old_an_empty_or_a_doubtful_register(database: sa
         _watch(database)
     with database.begin() as connection:
         connection.execute(sa.update(register_snapshot).values(in_use=True))
-        connection.execute(sa.update(register_factory).values(usable=False))
+        rows.rewrite(connection, sa.update(register_factory).values(usable=False))
     with pytest.raises(RegisterTooOld, match="为空"):
         _watch(database)
     assert _deliveries(database, "withdrawal") == []

@@ -130,7 +130,7 @@ def _grant_to_oneself(connection: sa.Connection, actor: str) -> None:
     if asked is None:
         people.remember(connection, actor, "asks for a role", NOW)
     else:
-        people.set_grant(connection, asked, roles=[Role.APPROVER], departments=None, by=actor, now=NOW)
+        rows.set_grant(connection, asked, roles=[Role.APPROVER], departments=None, by=actor, now=NOW)
 
 
 _FINDING = ("G06b", "benefit.carbon_reduction_tco2")
@@ -225,7 +225,7 @@ def test_the_database_releases_nothing_without_enough_approvals(waiting: sa.Engi
         " select judgement_id, 'late_history', quarter, department_code, 'released', now(), now() from judgement",
     )
     for statement in statements:
-        with pytest.raises(sa.exc.IntegrityError), waiting.begin() as connection:
+        with pytest.raises((sa.exc.IntegrityError, sa.exc.ProgrammingError)), waiting.begin() as connection:
             connection.execute(sa.text(statement))
     with waiting.begin() as connection:
         for actor in {"wang", "zhang"} - set(approvers):

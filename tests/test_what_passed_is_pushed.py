@@ -28,6 +28,7 @@ from tests.rows import (
     digest,
     moment,
     need_id,
+    rewrite,
 )
 
 NOW = moment("2026-09-30 20:00")
@@ -50,7 +51,7 @@ def test_a_push_that_vanished_from_the_outbox_makes_the_close_red_and_names_the_
     judge(database, intake_id, now=NOW)
     close(database, intake_id)
     with database.begin() as connection:
-        assert connection.execute(sa.text("delete from delivery where action = 'push'")).rowcount == 1
+        assert rewrite(connection, sa.text("delete from delivery where action = 'push'")).rowcount == 1
     with pytest.raises(IntakeIncomplete, match=rf"浙江：{clean_need()['need_id']} 第1版审核通过，但未推送"):
         close(database, intake_id)
 

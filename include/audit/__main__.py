@@ -18,6 +18,7 @@ from include.audit.heads import HandedOut, handed_out
 from include.errors import UserFacingError
 from include.settings import Settings
 from include.store.database import open_database
+from include.store.grants import DatabaseRole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_environment()
         kept = handed_out(settings.reports_dir) if settings.reports_dir else HandedOut((), ())
         known = [*kept.heads, *map(Head.parse, getattr(given, "head", ()))]
-        engine = open_database(settings)
+        engine = open_database(settings, DatabaseRole.AUDITOR)
         try:
             if given.command == "accept":
                 return _accept(engine, given.actor, given.reason, known)

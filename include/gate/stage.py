@@ -123,7 +123,7 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
             after["need_id"], after["revision"] = rows[-1][:2]
             gc.collect()
         if count >= _MANY:
-            connection.execute(sa.text("analyze need_fingerprint"))
+            connection.execute(sa.text("select analyze_fingerprints()"))
     return count
 
 

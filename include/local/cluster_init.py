@@ -1,4 +1,7 @@
-"""The first job of docker-compose.yaml: makes Airflow's database, and brings it and the business database to their newest schema."""
+"""The first job of docker-compose.yaml: makes the logins and databases, and brings both databases to their newest schema.
+
+It alone has the superuser's address (GFF_DATABASE_ADMIN); what runs later has logins that own nothing of the business database.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,43 @@ import subprocess
 import sys
 
 import psycopg
-from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
+from include.local.logins import create_database, create_login, hand_over
 from include.settings import Settings
-from include.store.database import open_database
+from include.store.database import connect, migrate
+from include.store.grants import RUNNING
 
 
 def main() -> int:
     """Prepare both databases; safe to run at every start. Returns the exit code of Airflow's migration."""
-    open_database(Settings.from_environment()).dispose()
+    admin = make_url(os.environ["GFF_DATABASE_ADMIN"])
     airflow = make_url(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
-    with psycopg.connect(
-        host=airflow.host,
-        port=airflow.port,
-        user=airflow.username,
-        password=airflow.password,
-        dbname=Settings.from_environment().business_db_url.database,
+    business = Settings.from_environment().business_db_url
+    engine = connect(admin.set(database=business.database))
+    migrate(engine)
+    engine.dispose()
+    name, owner = airflow.database or "airflow", airflow.username or "airflow"
+    with _superuser(admin, business.database) as connection:
+        create_login(connection, business.username or "", business.password or "", RUNNING)
+        create_login(connection, owner, airflow.password or "")
+        create_database(connection, name, owner)
+    with _superuser(admin, name) as connection:
+        hand_over(connection, owner)
+    # Airflow's own migration needs nothing of the superuser.
+    variables = {name: value for name, value in os.environ.items() if name != "GFF_DATABASE_ADMIN"}
+    return subprocess.call([sys.executable, "-m", "airflow", "db", "migrate"], env=variables)
+
+
+def _superuser(admin: URL, database: str | None) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        host=admin.host,
+        port=admin.port,
+        user=admin.username,
+        password=admin.password,
+        dbname=database,
         autocommit=True,
-    ) as connection:
-        name = airflow.database or "airflow"
-        if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    return subprocess.call([sys.executable, "-m", "airflow", "db", "migrate"])
+    )
 
 
 if __name__ == "__main__":

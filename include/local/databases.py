@@ -15,13 +15,16 @@ from psycopg import sql
 from include.errors import ConfigurationError
 from include.local.environment import (
     AIRFLOW_DATABASE,
+    AIRFLOW_LOGIN,
     BUSINESS_DATABASE,
+    BUSINESS_LOGIN,
     METADATA_URL,
     ROOT,
     SHELL_DATABASE,
     Environment,
 )
 from include.store.database import connect, migrate
+from include.store.grants import RUNNING
 
 # What a demo may throw away says so itself, as the database's comment.
 SANDBOX_MARK = "sandbox"
@@ -31,8 +34,9 @@ def prepare(environment: Environment, variables: Mapping[str, str]) -> None:
     """Start PostgreSQL, make the databases that are missing, and bring all to their newest schema."""
     server = environment.postgres
     server.start()
+    server.create_login(AIRFLOW_LOGIN, environment.secrets.airflow_db_password)
     for name in (AIRFLOW_DATABASE, SHELL_DATABASE):
-        server.create_database(name)
+        server.create_database(name, AIRFLOW_LOGIN)
         _migrate_airflow(environment, variables, name)
     if not _exists(environment, BUSINESS_DATABASE):
         _create_business_database(environment)
@@ -88,6 +92,7 @@ def _migrate_business(environment: Environment) -> None:
         migrate(engine)
     finally:
         engine.dispose()
+    environment.postgres.create_login(BUSINESS_LOGIN, environment.secrets.business_db_password, RUNNING)
 
 
 def _migrate_airflow(environment: Environment, variables: Mapping[str, str], database: str) -> None:
@@ -97,7 +102,7 @@ def _migrate_airflow(environment: Environment, variables: Mapping[str, str], dat
         return
     done = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env={**variables, METADATA_URL: environment.postgres.url(database)},
+        env={**variables, METADATA_URL: environment.metadata_url(database)},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from typing import Any, Self
 from cryptography.fernet import Fernet
 
 from include.errors import ConfigurationError
-from include.local.postgres import USER, PostgresServer
+from include.local.postgres import PostgresServer
 from include.settings import environment_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,9 @@ AIRFLOW_DATABASE = "airflow"
 SHELL_DATABASE = "airflow_shell"
 BUSINESS_DATABASE = "greenfin"
 METADATA_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+# Neither login may do more than it needs: Airflow's owns its own databases, the pipeline's is a member of the roles that run.
+AIRFLOW_LOGIN = "airflow"
+BUSINESS_LOGIN = "greenfin_app"
 _PLATFORMS = ("AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET")
 SANDBOX = "GFF_SANDBOX"
 """1: both platforms are the sandbox, and time may be simulated."""
@@ -147,6 +150,8 @@ class Secrets:
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     operator_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     viewer_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    business_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    airflow_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     green_client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     market_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     market_next_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -215,6 +220,10 @@ class Environment:
         """The sandbox's mailbox."""
         return f"http://{_LOOPBACK}:{self.ports.mailbox}"
 
+    def metadata_url(self, database: str) -> str:
+        """Where Airflow keeps its books, as its own login."""
+        return self.postgres.url(database, AIRFLOW_LOGIN, self.secrets.airflow_db_password)
+
     def connections(self) -> dict[str, str]:
         """The four connections as AIRFLOW_CONN_<NAME>, in JSON."""
         ports, known = self.ports, self.secrets
@@ -237,8 +246,8 @@ class Environment:
                 "host": _LOOPBACK,
                 "port": ports.postgres,
                 "schema": BUSINESS_DATABASE,
-                "login": USER,
-                "password": self.postgres.password,
+                "login": BUSINESS_LOGIN,
+                "password": known.business_db_password,
             },
             "smtp_default": {
                 "conn_type": "smtp",
@@ -265,7 +274,7 @@ class Environment:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
-            METADATA_URL: self.postgres.url(AIRFLOW_DATABASE),
+            METADATA_URL: self.metadata_url(AIRFLOW_DATABASE),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
             "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
                 layout.logs / "airflow" / "dag_processor"
@@ -328,7 +337,7 @@ class Environment:
 
     def for_shell(self) -> dict[str, str]:
         """The variables of `.local/env.sh`."""
-        return {**self.variables(), METADATA_URL: self.postgres.url(SHELL_DATABASE)}
+        return {**self.variables(), METADATA_URL: self.metadata_url(SHELL_DATABASE)}
 
     def write_env_file(self) -> Path:
         """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""

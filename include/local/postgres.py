@@ -15,7 +15,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,7 @@ import psycopg
 from psycopg import sql
 
 from include.errors import ConfigurationError
+from include.local import logins
 
 USER = "greenfin"
 
@@ -74,9 +75,10 @@ class PostgresServer:
             self._port = self._recorded_port() or _free_port()
         return self._port
 
-    def url(self, database: str) -> str:
-        """SQLAlchemy URL of `database`, with the password; the server has been started once."""
-        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, login: str = USER, password: str = "") -> str:
+        """SQLAlchemy URL of `database` for its superuser, whose server has been started once; or for another login."""
+        secret = self.password if login == USER else password
+        return f"postgresql+psycopg://{login}:{secret}@127.0.0.1:{self.port}/{database}"
 
     @property
     def password(self) -> str:
@@ -124,11 +126,18 @@ class PostgresServer:
             return False
         return found is not None and Path(str(found[0])) == self._data
 
-    def create_database(self, name: str) -> None:
-        """Create the database unless it exists."""
+    def create_database(self, name: str, owner: str = USER) -> None:
+        """Create the database unless it exists; it, and what a superuser left in it, is the owner's."""
         with self._connect("postgres") as connection:
-            if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            logins.create_database(connection, name, owner)
+        if owner != USER:
+            with self._connect(name) as connection:
+                logins.hand_over(connection, owner)
+
+    def create_login(self, name: str, password: str, roles: Iterable[str] = ()) -> None:
+        """Have a login without rights of its own, with this password, a member of these roles."""
+        with self._connect("postgres") as connection:
+            logins.create_login(connection, name, password, roles)
 
     def drop_database(self, name: str) -> None:
         """Drop the database, if there is one, whoever is connected."""

@@ -43,6 +43,7 @@ from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
+from include.store.grants import DatabaseRole
 
 TELLING = ("2026Q4", "2023Q3", "2018Q4", "2026Q3", "2018Q3", "2023Q2", "2026Q2", "2026Q1")
 """Which quarters are played, the most telling first."""
@@ -102,8 +103,10 @@ def play_quarter(
     began = time.monotonic()
     name = f"quarter_{quarter.lower()}_{time.monotonic_ns()}"
     server.create_database(name)
-    engine = connect(server.url(name), audit_keys=[f"the audit of {name}"])
-    migrate(engine)
+    owner = connect(server.url(name))
+    migrate(owner)
+    owner.dispose()
+    engine = connect(server.url(name), role=DatabaseRole.PIPELINE, audit_keys=[f"the audit of {name}"])
     steps = _with_corrections(quarter_plan(Quarter.parse(quarter), china_calendar()))
     mail = Path(tempfile.mkdtemp(prefix="quarter-mail-"))
     scenario = make_scenario(seed=490, quarter=quarter, needs=needs, factories=factories)

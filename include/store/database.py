@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from include.connection_fields import authority
 from include.errors import ConfigurationError
 from include.reference import policy
 from include.settings import Settings
-from include.store import history
+from include.store import grants, history
+from include.store.grants import DatabaseRole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4902025
 _AUDIT_KEYS = "audit_keys"
+_ROLE = "database_role"
 # What is asked most is in memory or on an SSD: PostgreSQL's own 4.0, for turning disks, makes it read whole tables where a
 # hundred keys are looked up. No statement runs as long as compiling it would take. Each is planned for the rows that it is given:
 # a plan made for few would take hours on many.
@@ -31,12 +35,13 @@ _SESSION = (
 )
 
 
-def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:
+def connect(url: sa.URL | str, *, role: DatabaseRole | None = None, audit_keys: Sequence[str] = ()) -> sa.Engine:
     """An engine for `url`, whose query may hold libpq options; no connection is made yet.
 
-    `audit_keys`: what seals audit entries, newest first.
+    `role`: what its sessions are to the database; None: the login itself. `audit_keys`: what seals audit entries, newest first.
     """
     given = sa.make_url(url).query
+    as_role = f" -c role={role}" if role else ""
     return sa.create_engine(
         url,
         pool_pre_ping=True,
@@ -45,9 +50,9 @@ def connect(url: sa.URL | str, *, audit_keys: Sequence[str] = ()) -> sa.Engine:
         connect_args={
             "connect_timeout": given.get("connect_timeout", 10),
             # What comes later wins: business time and plans stay as the queries need them.
-            "options": f"{given.get('options', '')} {_SESSION}".lstrip(),
+            "options": f"{given.get('options', '')} {_SESSION}{as_role}".lstrip(),
         },
-        execution_options={_AUDIT_KEYS: tuple(audit_keys)},
+        execution_options={_AUDIT_KEYS: tuple(audit_keys), _ROLE: role},
     )
 
 
@@ -57,11 +62,31 @@ def audit_keys(connection: sa.Connection) -> tuple[str, ...]:
     return keys
 
 
-def open_database(settings: Settings) -> sa.Engine:
-    """The business database at the newest schema; an empty or older one is migrated first."""
-    engine = connect(settings.business_db_url, audit_keys=settings.audit_keys)
+@contextmanager
+def acting_as(connection: sa.Connection, role: DatabaseRole) -> Iterator[None]:
+    """Be `role` for what is executed inside, within one transaction; nothing changes where the engine is the login itself."""
+    if connection.get_execution_options().get(_ROLE) is None:
+        yield
+        return
+    own = connection.execute(sa.text("select current_setting('role')")).scalar_one()
+    connection.execute(_ACT_AS, {"role": role})
+    yield
+    connection.execute(_ACT_AS, {"role": own})
+
+
+_ACT_AS = sa.text("select set_config('role', :role, true)")
+
+
+def open_database(settings: Settings, role: DatabaseRole = DatabaseRole.PIPELINE) -> sa.Engine:
+    """The business database at the newest schema, as `role`; an empty or older one is migrated first, if the login may.
+
+    Raises ConfigurationError where it cannot be reached, lacks the role, or is of another version and the login may not migrate it.
+    """
+    engine = connect(settings.business_db_url, role=role, audit_keys=settings.audit_keys)
     try:
-        migrate(engine)
+        if not _is_newest(engine):
+            engine.dispose()
+            _prepare(settings.business_db_url, role)
     except sa.exc.OperationalError as error:
         engine.dispose()
         url = engine.url
@@ -72,28 +97,73 @@ def open_database(settings: Settings) -> sa.Engine:
     return engine
 
 
+def _prepare(url: sa.URL, role: DatabaseRole) -> None:
+    """Migrate as the login itself, and see that it may act as `role`."""
+    login = connect(url)
+    try:
+        migrate(login)
+        with login.connect() as connection:
+            if not grants.is_member(connection, role):
+                raise grants.RolesMissing(
+                    f"登录用户 {url.username} 不是数据库角色 {role} 的成员。",
+                    f"请由数据库管理员执行：grant {role} to {url.username}（说明见 docs/database-roles.md），然后重试。",
+                )
+    finally:
+        login.dispose()
+
+
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema and what guards it to the newest state; safe to call by several processes at once."""
+    """Bring the schema, its guards and its grants to the newest state; safe to call by several processes at once.
+
+    `engine` is the login itself: it owns the tables or may act as their owner. Raises ConfigurationError where it may not.
+    """
+    if _is_newest(engine):
+        return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    newest = (ScriptDirectory.from_config(config).get_current_head(), _guards_version())
-    with engine.connect() as connection:
-        if _state(connection) == newest:
-            return
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        if _state(connection) == newest:
-            return
-        config.attributes["connection"] = connection
-        history.unguard(connection)
-        command.upgrade(config, "head")
-        history.guard(connection)
-        connection.execute(sa.text(f"comment on function refuse_change_of_history() is '{_guards_version()}'"))
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            if _state(connection) == _newest():
+                return
+            grants.ensure_roles(connection)
+            config.attributes["connection"] = connection
+            history.unguard(connection)
+            command.upgrade(config, "head")
+            history.guard(connection)
+            grants.apply(connection)
+            connection.execute(sa.text(f"comment on function refuse_change_of_history() is '{_guards_version()}'"))
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise ConfigurationError(
+            f"业务数据库需要升级，登录用户 {engine.url.username} 无权升级。",
+            "请用数据库所有者的账号运行 python -m include.store.migrate（说明见 docs/database-roles.md），然后重试。",
+        ) from None
 
 
+def _is_newest(engine: sa.Engine) -> bool:
+    """Whether the schema and what guards it are those of this code; False, too, where the engine's role cannot be taken."""
+    try:
+        with engine.connect() as connection:
+            return _state(connection) == _newest()
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+        if engine.get_execution_options().get(_ROLE) is None:
+            raise
+        return False
+
+
+@cache
+def _newest() -> tuple[str | None, str | None]:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head(), _guards_version()
+
+
+@cache
 def _guards_version() -> str:
-    """Changes whenever another table is guarded, or in another way."""
-    return hashlib.sha256("\n".join(history.guards()).encode()).hexdigest()
+    """Changes whenever another table is guarded or granted, or in another way."""
+    return hashlib.sha256("\n".join([*history.guards(), *grants.grants()]).encode()).hexdigest()
 
 
 def _state(connection: sa.Connection) -> tuple[str | None, str | None]:

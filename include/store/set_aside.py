@@ -84,6 +84,11 @@ def open_counts(connection: sa.Connection) -> Mapping[str, int]:
     return {row.kind: row.number for row in connection.execute(_COUNTS)}
 
 
+def may_be_seen(connection: sa.Connection, set_aside_id: int) -> bool:
+    """Whether whoever asks may know of this piece."""
+    return connection.execute(_SEEN, {"set_aside_id": set_aside_id}).first() is not None
+
+
 def raw_piece(connection: sa.Connection, cipher: PersonalDataCipher, set_aside_id: int) -> bytes | None:
     """The bytes of a piece as they came; None if there is no such piece or its bytes are purged."""
     piece = connection.execute(_CIPHERTEXT, {"set_aside_id": set_aside_id}).one_or_none()
@@ -123,13 +128,14 @@ _RESOLVE = sa.text(
 _OPEN = sa.text(
     """
     select set_aside_id, source, problem, known_as, size_bytes, first_seen_at, last_seen_at, times_seen,
-           ciphertext = '' as purged
+           purged
     from set_aside
     where resolved_at is null and (:kind = '' or split_part(source, '/', 1) = :kind)
     order by last_seen_at desc, set_aside_id desc
     limit :limit offset :offset
     """
 )
+_SEEN = sa.text("select set_aside_id from set_aside where set_aside_id = :set_aside_id")
 _COUNTS = sa.text(
     """
     select split_part(source, '/', 1) as kind, count(*) as number from set_aside

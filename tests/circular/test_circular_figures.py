@@ -250,7 +250,7 @@ def test_need_ids_do_not_reach_the_figures(database: sa.Engine) -> None:
 
 def _alert(database: sa.Engine, state: str, institution_code: str, *, severity: str = "hold", at: str) -> None:
     with database.begin() as connection:
-        connection.execute(sa.delete(alert))
+        rewrite(connection, sa.delete(alert))
         connection.execute(
             alert.insert().values(
                 rule_id="G03a",

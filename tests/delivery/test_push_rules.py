@@ -15,6 +15,7 @@ from include.settings import Settings
 from include.store.tables import alert, register_factory, register_snapshot
 from include.store.withdrawals import Withdrawal, withdraw
 from tests.delivery.outbox import NOW, Clock, deliveries, need_id, payload, queue_pushes
+from tests.rows import rewrite
 
 TODAY = NOW.date()
 USCC = payload(1)["enterprise"]["uscc"]
@@ -122,6 +123,6 @@ def test_a_register_without_a_usable_row_says_nothing_about_anybody(
     queue_pushes(database, [1])
     _register(database, TODAY)
     with database.begin() as connection:
-        connection.execute(sa.update(register_factory).values(usable=False))
+        rewrite(connection, sa.update(register_factory).values(usable=False))
     assert _run(database, settings, Clock()) == [("delivered", "accepted")]
     assert "1 pushes go without G08a" in caplog.text

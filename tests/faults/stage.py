@@ -24,6 +24,7 @@ from include.sandbox.scenario import make_scenario
 from include.sandbox.server import Sandbox
 from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
+from include.store.grants import DatabaseRole
 from include.store.outbox import Channel
 from tests.delivery.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.faults import worker
@@ -155,8 +156,10 @@ def staged(server: PostgresServer) -> Iterator[Stage]:
     """A fresh database and fresh platforms."""
     name = f"faults_{uuid.uuid4().hex[:12]}"
     server.create_database(name)
-    engine = connect(server.url(name), audit_keys=AUDIT_KEYS)
-    migrate(engine)
+    owner = connect(server.url(name))
+    migrate(owner)
+    owner.dispose()
+    engine = connect(server.url(name), role=DatabaseRole.PIPELINE, audit_keys=AUDIT_KEYS)
     scenario = make_scenario(seed=3, quarter="2026Q3", needs=40, factories=200)
     with (
         tempfile.TemporaryDirectory(prefix="faults-") as folder,

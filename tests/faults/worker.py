@@ -28,6 +28,7 @@ from include.platforms import http
 from include.platforms.credit_market import CreditMarketClient
 from include.settings import Settings
 from include.store.database import connect
+from include.store.grants import DatabaseRole
 from include.store.outbox import Channel
 
 CRASH_POINTS = {
@@ -67,7 +68,12 @@ def deliver(
     elif point is not None:
         plant(point, nth)
     try:
-        engine.deliver(connect(database), channel, settings=settings, clock=BusinessClock.starting_at(moment))
+        engine.deliver(
+            connect(database, role=DatabaseRole.PIPELINE),
+            channel,
+            settings=settings,
+            clock=BusinessClock.starting_at(moment),
+        )
     except (sa.exc.OperationalError, sa.exc.InterfaceError):
         os._exit(DATABASE_AWAY)
     except UserFacingError:

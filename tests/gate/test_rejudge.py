@@ -18,7 +18,7 @@ from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.gate.test_validation_pages import filed, text_of
-from tests.rows import add_event, let_history_be_changed, moment, need_id
+from tests.rows import add_event, let_history_be_changed, moment, need_id, rewrite
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=200)
@@ -144,7 +144,8 @@ def test_each_department_is_judged_by_its_own_policy(database: sa.Engine) -> Non
 def test_a_payload_that_was_purged_is_counted_and_not_judged(database: sa.Engine) -> None:
     judged(database, filed(1), filed(2))
     with database.begin() as connection:
-        connection.execute(
+        rewrite(
+            connection,
             sa.text(
                 "update raw_payload set ciphertext = '' where raw_sha256 in"
                 " (select raw_sha256 from need_version where need_id = :id)"
@@ -158,7 +159,7 @@ def test_a_payload_that_was_purged_is_counted_and_not_judged(database: sa.Engine
 def test_a_register_that_is_gone_is_said(database: sa.Engine) -> None:
     judged(database, filed(1))
     with database.begin() as connection:
-        connection.execute(sa.text("delete from register_factory"))
+        rewrite(connection, sa.text("delete from register_factory"))
     with pytest.raises(RegisterUnusable, match="审核当时所用的绿色工厂名单已不在库中"):
         again(database)
 

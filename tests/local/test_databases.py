@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from include.errors import ConfigurationError
 from include.local.databases import renew_business_database
 from include.local.environment import Environment
+from include.settings import Settings
+from include.store.database import open_database
+from include.store.grants import RUNNING
 
 
 def _connect(environment: Environment, database: str = "greenfin") -> psycopg.Connection:
@@ -50,3 +54,32 @@ def test_an_empty_database_without_the_mark_is_taken(environment: Environment) -
     environment.postgres.create_database("greenfin")
     renew_business_database(environment)
     assert _cursors(environment) == 0
+
+
+def test_the_pipeline_logs_in_without_owning_anything(environment: Environment) -> None:
+    renew_business_database(environment)
+    settings = Settings.from_environment({**environment.connections(), "AIRFLOW__CORE__FERNET_KEY": "k" * 44})
+    for role in RUNNING:
+        engine = open_database(settings, role)
+        with engine.connect() as connection:
+            found = connection.execute(
+                sa.text("select session_user, current_user, rolsuper from pg_roles where rolname = session_user")
+            ).one()
+        engine.dispose()
+        assert found._tuple() == ("greenfin_app", str(role), False)
+
+
+def test_what_airflow_has_becomes_its_own_login_s(environment: Environment) -> None:
+    environment.postgres.create_database("airflow_before")
+    with _connect(environment, "airflow_before") as connection:
+        connection.execute("create table dag (dag_id int generated always as identity)")
+        connection.execute("create type state as enum ('running')")
+    environment.postgres.create_login("airflow", "a password")
+    environment.postgres.create_database("airflow_before", "airflow")
+    url = environment.postgres.url("airflow_before", "airflow", "a password").replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("alter table dag add column state state")
+        connection.execute("insert into dag (state) values ('running')")
+        connection.execute("create table more (number int)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("create role another")

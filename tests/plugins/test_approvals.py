@@ -15,7 +15,6 @@ from include import reference
 from include.domain.roles import Role
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
-from include.store import people
 from include.store.tables import alert, delivery, need_version
 from tests import rows
 from tests.gate.test_breaker import needs
@@ -33,7 +32,7 @@ def approvers(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy demands two approvers, and some people are approvers."""
     with database.begin() as connection:
         for name in ("wang", "zhang", "WANG"):
-            people.set_grant(connection, name, roles=[Role.APPROVER], departments=None, by="root", now=rows.TAKEN_IN)
+            rows.set_grant(connection, name, roles=[Role.APPROVER], departments=None, by="root", now=rows.TAKEN_IN)
     from green_finance.console import approvals
 
     monkeypatch.setattr(approvals, "policy", lambda: TWO)
@@ -236,7 +235,7 @@ def _more_time(console: Console, database: sa.Engine) -> Callable[[str], Any]:
 def _sign_off(console: Console, database: sa.Engine) -> Callable[[str], Any]:
     waiting(database, 1)
     with database.begin() as connection:
-        people.set_grant(connection, "WANG", roles=[Role.APPROVER], departments=None, by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "WANG", roles=[Role.APPROVER], departments=None, by="root", now=rows.TAKEN_IN)
 
     def act(actor: str) -> Any:
         seen = form(console.log_in("zhang", "viewer").get(PAGE).text)

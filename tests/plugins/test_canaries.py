@@ -17,10 +17,20 @@ from include.gate import pages
 from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
-from include.store import people, tables
+from include.store import tables
 from tests.plugins.test_console import Console, console
 from tests.plugins.test_need_page import lived
-from tests.rows import QUARTER, add_delivery, add_hold, add_judgement, add_stop, let_history_be_changed, moment
+from tests.rows import (
+    QUARTER,
+    add_delivery,
+    add_hold,
+    add_judgement,
+    add_stop,
+    let_history_be_changed,
+    moment,
+    rewrite,
+    set_grant,
+)
 from tests.test_escalation import staff
 from tests.test_matching import CIPHER, NEED, NOW, Feed, report
 
@@ -85,7 +95,7 @@ def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Cons
         connection.execute(tables.channel_state.update().values(breaker="open", last_failure="-", probe_at=NOW))
         staff(connection)
         for name, (_, granted) in ROLES.items():
-            people.set_grant(connection, name, roles=granted, departments=None, by="root", now=NOW)
+            set_grant(connection, name, roles=granted, departments=None, by="root", now=NOW)
         clock = connection.execute(sa.text("select * from case_clock where stopped_on is null limit 1")).one()
         extensions.request_extension(
             connection,
@@ -131,14 +141,15 @@ def flood(database: sa.Engine, uscc: str) -> None:
                 elif column.name in JSON_TEXTS:
                     there = column.is_not(None)
                     connection.execute(table.update().where(there).values({column.name: json.dumps(TEXT)}))
-        connection.execute(tables.need_version.update().values(uscc=uscc, document=json.dumps(form)))
+        rewrite(connection, tables.need_version.update().values(uscc=uscc, document=json.dumps(form)))
         connection.execute(tables.coordinator.update().values(role=" ".join(NUMBERS), email=NUMBERS[2]))
-        connection.execute(
+        rewrite(
+            connection,
             tables.alert_ground.update().values(
                 ground=sa.func.concat(tables.alert_ground.c.ground, " ", " ".join(NUMBERS))
-            )
+            ),
         )
-        connection.execute(tables.register_factory.update().values(name=TEXT, uscc=uscc))
+        rewrite(connection, tables.register_factory.update().values(name=TEXT, uscc=uscc))
 
 
 def addresses(database: sa.Engine) -> Iterator[str]:

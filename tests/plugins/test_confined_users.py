@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from include.domain.roles import Role
-from include.store import people
 from include.store.confinement import NATIONAL, confined, for_people
 from include.store.tables import (
     alert,
@@ -38,8 +37,8 @@ def two_departments(console: Console, database: sa.Engine) -> Iterator[Console]:
     with database.begin() as connection:
         for number, department in PLACES.items():
             _world(connection, number, department)
-        people.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
-        people.set_grant(connection, "nowhere", roles=(), departments=[], by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "nowhere", roles=(), departments=[], by="root", now=rows.TAKEN_IN)
     yield console
 
 

@@ -177,7 +177,7 @@ def test_a_page_that_breaks_or_is_not_there_is_told_in_words(console: Console, d
     misread = browser.get("/green-finance/obstructions/first")
     assert (misread.status_code, "无法识别" in misread.text) == (400, True)
     with database.begin() as connection:
-        connection.execute(sa.text("drop table alert cascade"))
+        rows.rewrite(connection, sa.text("drop table alert cascade"))
     broken = TestClient(browser.app, base_url="http://airflow.example", raise_server_exceptions=False)
     answer = broken.get("/green-finance/alerts")
     assert (answer.status_code, "页面出错" in answer.text) == (500, True)

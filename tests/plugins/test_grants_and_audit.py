@@ -97,7 +97,7 @@ def _fill(database: sa.Engine, number: int) -> None:
 
 def test_the_trail_is_read_page_by_page_and_searched(console: Console, database: sa.Engine) -> None:
     with database.begin() as connection:
-        people.set_grant(connection, "shen", roles=[Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "shen", roles=[Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN)
     from green_finance.console import pages
 
     _fill(pages.whole_engine(), 230)
@@ -126,7 +126,7 @@ def test_an_auditor_has_the_chain_walked(console: Console, database: sa.Engine) 
     from green_finance.console import pages
 
     with database.begin() as connection:
-        people.set_grant(connection, "shen", roles=[Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "shen", roles=[Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN)
     _fill(pages.whole_engine(), 5)
     browser = console.log_in("shen", "viewer")
     assert "审计链完整" in browser.get(f"{AUDIT}?verify=true").text

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute
 
 from include.domain.roles import Role
-from include.store import people
 from tests import rows
 from tests.plugins.test_console import SAME_ORIGIN, Console, console
 
@@ -128,7 +127,7 @@ def test_every_route_says_whom_it_is_for() -> None:
 def visitors(console: Console, database: sa.Engine) -> Console:
     with database.begin() as connection:
         for name, (_, granted, within, _) in VISITORS.items():
-            people.set_grant(connection, name, roles=granted, departments=within, by="root", now=rows.TAKEN_IN)
+            rows.set_grant(connection, name, roles=granted, departments=within, by="root", now=rows.TAKEN_IN)
     return console
 
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from include.domain.pieces import SetAside
 from include.privacy import PersonalDataCipher
-from include.store import people
 from include.store.set_aside import keep
 from include.store.tables import audit_entry
 from tests import rows
@@ -126,7 +125,7 @@ def test_who_is_confined_to_departments_sees_and_saves_theirs_alone(console: Con
     put(database, "needs/2026Q3/110000/recommended", SetAside(b"2", "不是一个对象", "FN202603000008"))
     other = piece_id(database)
     with database.begin() as connection:
-        people.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
+        rows.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
     browser = console.log_in("li", "op")
     page = browser.get(PAGE).text
     assert ("FN202603000009" in page, "FN202603000008" in page, "共 1 条" in page) == (True, False, True)

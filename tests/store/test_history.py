@@ -19,34 +19,34 @@ def _fixed(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", HISTORY)
-def test_the_database_refuses_any_change_of_a_table_that_is_only_added_to(database: sa.Engine, name: str) -> None:
+def test_the_database_refuses_any_change_of_a_table_that_is_only_added_to(superuser: sa.Engine, name: str) -> None:
     assert _fixed(name)
     changes = [f"update {name} set {column} = {column}" for column in _fixed(name)]
     for change in [*changes, f"delete from {name}", f"truncate {name} cascade"]:
-        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), superuser.begin() as connection:
             connection.execute(sa.text(change))
 
 
-def test_a_ciphertext_may_go_or_be_encrypted_anew(database: sa.Engine) -> None:
+def test_a_ciphertext_may_go_or_be_encrypted_anew(superuser: sa.Engine) -> None:
     sealed = [(name, column) for name, found in HISTORY.items() for column in found.sealed]
     assert ("raw_payload", "ciphertext") in sealed
-    with database.begin() as connection:
+    with superuser.begin() as connection:
         for name, column in sealed:
             connection.execute(sa.text(f"update {name} set {column} = ''"))
 
 
-def test_a_text_in_which_a_person_may_stand_may_go_and_never_becomes_another(database: sa.Engine) -> None:
-    with database.begin() as connection:
+def test_a_text_in_which_a_person_may_stand_may_go_and_never_becomes_another(superuser: sa.Engine) -> None:
+    with superuser.begin() as connection:
         add_need(connection, 1)
         connection.execute(sa.text("update need_version set enterprise_name = null, document = '{}'"))
     for change in ("enterprise_name = '别的公司'", "document = '{\"a\": 1}'"):
-        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), superuser.begin() as connection:
             connection.execute(sa.text(f"update need_version set {change}"))
 
 
-def test_the_end_of_a_difference_is_set_once(database: sa.Engine) -> None:
+def test_the_end_of_a_difference_is_set_once(superuser: sa.Engine) -> None:
     known = {"first": moment("2026-10-01 09:00"), "later": moment("2026-10-02 09:00")}
-    with database.begin() as connection:
+    with superuser.begin() as connection:
         connection.execute(
             sa.text(
                 "insert into reconciliation_finding (quarter, kind, need_id, revision, explanation, suggestion, found_at)"
@@ -57,7 +57,7 @@ def test_the_end_of_a_difference_is_set_once(database: sa.Engine) -> None:
         connection.execute(sa.text("update reconciliation_finding set closed_at = :first"), known)
         connection.execute(sa.text("update reconciliation_finding set closed_at = :first"), known)
     for other in ("null", ":later"):
-        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), database.begin() as connection:
+        with pytest.raises(sa.exc.IntegrityError, match="is only added to"), superuser.begin() as connection:
             connection.execute(sa.text(f"update reconciliation_finding set closed_at = {other}"), known)
 
 

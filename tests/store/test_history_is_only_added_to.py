@@ -12,9 +12,9 @@ HISTORY = ("judgement", "finding", "batch_finding", "amendment", "quarantine_eve
 
 @pytest.mark.parametrize("table", HISTORY)
 @pytest.mark.parametrize("change", ["update {} set {} = {}", "delete from {}", "truncate {} cascade"])
-def test_no_entry_can_be_changed_or_taken_away(database: sa.Engine, table: str, change: str) -> None:
-    column = sa.inspect(database).get_columns(table)[-1]["name"]
-    with pytest.raises(sa.exc.DBAPIError, match=f"table {table} is only added to"), database.begin() as connection:
+def test_no_entry_can_be_changed_or_taken_away(superuser: sa.Engine, table: str, change: str) -> None:
+    column = sa.inspect(superuser).get_columns(table)[-1]["name"]
+    with pytest.raises(sa.exc.DBAPIError, match=f"table {table} is only added to"), superuser.begin() as connection:
         connection.execute(sa.text(change.format(table, column, column)))
 
 

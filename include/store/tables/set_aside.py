@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from include.store.tables.base import metadata, moment
 
@@ -20,6 +33,7 @@ set_aside = Table(
     moment("last_seen_at"),
     Column("times_seen", Integer, nullable=False, comment="readings that met it"),
     moment("resolved_at", nullable=True),
+    Column("purged", Boolean, Computed("ciphertext = ''", persisted=True)),
     UniqueConstraint("source", "raw_hash"),
     Index(None, "source", "known_as"),
     Index("ix_set_aside_open", "last_seen_at", postgresql_where=text("resolved_at is null")),

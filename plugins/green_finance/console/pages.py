@@ -22,6 +22,7 @@ from include.domain.roles import Role
 from include.reference import departments, rules
 from include.store.confinement import confined, for_people
 from include.store.database import open_database
+from include.store.grants import DatabaseRole
 from include.store.people import called, names
 from include.store.reports import page_in_force
 from include.store.simulated_time import business_start
@@ -56,7 +57,7 @@ _confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
 @cache
 def whole_engine() -> sa.Engine:
     """The business database, at the newest schema: all of it, whoever asks."""
-    return for_people(open_database(settings()))
+    return for_people(open_database(settings(), DatabaseRole.CONSOLE))
 
 
 def engine() -> sa.Engine:

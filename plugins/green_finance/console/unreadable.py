@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from green_finance.connections import settings
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
-from green_finance.console.pages import business_now, engine, show, whole_engine
+from green_finance.console.pages import business_now, engine, show
 from green_finance.console.parameters import AnyCode, Id
 from include import audit
 from include.domain.sources import KINDS, source_label
@@ -19,6 +19,8 @@ from include.privacy import PersonalDataCipher
 from include.shown import public
 from include.store import set_aside
 from include.store.cipher import open_cipher
+from include.store.database import acting_as, open_database
+from include.store.grants import DatabaseRole
 
 router = APIRouter(prefix="/unreadable")
 
@@ -59,7 +61,10 @@ def unreadable(
 def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
     """The bytes of a piece as they came, to be saved and never shown; the look is audited, for anything may stand in them."""
     with engine().begin() as connection:
-        found = set_aside.raw_piece(connection, _cipher(), set_aside_id)
+        found = None
+        if set_aside.may_be_seen(connection, set_aside_id):
+            with acting_as(connection, DatabaseRole.PIPELINE):
+                found = set_aside.raw_piece(connection, _cipher(), set_aside_id)
         if found is None:
             raise NotFound("没有这一条，或其原文已按期清除。", "请回到“未能读取”页面，重新选择。")
         audit.record(
@@ -77,4 +82,9 @@ def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
 
 @cache
 def _cipher() -> PersonalDataCipher:
-    return open_cipher(whole_engine(), settings())
+    """The console itself may read neither ciphertexts nor their secret: this act alone does, as the pipeline."""
+    as_pipeline = open_database(settings(), DatabaseRole.PIPELINE)
+    try:
+        return open_cipher(as_pipeline, settings())
+    finally:
+        as_pipeline.dispose()

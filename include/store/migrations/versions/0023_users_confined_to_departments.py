@@ -52,36 +52,6 @@ _BY_PARENT = {
 
 
 def upgrade() -> None:
-    # Roles belong to the server: another database of it may have made this one, at this very moment.
-    op.execute(
-        """
-        do $$
-        begin
-            create role gff_within nologin;
-        exception when duplicate_object or unique_violation then
-            null;
-        end
-        $$
-        """
-    )
-    op.execute(
-        """
-        do $$
-        begin
-            if not pg_has_role(current_user, 'gff_within', 'SET') then
-                execute format('grant gff_within to %I', current_user);
-            end if;
-        end
-        $$
-        """
-    )
-    op.execute("grant usage on schema public to gff_within")
-    op.execute("grant select, insert, update, delete on all tables in schema public to gff_within")
-    op.execute("grant usage on all sequences in schema public to gff_within")
-    op.execute("alter default privileges in schema public grant select, insert, update, delete on tables to gff_within")
-    op.execute("revoke all on contact, raw_payload, console_grant, stored_secret from gff_within")
-    # Whether a contact is there decides what can be sent again.
-    op.execute("grant select (need_id, revision) on contact to gff_within")
     op.execute(
         """
         create function within_departments(code text) returns boolean language sql stable parallel safe as $$
