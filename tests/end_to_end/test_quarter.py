@@ -165,7 +165,11 @@ def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str,
 _STATE = {
     "verdicts": "select verdict, count(*) from judgement group by 1 order by 1",
     "findings": "select rule_id, count(*) from finding group by 1 order by 1",
-    "deliveries": "select channel, action, state, count(*) from delivery group by 1, 2, 3 order by 1, 2, 3",
+    # The mail that tells of a failed run is noted among them.
+    "deliveries": """
+        select channel, action, state, count(*) from delivery where not starts_with(idempotency_key, 'failure:')
+        group by 1, 2, 3 order by 1, 2, 3
+    """,
     "events": "select count(*) from feedback_event",
     "cases": "select state, count(*), sum(approved)::text, sum(drawn)::text from matching_case group by 1 order by 1",
     "steps": "select rule_id, step, state, count(*) from escalation_step group by 1, 2, 3 order by 1, 2, 3",

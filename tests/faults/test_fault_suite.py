@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
 
 from include.local.postgres import PostgresServer
+from include.store.database import connect
 from tests.faults import scenarios
 from tests.faults.hostile import POISONS, hostile
-from tests.faults.stage import WorkerFailed, staged
+from tests.faults.stage import Stage, WorkerFailed, staged
 from tests.faults.verdict import judge
 from tests.faults.worker import CRASH_POINTS, MAIL_CRASH_POINTS, _dying
 
@@ -52,10 +56,18 @@ def test_troubled_mail_is_neither_doubled_nor_lost_from_sight(postgres: Postgres
     assert verdict.received == verdict.queued - 3
 
 
+@contextmanager
+def _superuser(stage: Stage) -> Iterator[sa.Connection]:
+    engine = connect(stage.server.url(stage.database))
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
 def test_a_worker_that_meets_a_defect_ends_the_play(postgres: PostgresServer) -> None:
     with staged(postgres) as stage:
         stage.queue(1)
-        with stage.engine.begin() as connection:
+        with _superuser(stage) as connection:
             connection.exec_driver_sql("alter table delivery_attempt rename to elsewhere")
         with pytest.raises(WorkerFailed, match="delivery_attempt"):
             stage.end(stage.worker(hours=0))
@@ -67,7 +79,8 @@ def test_the_verdict_sees_what_is_missing_and_what_nobody_sent(postgres: Postgre
         stage.settle()
         assert judge(stage).kept
         stage.expected["FN999999999999"] = (1, "held")
-        with stage.engine.begin() as connection:
+        with _superuser(stage) as connection:
+            connection.exec_driver_sql("set local session_replication_role = replica")
             connection.exec_driver_sql("delete from delivery_attempt where delivery_id = 1")
         verdict = judge(stage)
     assert verdict.lost == ["FN999999999999"]
