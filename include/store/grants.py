@@ -84,11 +84,11 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "rerun_item": ("ra", "ra", "", ""),
     # Feedback and cases
     "feedback_event": ("ra", "r", "rw", ""),
-    "feedback_moment": ("ra", "r", "r", ""),
+    "feedback_moment": ("ra", "ra", "r", ""),
     "arrived_push": ("r", "r", "r", ""),
     "counted_feedback": ("r", "r", "r", ""),
     "feedback_cursor": ("ra", "r", "", ""),
-    "event_finding": ("ra", "r", "r", ""),
+    "event_finding": ("ra", "ra", "r", ""),
     "waiting_feedback": ("rad", "rad", "r", ""),
     "matching_case": ("rawd", "rawd", "r", ""),
     "case_clock": ("rawd", "rawd", "r", ""),

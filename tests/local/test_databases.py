@@ -74,9 +74,9 @@ def test_what_airflow_has_becomes_its_own_login_s(environment: Environment) -> N
     with _connect(environment, "airflow_before") as connection:
         connection.execute("create table dag (dag_id int generated always as identity)")
         connection.execute("create type state as enum ('running')")
-    environment.postgres.create_login("airflow", "a password")
+    environment.postgres.create_login("airflow", "a-password")
     environment.postgres.create_database("airflow_before", "airflow")
-    url = environment.postgres.url("airflow_before", "airflow", "a password").replace("+psycopg", "")
+    url = environment.postgres.url("airflow_before", "airflow", "a-password").replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("alter table dag add column state state")
         connection.execute("insert into dag (state) values ('running')")

@@ -16,7 +16,6 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from include.domain.roles import Role
-from include.store import people
 from include.store.tables import contact
 from tests import rows
 from tests.plugins.test_confined_users import two_departments
@@ -129,11 +128,11 @@ def test_no_value_of_any_parameter_breaks_a_page(
 ) -> None:
     method, path, place, name = attempt
     with database.begin() as connection:
-        people.set_grant(
+        rows.set_grant(
             connection, "all", roles=[Role.APPROVER, Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN
         )
         # No key opens what the builders stored as contacts.
-        connection.execute(contact.delete())
+        rows.rewrite(connection, contact.delete())
     two_departments.log_in("all", "admin")
     browser = TestClient(
         two_departments.browser.app,
@@ -209,8 +208,8 @@ def test_a_statement_that_fails_takes_no_value_into_the_log(
     two_departments: Console, database: sa.Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     with database.begin() as connection:
-        connection.execute(sa.text("alter table audit_entry add column unheard_of text not null default ''"))
-        connection.execute(sa.text("alter table audit_entry alter column unheard_of drop default"))
+        rows.rewrite(connection, sa.text("alter table audit_entry add column unheard_of text not null default ''"))
+        rows.rewrite(connection, sa.text("alter table audit_entry alter column unheard_of drop default"))
     browser = TestClient(
         two_departments.log_in("root", "admin").app, base_url="http://airflow.example", raise_server_exceptions=False
     )
