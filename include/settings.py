@@ -27,6 +27,7 @@ from include.connection_fields import (
     refuse_short_keys,
 )
 from include.errors import ConfigurationError
+from include.libpq_options import libpq_options
 
 __all__ = [
     "CONNECTION_IDS",
@@ -53,44 +54,13 @@ PERSONAL_DATA_ALGORITHM = "personal_data_algorithm"
 UNHIDDEN_PERSONAL_DATA_KEY = "personal_data_key"
 """The name of PERSONAL_DATA_SECRET until 2026-11: still read, and not hidden by Airflow."""
 
+_OURS = {PERSONAL_DATA_SECRET, UNHIDDEN_PERSONAL_DATA_KEY, PERSONAL_DATA_ALGORITHM, AUDIT_SECRET}
 MAX_ANSWER_MB = 64
 _RATES = (0.001, 1e9)
 _WAIT_S = (0.1, 3600)
 _ANSWER_MB = (1, 4096)
 
 _SIGNING_KEY = ("key_id", "secret", "algorithm")
-
-# What libpq may be told in business_db's extra; the rest (host, user, password …) are fields of the connection.
-LIBPQ_OPTIONS = frozenset(
-    {
-        "application_name",
-        "channel_binding",
-        "connect_timeout",
-        "gssencmode",
-        "hostaddr",
-        "keepalives",
-        "keepalives_count",
-        "keepalives_idle",
-        "keepalives_interval",
-        "krbsrvname",
-        "load_balance_hosts",
-        "options",
-        "require_auth",
-        "ssl_max_protocol_version",
-        "ssl_min_protocol_version",
-        "sslcert",
-        "sslcertmode",
-        "sslcrl",
-        "sslcrldir",
-        "sslkey",
-        "sslmode",
-        "sslnegotiation",
-        "sslrootcert",
-        "sslsni",
-        "target_session_attrs",
-        "tcp_user_timeout",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +189,7 @@ class Settings:
             host=given.host,
             port=given.port,
             database=given.fields.schema,
-            query=_libpq_options(given),
+            query=libpq_options(given, _OURS, {UNHIDDEN_PERSONAL_DATA_KEY}),
         )
 
     @property
@@ -376,25 +346,6 @@ def _next_key(given: GivenConnection) -> SigningKey | None:
         secret=given.required("extra.next_key.secret", value.get("secret")),
         algorithm=given.required("extra.next_key.algorithm", algorithm),
     )
-
-
-def _libpq_options(given: GivenConnection) -> dict[str, str]:
-    ours = {PERSONAL_DATA_SECRET, UNHIDDEN_PERSONAL_DATA_KEY, PERSONAL_DATA_ALGORITHM, AUDIT_SECRET}
-    unknown = sorted(set(given.fields.extra) - ours - LIBPQ_OPTIONS)
-    if unknown:
-        raise ConfigurationError(
-            f"连接 business_db 的 extra 中有不认识的设置：{'、'.join(name[:40] for name in unknown[:5])}。",
-            f"请改正或删除；可以使用的有 {'、'.join(sorted(ours - {UNHIDDEN_PERSONAL_DATA_KEY} | LIBPQ_OPTIONS))}。",
-        )
-    given.number("connect_timeout", 1, 600)
-    found: dict[str, str] = {}
-    for name in sorted(set(given.fields.extra) - ours):
-        value = given.fields.extra[name]
-        if isinstance(value, int):
-            found[name] = str(int(value))
-        elif (text := given.text(name)) is not None:
-            found[name] = text
-    return found
 
 
 def _on_this_machine(connections: Mapping[str, ConnectionFields]) -> bool:

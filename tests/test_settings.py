@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from psycopg.pq import Conninfo
 
 from include.errors import ConfigurationError
-from include.settings import LIBPQ_OPTIONS, ConnectionFields, MailServer, Settings, business_moment
+from include.libpq_options import LIBPQ_OPTIONS
+from include.settings import ConnectionFields, MailServer, Settings, business_moment
 from include.store.database import connect, open_database
 
 GREEN = json.dumps({"conn_type": "http", "host": "http://127.0.0.1:8601", "login": "id", "password": "hush-hush"})
