@@ -259,7 +259,7 @@ def _check(database: sa.Engine, cases: int) -> None:
         ).one()
         columns = ", ".join(FeedbackEvent.__struct_fields__)
         events = connection.execute(
-            sa.text(f"select {columns} from feedback_event where need_id = :need_id and institution_code = :code"),
+            sa.text(f"select {columns} from counted_feedback where need_id = :need_id and institution_code = :code"),
             {"need_id": need_id, "code": code},
         ).all()
         pushed = connection.execute(
