@@ -164,7 +164,6 @@ current_operator = _acting(Role.OPERATOR)
 CurrentOperator = Annotated[Operator, Depends(current_operator)]
 NationWideOperator = Annotated[Operator, Depends(_nation_wide)]
 CurrentApprover = Annotated[Operator, Depends(_acting(Role.APPROVER))]
-CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVER))]
 CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 
 
