@@ -41,7 +41,7 @@ class ConnectionFields:
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise ConfigurationError(
                 f"连接 {name} 的内容无法识别。",
-                f"请检查环境变量 {environment_name(name)}：应为 JSON 对象或连接 URI（格式见 README“接入真实平台”）。",
+                f"请检查环境变量 {environment_name(name)}：应为 JSON 对象或连接 URI（格式见 docs/integration.md）。",
             ) from None
 
     @classmethod
