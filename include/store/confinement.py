@@ -1,6 +1,6 @@
 """A user who is confined to departments: his connections see and change only rows of those, whatever a page asks for.
 
-The database itself filters (row-level security, `migrations/confined.py`): each transaction of a confined engine becomes the role
+The database itself filters (include/store/row_security.py): each transaction of a confined engine becomes the role
 `gff_within` and names the departments. Nothing changes for whoever is not confined, or for the pipeline.
 """
 
@@ -13,27 +13,6 @@ import psycopg
 import sqlalchemy as sa
 
 WITHIN = "gff_within"
-NATIONAL = frozenset(
-    {
-        "audit_entry",
-        "channel_state",
-        "console_grant",
-        "coordinator",
-        "feedback_cursor",
-        "intake",
-        "person",
-        "policy_snapshot",
-        "push_signature",
-        "raw_payload",
-        "register_factory",
-        "register_finding",
-        "register_snapshot",
-        "simulated_time",
-        "stored_secret",
-    }
-)
-"""Tables that belong to no department. Confined users cannot read `raw_payload`, `console_grant`, `stored_secret`, nor what
-`contact` holds."""
 LONGEST_STATEMENT = "1min"
 """Of a page or an act: who waits longer has gone, and the next one waits behind it."""
 _OPTION = "gff_confined_to"

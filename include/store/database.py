@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -12,16 +11,20 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from psycopg import sql
 
 from include.connection_fields import authority
 from include.errors import ConfigurationError
 from include.reference import policy
 from include.settings import Settings
-from include.store import grants, history
+from include.store import grants, schema
 from include.store.grants import DatabaseRole
+from include.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4902025
@@ -113,9 +116,11 @@ def _prepare(url: sa.URL, role: DatabaseRole) -> None:
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema, its guards and its grants to the newest state; safe to call by several processes at once.
+    """Bring the schema to the newest state; safe to call by several processes at once.
 
-    `engine` is the login itself: it owns the tables or may act as their owner. Raises ConfigurationError where it may not.
+    An empty database gets the tables as they are defined now; an older one runs the migrations that it lacks. What stands beside the
+    tables (include/store/schema) is then made anew. `engine` is the login itself: it owns the tables or may act as their owner.
+    Raises ConfigurationError where it may not, or where no migration leads from the database's tables to those of this code.
     """
     if _is_newest(engine):
         return
@@ -124,15 +129,18 @@ def migrate(engine: sa.Engine) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            if _state(connection) == _newest():
+            revision, version = _state(connection)
+            if (revision, version) == _newest():
                 return
             grants.ensure_roles(connection)
             config.attributes["connection"] = connection
-            history.unguard(connection)
-            command.upgrade(config, "head")
-            history.guard(connection)
-            grants.apply(connection)
-            connection.execute(sa.text(f"comment on function refuse_change_of_history() is '{_guards_version()}'"))
+            schema.clear(connection)
+            if revision is None:
+                metadata.create_all(connection, checkfirst=False)
+                command.stamp(config, "head")
+            else:
+                _upgrade(connection, config)
+            schema.make(connection)
     except sa.exc.ProgrammingError as error:
         if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise
@@ -142,8 +150,22 @@ def migrate(engine: sa.Engine) -> None:
         ) from None
 
 
+def _upgrade(connection: sa.Connection, config: Config) -> None:
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:  # the database is at a revision that this code does not have
+        differences = str(error)
+    else:
+        differences = str(compare_metadata(MigrationContext.configure(connection), metadata) or "")
+    if differences:
+        raise ConfigurationError(
+            f"业务数据库的表与此版本程序不一致，且没有相应的升级脚本：{differences[:300]}",
+            "演示或开发环境请执行 make clean 后重新启动；正式环境请改用与数据库相符的程序版本，或联系开发人员补充升级脚本。",
+        )
+
+
 def _is_newest(engine: sa.Engine) -> bool:
-    """Whether the schema and what guards it are those of this code; False, too, where the engine's role cannot be taken."""
+    """Whether the schema is that of this code; False, too, where the engine's role cannot be taken."""
     try:
         with engine.connect() as connection:
             return _state(connection) == _newest()
@@ -157,28 +179,15 @@ def _is_newest(engine: sa.Engine) -> bool:
 def _newest() -> tuple[str | None, str | None]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config).get_current_head(), _guards_version()
-
-
-@cache
-def _guards_version() -> str:
-    """Changes whenever another table is guarded or granted, or in another way."""
-    return hashlib.sha256("\n".join([*history.guards(), *grants.grants()]).encode()).hexdigest()
+    return ScriptDirectory.from_config(config).get_current_head(), schema.version()
 
 
 def _state(connection: sa.Connection) -> tuple[str | None, str | None]:
-    """The revision of the schema and the version of its guards; None for what is not there yet."""
+    """The revision of the tables and the version of what is beside them; None for what is not there yet."""
     if connection.execute(sa.text("select to_regclass('alembic_version')")).scalar() is None:
         return None, None
-    return connection.execute(_STATE).one()._tuple()
-
-
-_STATE = sa.text(
-    """
-    select (select version_num from alembic_version),
-           obj_description(to_regprocedure('refuse_change_of_history()'), 'pg_proc')
-    """
-)
+    revision = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+    return revision, schema.made_version(connection)
 
 
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,6 +1,6 @@
 """Who may do what in the business database: its roles, and what each may do with each table. Explained in docs/database-roles.md.
 
-Applied after the migrations, from this one table: a table without an entry fails a test, and may be used by nobody but its owner.
+Applied whenever the schema changes, from this one table: a table without an entry fails a test, and may be used by nobody but its owner.
 """
 
 from __future__ import annotations

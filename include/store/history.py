@@ -1,6 +1,6 @@
 """History is only added to: triggers by which the database itself refuses any other change of the tables that say so.
 
-Made from the tables' `info` after the migrations, so that a table is marked in one place. The function is that of migration 0013.
+Made from the tables' `info`, so that a table is marked in one place. The function is in schema/functions.sql.
 """
 
 from __future__ import annotations
@@ -41,24 +41,3 @@ def _guards(table: sa.Table, history: History) -> Iterator[str]:
             f"create trigger {column}_is_set_once before update of {column} on {table.name} for each row"
             f" when (old.{column} is not null and new.{column} is distinct from old.{column}) execute function {_FUNCTION}"
         )
-
-
-def guard(connection: sa.Connection) -> None:
-    """Have exactly these triggers; whoever calls it owns the tables."""
-    unguard(connection)
-    for statement in guards():
-        connection.execute(sa.text(statement))
-
-
-def unguard(connection: sa.Connection) -> None:
-    """Drop the triggers, for a migration that changes history; in the transaction that ends with `guard`."""
-    for row in connection.execute(_GUARDS).all():
-        connection.execute(sa.text(f"drop trigger {row.trigger} on {row.guarded}"))
-
-
-_GUARDS = sa.text(
-    """
-    select quote_ident(tgname) as trigger, tgrelid::regclass::text as guarded from pg_trigger
-    where tgfoid = to_regprocedure('refuse_change_of_history()') and not tgisinternal order by 2, 1
-    """
-)

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from include.domain.roles import Role
-from include.store.confinement import NATIONAL, confined, for_people
+from include.store.confinement import confined, for_people
+from include.store.row_security import NATIONAL
 from include.store.tables import (
     alert,
     deadline_extension,
@@ -116,7 +117,7 @@ def _world(connection: sa.Connection, number: int, department: str) -> None:
 
 
 def test_every_table_is_confined_or_said_to_be_of_no_department(database: sa.Engine) -> None:
-    """A table that a migration adds must be one or the other: `confine` in the migration, or NATIONAL."""
+    """A new table must be one or the other in include/store/row_security.py."""
     with database.connect() as connection:
         found = connection.execute(
             sa.text(

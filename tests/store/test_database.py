@@ -13,14 +13,16 @@ from alembic.runtime.migration import MigrationContext
 from include.errors import ConfigurationError
 from include.local.postgres import PostgresServer
 from include.settings import Settings
+from include.store import schema
 from include.store.database import array_of, connect, copy_rows, fetch_rows, migrate, open_database
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, metadata
+from tests.rows import add_need
 
 NOW = datetime(2026, 9, 30, 10, tzinfo=UTC)
 
 
-def test_the_migrations_lead_to_the_tables_of_the_code(database: sa.Engine) -> None:
+def test_an_empty_database_gets_the_tables_of_the_code(database: sa.Engine) -> None:
     with database.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
@@ -33,6 +35,42 @@ def test_several_processes_may_migrate_an_empty_database_at_once(postgres: Postg
     assert "delivery" in sa.inspect(engines[0]).get_table_names()
     for engine in engines:
         engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "change", ["alter table alert drop column severity cascade", "update alembic_version set version_num = 'of old'"]
+)
+def test_tables_that_no_migration_leads_from_are_left_alone_with_the_next_step(database_url: str, change: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        schema.clear(connection)
+        connection.execute(sa.text(change))
+    with pytest.raises(ConfigurationError, match="make clean"):
+        migrate(engine)
+    assert sa.inspect(engine).get_view_names() == []
+    engine.dispose()
+
+
+def test_what_stands_beside_the_tables_is_made_anew_without_touching_a_row(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        add_need(connection, 1)
+        views = sa.inspect(connection).get_view_names()
+        schema.clear(connection)
+    migrate(engine)
+    assert sorted(sa.inspect(engine).get_view_names()) == sorted(views)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select count(*) from need_version")).scalar() == 1
+    engine.dispose()
+
+
+def test_a_view_that_somebody_built_on_one_of_ours_stops_the_upgrade(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("create view of_somebody as select * from arrived_push"))
+    with pytest.raises(sa.exc.DBAPIError, match="of_somebody"), engine.begin() as connection:
+        schema.clear(connection)
+    engine.dispose()
 
 
 def test_an_unreachable_database_is_named_with_the_next_step() -> None:

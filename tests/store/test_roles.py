@@ -164,7 +164,7 @@ def test_the_pipeline_analyses_fingerprints_and_uses_temporary_tables(
 
 
 def test_every_table_and_view_has_its_entry_among_the_rights(database: sa.Engine) -> None:
-    """A migration that adds a table or view adds a row to `_RIGHTS` in include/store/grants.py."""
+    """Whoever adds a table or view adds a row to `_RIGHTS` in include/store/grants.py."""
     found = sa.inspect(database)
     assert {*found.get_table_names(), *found.get_view_names()} == grants.known_tables()
 

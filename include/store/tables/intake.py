@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from include.store.tables.base import metadata, moment, only_added_to
+from include.store.tables.base import metadata, moment, only_added_to, store_uncompressed
 
 _ITEM_HASH = "keyed hash of the item without updated_at as canonical JSON (RFC 8785)"
 
@@ -58,8 +58,11 @@ raw_payload = Table(
     Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted"),
     Column("size_bytes", Integer, nullable=False),
     moment("received_at"),
+    # Whoever reads a row wants the payload: up to this size it stays in it.
+    postgresql_with={"toast_tuple_target": 8160},
     info=only_added_to(sealed=("ciphertext",)),
 )
+store_uncompressed(raw_payload, "ciphertext")
 
 intake_item = Table(
     "intake_item",
@@ -123,6 +126,7 @@ need_version = Table(
     comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
     info=only_added_to(purged=("document", "enterprise_name", "project_name")),
 )
+store_uncompressed(need_version, "document")
 
 contact = Table(
     "contact",

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from include.store.tables.base import metadata, moment, only_added_to
+from include.store.tables.base import metadata, moment, only_added_to, store_uncompressed
 
 delivery = Table(
     "delivery",
@@ -95,6 +95,7 @@ delivery = Table(
     Index(None, "need_id", "action"),
     comment="The outbox (发件箱): pending and unknown are open; held waits for a person; closed: a person gave it up",
 )
+store_uncompressed(delivery, "body")
 
 delivery_attempt = Table(
     "delivery_attempt",

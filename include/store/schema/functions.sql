@@ -1,15 +1,6 @@
-"""What became of each passed need: pushed, queued, or waiting for a named reason"""
-
-from __future__ import annotations
-
-from alembic import op
-
-revision = "0022"
-down_revision = "0021"
-
-# What passed is the newest verdict on a payload, or what a person made of the hold on it. A revision listed with two contents
-# is the content stored first. fate is null where nothing explains that a need is nowhere: nobody would ever push it.
-_PASSED_NEEDS = """
+-- What became of each passed need of a quarter: pushed, queued, or waiting for a named reason. What passed is the newest verdict
+-- on a payload, or what a person made of the hold on it. A revision listed with two contents is the content stored first. fate is
+-- null where nothing explains that a need is nowhere: nobody would ever push it.
 create function passed_needs(wanted_quarter text)
 returns table (
     need_id text, revision integer, department_code text, payload_sha256 text, delivery_id bigint, fate text
@@ -53,6 +44,10 @@ returns table (
                    where version.need_id = passed.need_id and version.revision = passed.revision
                      and stop.state <> 'continued'
                ) then 'stopped'
+               when exists (
+                   select from push_unsigned waiting
+                   where waiting.need_id = passed.need_id and waiting.revision = passed.revision
+               ) then 'unsigned'
            end
     from passed
     left join lateral (
@@ -60,9 +55,20 @@ returns table (
         where sent.action = 'push' and sent.need_id = passed.need_id and sent.revision = passed.revision
         order by sent.state = 'superseded', sent.delivery_id desc limit 1
     ) push on true
-$$
-"""
+$$;
 
+-- Whether the department is one of those that a confined user's session names (include/store/confinement.py).
+create function within_departments(code text) returns boolean language sql stable parallel safe as $$
+    select code = any (string_to_array(current_setting('gff.departments', true), ','))
+$$;
 
-def upgrade() -> None:
-    op.execute(_PASSED_NEEDS)
+-- ANALYZE is for the owner of a table; the pipeline may ask him for it.
+create function analyze_fingerprints() returns void language sql security definer
+set search_path = pg_catalog, public as 'analyze public.need_fingerprint';
+
+-- What the triggers of include/store/history.py call.
+create function refuse_change_of_history() returns trigger language plpgsql as $$
+begin
+    raise exception 'table % is only added to', tg_table_name using errcode = 'restrict_violation';
+end
+$$;
