@@ -1,8 +1,8 @@
-"""What a revision changed (修订对照): the difference of two items, field by field, without personal data.
+"""What a revision changed (修订对照): the difference between two items, field by field, without personal data.
 
-Only fields that the form knows and classes as general show their values. Of a contact field, of a key that the form does
-not know (a filer may write anything anywhere, even into the key) and of a value of the wrong shape it is said that it
-changed, never how. Left out is what every revision changes and nobody amends: see `NOISE`.
+Values are shown only for fields that the form knows and classifies as general. Three kinds of change are reported
+without values: of a contact field, of a key that the form does not know (a filer may write anything, even into the
+key), and of a value of the wrong shape. Fields that change with every revision are left out: see `NOISE`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import msgspec
 from include.reference import rows
 
 NOISE = frozenset({"revision", "status", "submitted_at", "updated_at", "review.recommended_at"})
-"""Head fields and the moment of the recommendation: they follow from handing in again, whatever was amended."""
+"""Head fields, and the moment of the recommendation: they change with each submission, whatever was amended."""
 
 OTHER = "(other)"
-"""Field of a change in what the form does not know at the top of an item."""
+"""Field of a change at the top of an item outside the form."""
 
 _Kind = Literal["object", "list", "general", "personal"]
 
@@ -30,9 +30,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field that changed. `before` and `after` are JSON texts; None: not there, or personal.
+    """A field that changed. `before` and `after` are JSON texts; None: absent, or personal.
 
-    Of an object or a list only its being there is compared ("{}", "[]"): what it holds are changes of their own.
+    Of an object or a list only its presence is compared ("{}", "[]"): changes inside it are separate changes.
     """
 
     field: str
@@ -73,19 +73,19 @@ def _changes(field: str, pattern: str, before: Any, after: Any) -> Iterator[Fiel
 
 @cache
 def _form() -> Mapping[str, _Kind]:
-    """What the form has at each path, `[]` for the elements of a list; the item itself is the object at ""."""
+    """What the form has at each path, `[]` for list elements; the item itself is the object at ""."""
     found: dict[str, _Kind] = {"": "object"}
     for row in rows("form_fields"):
         path = row["path"]
         for end in (index for index, character in enumerate(path) if character in ".["):
-            # What comes before a dot is an object, what comes before a bracket a list.
+            # Before a dot stands an object, before a bracket a list.
             found.setdefault(path[:end], "object" if path[end] == "." else "list")
         found[path] = "general" if row["classification"] == "general" else "personal"
     return found
 
 
 def _fits(kind: _Kind, value: Any) -> bool:
-    """Whether a value has the shape that the form has there; what is null or not there always fits."""
+    """Whether a value has the shape that the form has there; null and absent values always fit."""
     if value is None or value is _ABSENT:
         return True
     shape = "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "general"
@@ -93,7 +93,7 @@ def _fits(kind: _Kind, value: Any) -> bool:
 
 
 def _text(value: Any) -> str | None:
-    """JSON text of a value, without what an object or a list holds."""
+    """JSON text of a value, without the contents of an object or list."""
     if value is _ABSENT:
         return None
     if isinstance(value, Mapping):

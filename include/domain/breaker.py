@@ -1,6 +1,7 @@
-"""The circuit breaker of a channel (熔断): after straight failures a receiver is left alone, then asked by one request.
+"""The circuit breaker of a channel (熔断): after failures in a row it sends nothing for a while, then probes with one
+request.
 
-Pure: state and outcome in, state out. What must be waited for is said as a duration; whose clock runs is the caller's matter.
+Pure: state and outcome in, state out. Waits are durations; the caller chooses the clock.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ BreakerState = Literal["closed", "open", "half_open"]
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
 PROBE_LEASE = timedelta(minutes=2)
-"""So long nobody else asks; a worker that died while it asked blocks no longer."""
+"""While one worker probes, others wait this long at most: a worker that died while probing must not block them for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A channel as its requests have found it. `failures`: straight ones; `openings`: without a success between them."""
+    """State of a channel. `failures`: failures in a row; `openings`: openings without a success in between."""
 
     state: BreakerState = "closed"
     failures: int = 0
@@ -27,12 +28,12 @@ class Breaker:
 
 
 def succeeded() -> Breaker:
-    """After a request that came to something: closed, whatever was before."""
+    """State after a request that was answered: closed."""
     return Breaker()
 
 
 def failed(breaker: Breaker, threshold: int) -> Breaker:
-    """After a request that came to nothing: open from `threshold` straight failures on, or if it was the one that asked."""
+    """State after a request that failed: open from `threshold` failures in a row on, or if the request was the probe."""
     failures = breaker.failures + 1
     if breaker.state == "half_open" or (breaker.state == "closed" and failures >= threshold):
         return Breaker("open", failures, breaker.openings + 1)
@@ -40,12 +41,12 @@ def failed(breaker: Breaker, threshold: int) -> Breaker:
 
 
 def asking(breaker: Breaker) -> Breaker:
-    """While one request asks whether the receiver is back."""
+    """State while one request probes whether the receiver is back."""
     return replace(breaker, state="half_open")
 
 
 def wait(breaker: Breaker) -> timedelta:
-    """How long an open breaker stays shut: doubled with each opening, capped; how long an asking one blocks others."""
+    """How long an open breaker blocks: doubled with each opening, capped. Half open: how long the probe blocks others."""
     if breaker.state == "half_open":
         return PROBE_LEASE
     return min(FIRST_WAIT * (1 << min(max(breaker.openings - 1, 0), 16)), LONGEST_WAIT)

@@ -1,7 +1,7 @@
-"""China's working days (工作日): make-up weekend work days (调休) included, statutory days past the published table.
+"""China's working days (工作日), make-up weekend work days (调休) included; past the published table, statutory days.
 
-Source: handbook sections 2, 7 and 10. The cut-off of a quarter is the notice's; the reading of it (the last working day
-counts until 24:00) is the project's own.
+Source: handbook sections 2, 7 and 10. The notice sets the cut-off of a quarter; that the last working day counts until
+24:00 is the project's own reading.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _ONE_DAY = timedelta(days=1)
 
 
 def add_years(day: date, years: int) -> date:
-    """Same month and day `years` on (or back); 29 February becomes 28 where there is none (handbook, section 4)."""
+    """The same month and day `years` later (earlier if negative); 29 February becomes 28 in other years (handbook,
+    section 4)."""
     try:
         return day.replace(year=day.year + years)
     except ValueError:
@@ -31,7 +32,7 @@ def add_years(day: date, years: int) -> date:
 
 @dataclass(frozen=True, slots=True, order=True)
 class DueDate:
-    """A computed day; `provisional` if it rests on days that the State Council has not published yet."""
+    """A computed day. `provisional`: it depends on days that the State Council has not published yet."""
 
     day: date
     provisional: bool
@@ -41,8 +42,8 @@ class DueDate:
 class WorkingCalendar:
     """Working days from a table of exceptions to Monday–Friday.
 
-    `exceptions`: day → "off" (a weekday off) or "work" (a weekend day worked), complete up to `published_until`. Later
-    weekdays are off where `statutory_off` says so, and whatever rests on them is provisional.
+    `exceptions`: day → "off" (a weekday off) or "work" (a weekend day worked), complete up to `published_until`. After
+    that a weekday is off if `statutory_off` says so, and every result that depends on it is provisional.
     """
 
     exceptions: Mapping[date, DayException]
@@ -52,7 +53,7 @@ class WorkingCalendar:
     _sums: dict[tuple[date, int], DueDate] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def is_working_day(self, day: date) -> bool:
-        """Whether people are at work on `day`."""
+        """Whether `day` is a working day."""
         days = self._working_days(day.year)
         at = bisect_left(days, day)
         return at < len(days) and days[at] == day
@@ -103,8 +104,8 @@ class WorkingCalendar:
     def last_working_day(self, quarter: Quarter) -> DueDate:
         """The cut-off day of `quarter`.
 
-        That of a fourth quarter is provisional until the calendar of the next year is published: the notice for a year
-        may move the last days of the December before it (2011-12-31, 2018-12-29).
+        For a fourth quarter it is provisional until the next year's calendar is published: the notice for a year may
+        move the last days of the December before (2011-12-31, 2018-12-29).
         """
         after = quarter.last_day + _ONE_DAY
         return DueDate(self.add_working_days(after, -1).day, self.is_provisional(after))
@@ -112,7 +113,7 @@ class WorkingCalendar:
     def deadline(self, quarter: Quarter, inclusive: bool = True) -> datetime:
         """The moment (Asia/Shanghai) by which `quarter` must be reported: the end of its last working day.
 
-        Not inclusive: the beginning of that day (policy key cutoff_inclusive).
+        Not `inclusive`: the beginning of that day (policy key cutoff_inclusive).
         """
         day = self.last_working_day(quarter).day
         return datetime.combine(day + _ONE_DAY if inclusive else day, time(), SHANGHAI)

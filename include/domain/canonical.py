@@ -1,4 +1,4 @@
-"""JSON in one agreed form: canonical (RFC 8785) for hashes, and storable for PostgreSQL.
+"""JSON in two agreed forms: canonical (RFC 8785) for hashes, and storable for PostgreSQL.
 
 Values are as `json.loads` gives them; numbers may be Decimals (`parse_float=Decimal`).
 """
@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 import msgspec
 import rfc8785
 
-# PostgreSQL's text holds neither U+0000 nor half of a surrogate pair.
+# PostgreSQL's text can hold neither U+0000 nor a lone surrogate.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _LARGEST_EXACT_INTEGER = 2**53 - 1
@@ -24,9 +24,10 @@ _DEEPEST = 64
 
 _SORTED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _NUL = rb"\u0000"
-# Beyond U+FFFF the order of code points is not that of UTF-16.
+# Beyond U+FFFF, code points and UTF-16 sort differently.
 _SORTS_DIFFERENTLY = re.compile(rb"[\xf0-\xf7]")
-# Integers that a double may not hold, exponents, whole numbers with a fraction, minus zero, and what is no JSON.
+# Numbers that need care: integers beyond a double, exponents, whole numbers with a fraction, minus zero, NaN and
+# Infinity.
 _WRITES_DIFFERENTLY = re.compile(rb"[:,\[](?:-?\d{16,}|-?\d+(?:\.\d+)?e|-?\d+\.0[,}\]]|-0|NaN|-?Infinity)")
 
 
@@ -36,9 +37,9 @@ def canonical_sha256(value: Any) -> str:
 
 
 def item_sha256(record: Mapping[str, Any]) -> str:
-    """Lower-case hex SHA-256 of an item of the listing without updated_at: two items with the same one are the same.
+    """Lower-case hex SHA-256 of an item of the listing without updated_at: equal items have equal hashes.
 
-    It can be turned back to the contact by trying; what is stored is its keyed form (item_hash).
+    Somebody who knows the rest of the item can guess the contact from it. So only its keyed form (item_hash) is stored.
     """
     return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
 
@@ -46,14 +47,14 @@ def item_sha256(record: Mapping[str, Any]) -> str:
 def canonical_json(value: Any) -> bytes:
     """`value` as canonical JSON (RFC 8785).
 
-    A Decimal counts as the JSON number it came from. What canonical JSON cannot say (U+0000 and lone surrogates are
-    replaced; numbers beyond a double become text) still gets a stable form, so that no record is beyond identification.
+    A Decimal counts as the JSON number that it came from. What canonical JSON cannot express still gets a stable form,
+    so that every record has a hash: U+0000 and lone surrogates are replaced, and numbers beyond a double become text.
     """
     return _written_alike(value) or rfc8785.dumps(_canonical(storable(value)))
 
 
 def _written_alike(value: Any) -> bytes | None:
-    """What Python's encoder writes of `value`, three times as fast, if that certainly is canonical; else None."""
+    """What Python's encoder writes, three times as fast, if that is certainly canonical; else None."""
     if not isinstance(value, dict | list):
         return None
     try:
@@ -67,10 +68,10 @@ def _written_alike(value: Any) -> bytes | None:
 
 
 def canonical_parts(text: str) -> tuple[Any, Callable[[Any], bytes]]:
-    """The value of JSON `text`, and what writes it, or a part of it, as canonical JSON.
+    """The value of JSON `text`, and a function that writes it, or a part of it, as canonical JSON.
 
-    Ten times as fast as `canonical_json` where nothing in the text is written differently. What is added to the value may
-    hold texts only. Raises ValueError, and nothing else, for what is no JSON or more than Python can hold.
+    Ten times as fast as `canonical_json` if the text is written canonically. Only texts may be added to the value.
+    Raises ValueError, and nothing else, if the text is not JSON or exceeds what Python can hold.
     """
     in_utf16_order = len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
     if in_utf16_order and _LONG_NUMBER not in text.encode("utf-8", "surrogatepass").translate(_ANY_DIGIT):
@@ -82,7 +83,7 @@ def canonical_parts(text: str) -> tuple[Any, Callable[[Any], bytes]]:
 
 
 def _loaded(text: str | bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
-    """What `json.loads` gives; ValueError also for numbers and nesting that Python cannot hold."""
+    """What `json.loads` gives. Raises ValueError also for numbers and nesting that Python cannot hold."""
     try:
         return json.loads(text, parse_float=parse_float)
     except (ArithmeticError, RecursionError) as error:
@@ -104,19 +105,20 @@ def _written_plainly(value: Any) -> bytes:
 
 
 class _WrittenDifferently(Exception):
-    """A number that RFC 8785 writes in a way of its own."""
+    """A number whose canonical form differs from how it is written."""
 
 
 _PLAIN = msgspec.json.Decoder(float_hook=_plain_number)
-# Sixteen digits, as a search in bytes: a regular expression takes thirty times as long.
+# Sixteen digits in a row, found by a search in bytes: a regular expression takes thirty times as long.
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = b"0" * 16
 
 
 def read_json(raw: bytes) -> Any:
-    """The value of `raw`, numbers with a fraction or exponent as Decimals, in the form of `storable`; raises ValueError.
+    """The value of `raw` in the form of `storable`; numbers with a fraction or exponent become Decimals. Raises
+    ValueError.
 
-    Reads whatever `json.loads` reads, likewise; three times as fast where it is JSON as RFC 8259 has it.
+    Reads whatever `json.loads` reads; three times as fast if it is JSON as RFC 8259 defines it.
     """
     try:
         value = _EXACT.decode(raw)
@@ -132,22 +134,22 @@ def read_json(raw: bytes) -> Any:
 
 
 def may_be_unstorable(raw: bytes) -> bool:
-    """Whether `storable` may change what msgspec decodes of `raw`.
+    """Whether `storable` may change what msgspec decodes from `raw`.
 
-    Half of a surrogate pair stops msgspec's decoder; what else is to be replaced, or is nested too deep, shows in the bytes.
+    msgspec rejects a lone surrogate; U+0000 and deep nesting can be seen in the bytes.
     """
     return _NUL in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST
 
 
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
-# What msgspec raises for JSON that it refuses, that is no UTF-8, or that holds numbers or nesting beyond Python.
+# What msgspec raises for JSON that it rejects: not UTF-8, or numbers or nesting beyond what Python can hold.
 _BEYOND = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
 def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
-    """What reads JSON objects as `read_json` does, in a third of the time, if only what is at `paths` is wanted.
+    """A function that reads JSON objects as `read_json` does, in a third of the time, but only the parts at `paths`.
 
-    Paths lead from object to object (`enterprise.contact.mobile`). What is elsewhere may be missing.
+    Paths lead from object to object (`enterprise.contact.mobile`). Everything else may be missing.
     """
     decoder = msgspec.json.Decoder(_shape(paths), float_hook=Decimal)
 
@@ -163,7 +165,7 @@ def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
 
 
 def _shape(paths: Iterable[str]) -> Any:
-    """The objects that lead to these paths, as a type; of what is at the end of a path any JSON value."""
+    """A type for the objects that lead to these paths; the end of a path is any JSON value."""
     members: dict[str, list[str]] = {}
     for path in paths:
         name, _, further = path.partition(".")

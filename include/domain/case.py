@@ -1,7 +1,7 @@
 """A case (对接案件): one need at one institution, folded from the events that the institution reports.
 
-Source: handbook section 7. The fold depends on the set of events alone: repeated, late and shuffled feedback ends in
-the same case as timely feedback. Amounts are in 万元; local dates are Asia/Shanghai.
+Source: handbook section 7. The fold depends on the set of events alone: repeated, late and shuffled feedback gives the
+same case as timely feedback. Amounts are in 万元; local dates are Asia/Shanghai.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATH = (
     "drawn",
     "post_loan",
 )
-"""The states that lead onwards, in order; declined and closed stand outside."""
+"""The states in order; declined and closed are outside of it."""
 
 TERMINAL = frozenset({"declined", "closed"})
 EVENT_TYPES = frozenset(PATH[1:]) | TERMINAL | {"obstructed", "obstruction_cleared"}
@@ -42,8 +42,8 @@ _CENT = Decimal("0.01")
 class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One report of an institution (反馈), fields as in the credit-market contract, without the free remark.
 
-    `occurred_at` is aware. `amount` (万元) is None where the report has none that is usable (E05). `counted_at` is ours, not the
-    institution's: the moment as of which the event counts, where that is another one (E09; see `counted_at` in feedback.py).
+    `occurred_at` is aware. `amount` (万元) is None if the report has no usable one (E05). `counted_at` is set by us: the
+    moment at which the event counts if `occurred_at` is implausible (E09; see `counted_at` in feedback.py).
     """
 
     event_id: str
@@ -67,21 +67,21 @@ class FeedbackEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def at(self) -> datetime:
-        """The moment as of which it counts in clocks, silences and figures."""
+        """The moment at which it counts in clocks, silences and figures."""
         return self.counted_at or self.occurred_at
 
     @property
     def local_date(self) -> date:
-        """The day in Asia/Shanghai as of which it counts."""
+        """The day in Asia/Shanghai on which it counts."""
         return self.at.astimezone(SHANGHAI).date()
 
 
 REPORTED = FeedbackEvent.__struct_fields__[:-1]
-"""The fields that the institution reports, and that are stored as reported."""
+"""The fields that the institution reports; they are stored as reported."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An applied event: the state that it led to (or whose amount it changed) and the moment, in Asia/Shanghai."""
+    """An applied event: the state that it led to, or whose amount it changed, and the moment (Asia/Shanghai)."""
 
     state: str
     at: datetime
@@ -93,7 +93,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Round(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The way of a case from its start, or from a re-open; `first_event_at` is where the decision limit starts."""
+    """The course of a case from its start, or from a re-open; the decision limit starts at `first_event_at`."""
 
     first_event_at: datetime | None
     steps: tuple[Step, ...]
@@ -108,7 +108,7 @@ class Round(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class OpenObstruction(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An obstruction (融资梗阻) that is not cleared."""
+    """An obstruction (融资梗阻) that is not cleared yet."""
 
     obstruction_id: str
     opened_on: date
@@ -116,21 +116,21 @@ class OpenObstruction(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Days on which the clocks stand still: after `obstructed_on` up to and with `cleared_on`; None: still open."""
+    """Days on which the clocks stop: after `obstructed_on`, up to and including `cleared_on`; None: still open."""
 
     obstructed_on: date
     cleared_on: date | None
 
 
 class Anomaly(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An event that changed nothing because it contradicts what came before; `reason` is E08 or G03c."""
+    """An event that changed nothing because it contradicts earlier ones; `reason` is E08 or G03c."""
 
     event_id: str
     reason: str
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the events add up to. `opened_on` is the day of the push, or of the first event where nothing was pushed."""
+    """The result of the events. `opened_on` is the day of the push, or of the first event if there was no push."""
 
     opened_on: date
     state: str
@@ -155,14 +155,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def paused(self) -> bool:
-        """Whether an obstruction stands, so that the clocks stand still."""
+        """Whether an obstruction is open, so that the clocks are stopped."""
         return bool(self.open_obstructions)
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
-    """What became of an event in the fold, and the money of the case behind it (万元, before a refusal or closure voids it).
+    """The result of one event in the fold, and the money of the case after it (万元, before a refusal or closure voids
+    it).
 
-    `refusal`: E08 or G03c where it changed nothing because it contradicts what came before.
+    `refusal`: E08 or G03c if the event changed nothing because it contradicts earlier ones.
     """
 
     event: FeedbackEvent
@@ -179,11 +180,11 @@ def fold(
     transitions: Collection[tuple[str, str]],
     reopen_max: int,
 ) -> Case:
-    """The case that `events` add up to.
+    """The case that `events` result in.
 
-    `opened_at`: when it was pushed to this institution (aware); None if it was not asked, and the case opens with its first
-    event. `events` come as stored (of two with one event_id the first counts), in any order. ValueError where there is
-    neither a push nor an event.
+    `opened_at`: when the need was pushed to this institution (aware); None if the institution was not asked and its
+    first event opens the case. `events` are in any order; of two with one event_id the first counts. Raises ValueError
+    if there is neither a push nor an event.
     """
     folding = Folding.opened(opened_at, transitions=transitions, reopen_max=reopen_max)
     for event in in_order(events):
@@ -192,7 +193,7 @@ def fold(
 
 
 def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """The events as they are folded: repeats of an event_id dropped, ordered by sequence, time and id."""
+    """The events in the order of the fold: by sequence, time and id, repeats of an event_id dropped."""
     stored: dict[str, FeedbackEvent] = {}
     for event in events:
         stored.setdefault(event.event_id, event)
@@ -200,7 +201,7 @@ def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 class Standing(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """Where a fold stands: all that later events need to know of the earlier ones. Moments are in Asia/Shanghai."""
+    """State of a fold: all that later events need to know of earlier ones. Moments are in Asia/Shanghai."""
 
     state: str = PATH[0]
     state_since: date | None = None
@@ -226,7 +227,7 @@ class Standing(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 class Folding:
     """A case while its events are applied one after another, in the order of `in_order`.
 
-    Where it stands can be kept and taken up again (standing.py): a case to which later events are added ends as if all its
+    Its state can be stored and loaded again (standing.py): a case to which later events are added ends as if all its
     events had been folded at once.
     """
 
@@ -241,7 +242,7 @@ class Folding:
     def opened(
         cls, opened_at: datetime | None, *, transitions: Collection[tuple[str, str]], reopen_max: int
     ) -> Folding:
-        """A case to which nothing was reported yet; arguments as of `fold`."""
+        """A case without events; arguments as for `fold`."""
         standing = Standing()
         if opened_at is not None:
             pushed = Step(PATH[0], opened_at.astimezone(SHANGHAI))
@@ -249,12 +250,12 @@ class Folding:
         return cls(standing, transitions=transitions, reopen_max=reopen_max)
 
     def follows(self, event: FeedbackEvent) -> bool:
-        """Whether `event` comes after all that were taken, so that it can be taken now."""
+        """Whether `event` comes after all events applied so far, so that it can be applied now."""
         last = self.standing.last
         return last is None or _order(event) > last
 
     def take(self, event: FeedbackEvent) -> Taken:
-        """Apply one event, or note it as an anomaly."""
+        """Apply one event, or record it as an anomaly."""
         standing = self.standing
         occurred_at = event.occurred_at.astimezone(SHANGHAI)
         at = occurred_at if event.counted_at is None else event.counted_at.astimezone(SHANGHAI)
@@ -309,7 +310,7 @@ class Folding:
         standing.draw_applied |= event.type == "drawn"
         if event.amount is None:
             return
-        # Equal sets of events are to be kept as equal text, however their amounts were written.
+        # Equal sets of events must give equal stored text, however their amounts were written.
         amount = event.amount.quantize(_CENT)
         if event.type == "credit_approved":
             standing.approved = amount
@@ -339,7 +340,7 @@ class Folding:
             self.standing.pauses.append(Pause(cleared.opened_on, at.date()))
 
     def case(self) -> Case:
-        """The outcome so far. ValueError where there was neither a push nor an event."""
+        """The case so far. Raises ValueError if there was neither a push nor an event."""
         standing = self.standing
         if standing.opened_on is None or standing.state_since is None:
             raise ValueError("a case opens with a push or with an event")

@@ -1,4 +1,4 @@
-"""Many texts looked at together: as one long text that is searched once, or as a matrix of characters."""
+"""Many texts processed at once: joined to one long text that is searched once, or as a matrix of characters."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _BREAK = "\n"
 
 
 def matching(pattern: str, texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Which of the texts match a regular expression in full; it must match neither a line break nor an empty text."""
+    """Which of the texts fully match a regular expression; the expression must match neither a line break nor an empty text."""
     matched = np.ones(len(texts), dtype=bool)
     lines = _BREAK.join(texts) + _BREAK
     if lines.count(_BREAK) > max(len(texts), 1):
         lines = "".join([_BREAK if _BREAK in text else text + _BREAK for text in texts])
     several = _lines_of(pattern)
     line = at = 0
-    # A search ends at the first line that does not match: from the line after it the next one begins.
+    # The search stops at the first line that does not match; the next search starts after it.
     while line < len(texts):
         found = several.match(lines, at)
         end = found.end() if found else at
@@ -40,18 +40,18 @@ def _lines_of(pattern: str) -> re.Pattern[str]:
 
 
 def character_matrix(texts: Sequence[str], length: int) -> NDArray[np.uint8]:
-    """The ASCII codes of texts of this length, [text, place]; 0 all over for texts of another length or beyond ASCII."""
+    """The ASCII codes of texts of this length, [text, position]; all 0 for texts of another length or with other characters."""
     if set(map(len, texts)) != {length} or not "".join(texts).isascii():
         texts = [text if len(text) == length and text.isascii() else "" for text in texts]
     return np.array(texts, dtype=f"S{length}").view(np.uint8).reshape(len(texts), length)
 
 
 def places_in(alphabet: str) -> NDArray[np.int8]:
-    """For each ASCII code: the place of its character in an alphabet, -1 for others."""
+    """For each ASCII code its position in an alphabet; -1 for others."""
     places = np.full(_ASCII, -1, dtype=np.int8)
     places[[ord(character) for character in alphabet]] = range(len(alphabet))
     return places
 
 
 FIGURES = places_in(digits)
-"""The figure that each ASCII code stands for, -1 for what is no digit."""
+"""The digit of each ASCII code; -1 for others."""

@@ -1,7 +1,7 @@
-"""The clocks of a case: how long it may stay on its way from one state to the next.
+"""The clocks of a case: how long it may take from one state to the next.
 
-Source: handbook section 7, "Counting", "Pause", "Re-open". The limits are those of case_limits.csv; only the last of
-them rests on the notice. Due days last until 24:00 in Asia/Shanghai. Office hours are the project's own (ADR 7).
+Source: handbook section 7, "Counting", "Pause", "Re-open". The limits are in case_limits.csv; only the last of them
+comes from the notice. Due days last until 24:00 in Asia/Shanghai. Office hours are the project's own (ADR 7).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ DECISION = ("received", "credit_approved")
 """The one limit that starts with the first event, whatever its type."""
 
 Started = tuple[str, str, date]
-"""Which clock of a case: from, to, day 0."""
+"""Key of a clock within its case: from, to, day 0."""
 
 NO_EXTENSIONS: Mapping[Started, int] = MappingProxyType({})
 
 
 class AfterHours(msgspec.Struct, frozen=True, gc=False):
-    """What started a clock came at `at` (local), outside the office hours that end at `closing`."""
+    """The clock was started at `at` (local), outside the office hours that end at `closing`."""
 
     at: datetime
     closing: time
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A limit that runs, stands still (`paused`) or has stopped (`stopped_on`).
+    """A limit that runs, is paused (`paused`) or has stopped (`stopped_on`).
 
-    What the due day was counted from: `limit` in `unit`, the pauses seen as disjoint (start, end], and the working days
-    granted beyond (`extended`). `after_hours`: why day 0 is later than the day on which the clock was started, if it is.
+    The due day was counted from `limit` in `unit`, the `pauses` as disjoint (start, end], and the working days granted
+    beyond it (`extended`). `after_hours`: why day 0 is later than the day on which the clock was started, if it is.
     """
 
     from_type: str
@@ -54,7 +54,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def started(self) -> Started:
-        """Which of the clocks of its case this one is."""
+        """Its key within the case."""
         return self.from_type, self.to_type, self.day0
 
 
@@ -73,11 +73,11 @@ def clocks(
 ) -> tuple[Clock, ...]:
     """Every clock that `case` ever started, those of a round before a re-open included.
 
-    Of two that started alike (a case refused and re-opened within a day) the later one counts.
-    `roll_forward`: a due day counted in calendar days moves to a working day (policy key calendar_days_roll_forward).
-    `office_hours_end`: what comes later in the day, or on a day off, counts as of the next working day; None: office hours do
-    not count (policy key office_hours_end). `extensions`: working days granted beyond the limit, by the clock as it started.
-    `after` (a round, and so many steps of it): clocks that had stopped by then are left out.
+    Of two with the same key (a case refused and re-opened within a day) the later one counts. `roll_forward`: a due day
+    counted in calendar days moves to a working day (policy key calendar_days_roll_forward). `office_hours_end`: events
+    later in the day, or on a day off, count on the next working day; None: office hours do not count (policy key
+    office_hours_end). `extensions`: working days granted beyond the limit, by key. `after`: (round, step) as `unmoved`
+    returns; clocks that had stopped by then are left out.
     """
     found: dict[Started, Clock] = {}
     first_round, steps = after
@@ -114,9 +114,9 @@ def clocks(
 
 
 def unmoved(before: Case, case: Case) -> tuple[int, int]:
-    """Up to where the clocks of `case`, to which events were added since `before`, are those of `before`; see `clocks`.
+    """The first (round, step) whose clocks may differ from those of `before`, after events were added to it.
 
-    What a pause moves may have stopped long ago: where pauses were added, nothing is sure to have stayed.
+    A pause may move clocks that stopped long ago: if pauses were added, any clock may differ.
     """
     if before.pauses != case.pauses:
         return FROM_THE_START
@@ -126,7 +126,7 @@ def unmoved(before: Case, case: Case) -> tuple[int, int]:
 def _day0(
     limit: CaseLimit, began: datetime, calendar: WorkingCalendar, office_hours_end: time | None
 ) -> tuple[date, AfterHours | None]:
-    """A quarter is that of the draw itself, at whatever hour."""
+    """Day 0 and why it is late. A limit in quarters starts with the day of the draw, at whatever hour."""
     day = began.date()
     if office_hours_end is None or limit.unit == "calendar_quarters":
         return day, None
@@ -138,7 +138,7 @@ def _day0(
 def _runs(
     limit: CaseLimit, round_: Round, entered: Mapping[str, datetime], reached: int | None
 ) -> Iterable[tuple[datetime, int | None]]:
-    """(when it began, which step of the round stopped it) for each time that the limit ran in a round.
+    """(start, number of the stopping step) for each time that the limit ran in a round.
 
     `reached`: the step that reached the end of the limit, or ended the round.
     """
@@ -161,7 +161,7 @@ def _ends(round_: Round) -> list[int | None]:
 
 
 def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, int | None]]:
-    """A report is due in each quarter after that of the draw: each one stops the clock and starts the next."""
+    """A report is due in each quarter after that of the draw: each report stops its clock and starts the next."""
     closed = next((number for number, step in enumerate(round_.steps) if step.state in TERMINAL), None)
     reported: set[Quarter] = set()
     for number, step in enumerate(round_.steps):
@@ -196,7 +196,7 @@ def _due(
 
 
 def _merged(pauses: Sequence[Pause], day0: date, stopped_on: date | None) -> tuple[tuple[date, date], ...]:
-    """The pauses of a clock's life as disjoint (start, end]; an open one counts only up to where the clock stopped."""
+    """The pauses of a clock's life as disjoint (start, end]; an open one ends when the clock stopped."""
     merged: list[tuple[date, date]] = []
     for start, end in sorted(_within(pauses, day0, stopped_on)):
         if merged and start <= merged[-1][1]:

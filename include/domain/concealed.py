@@ -1,17 +1,17 @@
-"""Values that are sent and never shown: they may stand among the variables of a traceback (个人信息, 密钥)."""
+"""Values that are sent but never shown (个人信息, 密钥): a traceback may print variables."""
 
 from __future__ import annotations
 
 
 class Concealed(bytes):
-    """Bytes of which only their number is shown."""
+    """Bytes whose representation says only how many they are."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
 
 
 class ConcealedText(str):
-    """Text that is not shown."""
+    """Text whose representation does not show it."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
-"""Stalls (停滞) and the ladder (升级阶梯) on which they climb: when a breach begins, and which rung it has reached.
+"""Stalls (停滞) and the ladder (升级阶梯) that they climb: when a breach begins, and which rung it has reached.
 
-Source: handbook section 8; all figures are the project's own and come from policy.csv. Nothing here reads a clock:
-today comes in as the number of working days since the due day.
+Source: handbook section 8; all figures are the project's own and come from policy.csv. No function reads a clock: today
+is passed in as the number of working days since the due day.
 """
 
 from __future__ import annotations

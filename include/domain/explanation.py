@@ -1,6 +1,6 @@
-"""A due day in one sentence: from when, how much was added, which days did not count, and which weekend days did.
+"""A due day explained in one sentence: the start, what was added, which days did not count, and which weekend days did.
 
-Whoever reads the sentence can count it again with nothing but a calendar of weekdays.
+A reader can recount it with nothing but a calendar of weekdays.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _WEEKDAYS = "一二三四五六日"
 def explain(clock: Clock, calendar: WorkingCalendar) -> str:
     """Why `clock` is due when it is, in Chinese.
 
-    Example: 2026-09-30已接收，加3个工作日，10月1日至7日放假，10月10日（周六）调休上班：10月10日到期. Where office hours count:
-    2026-10-08 18:20已推送（17:30后），按10月9日起算，加1个工作日，10月10日（周六）调休上班：10月10日到期. ValueError for an unknown unit.
+    Example: 2026-09-30已接收，加3个工作日，10月1日至7日放假，10月10日（周六）调休上班：10月10日到期. With office hours: 2026-10-08
+    18:20已推送（17:30后），按10月9日起算，加1个工作日，10月10日（周六）调休上班：10月10日到期. Raises ValueError for an unknown unit.
     """
     said = _Sentence(clock, calendar)
     return "，".join(said.parts()) + f"：{said.day(clock.due.day)}到期" + said.reservations()
@@ -34,7 +34,7 @@ class _Sentence:
         self._first_year = clock.after_hours.at.year if clock.after_hours else clock.day0.year
 
     def day(self, day: date) -> str:
-        """With its year where that is not the year with which the sentence begins."""
+        """The day, with its year if that is not the year at the beginning of the sentence."""
         year = "" if day.year == self._first_year else f"{day.year}年"
         return f"{year}{day.month}月{day.day}日"
 
@@ -95,13 +95,13 @@ class _Sentence:
         return sum(self.calendar.working_days_after(start, end) for start, end in spans)
 
     def _rolled(self, planned: date) -> date:
-        """Where the days beyond the limit are counted from: the working day at or after `planned`, if days off are rolled."""
+        """The day from which extra days are counted: if days off are rolled, the working day at or after `planned`."""
         rolled = self.calendar.roll_forward(planned).day
         due = self.calendar.add_working_days(rolled, self.clock.extended).day
         return rolled if due == self.clock.due.day else planned
 
     def _exceptions(self, start: date, end: date) -> Iterator[str]:
-        """What differs from Monday to Friday after `start` up to and with `end`."""
+        """The exceptions to Monday–Friday after `start`, up to and including `end`."""
         run: list[date] = []
         day = start + _ONE_DAY
         while day <= end:

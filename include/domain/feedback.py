@@ -1,7 +1,7 @@
-"""Reading one event of the credit-market feed (反馈事件): which defects break it, and which only cost it a field.
+"""Reading one event of the credit-market feed (反馈事件): which defects make it unreadable, and which only cost a field.
 
-Source: the FeedbackEvent of the contract; handbook rules E01, E05, E06, E07, E09. An unknown type, need or institution is no
-defect of the event: whether it can be folded is decided where the needs are known.
+Source: the FeedbackEvent of the contract; handbook rules E01, E05, E06, E07, E09. An unknown type, need or institution
+is no defect of the event: whether it can be folded is decided by code that knows the needs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 200
 _LONGEST_REF = 64
 _YEARS = range(1900, 9000)
-"""Years that every part of the system can hold and count with; whether one is plausible is for E09."""
+"""Years that every part of the system can store and compute with; E09 asks whether one is plausible."""
 _MAX_INT, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
 
 
 class UnreadableEvent(ValueError):
-    """An event that breaks the contract; `field` is the one that does, without its value."""
+    """An event that breaks the contract; `field` names the field, without its value."""
 
     def __init__(self, field: str) -> None:
         super().__init__(f"字段 {field} 缺失或不合约定")
@@ -39,9 +39,9 @@ class UnreadableEvent(ValueError):
 
 
 def read_event(item: object) -> FeedbackEvent:
-    """The event that `item` (decoded JSON) carries; UnreadableEvent if a field that the contract requires is unusable.
+    """The event in `item` (decoded JSON). Raises UnreadableEvent if a required field is unusable.
 
-    An optional field that is unusable counts as absent (E05, E07); the event as received is kept beside it.
+    An unusable optional field counts as absent (E05, E07); the event as received is stored beside it.
     """
     if not isinstance(item, Mapping):
         raise UnreadableEvent("event")
@@ -69,10 +69,10 @@ def read_event(item: object) -> FeedbackEvent:
 def counted_at(
     occurred_at: datetime, received_at: datetime, first_push: datetime | None, clock_skew: timedelta
 ) -> datetime | None:
-    """The moment as of which an event counts where the stated one is implausible (E09); None where it is plausible.
+    """The moment at which an event counts if the stated one is implausible (E09); None if it is plausible.
 
-    That is when it was received; and never before the first push of its need: what was received earlier was of a need whose push
-    was not known yet. `first_push` None: the need was not pushed, so far as is known.
+    That is when it was received, but never before the first push of its need: an event received earlier belongs to a
+    push that was not known yet. `first_push` None: no push is known.
     """
     if occurred_at <= received_at + clock_skew and (first_push is None or occurred_at >= first_push):
         return None
@@ -140,7 +140,7 @@ def _rate(value: object) -> Decimal | None:
 
 
 def known_reason(event: FeedbackEvent) -> FeedbackEvent:
-    """The event with its reason code only where the code is known (E06)."""
+    """The event, without a reason code that is unknown (E06)."""
     if event.reason_code is None or event.reason_code in reason_codes():
         return event
     return msgspec.structs.replace(event, reason_code=None)

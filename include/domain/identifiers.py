@@ -1,6 +1,6 @@
-"""Identifiers and the normal forms of texts (handbook, sections 4 and 9).
+r"""Identifiers and the normal forms of texts (handbook, sections 4 and 9).
 
-Regular expressions are full matches with `[0-9]`: `\\d` would take full-width digits, `$` a trailing newline.
+Regular expressions are full matches with `[0-9]`: `\d` would accept full-width digits, `$` a trailing newline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROVINCE_PREFIXES = frozenset(
     for region, last in ((1, 5), (2, 3), (3, 7), (4, 6), (5, 4), (6, 5))
     for province in range(0 if region == 5 else 1, last + 1)
 )
-"""First two digits of the 31 provinces (GB/T 2260); the Xinjiang corps (兵团, 660000) is no province."""
+"""First two digits of the 31 provinces (GB/T 2260); the Xinjiang corps (兵团, 660000) is not a province."""
 
 XPCC = "660000"
 """The Xinjiang corps (兵团): a department of its own, never derived from a region code."""
@@ -69,9 +69,9 @@ def usable_revision(value: object) -> int | None:
 
 
 def normalise_text(text: str) -> str:
-    """NFKC without format and control characters, white space folded to single blanks."""
+    """NFKC without format and control characters, white space collapsed to single blanks."""
     text = _compatible(text)
-    if text.isprintable():  # then it holds no format or control character, and no white space but blanks
+    if text.isprintable():  # Then it has no format or control character, and no white space but blanks.
         return " ".join(text.split()) if " " in text else text
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = " ".join(text.split())
@@ -79,10 +79,10 @@ def normalise_text(text: str) -> str:
 
 
 def normalise_texts(texts: Sequence[str]) -> list[str]:
-    """`normalise_text` of each: all texts are looked at as one, and one by one only where some are not in normal form."""
+    """`normalise_text` of each. All texts are checked as one; only if that fails, each by itself."""
     joined = _compatible(_BETWEEN.join(texts))
     given = joined.split(_BETWEEN)
-    if len(given) != len(texts):  # one of them holds a line break
+    if len(given) != len(texts):  # A text holds a line break.
         return list(map(normalise_text, texts))
     if joined.replace(_BETWEEN, "").isprintable() and not _has_idle_blanks(joined):
         return given
@@ -90,22 +90,22 @@ def normalise_texts(texts: Sequence[str]) -> list[str]:
 
 
 def _compatible(text: str) -> str:
-    """NFKC. It neither makes nor passes over a line break: of texts joined by one, it is theirs joined."""
+    """NFKC. It never adds or removes line breaks, so texts joined by line breaks can be converted as one."""
     if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
-    # What NFKC makes of the usual Chinese punctuation; text with nothing else to do is then quick to see.
+    # NFKC forms of the usual Chinese punctuation: a fast path for texts that need nothing else.
     for wide, narrow in _WIDE_PUNCTUATION:
         text = text.replace(wide, narrow)
     return unicodedata.normalize("NFKC", text)
 
 
 def _has_idle_blanks(joined: str) -> bool:
-    """Whether some text begins or ends with a blank or holds two in a row."""
+    """Whether any text begins or ends with a blank or holds two in a row."""
     return any(blanks in joined for blanks in _IDLE_BLANKS) or joined[:1] == " " or joined[-1:] == " "
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text; of one longer than `longest` characters its beginning and an ellipsis, `longest` in all."""
+    """The text, cut to `longest` characters with an ellipsis at the end if it is longer."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -143,7 +143,7 @@ def mobile_is_valid(text: str) -> bool:
 
 def email_is_valid(text: str) -> bool:
     """Whether `text`, normalised, is an e-mail address of at most 254 characters."""
-    if _EMAIL.fullmatch(text) is None:  # what has this form is in normal form too
+    if _EMAIL.fullmatch(text) is None:  # An address of this form is already normalised.
         text = normalise_text(text)
         if _EMAIL.fullmatch(text) is None:
             return False
@@ -151,12 +151,12 @@ def email_is_valid(text: str) -> bool:
 
 
 def skeleton(text: str) -> str:
-    """Letters and digits of a text in folded case: what is left when spelling habits are taken away."""
+    """Letters and digits of a text in folded case: what remains when differences of spelling are removed."""
     return skeletons_of_normal([normalise_text(text)])[0]
 
 
 def skeletons_of_normal(texts: Sequence[str]) -> list[str]:
-    """The skeletons of texts that are normalised already: what is done to each character is done to all texts at once."""
+    """The skeletons of texts that are normalised already. Each step works on characters, so all texts are processed at once."""
     if not texts:
         return []
     folded = _BETWEEN.join(texts).casefold()
@@ -186,9 +186,9 @@ def org_digit(body: str) -> str:
 def uscc_is_valid(code: str) -> bool:
     """Whether a credit code (统一社会信用代码), normalised by normalise_id, has the right form and both check digits.
 
-    python-stdnum checks GB 32100-2015; the inner digit of GB 11714 it does not.
+    python-stdnum checks GB 32100-2015, but not the inner check digit of GB 11714.
     """
-    if _USCC_SHAPE.fullmatch(code):  # the arithmetic of stdnum, ten times as fast
+    if _USCC_SHAPE.fullmatch(code):  # The same arithmetic as stdnum's, ten times as fast.
         total = sum(_USCC_VALUES[c] * weight for c, weight in zip(code, USCC_WEIGHTS, strict=False))
         valid = code[17] == USCC_ALPHABET[(31 - total % 31) % 31]
     else:
@@ -206,7 +206,7 @@ def make_uscc(first: str, body: str) -> str:
 
 
 def department_of(region_code: str) -> str:
-    """Code of the department in charge of a place: the planned city, else the province. Never the corps (兵团)."""
+    """Code of the department responsible for a place: the planned city, else the province. Never the corps (兵团)."""
     if region_code[:4] in _PLANNED_CITIES:
         return region_code[:4] + "00"
     return region_code[:2] + "0000"
@@ -218,7 +218,7 @@ def prefecture(region_code: str) -> str:
 
 
 def loc_status(region_code: str, year: int) -> LocStatus:
-    """Whether the table of places (python-stdnum cn/loc) knows the code, and whether it was still in use in `year`."""
+    """Whether the table of places (python-stdnum cn/loc) knows the code, and whether it was in use in `year`."""
     last_year = _last_year_in_use(region_code)
     if last_year is None:
         return "unknown"

@@ -1,4 +1,4 @@
-"""What the form knows of a record: its general fields, where the form has them. Everything else may be anything, a contact too."""
+"""The part of a record that the form knows: its general fields, in the form's places. Everything else may hold a contact."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from include.reference import rows
 
 _Node = dict[str, Any]
-"""Name of a member → what the form has there: a node, a list that holds such, or None for a single value."""
+"""Name of a member → what the form has there: a node, a list of nodes or values, or None for a single value."""
 
 
 def known_part(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The general fields of the form that a record holds; null where it has null.
+    """The general fields of the form that a record holds; null stays null.
 
-    Left out are personal fields, members that the form does not know and values of another shape than the form's; an element of a
-    list that has another shape becomes null, so that the others keep their places. Several values where one belongs are kept: they
-    have no members.
+    Left out are personal fields, members that the form does not know, and values of another shape than the form's. A
+    list element of another shape becomes null, so that the others keep their positions. A list where the form has one
+    value is kept: it has no members.
     """
     return _known_members(_form(), record)
 
@@ -52,7 +52,7 @@ _CONTAINERS = frozenset({dict, list})
 
 
 class _ListOf:
-    """A list of the form; `node`: what its elements are, None for single values."""
+    """A list in the form; `node`: its elements, None for single values."""
 
     __slots__ = ("node",)
 

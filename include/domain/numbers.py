@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 _MOST_DIGITS = 1_300
-"""Digits and exponent of a record's largest number are fewer (handbook, section 4)."""
+"""Limit of digits and exponent of a number in a record (handbook, section 4)."""
 
 
 def whole_number(value: object) -> int | None:
-    """The whole number that a parsed JSON value is; None for any other value, true and false among them."""
+    """The whole number that a parsed JSON value is; None for any other value, true and false included."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else value
     if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""Tickets for obstructions (融资梗阻工单): who has to do what by when, and what the next level up is.
+"""Tickets for obstructions (融资梗阻工单): who has to do what by when, and which level is next.
 
-Source: handbook section 8; the figures are the project's own (policy keys obstruction_…). The bank opens a ticket and ends it;
-coordinators work on it; time moves it up. Pure: today and the bank's word come in.
+Source: handbook section 8; the figures are the project's own (policy keys obstruction_…). The bank opens a ticket and
+ends it; coordinators work on it; time moves it up. Pure: today and the bank's reports are passed in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Act = Literal["acknowledged", "in_progress", "resolved", "unresolvable"]
 """What coordinators do; the four statuses of the credit-market contract."""
 
 WORKED_ON: frozenset[TicketState] = frozenset({"open", "acknowledged", "in_progress"})
-"""States in which the coordinators have something to do, and the clocks run."""
+"""States in which the coordinators have something to do and the clocks run."""
 
 _MAY: dict[TicketState, frozenset[Act]] = {
     "open": frozenset({"acknowledged", "in_progress", "resolved", "unresolvable"}),
@@ -30,10 +30,11 @@ _MAY: dict[TicketState, frozenset[Act]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One obstruction as it stands. Days are local dates; `level_since`: since when this level answers.
+    """Current state of an obstruction. Days are local dates; `level_since`: the day on which this level became
+    responsible.
 
-    `acknowledge_by`, `resolve_by`: until when (24:00), None where there is nothing left to do; `confirm_by`: until when the bank
-    should have confirmed what was resolved. `overdue`: at nation level past a due day, where nothing is above.
+    `acknowledge_by`, `resolve_by`: due days (24:00), None if nothing is left to do; `confirm_by`: by when the bank
+    should confirm what was resolved. `overdue`: past a due day at nation level, above which there is none.
     """
 
     state: TicketState
@@ -61,22 +62,22 @@ def opened(level: Level, day: date, calendar: WorkingCalendar, policy: Policy) -
 
 
 def joined(ticket: Ticket, worked_on: Ticket) -> Ticket:
-    """A ticket that is (again) open, when another one of its cause is worked on already: the same level, the same clocks.
+    """A ticket opened (again) while another one of its cause is being worked on: the same level, the same clocks.
 
-    Tickets of one cause are worked as one, so one owner answers for all of them by one day.
+    Tickets of one cause are worked as one, so that one owner answers for all of them by one day.
     """
     return worked_on if ticket.state == "open" and worked_on.state in WORKED_ON else ticket
 
 
 def may(ticket: Ticket, act: Act) -> bool:
-    """Whether coordinators can do this now; unresolvable is said at nation level only."""
+    """Whether coordinators may do this now; unresolvable is possible at nation level only."""
     if act == "unresolvable" and ticket.level != "nation":
         return False
     return act in _MAY.get(ticket.state, frozenset())
 
 
 def acted(ticket: Ticket, act: Act, day: date, calendar: WorkingCalendar, policy: Policy) -> Ticket:
-    """After an act of the coordinators on `day`. ValueError if it is not possible now."""
+    """The ticket after an act of the coordinators on `day`. Raises ValueError if the act is not possible now."""
     if not may(ticket, act):
         raise ValueError(f"{act} is not possible in state {ticket.state} at level {ticket.level}")
     after = replace(ticket, state=act, acknowledge_by=None)
@@ -92,9 +93,10 @@ def acted(ticket: Ticket, act: Act, day: date, calendar: WorkingCalendar, policy
 def reported(
     ticket: Ticket, day: date, *, cleared: bool, again: bool, calendar: WorkingCalendar, policy: Policy
 ) -> Ticket:
-    """After a look at what the bank says: `cleared`: it has withdrawn the obstruction; `again`: reported it after it was resolved.
+    """The ticket after the bank's report. `cleared`: it withdrew the obstruction; `again`: it reported it again.
 
-    Clearance ends a ticket from any state. One that stands again after it was resolved or verified is reopened at the same level.
+    Clearance ends a ticket from any state. An obstruction reported again after resolved or verified is reopened at the
+    same level.
     """
     if cleared:
         if ticket.state == "verified":
@@ -106,7 +108,7 @@ def reported(
 
 
 def climbed(ticket: Ticket, today: date, calendar: WorkingCalendar, policy: Policy) -> Ticket:
-    """One level up if either clock is over; marked overdue where nothing is above, the same otherwise."""
+    """The ticket one level up if either clock is over; at nation level marked overdue; else unchanged."""
     if ticket.state not in WORKED_ON:
         return ticket
     over = [day for day in (ticket.acknowledge_by, ticket.resolve_by) if day is not None and day < today]
@@ -118,5 +120,5 @@ def climbed(ticket: Ticket, today: date, calendar: WorkingCalendar, policy: Poli
 
 
 def lead(owner: str) -> Authority:
-    """Which of the two authorities leads: the owner of the cause; MIIT where it is the enterprise's own, PBoC where nobody's."""
+    """The authority that leads: the owner of the cause; MIIT if the enterprise owns it, PBoC if nobody does."""
     return "MIIT" if owner in ("MIIT", "ENTERPRISE") else "PBOC"

@@ -1,7 +1,8 @@
-"""Who is who: when two ids name one person. The database has the same function (`person_key`), and the last word.
+"""When two ids name one person. The database has the same function (`person_key`), and it decides.
 
-Two persons are told apart by the auth manager's immutable ids, never by how a name looks: what cannot be seen (format and control
-characters, variation selectors, blanks), another form of the same letters and another case make nobody a second person.
+Two persons differ in the auth manager's immutable ids, never only in how a name looks: invisible characters (format and
+control characters, variation selectors, blanks), another form of the same letters, and case do not make a second
+person.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 def person_key(actor: str) -> str:
-    """What two ids must differ in to be two persons."""
+    """The key in which two ids must differ to be two persons."""
     seen = _INVISIBLE.sub("", unicodedata.normalize("NFKC", actor))
     return unicodedata.normalize("NFKC", seen.casefold())
 

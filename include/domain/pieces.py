@@ -1,8 +1,8 @@
 """One piece of what a platform sends (a need, an event, a row): read within the limits of a record, or set aside alone.
 
-The limits are the handbook's (section 4): 1 MiB, nesting of 64, numbers of 200 digits and exponents of three digits. A piece
-is also unreadable if it is no UTF-8 or no JSON as RFC 8259 has it: control characters in strings, half of a surrogate pair,
-NaN and Infinity.
+The limits are the handbook's (section 4): 1 MiB, nesting of 64, numbers of 200 digits and exponents of three digits. A
+piece is also unreadable if it is not UTF-8 or not JSON as RFC 8259 defines it: control characters in strings, lone
+surrogates, NaN and Infinity.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 _NUMBER = re.compile(rb"([0-9]++(?:\.[0-9]*+)?)(?:[eE][+-]?([0-9]++))?")
 _CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-# A search in bytes takes a thirtieth of a regular expression's time.
+# A search in bytes takes a thirtieth of the time of a regular expression.
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = b"0" * (MOST_DIGITS + 1)
 
 _KNOWN_AS = re.compile("[!-~]{1,64}")
-# The most telling name first: an event names its need too, and a need the enterprise.
+# The most specific name first: an event also names its need, and a need its enterprise.
 _IDENTIFIERS = [
     re.compile(rb'"%b"[ \t\r\n]{0,8}:[ \t\r\n]{0,8}"([A-Za-z0-9._:/-]{1,64})"' % name)
     for name in (
@@ -57,7 +57,7 @@ _IDENTIFIERS = [
 
 
 class UnreadablePiece(ValueError):
-    """A piece that is beyond the limits of a record or no JSON; `problem` says in Chinese why, without its values."""
+    """A piece that is beyond the limits of a record or not JSON; `problem` says why, in Chinese, without its values."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -65,9 +65,9 @@ class UnreadablePiece(ValueError):
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """A piece that cannot be used: its bytes as they came, what is wrong with it in Chinese without values.
+    """A piece that cannot be used: its bytes as received and what is wrong with it, in Chinese, without values.
 
-    `known_as`: the identifier that it bears (`identifier`), "" where it bears none.
+    `known_as`: the identifier in it (`identifier`), "" if there is none.
     """
 
     raw: bytes
@@ -79,7 +79,7 @@ class SetAside(msgspec.Struct, frozen=True):
 
 
 def set_aside(raw: bytes, problem: str) -> SetAside:
-    """The piece `raw` set aside for `problem` (Chinese, without values), under the identifier that it bears."""
+    """The piece `raw` set aside for `problem` (Chinese, without values), under the identifier in it."""
     return SetAside(raw, problem, known_as(raw))
 
 
@@ -89,7 +89,7 @@ def identifier(value: object) -> str:
 
 
 def known_as(raw: bytes) -> str:
-    """The identifier that a piece bears, though it may be no JSON; "" if none is found. At most 64 characters."""
+    """The identifier in a piece, even if it is not JSON; "" if none is found. At most 64 characters."""
     for pattern in _IDENTIFIERS:
         if found := pattern.search(raw):
             return found[1].decode()
@@ -97,9 +97,9 @@ def known_as(raw: bytes) -> str:
 
 
 def read_piece(raw: bytes) -> Any:
-    """The value of a piece, numbers with a fraction or an exponent as exact Decimals, in the form of `storable`.
+    """The value of a piece in the form of `storable`; numbers with a fraction or an exponent become exact Decimals.
 
-    Raises UnreadablePiece, and nothing else, for what is beyond the limits.
+    Raises UnreadablePiece, and nothing else, for a piece beyond the limits.
     """
     if len(raw) > LARGEST_BYTES:
         raise UnreadablePiece(_TOO_LARGE)

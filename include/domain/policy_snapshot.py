@@ -1,4 +1,4 @@
-"""The policy as it stood when a case opened: a later change of policy moves no case that is open already."""
+"""The policy at the moment when a case opened: later changes of policy do not affect an open case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.reference import CaseLimit, LimitOverride, Policy
 
 @dataclass(frozen=True, slots=True)
 class PolicySnapshot:
-    """What the clocks of a case are counted by, and the values of policy.csv beside it."""
+    """What the clocks of a case are counted by, and the other values of policy.csv."""
 
     limits: tuple[CaseLimit, ...]
     overrides: tuple[LimitOverride, ...]
@@ -44,16 +44,16 @@ class PolicySnapshot:
         return json.dumps(told, ensure_ascii=False, sort_keys=True)
 
     def sha256(self) -> str:
-        """By which content it is known."""
+        """Hash of the content; its key in the database."""
         return hashlib.sha256(self.content().encode()).hexdigest()
 
     @property
     def office_hours_end(self) -> time | None:
-        """When the office hours end that clocks are counted by; None: they do not count, as before there was such a policy."""
+        """End of the office hours by which clocks are counted; None: office hours do not count, as before this key existed."""
         return self.policy.closing_time("office_hours_end") if "office_hours_end" in self.policy.values else None
 
     def limits_of(self, institution_code: str) -> tuple[CaseLimit, ...]:
-        """The limits that an institution is held to: its own where it has some."""
+        """The limits of an institution: its own where it has some."""
         own = {
             (one.limit.from_type, one.limit.to_type): one.limit
             for one in self.overrides

@@ -1,4 +1,4 @@
-"""How far the matching of a need has come (对接进度), as the factory and its department are told.
+"""How far the matching of a need has come (对接进度), as its factory and department see it.
 
 Source: handbook section 6. Amounts are in 万元.
 """
@@ -32,7 +32,7 @@ class Progress:
 
 
 class CaseSums(Protocol):
-    """What the cases of a need add up to."""
+    """Sums over the cases of a need."""
 
     @property
     def states(self) -> Collection[str]: ...
@@ -45,7 +45,7 @@ class CaseSums(Protocol):
 
 
 def progress(sums: CaseSums, need_amount: Decimal | None, withdrawn: bool) -> Progress:
-    """What the cases of a pushed need add up to. A need without a usable amount is never funded in full."""
+    """The progress of a pushed need. A need without a usable amount is never fully funded."""
     return Progress(
         stage=_stage(sums.states, sums.drawn, need_amount, withdrawn),
         institutions=sums.answered,

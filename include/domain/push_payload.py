@@ -1,4 +1,4 @@
-"""The payload of a push (推送内容): what the outbox froze, with the contact that joins it at the moment of sending."""
+"""The payload of a push (推送内容): the stored content joined with the contact at the moment of sending."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Person(msgspec.Struct, frozen=True):
         return "<contact>"
 
     def content(self) -> dict[str, Any]:
-        """As in the contract's payload."""
+        """The content, as in the contract's payload."""
         return {"name": self.name, "mobile": self.mobile}
 
 
 def contact_of(plaintext: bytes) -> Person:
-    """The contact as it was stored; what the platform does not get is left out."""
+    """The contact as stored, without what the platform does not get."""
     return _CONTACT.decode(plaintext)
 
 
 def personal_values(plaintext: bytes) -> set[str]:
-    """The texts of a contact as it was stored, the e-mail address included; what is too short to be told from other text is left out."""
+    """The texts of a stored contact, e-mail address included; texts too short to be recognised elsewhere are left out."""
     given = msgspec.json.decode(plaintext)
     values = given.values() if isinstance(given, dict) else ()
     return {value for value in values if isinstance(value, str) and len(value.strip()) > 1}

@@ -22,7 +22,7 @@ class Quarter:
 
     @classmethod
     def parse(cls, text: str) -> Quarter:
-        """The quarter that `text` ("2026Q3", nothing around it) names; ValueError for anything else."""
+        """The quarter that `text` names; exactly "2026Q3", else ValueError."""
         match = _PATTERN.fullmatch(text)
         if match is None:
             raise ValueError(f"not a quarter: {text!r}")
@@ -49,9 +49,9 @@ class Quarter:
         return date(self.year, self.number * 3 + 1, 1) - timedelta(days=1)
 
     def next(self) -> Quarter:
-        """The quarter after."""
+        """The next quarter."""
         return Quarter(self.year + self.number // 4, self.number % 4 + 1)
 
     def previous(self) -> Quarter:
-        """The quarter before."""
+        """The previous quarter."""
         return Quarter(self.year - (self.number == 1), (self.number + 2) % 4 + 1)

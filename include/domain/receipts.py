@@ -1,13 +1,14 @@
-"""Receipt numbers (回执号) as receivers give them and as they are kept: the same wherever they come from, so that they can be compared."""
+"""Receipt numbers (回执号), stored in one form wherever they come from, so that they can be compared."""
 
 from __future__ import annotations
 
 LONGEST = 128
-"""Characters kept of a receipt number."""
+"""Characters stored of a receipt number."""
 
 
 def receipt_number(given: str | None) -> str | None:
-    """`given` without what cannot be shown or stored (control characters, U+0000, half characters); None where nothing is left."""
+    """`given` without characters that cannot be shown or stored (control characters, U+0000, lone surrogates); None if
+    empty."""
     if given is None:
         return None
     kept = given[: 2 * LONGEST]

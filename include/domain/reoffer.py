@@ -1,7 +1,7 @@
-"""Re-offer (再推介): when a need was refused or met with silence, which other institutions its department may think of.
+"""Re-offer (再推介): which other institutions a department may think of after refusals or silence.
 
-The project's own rule (policy keys reoffer_…). It is a suggestion to the department and no credit decision; whether anybody is
-asked is up to the enterprise and the institution, and nothing is sent to an institution by it. Pure: today comes in.
+The project's own rule (policy keys reoffer_…). It is a suggestion to the department and no credit decision: the
+enterprise and the institution decide whether to talk, and nothing is sent to an institution. Pure: today is passed in.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ UNTOUCHED = frozenset({"pushed", "received"})
 """States in which an institution has not spoken with the enterprise yet."""
 
 NOT_WANTED_ANY_MORE = frozenset({"R14", "R15", "R16"})
-"""Reasons after which nobody is to be asked: given up by the enterprise, met by another institution, financed twice."""
+"""Reasons after which nobody else is asked: given up by the enterprise, met by another institution, financed twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A case as the rule looks at it; `drawn` in 万元, days are local dates, `reason_code` of a refusal or closure."""
+    """A case as this rule sees it; `drawn` in 万元, days are local dates, `reason_code` of a refusal or closure."""
 
     institution_code: str
     state: str
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Why a re-offer may be thought of: `refusals` institutions said no, or nobody was heard of; true since the day `since`."""
+    """Why a re-offer applies: `refusals` institutions refused, or none answered; true from the day `since` on."""
 
     cause: Cause
     since: date
@@ -50,7 +50,7 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """An institution that was not asked yet. `landed`: needs like this one that institutions of its kind paid money out for."""
+    """An institution that was not asked yet. `landed`: similar needs for which institutions of its kind paid money out."""
 
     institution_code: str
     landed: int
@@ -64,10 +64,11 @@ def occasion(
     calendar: WorkingCalendar,
     policy: Policy,
 ) -> Occasion | None:
-    """Whether a need that was pushed on `pushed_on` may be offered elsewhere; None once an institution approved it.
+    """Whether a need pushed on `pushed_on` may be offered to others; None once an institution approved it.
 
-    After refusals: as S03, with its own number (reoffer_after_declined, or all intended ones if they are fewer). After silence:
-    no institution has spoken with the enterprise, and none was heard of for more than reoffer_after_silence_working_days.
+    After refusals: as S03, with its own number (reoffer_after_declined, or all intended institutions if they are
+    fewer). After silence: no institution has spoken with the enterprise, and none reported for more than
+    reoffer_after_silence_working_days.
     """
     if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
         return None
@@ -102,9 +103,9 @@ def suggestions(
 ) -> tuple[Suggestion, ...]:
     """The institutions of the official list that were not asked, at most reoffer_max_suggestions.
 
-    `asked`: codes of all that were intended, have a case or refused. `landed`: kind of institution → needs of the same province
-    and category for which institutions of that kind paid money out of late. Kinds with more of them come first; else, and among
-    institutions of one kind, the order of the list holds.
+    `asked`: codes of all that were intended, have a case or refused. `landed`: kind of institution → recent needs of
+    the same province and category for which institutions of that kind paid money out. Kinds with more of them come
+    first; otherwise the order of the list holds.
     """
     fresh = [one for one in listed if one.code not in asked]
     ranked = sorted(fresh, key=lambda one: -landed.get(one.kind, 0))

@@ -1,7 +1,7 @@
-"""When to try again: exponential backoff with full jitter, for more than three days, then given up.
+"""When to retry: exponential backoff with full jitter, for more than three days; then give up.
 
-What is given up on is not dropped: it waits for a person. A receiver's own word on when to come back is kept, within bounds: it can
-neither make us hammer it nor put us off for good.
+What is given up on is not dropped: it waits for a person. A wait that the receiver states is respected within bounds,
+so that the receiver can neither make us hammer it nor put us off for ever.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from datetime import datetime, timedelta
 FIRST_CEILING = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=1)
 HORIZON = timedelta(hours=80)
-"""A series of tries lasts at least so long: longer than the outage of 76 hours that must be survived."""
+"""Least duration of a series of tries: longer than the outage of 76 hours that must be survived."""
 FEWEST_TRIES = 12
-"""A series that was mostly not run (the scheduler was stopped) still gets so many tries."""
+"""Least number of tries, for a series that was mostly not run because the scheduler was stopped."""
 LONGEST_ASKED_WAIT = timedelta(days=7)
-"""The most that a receiver may ask for; the policy of the platforms (receiver_wait_max_minutes) sets no more."""
+"""The longest wait that a receiver may ask for; the policy of the platforms (receiver_wait_max_minutes) cannot exceed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The failed tries so far, without a person's intervention between them."""
+    """The failed tries so far, since a person last intervened."""
 
     failures: int = 0
     began_at: datetime | None = None
 
 
 def next_try(series: Series, now: datetime, jitter: float, asked_wait: timedelta | None = None) -> datetime | None:
-    """When to try again after one more failure at `now`; None if it is time to give up.
+    """When to try again after one more failure at `now`; None to give up.
 
-    `jitter` is a random number in [0, 1). `asked_wait` is the receiver's own word (Retry-After): never undercut up to
-    LONGEST_ASKED_WAIT. A shorter one than the first backoff says nothing: it waits as long as ours would, and no less than that.
+    `jitter` is a random number in [0, 1). `asked_wait` is the receiver's own statement (Retry-After): the wait is at
+    least that, up to LONGEST_ASKED_WAIT. If it is shorter than the first backoff, the backoff applies.
     """
     failures = series.failures + 1
     began_at = series.began_at or now
@@ -47,7 +47,7 @@ def next_try(series: Series, now: datetime, jitter: float, asked_wait: timedelta
 
 
 def asked_wait(seconds: float | None) -> timedelta | None:
-    """The wait that a receiver states, from none to LONGEST_ASKED_WAIT; None if it states none or it is no number."""
+    """The wait that a receiver states, 0 to LONGEST_ASKED_WAIT; None if it states none or not a number."""
     if seconds is None or math.isnan(seconds):
         return None
     return timedelta(seconds=min(max(seconds, 0.0), LONGEST_ASKED_WAIT.total_seconds()))

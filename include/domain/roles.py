@@ -1,4 +1,4 @@
-"""The roles of people in the console, and how a person is told apart from any other."""
+"""The roles of people in the console, and what makes two persons differ."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 LONGEST_ID = 200
-"""Characters: the longest id of an auth manager that is taken for a person's."""
+"""Characters; a longer id of an auth manager is not taken for a person's."""
 
 
 class Role(StrEnum):
-    """What a person may be; one person may be several."""
+    """The roles of a person; one person may have several."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -21,21 +21,22 @@ class Role(StrEnum):
 
 
 def with_implied(roles: Iterable[Role]) -> frozenset[Role]:
-    """These roles, and to look for whoever may act on what is looked at. An auditor or administrator alone may not."""
+    """These roles and, for whoever may act, VIEWER. Auditor or administrator alone do not include it."""
     held = frozenset(roles)
     return held | {Role.VIEWER} if held & {Role.OPERATOR, Role.APPROVER} else held
 
 
 def person_id(given: str | None) -> str:
-    """An auth manager's immutable id as it is compared and stored; "" for nobody.
+    """An auth manager's immutable id in the form that is compared and stored; "" for nobody.
 
-    Two ids that look alike must not be two persons: compatibility forms become one (NFKC), invisible characters go.
+    Two ids that look alike must not be two persons: compatibility forms are unified (NFKC), invisible characters
+    removed.
     """
     return _visible(given)[:LONGEST_ID]
 
 
 def display_name(given: str | None) -> str:
-    """A person's name for show, on one line."""
+    """A person's name for display, on one line."""
     return " ".join(_visible(given).split())[:100]
 
 

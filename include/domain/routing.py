@@ -1,4 +1,4 @@
-"""Who is accountable (协调人): by authority, level and region, one level up where nobody is on duty.
+"""Who is accountable (协调人): by authority, level and region; one level up if nobody is on duty.
 
 Source: handbook section 1. MIIT and the PBoC own every level jointly (工业和信息化主管部门, 人民银行).
 """
@@ -37,7 +37,7 @@ class Coordinator:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Post:
-    """A place in the network of coordinators that should be filled."""
+    """A post for a coordinator that should be filled."""
 
     authority: Authority
     level: Level
@@ -46,14 +46,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a need belongs: `city_code` as filed, `branch_region` that of the PBoC branch; None where unknown."""
+    """The place of a need: `city_code` as filed, `branch_region` of its PBoC branch; None if unknown."""
 
     city_code: str | None
     department_code: str
     branch_region: str | None
 
     def region(self, authority: Authority, level: Level) -> str | None:
-        """The region whose coordinator answers: XPCC (660000) has its own at MIIT and shares 650000 at the PBoC."""
+        """The region whose coordinator is responsible: XPCC has 660000 at MIIT and shares 650000 at the PBoC."""
         if level == "nation":
             return NATION
         if level == "city":
@@ -63,9 +63,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Who answers for a level, and which posts below them turned out to be vacant.
+    """Who is accountable, and which posts below turned out to be vacant.
 
-    `coordinator` is None if nobody is on duty up to the nation. `vacant` runs from the level asked for upwards.
+    `coordinator` is None if nobody is on duty up to the nation. `vacant` starts with the level asked for.
     """
 
     coordinator: Coordinator | None
@@ -74,19 +74,19 @@ class Assignment:
 
 
 def is_address(text: str) -> bool:
-    """Whether `text` is one plain e-mail address; anything else must never be written into a header."""
+    """Whether `text` is one plain e-mail address; anything else must never enter a header."""
     return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
 
 
 def mailbox(address: str) -> str:
-    """The mailbox that an address names, however it is written: two posts with one mailbox are one reader."""
+    """The mailbox of an address, however it is written: two posts with one mailbox are one reader."""
     return unicodedata.normalize("NFKC", address).strip().lower()
 
 
 class Network:
-    """The coordinators of one day, ready to be asked; of several at one post the first on duty counts.
+    """The coordinators of one day; of several at one post the first on duty counts.
 
-    One without a usable address cannot be told anything, and counts as not on duty.
+    A coordinator without a usable address cannot be notified, and counts as not on duty.
     """
 
     def __init__(self, coordinators: Iterable[Coordinator]) -> None:
@@ -99,7 +99,7 @@ class Network:
             self._by_mailbox[mailbox(one.email)].append(one)
 
     def at_mailbox_of(self, coordinator: Coordinator) -> Sequence[Coordinator]:
-        """All on duty who read the mailbox of this one, by coordinator id; this one alone if it is not on duty."""
+        """All on duty who read this coordinator's mailbox, by coordinator id; only itself if it is not on duty."""
         return self._by_mailbox.get(mailbox(coordinator.email), [coordinator])
 
     def holder(self, authority: Authority, level: Level, place: Place) -> Coordinator | None:
@@ -108,7 +108,7 @@ class Network:
         return None if region is None else self._on_duty.get(Post(authority, level, region))
 
     def accountable(self, authority: Authority, level: Level, place: Place) -> Assignment:
-        """Who answers at `level`, or at the next level up where that post is vacant."""
+        """Who is accountable at `level`, or at the next level up if that post is vacant."""
         vacant: list[Post] = []
         for asked in LEVELS[LEVELS.index(level) :]:
             if (found := self.holder(authority, asked, place)) is not None:

@@ -1,4 +1,4 @@
-"""The listings that foreign pieces come in, in words: of which kind, from whom, of which quarter and department."""
+"""Names of the listings that foreign pieces come in: kind, sender, quarter and department."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATUSES = {"submitted": "待审核", "recommended": "已推荐", "returned": "
 
 
 def source_label(source: str) -> str:
-    """A source (needs/2026Q3/330000/recommended) in words."""
+    """A source (needs/2026Q3/330000/recommended) in Chinese."""
     kind, *parts = source.split("/")
     words = [departments()[part].short_name if part in departments() else _STATUSES.get(part, part) for part in parts]
     return " ".join([KINDS.get(kind, kind), *words])
