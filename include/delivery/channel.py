@@ -59,7 +59,7 @@ class SharedChannel:
                 return "free"
             if not locked.may_ask:
                 return "refused"
-            self._write(connection, circuit.asking(_breaker(locked)), now, None)
+            self._write(connection, circuit.probing(_breaker(locked)), now, None)
             return "probe"
 
     def succeeded(self, now: datetime) -> None:

@@ -40,7 +40,7 @@ def failed(breaker: Breaker, threshold: int) -> Breaker:
     return replace(breaker, failures=failures)
 
 
-def asking(breaker: Breaker) -> Breaker:
+def probing(breaker: Breaker) -> Breaker:
     """State while one request probes whether the receiver is back."""
     return replace(breaker, state="half_open")
 

@@ -1,6 +1,6 @@
-"""Where a fold stands, as JSON text: so that later events can be added to a case without its history.
+"""State of a fold as JSON text, so that later events can be added to a case without its history.
 
-`resumed(kept(folding))` goes on exactly as `folding` would; equal sets of events keep equal text.
+`load_fold(dump_fold(folding))` goes on exactly as `folding` would; equal sets of events give equal text.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _DECODER = msgspec.json.Decoder(Standing)
 
 
-def kept(folding: Folding) -> str:
-    """All that a folding knows; what is as at the start of a case is left out."""
+def dump_fold(folding: Folding) -> str:
+    """The whole state of a fold; defaults are left out."""
     return _ENCODER.encode(folding.standing).decode()
 
 
-def resumed(kept: str, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> Folding:
-    """The folding that `kept` was taken from, ready for later events."""
-    return Folding(_DECODER.decode(kept), transitions=transitions, reopen_max=reopen_max)
+def load_fold(text: str, *, transitions: Collection[tuple[str, str]], reopen_max: int) -> Folding:
+    """The fold that `text` was dumped from, ready for later events."""
+    return Folding(_DECODER.decode(text), transitions=transitions, reopen_max=reopen_max)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
 from include.domain.feedback import known_reason
-from include.domain.standing import kept, resumed
+from include.domain.standing import dump_fold, load_fold
 from include.matching.deadlines import Pair
 from include.reference import case_transitions, institutions, policy
 
@@ -127,13 +127,13 @@ def fold_on(
         if stood is None:
             late.append(pair)
             continue
-        folding = resumed(stood, **rules)
+        folding = load_fold(stood, **rules)
         if not folding.follows(ordered[0]):
             late.append(pair)
             continue
         before = folding.case()
         taken = [folding.take(event) for event in ordered]
-        folded[pair] = FoldedCase(folding.case(), kept(folding), taken, before)
+        folded[pair] = FoldedCase(folding.case(), dump_fold(folding), taken, before)
     if late:
         reported = _foldable(needs, connection.execute(_EVENTS_OF_CASES, _columns(late)))
         folded.update({pair: _folded(needs[pair[0]], pair, reported[pair]) for pair in late})
@@ -147,7 +147,7 @@ def _rules() -> dict[str, Any]:
 def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> FoldedCase:
     folding = Folding.opened(need.asked_at.get(pair[1]), **_rules())
     taken = [folding.take(event) for event in in_order(events)]
-    return FoldedCase(folding.case(), kept(folding), taken, before=None)
+    return FoldedCase(folding.case(), dump_fold(folding), taken, before=None)
 
 
 def _foldable(needs: Mapping[str, PushedNeed], rows: Iterable[sa.Row[Any]]) -> dict[Pair, list[FeedbackEvent]]:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from include.domain.calendar import SHANGHAI
 from include.domain.case import FeedbackEvent, Folding
-from include.domain.standing import kept, resumed
+from include.domain.standing import dump_fold, load_fold
 from include.local.postgres import PostgresServer
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
 from include.platforms.credit_market import FeedbackPage
@@ -269,7 +269,7 @@ def _check(database: sa.Engine, cases: int) -> None:
     folding = Folding.opened(pushed, **_RULES)
     for event in sorted(events, key=lambda row: row.sequence):
         folding.take(FeedbackEvent(**event._asdict()))
-    assert count == cases and kept(resumed(stands, **_RULES)) == stands == kept(folding), stands
+    assert count == cases and dump_fold(load_fold(stands, **_RULES)) == stands == dump_fold(folding), stands
 
 
 _NUMBERED = "|| lpad(number::text, 12, '0')"

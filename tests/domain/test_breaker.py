@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.breaker import LONGEST_WAIT, Breaker, asking, failed, succeeded, wait
+from include.domain.breaker import LONGEST_WAIT, Breaker, failed, probing, succeeded, wait
 
 THRESHOLD = 5
 
@@ -25,7 +25,7 @@ def test_it_is_open_exactly_after_straight_failures_and_one_success_closes_it(ou
     breaker, straight = Breaker(), 0
     for success in outcomes:
         if breaker.state == "open":
-            breaker = asking(breaker)
+            breaker = probing(breaker)
         breaker = succeeded() if success else failed(breaker, THRESHOLD)
         straight = 0 if success else straight + 1
         assert breaker.failures == straight

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, OpenObstruction, Pause, fold, in_order
-from include.domain.standing import kept, resumed
+from include.domain.standing import dump_fold, load_fold
 from include.reference import case_transitions, enum_labels
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -234,10 +234,10 @@ def test_a_fold_that_is_put_down_and_taken_up_ends_as_one_that_is_not(
     folding, whole = Folding.opened(opened_at, **rules), Folding.opened(opened_at, **rules)
     for at, one in enumerate(in_order(reported)):
         if at in cuts:
-            folding = resumed(kept(folding), **rules)
+            folding = load_fold(dump_fold(folding), **rules)
         assert folding.follows(one)
         assert folding.take(one) == whole.take(one)
         assert not folding.follows(one)
-    assert kept(folding) == kept(whole)
+    assert dump_fold(folding) == dump_fold(whole)
     if opened_at is not None or reported:
         assert folding.case() == whole.case() == fold(opened_at, reported, **rules)
