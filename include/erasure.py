@@ -1,7 +1,7 @@
-"""Erases the personal data of needs on request (个人信息删除请求, 个人信息保护法第四十七条), as the purge does at the end of its time.
+"""Erases the personal data of needs on request (个人信息删除请求, 个人信息保护法第四十七条), as the purge does at the end of the term.
 
-`python -m include.erasure --need-id FN… --actor … --reason …` says what would be erased; with `--execute` it is. Have the filer correct
-or withdraw the need on the green platform first: what is still listed there is read again.
+`python -m include.erasure --need-id FN… --actor … --reason …` reports what would be erased; `--execute` erases it. Have
+the filer correct or withdraw the need on the green platform first: what is still listed there is read again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from include.store.sealed import CONTACT, RAW_PAYLOAD, SET_ASIDE, Sealed
 from include.store.simulated_time import business_start
 
 _SHORTEST_CLUE = 6
-"""Characters of a value by which a piece that belongs to no need is told to be about the person; a name alone is too common."""
+"""Least length of a value by which a piece without a need is recognised as the person's; a name alone is too common."""
 _NAMED = 5
 
 
 class ErasureRefused(UserFacingError):
-    """A need is still being worked on: erasing its contact now would lose it half-way."""
+    """A need is still in process: erasing its contact now would break a push half-way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Erasure:
 
 
 def needs_of(connection: sa.Connection, *, need_ids: Sequence[str] = (), uscc: str | None = None) -> list[str]:
-    """The needs that are asked for, by number or by the credit code of the enterprise. Raises InvalidRequest if there are none."""
+    """The requested needs, by number or by the credit code of the enterprise. Raises InvalidRequest if there are none."""
     asked = {"need_ids": list(need_ids), "uscc": normalise_id(uscc) if uscc else None}
     found = list(connection.execute(_NEEDS, asked).scalars())
     missing = sorted({*need_ids} - {*found})
@@ -68,10 +68,10 @@ def erase(
     now: datetime,
     execute: bool,
 ) -> Erasure:
-    """Erase the personal data of these needs, wherever it stands; without `execute`, say only how much there is.
+    """Erase the personal data of these needs wherever it is stored; without `execute`, only report how much there is.
 
-    One transaction, audited for each need. Erasing again finds nothing. Raises ErasureRefused where a need is still being worked on,
-    InvalidRequest if the act is not signed.
+    One transaction, with an audit entry for each need. Erasing again finds nothing. Raises ErasureRefused if a need is
+    still in process, InvalidRequest if actor or reason is missing.
     """
     actor, reason = audit.signed(actor, reason)
     with engine.connect() as connection, connection.begin() as transaction:
@@ -172,7 +172,7 @@ _BESIDE = (
 
 
 def _clues(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: Sequence[str]) -> list[bytes]:
-    """What tells that a piece is about one of these needs or its contact: numbers, mobiles, addresses."""
+    """Values by which a piece is recognised as about one of these needs or its contact: numbers, mobiles, addresses."""
     clues = set(need_ids)
     for row in connection.execute(_CONTACTS, {"need_ids": list(need_ids)}):
         try:
@@ -218,7 +218,7 @@ _CONTACTS = sa.text("select need_id, revision, ciphertext from contact where nee
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0: erased, or said what would be; 2: refused."""
+    """Run the command; 0: erased, or reported; 2: refused."""
     parser = argparse.ArgumentParser(
         prog="python -m include.erasure",
         description="应个人请求删除需求中的个人信息（个人信息保护法第四十七条）。默认只演练，不作改动。",

@@ -1,4 +1,4 @@
-"""What an administrator of the console grants a person, beside what the auth manager says: roles, and confinement to departments."""
+"""What an administrator of the console grants a person beside the auth manager: roles, and confinement to departments."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def grant(
     reason: str,
     now: datetime,
 ) -> None:
-    """Give the person exactly these roles and this confinement (None: not confined), with an audit entry.
+    """Set exactly these roles and this confinement (None: not confined), with an audit entry.
 
-    Raises InvalidRequest for oneself, an unusable id, a role that is not granted here, or a department that there is not.
+    Raises InvalidRequest for oneself, an unusable id, a role that cannot be granted here, or an unknown department.
     """
     actor, reason = audit.signed(actor, reason)
     identity = person_id(actor_id)

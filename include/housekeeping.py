@@ -1,4 +1,4 @@
-"""Housekeeping (日常维护): personal data goes in time, holds and register snapshots end, the audit chain is walked.
+"""Housekeeping (日常维护): purges personal data in time, expires holds and register snapshots, verifies the audit chain.
 
 Deliveries, verdicts, feedback and audit entries are never deleted. Personal data is kept for `contact_retention_days`
 after the need is closed (个人信息保护法: the shortest time necessary).
@@ -30,7 +30,7 @@ _ACTOR = "housekeeping"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HousekeepingSummary:
-    """What was tidied now; `expired_needs`: needs past their validity, pushed and never approved or held, all told."""
+    """What was done; `expired_needs`: total of needs past their validity, pushed and never approved, or held."""
 
     contacts_purged: int
     payloads_emptied: int
@@ -39,7 +39,7 @@ class HousekeepingSummary:
     snapshots_dropped: int
     holds_closed: int
     audit_past_retention: int
-    """Audit entries older than audit_retention_days: none is deleted here, since the chain would not hold without them."""
+    """Audit entries older than audit_retention_days: none is deleted here, because the chain would break."""
 
 
 class AuditChainBroken(UserFacingError):
@@ -51,8 +51,8 @@ def housekeep(
 ) -> HousekeepingSummary:
     """Do the day's housekeeping; a second run finds nothing left to do.
 
-    The audit chain is walked and compared with the heads that lie beside the reports; its present head is added there.
-    Raises AuditChainBroken, once the rest is done, if the audit chain does not hold.
+    Verifies the audit chain, compares it with the heads stored beside the reports, and adds its present head there.
+    Raises AuditChainBroken, after the rest is done, if the chain is broken.
     """
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
@@ -85,7 +85,7 @@ def _past_retention(engine: sa.Engine, now: datetime, policy: Policy) -> int:
 
 
 def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> None:
-    """Walk the chain; only the head of one that holds is handed out."""
+    """Verify the chain; only the head of an unbroken chain is handed out."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('audit heads'))"))
         kept = handed_out(reports_dir) if reports_dir else None
@@ -106,9 +106,10 @@ def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> 
 
 # --- Personal data ---------------------------------------------------------------------------------------------------
 
-# A need is closed on the day it was withdrawn; or its last case ended (declined or closed); or it was returned, by the gate
-# or by a person, and has not been resubmitted since; or it expired: pushed, and without an approval until the end of its
-# last valid quarter, or held until then without a decision; or it lapsed: its last valid quarter ended, and it was never pushed.
+# A need is closed when it was withdrawn; or its last case ended (declined or closed); or it was returned, by the gate
+# or by a person, and has not been resubmitted since; or it expired: pushed and without an approval until the end of its
+# last valid quarter, or held until then without a decision; or it lapsed: its last valid quarter ended and it was never
+# pushed.
 _CLOSED_NEEDS = sa.text(
     f"""
     create temporary table closed_need on commit drop as
@@ -154,7 +155,7 @@ _CLOSED_NEEDS = sa.text(
     """
 )
 
-# A push still on its way needs the contact at the moment of sending.
+# A push that is still to be sent needs the contact at that moment.
 _PURGEABLE = sa.text(
     """
     select closed.need_id from closed_need closed
@@ -178,8 +179,7 @@ _PURGEABLE = sa.text(
     """
 )
 
-# What could not be attributed to a need has no life of its own: its time runs from its receipt. So does that of a mail, from
-# the day on which it left.
+# A row that belongs to no need: its time runs from its receipt; that of a mail, from the day on which it was sent.
 _EMPTY_UNATTRIBUTED_PAYLOADS = sa.text(
     """
     update raw_payload set ciphertext = ''
@@ -242,7 +242,7 @@ def _purge_unattributed(connection: sa.Connection, before: datetime) -> Purged:
 
 # --- Register snapshots ----------------------------------------------------------------------------------------------
 
-# What stays of the old ones: the last snapshot of each quarter, and the newest of all.
+# Old snapshots that stay: the last one of each quarter, and the newest of all.
 _DROP_SNAPSHOTS = sa.text(
     """
     delete from register_snapshot
@@ -253,7 +253,7 @@ _DROP_SNAPSHOTS = sa.text(
     )
     """
 )
-# Rows that a verdict rests on stay, so that it can be judged again.
+# Rows that a verdict used stay, so that it can be judged again.
 _DROP_FACTORIES = sa.text(
     """
     delete from register_factory

@@ -1,7 +1,7 @@
-"""Encrypts everything anew under the newest key (更换密钥): `python -m include.rekey --actor … --reason …`.
+"""Encrypts everything again under the newest key (更换密钥): `python -m include.rekey --actor … --reason …`.
 
-Put the new key in front of the old one, restart everything that runs, then run this; afterwards the old key can be dropped. Safe
-beside running tasks and to run again: what is under the newest key already is left alone.
+Put the new key in front of the old one, restart all processes, then run this; afterwards the old key can be dropped.
+Safe beside running tasks and safe to repeat: what is under the newest key already is left alone.
 """
 
 from __future__ import annotations
@@ -33,26 +33,27 @@ _UNLOCK = sa.text("select pg_advisory_unlock(hashtext('rekey'))")
 
 
 class RekeyRefused(UserFacingError):
-    """Another run is encrypting anew right now."""
+    """Another run is re-encrypting right now."""
 
 
 @dataclass
 class Rekeyed:
-    """What a run came to, by table: encrypted anew, and left because no key that is given opens it."""
+    """Result by table: re-encrypted rows, and rows that none of the given keys opens."""
 
     renewed: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
-        """Whether everything is under the newest key: the old ones can go."""
+        """Whether everything is under the newest key, so that the old ones can be dropped."""
         return not any(self.unreadable.values())
 
 
 def rekey(engine: sa.Engine, cipher: PersonalDataCipher, *, tell: Callable[[str], None] = lambda _: None) -> Rekeyed:
-    """Encrypt every ciphertext of every table under the newest key of `cipher`, batch by batch, each its own transaction.
+    """Encrypt every ciphertext of every table under the newest key of `cipher`, batch by batch, each in its own
+    transaction.
 
-    `tell` hears how far it is. Raises RekeyRefused while another run does the same.
+    `tell` is called with the progress. Raises RekeyRefused while another run does the same.
     """
     done = Rekeyed()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
@@ -103,7 +104,7 @@ def _anew(cipher: PersonalDataCipher, sealed: Sealed, row: sa.Row[Any]) -> tuple
 
 @dataclass(frozen=True)
 class _Statements:
-    """The rows of a table that are not under the newest key, in the order of their keys, and how they are written back."""
+    """The statements that read a table's rows not under the newest key, in the order of their keys, and write them back."""
 
     first: sa.TextClause
     next: sa.TextClause
@@ -135,7 +136,7 @@ class _Statements:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0: everything is under the newest key, 1: something could not be opened, 2: it could not begin."""
+    """Run the command; 0: everything is under the newest key, 1: something could not be opened, 2: it could not start."""
     parser = argparse.ArgumentParser(
         prog="python -m include.rekey", description="用最新的密钥重新加密库中全部个人信息；完成后可删去旧密钥。"
     )

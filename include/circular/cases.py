@@ -1,7 +1,7 @@
-"""The cases of a quarter's needs as they stood at a moment, as temporary tables for the circular's queries.
+"""The cases of a quarter's needs at a moment, as temporary tables for the circular's queries.
 
-The stored fold holds where nothing was reported after the moment. A case with later feedback is folded again, by the
-same fold, from the events up to the moment.
+If nothing was reported after the moment, the stored fold applies. A case with later feedback is folded again from the
+events up to the moment.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _EVENTS_OF_LATER_CASES = sa.text(
     """
 )
 
-# Feedback that counts as of the moment or earlier, and applied (the anomalies of the fold are not).
+# Feedback that counts at the moment or earlier and was applied (anomalies of the fold were not).
 _EVENTS = sa.text(
     """
     create temporary table circular_event as
@@ -66,7 +66,7 @@ _EVENTS = sa.text(
 )
 
 
-# An alert on the need as a whole keeps all its cases out. As of the moment: a person's later decision counts later.
+# An alert on the need as a whole keeps all its cases out. As of the moment: a person's later decision does not count.
 _KEPT_OUT = [
     sa.text(
         """
@@ -91,7 +91,7 @@ _KEPT_OUT = [
 def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Iterator[None]:
     """For the length of the block: circular_case and circular_event for the needs of `quarter` up to `moment`.
 
-    Cases with an alert (警示) that is open or confirmed are not among them, but in circular_kept_out.
+    Cases with an alert (警示) that is open or confirmed are in circular_kept_out instead.
     """
     where = {"quarter": quarter, "moment": moment, "today": moment.astimezone(SHANGHAI).date()}
     connection.execute(_CASES, {**where, "path": list(PATH)})

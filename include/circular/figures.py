@@ -1,10 +1,10 @@
-"""The figures of the circular (信息通报): what became of the needs of a quarter, up to a cut-off moment.
+"""The figures of the circular (信息通报): how far the needs of a quarter came, up to a cut-off moment.
 
-Set-based SQL over the stored facts; amounts are exact decimals in 万元 and are rounded only where they are published.
-The notice asks to explore a circular and names no contents: every metric here is the project's own (项目约定).
+Set-based SQL over the stored facts; amounts are exact decimals in 万元 and are rounded only when published. The notice
+asks to explore a circular and names no contents: every metric is the project's own (项目约定).
 
-A need counts in its quarter at its newest revision. A case counts with the furthest step it reached, also if it was
-declined or closed later. Feedback counts up to the cut-off by the time at which it occurred.
+A need counts in its quarter at its newest revision. A case counts with the furthest step it reached, even if it was
+declined or closed later. Feedback counts up to the cut-off by its occurred_at.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ _NEWEST = sa.text(
     """
 )
 
-# With its verdict as a person may have decided it, and what its cases add up to (circular_case: cases.py).
+# With the verdict in force, a person's decision included, and the sums over its cases (circular_case: cases.py).
 _NEEDS = sa.text(
     f"""
     create temporary table circular_need as

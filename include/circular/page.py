@@ -32,7 +32,8 @@ _KINDS = {
     "joint_stock": "股份制商业银行",
     "city": "城市商业银行",
 }
-# What the page shows of a department: the whole and its parts add up, so they are hidden together where needed.
+# What the page shows of a department. A whole equals the sum of its parts, so they are suppressed together where
+# needed.
 _REVIEW_PARTS = {"recommended": ("passed", "returned", "pending")}
 _NEED_COLUMNS = (
     "recommended",
@@ -116,7 +117,7 @@ def _effect(figures: CircularFigures, minimum: int) -> dict[str, str]:
 
 
 def _alerts(figures: CircularFigures, minimum: int) -> list[dict[str, str]]:
-    """By rule; a rule that fired on few needs is shown without numbers."""
+    """By rule; a rule with few needs is shown without numbers."""
     return [
         {"rule": rules()[row.rule_id].message if row.rule_id in rules() else row.rule_id}
         | {
@@ -133,12 +134,12 @@ def yi(amount: Decimal) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """part / whole in % with one decimal, rounded half up; the mark of a hidden cell if there is no whole."""
+    """part / whole in % with one decimal, rounded half up; the mark of a suppressed cell if there is no whole."""
     return percent_of(Decimal(part) * 100, Decimal(whole))
 
 
 def percent_of(weighted: Decimal, amount: Decimal) -> str:
-    """weighted / amount in % with one decimal, where the dividend already is in percent times the divisor's unit."""
+    """weighted / amount in % with one decimal; `weighted` already is percent times the unit of `amount`."""
     if amount == 0:
         return HIDDEN
     with localcontext(prec=60):
@@ -152,7 +153,7 @@ def _half_up(value: Decimal, step: str) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """A row of counts as it may be shown; amounts and rates are hidden with the counts they rest on."""
+    """A row of counts as it may be shown; amounts and rates are suppressed together with the counts they are based on."""
 
     counts: Mapping[str, int]
     hidden: frozenset[str]

@@ -1,4 +1,4 @@
-"""Publishing the circular: the page and its figures are stored together, and written as a file where one is wanted."""
+"""Publishing the circular: page and figures are stored together, and written to a file if wanted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND = "circular"
 
 @dataclass(frozen=True, slots=True)
 class PublishedCircular:
-    """The circular in force: its row in `report`, whether it is new, and the file (None if none was asked for)."""
+    """The circular in force: its row in `report`, whether it is new, and the file (None if none was written)."""
 
     report_id: int
     new: bool
@@ -35,10 +35,9 @@ class PublishedCircular:
 def is_due(
     connection: sa.Connection, quarter: str, now: datetime, *, calendar: WorkingCalendar, policy: Policy
 ) -> bool:
-    """Whether the circular of `quarter` is to be published by itself: its day has come and it is not out yet.
+    """Whether the circular of `quarter` should be published automatically: it is due and not published yet.
 
-    The day is circular_working_days working days after the end of the quarter (ours). Who wants a newer one publishes
-    again by hand.
+    Due circular_working_days working days after the end of the quarter (ours). A newer one is published by hand.
     """
     days = policy.integer("circular_working_days")
     if now.astimezone(SHANGHAI).date() < calendar.add_working_days(Quarter.parse(quarter).last_day, days).day:
@@ -48,9 +47,9 @@ def is_due(
 
 
 def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | None = None) -> PublishedCircular:
-    """Publish the circular of `quarter` as of `now`; figures that have not changed add no new row.
+    """Publish the circular of `quarter` as of `now`; unchanged figures add no new row.
 
-    With `output_dir`, the page in force is written there as circular-<quarter>.html, whole or not at all.
+    With `output_dir`, the page in force is written there as circular-<quarter>.html, atomically.
     """
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"{KIND}:{quarter}"})

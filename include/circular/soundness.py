@@ -1,6 +1,6 @@
-"""How sound the financing is (防范“洗绿”“漂绿”): alerts, the cases they keep out, and the effect that loans can claim.
+"""How sound the financing is (防范“洗绿”“漂绿”): alerts, the cases they keep out, and the effect attributable to loans.
 
-The queries read the temporary tables of the circular while its figures are made.
+The queries read the circular's temporary tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EffectFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soundness:
-    """Alerts by rule (notes are not among them), what they keep out, and the effect of what they do not."""
+    """Alerts by rule (notes left out), the cases they keep out, and the effect of the other cases."""
 
     alerts: tuple[AlertFigures, ...]
     kept_out: KeptOutFigures
@@ -53,7 +53,7 @@ class Soundness:
 
     @classmethod
     def of(cls, connection: sa.Connection, moment: datetime) -> Soundness:
-        """As of `moment`, while the circular's temporary tables stand."""
+        """As of `moment`, while the circular's temporary tables exist."""
         return cls(
             alerts=tuple(AlertFigures(**row) for row in connection.execute(_ALERTS, {"moment": moment}).mappings()),
             kept_out=KeptOutFigures(**connection.execute(_KEPT_OUT).mappings().one()),

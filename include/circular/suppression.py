@@ -1,4 +1,4 @@
-"""What a public table may show: small cells are hidden, and one more where a total would give a hidden one away."""
+"""What a public table may show: small cells are suppressed, and one more where a total would reveal one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ def hidden_cells(
 ) -> frozenset[Cell]:
     """Cells (row index, column) of a table of counts that must not be shown.
 
-    A cell that rests on fewer than `minimum` needs is hidden. The table is published with column totals, and a column
-    that `parts` names is the sum of its parts in each row: where a single hidden cell follows from the visible ones by
-    subtraction, the smallest visible cell of that sum is hidden too. Hidden zeros protect nothing and do not count.
+    A cell based on fewer than `minimum` needs is suppressed. The table is published with column totals, and a column
+    that `parts` names is the sum of its parts in each row: if a single suppressed cell follows from the visible ones by
+    subtraction, the smallest visible cell of that sum is suppressed too. Suppressed zeros protect nothing and do not
+    count.
     """
     if not rows:
         return frozenset()

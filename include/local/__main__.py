@@ -80,7 +80,7 @@ def clean(layout: Layout) -> int:
 
 
 def main() -> int:
-    """Run the command that was asked for; a failure that a person can act on is told in two lines."""
+    """Run the requested command; an error that a person can fix is reported in two lines."""
     parser = argparse.ArgumentParser(prog="python -m include.local", description="本机演示环境")
     parser.add_argument("--folder", type=Path, default=Layout().local, help="数据目录（默认 .local）")
     commands = parser.add_subparsers(dest="command", required=True)

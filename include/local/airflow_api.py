@@ -1,4 +1,4 @@
-"""The little of Airflow's REST API that the embedded stack speaks."""
+"""The part of Airflow's REST API that the embedded stack uses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FINAL = ("success", "failed")
 
 
 class AirflowRefused(UserFacingError):
-    """Airflow answered with an error to something that the stack asked for."""
+    """Airflow answered a request of the stack with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedTask:
-    """A task that ended badly. `try_number` names its log."""
+    """A task that failed. `try_number` names its log."""
 
     task_id: str
     map_index: int
@@ -38,11 +38,11 @@ class AirflowApi:
         self._base_url = base_url
         self._credentials = {"username": username, "password": password}
         self._session = requests.Session()
-        # A proxy of the surroundings has no business between two processes of one machine.
+        # A proxy in the environment must not stand between two processes of one machine.
         self._session.trust_env = False
 
     def health(self, since: datetime) -> dict[str, bool]:
-        """Component → whether it is healthy and has given a sign of life after `since`; all False while nobody answers.
+        """Component → whether it is healthy and sent a heartbeat after `since`; all False while nobody answers.
 
         A killed stack's heartbeats count as healthy for half a minute, hence `since`.
         """
@@ -54,19 +54,19 @@ class AirflowApi:
         return {label: _alive(name, found.get(name) or {}, since) for name, label in _COMPONENTS.items()}
 
     def log_in(self) -> None:
-        """Get a token for what follows."""
+        """Get a token for the following calls."""
         answer = self._call("POST", "/auth/token", json=self._credentials)
         self._session.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
     def warm_up(self) -> None:
-        """Have the API server build what the first task would otherwise wait for; the answer does not matter."""
+        """Make the API server build its models now, so that the first task need not wait; the answer does not matter."""
         try:
             self._session.get(f"{self._base_url}/execution/openapi.json", timeout=60)
         except requests.RequestException:
             return
 
     def parsed_since(self, since: datetime) -> set[str]:
-        """The DAGs that have been read from their files after `since`."""
+        """The DAGs that were parsed after `since`."""
         answer = self._call("GET", "/api/v2/dags", params={"limit": 100})
         return {
             dag["dag_id"]
@@ -75,7 +75,7 @@ class AirflowApi:
         }
 
     def import_errors(self) -> dict[str, str]:
-        """File → why it cannot be read."""
+        """File → its import error."""
         answer = self._call("GET", "/api/v2/importErrors", params={"limit": 20})
         return {error["filename"]: error["stack_trace"].strip().splitlines()[-1] for error in answer["import_errors"]}
 
@@ -101,7 +101,7 @@ class AirflowApi:
         return ended, len(states)
 
     def failed_tasks(self, dag_id: str, run_id: str) -> list[FailedTask]:
-        """The tasks of a run that ended badly."""
+        """The tasks of a run that failed."""
         return [
             FailedTask(task["task_id"], task["map_index"], task["try_number"], task["state"])
             for task in self._tasks(dag_id, run_id)
@@ -109,7 +109,7 @@ class AirflowApi:
         ]
 
     def end_open_runs(self) -> int:
-        """Mark as failed what a killed stack left running: such a run would hold up the next one of its DAG."""
+        """Mark the runs that a killed stack left behind as failed: they would block the next runs of their DAGs."""
         answer = self._call(
             "GET", "/api/v2/dags/~/dagRuns", params=[("state", "running"), ("state", "queued"), ("limit", 100)]
         )
@@ -129,7 +129,7 @@ class AirflowApi:
                 answer = self._session.request(method, self._base_url + path, timeout=_TIMEOUT_S, **arguments)
                 break
             except requests.RequestException as error:
-                # What was sent may have arrived: only a question is asked again.
+                # Only reads are repeated: what was sent may have arrived.
                 if method != "GET" or attempt == 3:
                     raise AirflowRefused(
                         f"Airflow 没有应答（{method} {path}：{type(error).__name__}）。",

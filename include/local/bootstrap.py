@@ -1,6 +1,7 @@
-"""Makes .venv and installs the requirement files named as arguments, when they have changed: `python3 bootstrap.py FILE…`.
+"""Makes .venv and installs the requirement files given as arguments if they have changed: `python3 bootstrap.py FILE…`.
 
-Runs on the system's Python before anything is installed, whatever its version (3.7 or newer): standard library only, plain syntax.
+Runs on the system's Python before anything is installed, whatever its version (3.7 or newer): standard library only,
+plain syntax.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ STAMP = VENV / "installed.json"
 
 
 def main() -> int:
-    """Make sure of a Python, a .venv and its packages; a failure is told in two lines."""
+    """Ensure a suitable Python, .venv and the packages; an error is reported in two lines."""
     if not suitable(sys.version_info[:2]):
         return restart_with_another()
     files = [ROOT / name for name in sys.argv[1:]]
@@ -52,7 +53,7 @@ def suitable(version: tuple[int, int]) -> bool:
 
 
 def restart_with_another() -> int:
-    """Go on with a suitable Python of this machine, if there is one."""
+    """Restart with a suitable Python of this machine, if there is one."""
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         other = shutil.which(f"python3.{minor}")
         if other is not None and run([other, "-c", "import venv"]) == 0:
@@ -64,7 +65,7 @@ def restart_with_another() -> int:
 
 
 def works() -> bool:
-    """Whether .venv has a suitable Python that can install packages; a moved or half-made one has not."""
+    """Whether .venv has a suitable Python with pip; a moved or half-made one has not."""
     check = f"import sys, pip; sys.exit(not ({OLDEST} <= tuple(sys.version_info[:2]) <= {NEWEST}))"
     return PYTHON.exists() and run([str(PYTHON), "-c", check], quiet=True) == 0
 

@@ -1,6 +1,7 @@
-"""The first job of docker-compose.yaml: makes the logins and databases, and brings both databases to their newest schema.
+"""The first job of docker-compose.yaml: makes logins and databases, and migrates both databases.
 
-It alone has the superuser's address (GFF_DATABASE_ADMIN); what runs later has logins that own nothing of the business database.
+Only it has the superuser's address (GFF_DATABASE_ADMIN); later processes use logins that own nothing of the business
+database.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> int:
         create_database(connection, name, owner)
     with _superuser(admin, name) as connection:
         hand_over(connection, owner)
-    # Airflow's own migration needs nothing of the superuser.
+    # Airflow's own migration needs no superuser.
     variables = {name: value for name, value in os.environ.items() if name != "GFF_DATABASE_ADMIN"}
     return subprocess.call([sys.executable, "-m", "airflow", "db", "migrate"], env=variables)
 

@@ -1,4 +1,4 @@
-"""The databases on the embedded server: Airflow's, one more for Airflow's runs from a shell, and the business one."""
+"""The databases on the embedded server: Airflow's, one more for Airflow's runs from a shell, and the business database."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from include.local.environment import (
 from include.store.database import connect, migrate
 from include.store.grants import RUNNING
 
-# What a demo may throw away says so itself, as the database's comment.
+# A database that a demo may empty is marked as such in its comment.
 SANDBOX_MARK = "sandbox"
 
 
 def prepare(environment: Environment, variables: Mapping[str, str]) -> None:
-    """Start PostgreSQL, make the databases that are missing, and bring all to their newest schema."""
+    """Start PostgreSQL, create missing databases, and migrate all to their newest schema."""
     server = environment.postgres
     server.start()
     server.create_login(AIRFLOW_LOGIN, environment.secrets.airflow_db_password)
@@ -46,9 +46,9 @@ def prepare(environment: Environment, variables: Mapping[str, str]) -> None:
 
 
 def forget_lost_sandbox(environment: Environment) -> bool:
-    """Empty the business database if it holds what an earlier sandbox knew; whether it did.
+    """Empty the business database if it belongs to an earlier sandbox; returns whether it did.
 
-    The sandbox keeps its state in memory: needs, ledger and feed of one that has ended are gone with it.
+    The sandbox keeps needs, ledger and feed in memory: they are gone when it ends.
     """
     if not _is_marked(environment) or _is_empty(environment):
         return False
@@ -59,8 +59,7 @@ def forget_lost_sandbox(environment: Environment) -> bool:
 def renew_business_database(environment: Environment) -> None:
     """Give a demo an empty business database.
 
-    Raises ConfigurationError, and leaves everything as it is, if the present one holds data and is not marked as the
-    sandbox's.
+    Raises ConfigurationError, and changes nothing, if the present one holds data and is not marked as the sandbox's.
     """
     if _exists(environment, BUSINESS_DATABASE) and not (_is_marked(environment) or _is_empty(environment)):
         raise ConfigurationError(
@@ -68,7 +67,7 @@ def renew_business_database(environment: Environment) -> None:
             "请先备份并自行清除该库（确认不再需要时：make clean），或在另一份代码目录中运行演示。",
         )
     environment.postgres.drop_database(BUSINESS_DATABASE)
-    # Heads of the old audit chain would say of the new one that its entries were cut off.
+    # Heads of the old audit chain would make the new one look truncated.
     shutil.rmtree(environment.layout.reports / "audit", ignore_errors=True)
     _create_business_database(environment)
     _migrate_business(environment)
@@ -96,7 +95,7 @@ def _migrate_business(environment: Environment) -> None:
 
 
 def _migrate_airflow(environment: Environment, variables: Mapping[str, str], database: str) -> None:
-    """Airflow's own migration takes seconds, so it is left out where its schema is known to be this version's."""
+    """Airflow's own migration takes seconds, so it is skipped if its schema is known to be of this version."""
     known = environment.layout.airflow_home / f"migrated-{database}.json"
     if known.exists() and json.loads(known.read_text(encoding="utf-8")) == _airflow_schema(environment, database):
         return
@@ -112,7 +111,8 @@ def _migrate_airflow(environment: Environment, variables: Mapping[str, str], dat
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         raise ConfigurationError("Airflow 数据库迁移失败。", f"请查看 {log}；演示数据可以重来：make clean 后再试。")
     with psycopg.connect(_dsn(environment, "postgres"), autocommit=True) as connection:
-        # Losing Airflow's last moments to a crash costs a re-run; the business database keeps what it acknowledged.
+        # A crash that loses Airflow's last moments costs a re-run; the business database keeps whatever it
+        # acknowledged.
         connection.execute(sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(database)))
     known.write_text(json.dumps(_airflow_schema(environment, database)), encoding="utf-8")
 
@@ -140,7 +140,7 @@ def _is_marked(environment: Environment) -> bool:
 
 
 def _is_empty(environment: Environment) -> bool:
-    """Whether no table holds a row, but for the migrations' own."""
+    """Whether no table has a row, apart from the migrations' own."""
     with psycopg.connect(_dsn(environment, BUSINESS_DATABASE)) as connection:
         tables = connection.execute(
             "select schemaname, tablename from pg_tables "

@@ -31,9 +31,9 @@ _PLAYING = AlreadyRunning("另一个演示正在运行。", "请先在它的终�
 
 
 def demo(layout: Layout, *, once: bool) -> int:
-    """Play the quarter and show what came of it; stays up until Ctrl-C unless `once`.
+    """Play the quarter and show the result; stays up until Ctrl-C unless `once`.
 
-    Returns the exit code: 0, or 1 if a run failed or a promise was broken. Raises a UserFacingError when it cannot go on;
+    Returns the exit code: 0, or 1 if a run failed or a promise was broken. Raises a UserFacingError if it cannot go on;
     whatever it started is stopped either way.
     """
     with held(layout, "demo", told=_PLAYING), _terminable():
@@ -118,7 +118,7 @@ def _broken(promises: list[Promise]) -> str:
 
 
 def _empty_folders(layout: Layout) -> None:
-    """A new play starts with an empty mailbox and no reports; Airflow's logs of plays before are kept."""
+    """A new demo starts with an empty mailbox and no reports; Airflow's logs of earlier demos are kept."""
     for folder in (layout.mail, layout.reports):
         for file in folder.glob("*"):
             if file.is_file():
@@ -137,7 +137,7 @@ def _stay_up(stack: Stack, display: Display) -> None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let a polite kill (SIGTERM, a closed terminal) end the demo as Ctrl-C does, so that nothing is left running."""
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does, so that nothing is left running."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

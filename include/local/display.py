@@ -1,4 +1,4 @@
-"""What a person sees of a play, in Chinese: a live view on a terminal, plain lines elsewhere; tables at its end."""
+"""Output of a demo, in Chinese: a live view on a terminal, plain lines elsewhere; tables at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLAIN_WIDTH = 118
 
 
 class Display:
-    """Tells what goes on. Where standard output is no terminal, each step is one line at its end."""
+    """Reports progress. If standard output is not a terminal, each step is one line at its end."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -44,11 +44,11 @@ class Display:
         self._ask_health: Callable[[], Mapping[str, bool]] = dict
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """A line that stays on the screen."""
         self.console.print(f"[dim]{_elapsed(self._began)}[/] {_escaped(text)}")
 
     def live(self, health: Callable[[], Mapping[str, bool]]) -> AbstractContextManager[object]:
-        """Show the play as it goes, while in this context; `health`: component → whether it is healthy."""
+        """Show progress while in this context; `health`: component → whether it is healthy."""
         self._ask_health = health
         if not self.console.is_terminal:
             return nullcontext()
@@ -77,7 +77,7 @@ class Display:
         )
 
     def counted(self, found: Counters) -> None:
-        """The business database was read."""
+        """New counters were read from the business database."""
         self._counters = found
 
     def table(self, quarter: str, rows: Sequence[DepartmentRow]) -> None:
@@ -92,13 +92,13 @@ class Display:
         self.console.print(table)
 
     def promises(self, promises: Sequence[Promise]) -> None:
-        """What was promised, and whether it was kept."""
+        """The promises, and whether each was kept."""
         for promise in promises:
             mark = "[green]✓[/]" if promise.kept else "[red]✗[/]"
             self.console.print(f"{mark} {promise.name}：{_escaped(promise.detail)}")
 
     def addresses(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Where to look: what, address, login."""
+        """Addresses to open: what, address, login."""
         table = Table(show_header=True, title="可以打开的地址", title_style="bold")
         for heading in ("内容", "地址", "登录"):
             table.add_column(heading, overflow="fold")

@@ -1,6 +1,6 @@
-"""The environment of the embedded stack, built in this one place: folders, ports, secrets, and every variable.
+"""The environment of the embedded stack, built only here: folders, ports, secrets, and every variable.
 
-`.local/env.sh` carries the same variables for a shell; there, a variable that is set already wins.
+`.local/env.sh` has the same variables for a shell; there, a variable that is set already wins.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from include.settings import environment_name
 
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW_DATABASE = "airflow"
-# Runs of `airflow dags test` keep their own books: the scheduler would take over a run that it finds in its own.
+# Runs of `airflow dags test` have a metadata database of their own: the scheduler would take over a run in its own.
 SHELL_DATABASE = "airflow_shell"
 BUSINESS_DATABASE = "greenfin"
 METADATA_URL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-# Neither login may do more than it needs: Airflow's owns its own databases, the pipeline's is a member of the roles that run.
+# Least privilege: Airflow's login owns its own databases, the pipeline's is a member of the roles that it runs as.
 AIRFLOW_LOGIN = "airflow"
 BUSINESS_LOGIN = "greenfin_app"
 _PLATFORMS = ("AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET")
@@ -36,7 +36,7 @@ ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 
 _LOOPBACK = "127.0.0.1"
 
-# A variable of this list is put before what the shell has; every other one gives way to it.
+# Variables of this list are put before the shell's value; every other one gives way to it.
 _PREPENDED = {"PATH": ":", "PYTHONPATH": ":", "NO_PROXY": ",", "no_proxy": ","}
 
 _AIRFLOW_LOCAL_SETTINGS = '''"""Loads Great Expectations once, in the process that all tasks are forked from: it costs seconds to import."""
@@ -50,7 +50,7 @@ if sys.argv[1:2] in (["scheduler"], ["celery"]):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the embedded stack keeps its things; `local` is `.local/` in the checkout."""
+    """The stack's folders; `local` is `.local/` in the checkout."""
 
     local: Path = ROOT / ".local"
 
@@ -81,7 +81,7 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """Locks, and what runs."""
+        """Locks, and the state of what runs."""
         return self.local / "run"
 
     @property
@@ -91,7 +91,7 @@ class Layout:
 
     @property
     def stays(self) -> Path:
-        """Exists while PostgreSQL is to go on running after a demo, since `make up` or `make env` started it."""
+        """Exists while PostgreSQL should go on running after a demo, because `make up` or `make env` started it."""
         return self.run / "postgres-stays"
 
     def create(self) -> None:
@@ -113,7 +113,7 @@ class Ports:
 
     @classmethod
     def chosen(cls, layout: Layout, environ: Mapping[str, str] = os.environ) -> Self:
-        """GFF_PORT_<NAME>, else what was chosen before, else the default.
+        """GFF_PORT_<NAME>, else the port chosen before, else the default.
 
         Raises ConfigurationError for a value that is no port, or a port chosen twice.
         """
@@ -142,7 +142,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Secrets:
-    """What only this installation knows; made once."""
+    """The secrets of this installation, generated once."""
 
     fernet_key: str = field(default_factory=lambda: Fernet.generate_key().decode())
     jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(64))
@@ -158,7 +158,7 @@ class Secrets:
 
     @classmethod
     def load(cls, layout: Layout) -> Self:
-        """Those of `.local/secrets.json`, made now where they are missing; readable by the owner alone."""
+        """Those of `.local/secrets.json`; missing ones are generated now. Only the owner can read the file."""
         file = layout.local / "secrets.json"
         known: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         names = {item.name for item in fields(cls)}
@@ -176,7 +176,7 @@ class Secrets:
         }
 
 
-# The sandbox's side of the credentials, and the mails' sender.
+# The sandbox's side of the credentials, and the sender of mails.
 GREEN_CLIENT_ID = "green-factory-pipeline"
 MARKET_APP_ID = "GFF"
 MARKET_KEY_ID = "k1"
@@ -186,7 +186,7 @@ SENDER = "green-finance@pipeline.example"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The stack's surroundings: where, on which ports, with which secrets, on which PostgreSQL."""
+    """The stack's environment: folders, ports, secrets and PostgreSQL."""
 
     layout: Layout
     ports: Ports
@@ -195,7 +195,7 @@ class Environment:
 
     @classmethod
     def of(cls, layout: Layout, environ: Mapping[str, str] = os.environ) -> Self:
-        """The environment of `layout`: folders and secrets are made if missing; PostgreSQL is not started yet."""
+        """The environment of `layout`: missing folders and secrets are made; PostgreSQL is not started yet."""
         layout.create()
         ports = Ports.chosen(layout, environ)
         return cls(layout, ports, Secrets.load(layout), PostgresServer(layout.postgres, ports.postgres))
@@ -221,7 +221,7 @@ class Environment:
         return f"http://{_LOOPBACK}:{self.ports.mailbox}"
 
     def metadata_url(self, database: str) -> str:
-        """Where Airflow keeps its books, as its own login."""
+        """URL of Airflow's metadata database, for its own login."""
         return self.postgres.url(database, AIRFLOW_LOGIN, self.secrets.airflow_db_password)
 
     def connections(self) -> dict[str, str]:
@@ -295,13 +295,14 @@ class Environment:
         }
 
     def variables(self) -> dict[str, str]:
-        """Every variable of the stack; those of _PREPENDED hold only what is put first. PostgreSQL was started once."""
+        """Every variable of the stack; those of _PREPENDED hold only the part that is prepended. PostgreSQL must have
+        been started once."""
         return {
             "PATH": str(Path(sys.executable).parent),
             "PYTHONPATH": str(ROOT),
             "NO_PROXY": f"{_LOOPBACK},localhost",
             "no_proxy": f"{_LOOPBACK},localhost",
-            # Without compiled files each of Airflow's processes would take three times as long to start.
+            # Without compiled files each Airflow process takes three times as long to start.
             "PYTHONDONTWRITEBYTECODE": "",
             "GX_ANALYTICS_ENABLED": "false",
             SANDBOX: "1",
@@ -320,7 +321,7 @@ class Environment:
         }
 
     def for_services(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment of the stack's own processes: here our variables win, except a connection that was given."""
+        """The environment of the stack's own processes: our variables win, except a connection that was given."""
         given = {name: environ[name] for name in self.connections() if environ.get(name)}
         joined = {**_joined(environ, self.variables()), **given}
         return {**joined, SANDBOX: "1" if self.plays_on_sandbox(joined) else "0"}
@@ -331,7 +332,7 @@ class Environment:
         return _joined(inherited, self.variables())
 
     def plays_on_sandbox(self, variables: Mapping[str, str]) -> bool:
-        """Whether `variables` name the sandbox, and no platform that was given."""
+        """Whether `variables` name the sandbox and no real platform."""
         ours = self.connections()
         return all(variables[name] == ours[name] for name in _PLATFORMS)
 
@@ -341,7 +342,7 @@ class Environment:
 
     def write_env_file(self) -> Path:
         """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""
-        # First of all: whether a platform was given can no longer be told once ours are exported.
+        # First of all: once ours are exported, a given platform can no longer be told from them.
         lines = [f'export {SANDBOX}="${{{SANDBOX}:-${{{name}:+0}}}}"' for name in _PLATFORMS]
         lines += [f"export {name}={_shell_value(name, value)}" for name, value in self.for_shell().items()]
         write_private(self.layout.env_file, "\n".join(lines) + "\n")

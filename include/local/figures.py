@@ -1,4 +1,4 @@
-"""What a play shows of the business database, by reading alone: counters while it runs, a table by department at its end."""
+"""What a demo shows of the business database, read-only: counters while it runs, a table by department at the end."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def quarterly_accounts(connection: sa.Connection, quarter: str) -> list[Departme
 
 
 def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentRow]:
-    """All 37 departments in the order of the reference table, then mails that are no single department's (合计外)."""
+    """All 37 departments in the order of the reference table, then mails that belong to no single department (合计外)."""
     found = {account.department_code: account for account in quarterly_accounts(connection, quarter)}
     after = {row.department_code: row for row in connection.execute(_AFTER_THE_GATE, {"quarter": quarter})}
     mails = {row.department_code: row.mails for row in connection.execute(_MAILS)}
@@ -159,10 +159,10 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
 
 
 def passed_needs(connection: sa.Connection, quarter: str) -> set[tuple[str, int]]:
-    """(need id, revision) of every need of the quarter that is to be pushed.
+    """(need id, revision) of every need of the quarter that must be pushed.
 
-    It passed or was released at its newest revision, was not withdrawn, its department is not stopped, nobody gave it up, and its
-    factory was still on the list at the push (G08a).
+    It passed or was released at its newest revision, was not withdrawn, its department is not stopped, nobody closed
+    its delivery, and its factory was still on the register at the push (G08a).
     """
     return {(row.need_id, row.revision) for row in connection.execute(_PASSED, {"quarter": quarter})}
 

@@ -1,4 +1,4 @@
-"""Logins and databases on a PostgreSQL server, made by its superuser: Airflow's, and that of the pipeline (docs/database-roles.md)."""
+"""Logins and databases on a PostgreSQL server, made by its superuser: Airflow's and the pipeline's (docs/database-roles.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Superuser = psycopg.Connection[tuple[object, ...]]
 
 
 def create_login(connection: Superuser, name: str, password: str, roles: Iterable[str] = ()) -> None:
-    """Have a login without rights of its own, with this password, a member of these roles."""
+    """Ensure a login without rights of its own, with this password, a member of these roles."""
     known = connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone() is not None
     connection.execute(
         sql.SQL("{} role {} login nosuperuser password {}").format(
@@ -31,7 +31,7 @@ def create_database(connection: Superuser, name: str, owner: str) -> None:
 
 
 def hand_over(connection: Superuser, owner: str) -> None:
-    """Give the owner what is in the database of `connection`, as a superuser left it there before."""
+    """Give the owner what a superuser left in the database of `connection` before."""
     for (statement,) in connection.execute(_HAND_OVER, (owner, owner, owner, owner)).fetchall():
         connection.execute(str(statement).encode())
 

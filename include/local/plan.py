@@ -32,7 +32,7 @@ class Step:
 
 
 def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
-    """The quarter from its first reminder to its circular, 45 working days after the cut-off, every third of them."""
+    """The quarter from its first reminder to its circular, 45 working days after the cut-off; every third of them is played."""
     steps: list[Step] = []
     summarised: set[tuple[int, int]] = set()
     for days in REMINDERS:
@@ -66,7 +66,7 @@ def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
 
 
 def _weekly_summary(phase: str, day: date, summarised: set[tuple[int, int]]) -> list[Step]:
-    """On the first day of each week that is played: on a later one nothing would be due."""
+    """On the first played day of each week: on a later one nothing would be due."""
     week = day.isocalendar()[:2]
     if week in summarised:
         return []

@@ -1,4 +1,4 @@
-"""Plays a quarter on the running stack: sets the sandbox's clock, triggers each DAG run, and watches it to its end."""
+"""Plays a quarter on the running stack: sets the sandbox's clock, triggers each DAG run, and waits for its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunStuck(UserFacingError):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a step ended. `failed`: the tasks that did not succeed, which a run may outlive."""
+    """Result of a step. `failed`: the failed tasks; the run may have succeeded in spite of them."""
 
     step: Step
     run_id: str
@@ -55,7 +55,7 @@ class Audience(Protocol):
         """The run has ended."""
 
     def counted(self, found: Counters) -> None:
-        """The business database was read."""
+        """New counters were read from the business database."""
 
 
 class Player:
@@ -71,7 +71,7 @@ class Player:
         self._prefix = f"demo-{datetime.now():%Y%m%dT%H%M%S}"
 
     def play(self, steps: Sequence[Step]) -> list[Played]:
-        """Play all steps; one that fails does not keep the later ones from being played.
+        """Play all steps; a failed step does not stop later ones.
 
         Raises ServiceDied when a service of the stack ends, RunStuck when a run does not.
         """

@@ -39,7 +39,7 @@ log_error_verbosity = terse
 """
 
 _STARTING_S = 60
-# What a killed server leaves behind: its backends need a moment to notice and go.
+# After a kill, the server's backends need a moment to notice and exit.
 _LEFTOVER_S = 15
 _LEFTOVERS = ("shared memory block", "postmaster.pid")
 
@@ -47,7 +47,7 @@ _LEFTOVERS = ("shared memory block", "postmaster.pid")
 class PostgresServer:
     """One embedded server with its data in `data_dir`; started by `start()` or as a context manager.
 
-    `port`: the port to listen on; None keeps the one it runs on already, or takes a free one.
+    `port`: the port to listen on; None keeps the port of a running server, or takes a free one.
     """
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
@@ -70,25 +70,25 @@ class PostgresServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on, or will."""
+        """The port it listens on, or will listen on."""
         if self._port is None:
             self._port = self._recorded_port() or _free_port()
         return self._port
 
     def url(self, database: str, login: str = USER, password: str = "") -> str:
-        """SQLAlchemy URL of `database` for its superuser, whose server has been started once; or for another login."""
+        """SQLAlchemy URL of `database`, for its superuser (after a first start) or for another login."""
         secret = self.password if login == USER else password
         return f"postgresql+psycopg://{login}:{secret}@127.0.0.1:{self.port}/{database}"
 
     @property
     def password(self) -> str:
-        """The password of USER, made when the server is first started."""
+        """The password of USER, generated at the first start."""
         return self._password_file.read_text(encoding="ascii").strip()
 
     def start(self) -> None:
-        """Initialise if need be and start; returns at once if it runs already.
+        """Initialise if needed and start; returns at once if it runs already.
 
-        Raises ConfigurationError, saying what to do, where the port is taken, the data belong to another major version or
+        Raises ConfigurationError, saying what to do, if the port is taken, the data belong to another major version or
         are damaged, or there are no programs to run.
         """
         self._prepare_home()
@@ -112,7 +112,7 @@ class PostgresServer:
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 
     def is_running(self) -> bool:
-        """Whether this very server answers, with this password, on its port."""
+        """Whether this server answers on its port, with this password."""
         port = self._recorded_port()
         if port is None or not self._password_file.exists():
             return False
@@ -127,7 +127,7 @@ class PostgresServer:
         return found is not None and Path(str(found[0])) == self._data
 
     def create_database(self, name: str, owner: str = USER) -> None:
-        """Create the database unless it exists; it, and what a superuser left in it, is the owner's."""
+        """Create the database unless it exists; it, and what a superuser left in it, belongs to the owner."""
         with self._connect("postgres") as connection:
             logins.create_database(connection, name, owner)
         if owner != USER:
@@ -135,12 +135,12 @@ class PostgresServer:
                 logins.hand_over(connection, owner)
 
     def create_login(self, name: str, password: str, roles: Iterable[str] = ()) -> None:
-        """Have a login without rights of its own, with this password, a member of these roles."""
+        """Ensure a login without rights of its own, with this password, a member of these roles."""
         with self._connect("postgres") as connection:
             logins.create_login(connection, name, password, roles)
 
     def drop_database(self, name: str) -> None:
-        """Drop the database, if there is one, whoever is connected."""
+        """Drop the database if it exists, even with open connections."""
         with self._connect("postgres") as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
@@ -154,7 +154,7 @@ class PostgresServer:
         return self._data / "postmaster.pid"
 
     def _recorded_port(self) -> int | None:
-        """The port in postmaster.pid: where it runs, or ran when it was killed."""
+        """The port in postmaster.pid: of the running server, or of one that was killed."""
         try:
             return int(self._pid_file.read_text(encoding="utf-8").splitlines()[3])
         except (FileNotFoundError, IndexError, ValueError):

@@ -37,7 +37,7 @@ from include.settings import CreditMarket, SigningKey
 PLATFORM = "信贷市场服务平台"
 _SAME_PAGE_READS = 3
 _MOST_PAGES = 10_000
-"""Of one listing, and of the feed in one run."""
+"""Most pages of one listing, and of the feed in one run."""
 
 __all__ = [
     "CreditMarketClient",
@@ -52,7 +52,7 @@ __all__ = [
 
 
 class MarketInstitutions(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the platform distributes to."""
+    """The institutions and branches that the platform distributes to."""
 
     institutions: list[MarketInstitution]
     branches: list[MarketBranch]
@@ -78,8 +78,9 @@ class FeedbackPage(msgspec.Struct, frozen=True, kw_only=True):
 class CreditMarketClient:
     """Pushes needs, looks them up, and reads what institutions report. Use as a context manager.
 
-    Reads raise PlatformUnavailable or CredentialsRefused where a person may have to act; writes raise as
-    `PlatformSession.write` says. `pace` shares a rate with others; by default the client keeps that of the settings by itself.
+    Reads raise PlatformUnavailable or CredentialsRefused if a person may have to act; writes raise as
+    `PlatformSession.write` says. `pace` shares a rate with other clients; by default the client keeps the rate of the
+    settings by itself.
     """
 
     def __init__(
@@ -118,10 +119,10 @@ class CreditMarketClient:
     def push_batch(self, items: Sequence[Mapping[str, Any]]) -> list[ItemResult | None]:
         """Push up to 100 needs (the contract's NeedItem); one result an item, in the order sent.
 
-        None where the result of an item is not usable: what became of that item is unknown.
+        None for an item whose result is not usable: its outcome is unknown.
 
-        Raises OutcomeUnknown also where no result is of these items: some may be in; ConfigurationError where the address has
-        no such interface, for which no need is to blame.
+        Raises OutcomeUnknown also if no result belongs to these items: some may be stored. Raises ConfigurationError if
+        the address has no such interface, which is no fault of a need.
         """
         keys = [item["idempotency_key"] for item in items]
         try:
@@ -177,7 +178,7 @@ class CreditMarketClient:
                 raise self._without_an_end("台账")
 
     def feedback(self, after: str | None = None, limit: int = 500) -> FeedbackPage:
-        """The feed's page after that cursor, or its first page."""
+        """The page of the feed after this cursor, or its first page."""
         query = {"limit": limit} | ({"after": after} if after else {})
         self._feedback_pages += 1
         if self._feedback_pages > _MOST_PAGES:
@@ -240,7 +241,7 @@ def _entry_of(answer: Answer, need_id: str, revision: int) -> LedgerEntry:
 
 
 def _results_of(answer: Answer, keys: Sequence[str]) -> list[ItemResult | None]:
-    """The one result that each key has; None where it has none that is usable, or several that differ."""
+    """The one result of each key; None if there is no usable one, or several that differ."""
     results, _ = rows_of(read_page(answer, "results"), "results", item_result)
     of_key: dict[str, list[ItemResult]] = {}
     for result in results:

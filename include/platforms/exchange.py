@@ -1,8 +1,8 @@
 """One request and its answer, bounded in time and in bytes, whatever the other side does.
 
-- The whole exchange ends at its deadline, though a byte may arrive before each read times out.
+- The whole exchange ends at its deadline, even if a byte arrives before each read times out.
 - An informational answer (1xx) is never taken for the answer.
-- The body is counted after decompression, and is given up on past the limit.
+- The body is counted after decompression and rejected past the limit.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ READ_TIMEOUT_S = 30.0
 _MOST_INFORMATIONAL = 10
 _SWITCHING_PROTOCOLS = 101
 _CHUNK = 64 * 1024
-# What frames a body (chunk sizes, headers) takes room too, and is read without a limit by the libraries.
+# Framing (chunk sizes, headers) takes room too, and the libraries read it without a limit.
 _FRAMED = 2
 _HEADERS = 8 * 1024 * 1024
 _UNPACKED_AT_ONCE = 1024 * 1024
 
 
 class AnswerBroken(Exception):
-    """An answer whose body cannot be read whole; `reason` in Chinese."""
+    """The body of an answer cannot be read whole; `reason` in Chinese."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,7 +43,7 @@ class AnswerBroken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A final answer with its whole body, decompressed; `url` is what was asked."""
+    """A final answer with its whole body, decompressed; `url` is what was requested."""
 
     status: int
     reason: str
@@ -53,7 +53,7 @@ class Answer:
 
 
 class Bounds:
-    """How long the exchange under way may last, on a monotonic `clock` in seconds, and how much may come over the wire."""
+    """Limits of the current exchange: its end on a monotonic `clock` (seconds), and the bytes that may be received."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -61,26 +61,26 @@ class Bounds:
         self._bytes_left = 0
 
     def begin(self, seconds: float, most_bytes: int) -> None:
-        """Start an exchange that may last so long, with an answer of at most so many bytes and what frames them."""
+        """Start an exchange: at most `seconds` long, with an answer of at most so many bytes and their framing."""
         self._ends_at = self._clock() + seconds
         self._bytes_left = _FRAMED * most_bytes + _HEADERS
 
     def left(self) -> float:
-        """Seconds that are left; raises TimeoutError if none are."""
+        """Seconds left; raises TimeoutError if none are."""
         left = self._ends_at - self._clock()
         if left <= 0:
             raise TimeoutError("the exchange has lasted too long")
         return left
 
     def came(self, number: int) -> None:
-        """Count bytes that came; raises OSError past what may come."""
+        """Count received bytes; raises OSError past the limit."""
         self._bytes_left -= number
         if self._bytes_left < 0:
             raise OSError("more has come than any answer takes")
 
 
 def bounded_session(bounds: Bounds) -> requests.Session:
-    """A session whose answers keep the bounds. It keeps no cookies and reads no proxies from the environment."""
+    """A session whose exchanges keep the bounds. It keeps no cookies and reads no proxies from the environment."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -91,7 +91,7 @@ def bounded_session(bounds: Bounds) -> requests.Session:
 
 
 def read_answer(response: requests.Response, most_bytes: int) -> Answer:
-    """Read the body of a streamed response, at most so many bytes. Raises AnswerBroken; the connection is dropped then."""
+    """Read the body of a streamed response, at most so many bytes. Raises AnswerBroken and drops the connection then."""
     try:
         body = _body(response, most_bytes)
     except (TimeoutError, ReadTimeoutError):
@@ -127,7 +127,7 @@ def _decompressed(response: requests.Response) -> Iterator[bytes]:
 
 
 def _inflated(raw: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack gzip or zlib, of several members too, in pieces of bounded size."""
+    """Decompress gzip or zlib, also of several members, in pieces of bounded size."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
     begun = False
     for packed in raw:
@@ -147,11 +147,11 @@ def _inflated(raw: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class InformationalAnswer(HTTPException):
-    """Informational answers (1xx) without an end, or a change of protocol that nobody asked for."""
+    """Endless informational answers (1xx), or an unrequested change of protocol."""
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket within the bounds; each read waits no longer than they leave."""
+    """Reads from a socket within the bounds; no read waits longer than they allow."""
 
     def __init__(self, connected: socket.socket, bounds: Bounds) -> None:
         self._socket = connected
@@ -176,7 +176,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedSocket:
-    """What an HTTPResponse asks of a socket."""
+    """The part of a socket that an HTTPResponse uses."""
 
     def __init__(self, connected: socket.socket, bounds: Bounds) -> None:
         self._connected = connected
@@ -189,7 +189,7 @@ class _TimedSocket:
 
 
 class _FinalResponse(HTTPResponse):
-    """A response that passes over informational ones (RFC 9110, 15.2) and keeps the bounds."""
+    """A response that skips informational ones (RFC 9110, 15.2) and keeps the bounds."""
 
     def __init__(self, bounds: Bounds, connected: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(_TimedSocket(connected, bounds), *args, **options)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""What lies on the green platform for a department: the needs that it has not reviewed, has recommended, or has to correct.
+"""A department's needs on the green platform: not reviewed yet, recommended, or to be corrected.
 
-Only numbers, amounts and need_ids are taken out of the listed items; nothing of them is kept but what cannot be read.
+Only numbers, amounts and need_ids are taken from the listed items; nothing is stored but what cannot be read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from include.platforms.green_platform import Manifest, NeedPage
 PlatformStatus = Literal["submitted", "recommended", "returned", "withdrawn"]
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _YEARS = range(2000, 2101)
-"""Of a submission: what lies beyond is no day that a mail should name."""
+"""Range of a submission's date; a mail should not name a day beyond it."""
 
 
 class Listing(Protocol):
-    """What is asked of the platform's client."""
+    """The part of the platform's client that is used here."""
 
     def manifest(self, quarter: str) -> Manifest:
         """What each department says it recommended for `quarter`."""
@@ -41,7 +41,7 @@ class Listing(Protocol):
 class Filed:
     """The needs of one department, quarter and status, each at its newest revision.
 
-    `amount` (万元) leaves out what is no amount; `oldest`: local date of the earliest submission, None where there is none.
+    `amount` (万元) leaves out unusable amounts; `oldest`: local date of the earliest submission, None if there is none.
     `set_aside`: what could not be read; it counts in `number` and nowhere else.
     """
 
@@ -54,7 +54,7 @@ class Filed:
 
 
 def filed(client: Listing, quarter: str, department_code: str, status: PlatformStatus) -> Filed:
-    """Read a department's listing. An item that breaks the form counts with what can be read of it.
+    """Read a department's listing. An item that breaks the form counts with whatever can be read of it.
 
     Raises as the client's `need_listing`.
     """
@@ -100,7 +100,7 @@ def _need(item: dict[str, Any]) -> Decimal:
 
 
 def _submitted_on(item: dict[str, Any]) -> date | None:
-    """None where the moment is missing, malformed, without an offset or in another century."""
+    """None if the moment is missing, malformed, without an offset or in another century."""
     moment = item.get("submitted_at")
     try:
         found = datetime.fromisoformat(moment) if isinstance(moment, str) else None

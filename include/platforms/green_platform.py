@@ -42,7 +42,7 @@ PLATFORM = "绿色平台"
 _RESTARTS = 3
 _SAME_CURSOR_READS = 5
 _MOST_PAGES = 10_000
-"""Of one listing: fifty times what a hundred thousand needs take."""
+"""Most pages of one listing: fifty times what a hundred thousand needs take."""
 _LONGEST_TOKEN_S = 86_400
 _OTHER_QUARTER = "属于另一季度的报送清单"
 
@@ -74,14 +74,14 @@ class Coordinators(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorExpired(Exception):
-    """The platform has forgotten where a listing was (410): it must be read from its start."""
+    """The platform no longer knows the cursor of a listing (410): it must be read from its start."""
 
 
 class GreenPlatformClient:
-    """Reads what departments recommended and tells the platform what became of it. Use as a context manager.
+    """Reads what departments recommended and reports the results back to the platform. Use as a context manager.
 
-    Every method raises PlatformUnavailable or CredentialsRefused where a person may have to act. `pace` shares a rate with
-    others; by default the client keeps that of the settings by itself.
+    Every method raises PlatformUnavailable or CredentialsRefused if a person may have to act. `pace` shares a rate with
+    other clients; by default the client keeps the rate of the settings by itself.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class GreenPlatformClient:
         updated_since: datetime | None = None,
         limit: int = 500,
     ) -> Iterator[NeedPage]:
-        """The pages of a listing as they come, repeats of the platform included. Raises CursorExpired."""
+        """The pages of a listing as the platform sends them, repeated pages included. Raises CursorExpired."""
         filters = {
             "quarter": quarter,
             "department": department,
@@ -157,8 +157,8 @@ class GreenPlatformClient:
     ) -> Iterator[NeedPage]:
         """The pages of a listing without repeated pages; starts again by itself when the cursor has expired.
 
-        After a new start only items that were not given out yet come again; a need that changed meanwhile comes in its
-        newer revision too.
+        After a new start only items that were not returned before come again; a need that changed meanwhile also comes
+        in its newer revision.
         """
         given: Counter[bytes] = Counter()
         for start in range(1 + _RESTARTS):
@@ -188,9 +188,9 @@ class GreenPlatformClient:
             return
 
     def green_factories(self, as_of: date) -> Iterator[list[Any | SetAside]]:
-        """The register of green factories (绿色工厂名单) as it stood on `as_of`, removed ones included, page by page.
+        """The register of green factories (绿色工厂名单) as of `as_of`, removed ones included, page by page.
 
-        Each row as decoded JSON, whatever it holds; one that cannot be decoded keeps its place as what was set aside.
+        Each row is decoded JSON, not validated; in place of a row that cannot be decoded stands the piece set aside.
         """
         read_at: Counter[str] = Counter()
         pages_seen: set[bytes] = set()
@@ -212,7 +212,7 @@ class GreenPlatformClient:
     def send_return(self, key: str, body: bytes) -> Receipt:
         """Send a need back for correction (退回补正); `body` is JSON as the contract's Return.
 
-        Raises ProblemResponse where the platform refuses it, OutcomeUnknown where its answer was lost. Safe to repeat with
+        Raises ProblemResponse if the platform refuses it, OutcomeUnknown if the answer was lost. Safe to repeat with
         the same key and body.
         """
         return self._send("/v1/returns", key, body)
@@ -248,7 +248,7 @@ class _BearerToken(AuthBase):
 
 
 class _TokenAuthentication:
-    """A client-credentials token (RFC 6749, 4.4): fetched when first needed, again before it expires, once after a 401."""
+    """A client-credentials token (RFC 6749, 4.4): fetched on first use, again before it expires, once after a 401."""
 
     def __init__(
         self, session: PlatformSession, settings: GreenPlatform, clock: Callable[[], float] = time.monotonic
@@ -267,7 +267,7 @@ class _TokenAuthentication:
 
     @property
     def renewals(self) -> int:
-        """Once: a token may have been revoked early; a brand-new one that is refused says something else."""
+        """Once: a token may have been revoked early. If a new one is refused too, the cause is another."""
         return 1
 
     def renew(self) -> None:
@@ -304,7 +304,7 @@ def _token_request(settings: GreenPlatform) -> Concealed:
 
 
 class _NotGivenYet:
-    """Tells the pieces of a listing that is read from its start apart from those that were given out before."""
+    """In a listing that is read again from its start: tells new pieces from those returned before."""
 
     def __init__(self, given: Counter[bytes]) -> None:
         self._given = given

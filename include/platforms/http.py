@@ -1,7 +1,8 @@
-"""HTTP as both platforms need it: timeouts, verified TLS, repeated reads, and a clear word on what became of a write.
+"""HTTP as both platforms need it: timeouts, verified TLS, repeated reads, and a definite result of each write.
 
-A read is repeated within a bounded budget: after 500, 502, 504, a closed connection or a body cut short with growing waits,
-after 429 and 503 as Retry-After says, within bounds. A write is tried once; whoever sent it decides, by what was raised:
+A read is repeated within a bounded budget: after 500, 502, 504, a closed connection or a truncated body with growing
+waits; after 429 and 503 as Retry-After says, within bounds. A write is sent once; the exception tells the sender what
+is known:
 
 - PlatformUnavailable: it was not sent. PlatformBusy (429, 503): it was refused for now, unprocessed.
 - ProblemResponse (other 4xx): it was refused for good.
@@ -41,7 +42,7 @@ LONGEST_EXCHANGE_S = 120.0
 """From the request's first byte to the answer's last one."""
 MOST_READS = 8
 LONGEST_WAITING_S = 90.0
-"""All waits of one read together; a longer Retry-After is not waited for here."""
+"""Sum of all waits of one read; a longer Retry-After is not waited for here."""
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -49,7 +50,7 @@ _NEXT_STEP_AWAY = "请确认平台地址和网络可达、平台未在维护，�
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that a platform refuses, and why; the message may repeat what was sent, and is not shown."""
+    """One field that a platform refuses, and why; the message may repeat what was sent, and must not be shown."""
 
     field: str = ""
     message: str = ""
@@ -72,7 +73,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class PlatformBusy(PlatformUnavailable):
-    """429 or 503: not processed; come back after `retry_after_s` seconds, if the platform said so."""
+    """429 or 503: not processed; retry after `retry_after_s` seconds, if the platform said so."""
 
     def __init__(self, what: str, next_step: str, status: int, retry_after_s: float | None) -> None:
         super().__init__(what, next_step)
@@ -81,7 +82,7 @@ class PlatformBusy(PlatformUnavailable):
 
 
 class PlatformFault(PlatformUnavailable):
-    """The platform is there, but its answer was a fault (5xx), or not to be understood: perhaps of this one request alone."""
+    """The platform answered with a fault (5xx) or with something unintelligible: perhaps for this request alone."""
 
 
 class ProblemResponse(UserFacingError):
@@ -110,7 +111,7 @@ class Authentication(Protocol):
     """How a client proves who it is."""
 
     def authorise(self) -> AuthBase:
-        """Credentials for the next request; may itself talk to the platform."""
+        """Credentials for the next request; may itself call the platform."""
         ...
 
     @property
@@ -123,7 +124,7 @@ class Authentication(Protocol):
         ...
 
     def explain(self, answer: Answer) -> str:
-        """What a person should do about credentials that stay refused."""
+        """What a person should do if credentials stay refused."""
         ...
 
 
@@ -141,8 +142,8 @@ class _Fault:
 class PlatformSession:
     """One platform's HTTP session; `pace` waits before each request. A context manager; not shared between threads.
 
-    An answer of more than `max_answer_mb` (decompressed), or one that takes longer than `longest_exchange_s` as a whole, is
-    a fault that may pass.
+    An answer of more than `max_answer_mb` (decompressed), or one that takes longer than `longest_exchange_s` as a
+    whole, is a fault that may pass.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ class PlatformSession:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> T:
-        """The decoded answer of a request that may be repeated. `decode` raises ValueError on a body cut short.
+        """The decoded answer of a request that may be repeated. `decode` raises ValueError on a truncated body.
 
         Raises PlatformUnavailable, CredentialsRefused or ProblemResponse.
         """
@@ -289,7 +290,7 @@ class PlatformSession:
             except OSError:
                 problem = self._no_certificate_file()
             if answer is None:
-                # Outside of the handlers: what went before has the request and its credentials among its variables.
+                # Raised outside of the handlers: the caught exception's frames hold the request and its credentials.
                 raise problem
             if answer.status in _REFUSED:
                 if authentication and renewals and answer.status == HTTPStatus.UNAUTHORIZED:
@@ -342,7 +343,7 @@ class PlatformSession:
 
 
 def own_pace(rate_per_s: float | None, sleep: Sleep) -> Callable[[], None]:
-    """Waits so that one session sends no more than `rate_per_s` requests a second; None: as fast as it can."""
+    """Waits so that one session sends no more than `rate_per_s` requests a second; None: no limit."""
     gap, free_at = 1 / rate_per_s if rate_per_s else 0.0, 0.0
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""Pages of financing needs: what is a record within the limits and belongs to what was asked for, and what is set aside."""
+"""Pages of financing needs: which pieces are records within the limits that match the request, and which are set aside."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 class NeedPage:
     """A page of financing needs, each item as the bytes that were sent, in UTF-8.
 
-    `total`: needs that match, as this page states it. `cursor`: of the next page; None on the last. `set_aside`: what is no
-    record within the limits, or does not belong to what was asked for.
+    `total`: matching needs, as this page states it. `cursor`: of the next page; None on the last. `set_aside`: pieces
+    that are no record within the limits, or do not match the request.
     """
 
     items: list[bytes]
@@ -30,7 +30,7 @@ class NeedPage:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a listing was asked for; None: anything."""
+    """What a listing was requested for; None: anything."""
 
     quarter: str | None = None
     department: str | None = None
@@ -38,9 +38,9 @@ class Asked:
     major: bool | None = None
 
     def misplaced(self, record: Any) -> str | None:
-        """Why a record does not belong here, in Chinese; None if it does.
+        """Why a record does not match the request, in Chinese; None if it does.
 
-        A quarter, department or mark that is not usable at all stays in: what it is worth is for the gate to say (DQ01).
+        A record whose quarter, department or mark is unusable stays in: the gate judges it (DQ01).
         """
         if not isinstance(record, dict):
             return "不是一个对象"
@@ -57,7 +57,7 @@ class Asked:
 
 
 def read_need_page(answer: Answer, asked: Asked) -> NeedPage:
-    """The page that an answer is; raises ValueError where it cannot be split."""
+    """The page in an answer; raises ValueError if the answer cannot be split."""
     page = read_page(answer, "items")
     items: list[bytes] = []
     others: list[SetAside] = []

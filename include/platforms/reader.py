@@ -1,9 +1,9 @@
 """The one reader of what platforms answer: bytes → text → pieces → values, so that one bad piece spoils nothing else.
 
-- Encoding: UTF-8, or GB18030 (GBK, GB2312) where the answer declares it. What cannot be decoded makes the piece unreadable
-  that it stands in; nothing is ever replaced.
-- Pieces: a page is split before it is parsed. Only where it cannot be split, the answer as a whole is not understood
-  (ValueError), which is a fault that may pass.
+- Encoding: UTF-8, or GB18030 (GBK, GB2312) if the answer declares it. A piece that cannot be decoded is unreadable;
+  bytes are never replaced.
+- Pieces: a page is split before it is parsed. Only an answer that cannot be split is rejected as a whole (ValueError),
+  as a fault that may pass.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LONGEST_CURSOR = 2_000
 LARGEST_TOTAL = 2**31 - 1
 
 _GB18030 = frozenset({"gbk", "gb2312", "gb18030", "gb_2312-80", "x-gbk", "cp936", "ms936", "windows-936", "euc-cn"})
-# Their bytes all look like ASCII, and so like UTF-8.
+# In these encodings all bytes are ASCII, so they would pass for UTF-8.
 _SEVEN_BIT = frozenset({"hz-gb-2312", "hz", "utf-7", "iso-2022-cn", "iso-2022-cn-ext", "iso-2022-jp", "iso-2022-kr"})
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
-# Encoded as UTF-8, Chinese takes three bytes a character.
+# In UTF-8, a Chinese character takes three bytes.
 _CHINESE = re.compile("[\u2e80-\uffef\U00020000-\U0003ffff]")
 _UNSTORABLE_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\u0000")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -49,7 +49,7 @@ class Page:
         return set_aside(_as_sent(piece) if self.in_gb18030 else piece, problem)
 
     def values(self, name: str) -> Iterator[Any | SetAside]:
-        """The values of a list, each in its place; what cannot be read is set aside there."""
+        """The values of a list, each in its place; in place of an unreadable one stands the piece set aside."""
         for piece in self.lists[name]:
             try:
                 yield read_piece(piece)
@@ -57,7 +57,7 @@ class Page:
                 yield self.set_aside(piece, unreadable.problem)
 
     def member(self, name: str) -> Any:
-        """The value of a member; raises ValueError where there is none or it cannot be read."""
+        """The value of a member; raises ValueError if it is absent or unreadable."""
         if name not in self.members:
             raise ValueError(f"the answer has no {name}")
         return read_piece(self.members[name])
@@ -85,7 +85,7 @@ class Page:
 def read_page(answer: Answer, *lists: str) -> Page:
     """The answer split into members, and the members in `lists` into pieces.
 
-    Raises ValueError if it is no such object, or one of the lists is missing.
+    Raises ValueError if it is not an object, or one of the lists is missing.
     """
     body, in_gb18030 = _in_utf8(answer)
     members, pieces = split(body, lists)
@@ -99,16 +99,16 @@ def read_value(answer: Answer) -> Any:
 
 
 def read_row(answer: Answer, form: Callable[[Any], T]) -> T:
-    """An answer that is one row, in its form; raises ValueError where it does not fit."""
+    """An answer that is one row, in its form; raises ValueError if it does not fit."""
     body, _ = _in_utf8(answer)
     return form(read_piece(without_nul(body)))
 
 
 def _in_utf8(answer: Answer) -> tuple[bytes, bool]:
-    """The body in UTF-8 without a mark in front, and whether it came in GB18030.
+    """The body in UTF-8 without a byte order mark, and whether it was sent in GB18030.
 
-    A byte that is no GB18030 becomes one that is no UTF-8. What is declared wrongly, Chinese in sound UTF-8, stays UTF-8: read
-    as GB18030 it would become other words.
+    A byte that is invalid in GB18030 becomes one that is invalid in UTF-8. Valid UTF-8 with Chinese in it stays UTF-8
+    whatever is declared: read as GB18030 it would become other words.
     """
     body = answer.body
     declared = _CHARSET.search(answer.headers.get("Content-Type", ""))
@@ -129,11 +129,11 @@ def _is_chinese_utf8(body: bytes) -> bool:
 
 
 def _as_sent(piece: bytes) -> bytes:
-    """A piece that holds bytes that are no GB18030, as it was sent; any other in UTF-8."""
+    """A piece with bytes that are invalid in GB18030, as it was sent; any other in UTF-8."""
     text = piece.decode("utf-8", "surrogatepass")
     return text.encode("gb18030", "surrogateescape") if _HALF_CHARACTERS.search(text) else piece
 
 
 def without_nul(piece: bytes) -> bytes:
-    """JSON without the escapes of U+0000, for rows whose texts are stored as text: PostgreSQL's cannot hold it."""
+    """JSON without the escapes of U+0000, for rows whose texts are stored as text: PostgreSQL cannot hold it."""
     return _UNSTORABLE_ESCAPE.sub(rb"\1", piece) if rb"\u0000" in piece else piece

@@ -1,7 +1,7 @@
-"""The form of each kind of row that the platforms send, with the bounds of what is stored of it.
+"""The form of each kind of row that the platforms send, with the limits of what is stored.
 
-What does not fit is set aside with what is wrong, in Chinese and without its values. Whole numbers count however they are
-written (60, 60.0, 6e1).
+A row that does not fit is set aside with the problem, in Chinese and without its values. Whole numbers count however
+they are written (60, 60.0, 6e1).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WHERE = re.compile(r"at `\$\.(\w+)")
 
 
 class _Unfit(ValueError):
-    """A row that does not fit its form; `str()` says in Chinese why, without its values."""
+    """A row that does not fit its form; `str()` says why, in Chinese, without its values."""
 
 
 class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class CoordinatorRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform gives for a return or a progress report; `repeated` if the key was seen before."""
+    """The platform's answer to a return or a progress report; `repeated` if the key was seen before."""
 
     receipt_no: ReceiptNo
     repeated: bool = False
@@ -106,10 +106,10 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one item: accepted, duplicate, conflict, stale, rejected or deferred.
+    """Result of one item: accepted, duplicate, conflict, stale, rejected or deferred.
 
-    `retry_after`: seconds, within the policy's bounds; None if not stated. The messages in `errors` may repeat what was sent:
-    never log them as they are.
+    `retry_after`: seconds, within the policy's bounds; None if not stated. The messages in `errors` may repeat what was
+    sent: never log them as they are.
     """
 
     idempotency_key: str
@@ -120,9 +120,9 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token of the green platform, good for `expires_in` seconds."""
+    """A token of the green platform, valid for `expires_in` seconds."""
 
-    # What a header can carry: nothing else must reach the HTTP library, which would show it in its errors.
+    # Characters that a header can carry: the HTTP library would show any other value in its errors.
     access_token: Annotated[str, Meta(min_length=1, max_length=8192, pattern="^[!-~]+\\Z")]
     expires_in: Annotated[int, Meta(ge=0)]
 
@@ -160,7 +160,7 @@ def ledger_entry(value: Any) -> LedgerEntry:
 
 
 def receipt(value: Any) -> Receipt:
-    """A receipt of the green platform. That it was given is what counts: a moment that cannot be read does not spoil it."""
+    """A receipt of the green platform. An unreadable moment does not spoil it: what counts is that it was given."""
     return _fitted({"receipt_no": _receipt_no(value.get("receipt_no"))} if isinstance(value, dict) else value, Receipt)
 
 
@@ -170,7 +170,7 @@ def token(value: Any) -> Token:
 
 
 def item_result(value: Any) -> ItemResult:
-    """What became of one item: its key and outcome must be usable, all else counts as not said where it is not."""
+    """Result of one item: key and outcome must be usable; any other unusable member counts as absent."""
     if not isinstance(value, dict):
         raise _Unfit(_NO_OBJECT)
     key, outcome = (_text(value.get(name)) for name in ("idempotency_key", "outcome"))
@@ -198,7 +198,7 @@ def _text(value: Any) -> str | None:
 
 
 def _receipt_no(value: Any) -> str | None:
-    """A receipt number given as a number is taken for its digits."""
+    """A receipt number given as a JSON number counts as its digits."""
     number = whole_number(value)
     return _text(value) if number is None else str(number)
 

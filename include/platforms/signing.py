@@ -86,7 +86,7 @@ class Signature(AuthBase):
 
 
 class SigningAuthentication:
-    """Signs with the current key and, where a rotation is under way, with the other one after a 401."""
+    """Signs with the current key and, while keys are rotated, with the other one after a 401."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class SigningAuthentication:
 
     @property
     def renewals(self) -> int:
-        """Each other key once."""
+        """Once for each other key."""
         return len(self._keys) - 1
 
     def renew(self) -> None:
@@ -116,7 +116,7 @@ class SigningAuthentication:
         self._current = (self._current + 1) % len(self._keys)
 
     def explain(self, answer: Answer) -> str:
-        """Clock, key or rights: what is wrong, as far as the answer shows."""
+        """Clock, key or rights: the cause, as far as the answer shows."""
         theirs = server_time(answer.headers)
         skew = self._clock() - theirs.timestamp() if theirs else 0.0
         if abs(skew) > ALLOWED_SKEW_S:

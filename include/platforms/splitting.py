@@ -1,8 +1,9 @@
 """Splitting a page (a JSON object with lists) into pieces before any of them is parsed.
 
-A sound page is split by msgspec. Where that fails, or where pieces are no UTF-8, a scanner that knows strings, escapes and
-brackets finds where each piece ends. Where even the structure may be broken (a quotation mark too many in one piece), pieces
-are also told apart by the member with which each begins; of several ways, the one counts that leaves most pieces readable.
+msgspec splits a sound page. If that fails, or if pieces are not UTF-8, a scanner that knows strings, escapes and
+brackets finds the end of each piece. If the structure itself may be broken (an extra quotation mark in one piece),
+pieces are also recognised by the member that each begins with; of several results, the one with the most readable
+pieces counts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from include.domain.pieces import UnreadablePiece, read_piece
 
 MOST_PIECES = 100_000
-"""Pieces of one list: a hundred times what is asked for at once."""
+"""Most pieces of one list: a hundred times a page."""
 _SPLIT_AT_ONCE = 4 * 2**20
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -24,7 +25,8 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _SCALAR = re.compile(rb'[^,\[\]{}"]++')
 _SOUND = rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
-# Two bytes that GBK reads as one character, of which the second may look like a bracket or a backslash; sound UTF-8 is left alone.
+# Two bytes that GBK reads as one character; the second may look like a bracket or a backslash. Valid UTF-8 is left
+# alone.
 _SOUND_OR_PAIRS = re.compile(rb"(%b++)|(?:(?!%b)[\x81-\xfe][\x40-\x7e\x80-\xfe])++" % (_SOUND, _SOUND))
 _DEEPEST_FOLLOWED = 2**20
 
@@ -34,7 +36,7 @@ Split = tuple[Mapping[str, bytes], Mapping[str, list[bytes]]]
 def split(body: bytes, lists: Sequence[str]) -> Split:
     """The members of the object `body` as bytes, and the pieces of those in `lists`.
 
-    Raises ValueError if the object cannot be split, or one of the lists is none.
+    Raises ValueError if the object cannot be split, or one of the lists is missing.
     """
     sound = _is_utf8(body)
     if sound and len(body) <= _SPLIT_AT_ONCE:
@@ -47,7 +49,7 @@ def split(body: bytes, lists: Sequence[str]) -> Split:
 
 
 def _best(ways: Sequence[Callable[[bytes, Sequence[str]], Split]], body: bytes, lists: Sequence[str]) -> Split:
-    """The first of these ways that leaves most pieces readable; raises ValueError if there is none."""
+    """The first of these splits with the most readable pieces; raises ValueError if there is none."""
     best: Split | None = None
     most = -1
     for way in ways:
@@ -92,7 +94,7 @@ def _member(members: Mapping[str, msgspec.Raw], name: str) -> msgspec.Raw:
 
 
 def _counted(found: Split) -> tuple[int, int]:
-    """How many pieces can be read, and how many cannot."""
+    """How many pieces are readable, and how many are not."""
     readable = [_is_readable(piece) for pieces in found[1].values() for piece in pieces]
     return sum(readable), len(readable) - sum(readable)
 
@@ -109,7 +111,7 @@ def _is_readable(piece: bytes) -> bool:
 
 
 def _without_pairs(body: bytes) -> bytes:
-    """As long as `body`, with nothing of a two-byte character that could be taken for structure."""
+    """As long as `body`, with nothing of a two-byte character that looks like structure."""
     return _SOUND_OR_PAIRS.sub(lambda found: found[0] if found[1] else b"x" * len(found[0]), body)
 
 
@@ -122,7 +124,7 @@ def _split_without_pairs(body: bytes, lists: Sequence[str]) -> Split:
 
 
 def _split_by_structure(body: bytes, shadow: bytes, lists: Sequence[str]) -> Split:
-    """Split `body` where `shadow`, which is as long, has its structure."""
+    """Split `body` at the structure of `shadow`, which is as long."""
     members: dict[str, bytes] = {}
     pieces: dict[str, list[bytes]] = {}
     at = _past(shadow, 0, b"{")
@@ -163,7 +165,7 @@ def _next(data: bytes, at: int) -> bytes:
 
 
 def _past(data: bytes, at: int, mark: bytes) -> int:
-    """Behind `mark`, which is the next thing in `data` after spaces, else ValueError."""
+    """The position after `mark`, which must be next in `data` after spaces, else ValueError."""
     start = _SPACE.match(data, at).end()  # type: ignore[union-attr]
     if data[start : start + 1] != mark:
         raise ValueError("the structure is broken")
@@ -171,7 +173,7 @@ def _past(data: bytes, at: int, mark: bytes) -> int:
 
 
 def _elements(data: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
-    """Where the elements of the list at `at` stand, and where the list ends."""
+    """The positions of the elements of the list at `at`, and the end of the list."""
     spans: list[tuple[int, int]] = []
     at = _past(data, at, b"[")
     if _next(data, at) == b"]":
@@ -187,7 +189,7 @@ def _elements(data: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
 
 
 def _value(data: bytes, at: int) -> tuple[int, int]:
-    """Where the value behind `at` begins and ends; its inside is looked at for strings and brackets only."""
+    """Begin and end of the value after `at`; inside it only strings and brackets are recognised."""
     begin = _SPACE.match(data, at).end()  # type: ignore[union-attr]
     first = data[begin : begin + 1]
     if first in (b"[", b"{"):
@@ -202,7 +204,7 @@ _CLOSES = {b"]": ord("["), b"}": ord("{")}
 
 
 def _closed(data: bytes, at: int) -> int:
-    """Where the list or object that begins at `at` ends."""
+    """The end of the list or object that begins at `at`."""
     opened = bytearray()
     for found in _STRUCTURE.finditer(data, at):
         mark = found[0]
@@ -224,7 +226,7 @@ _MOST_ENDS = 20
 
 
 def _split_by_first_member(broken: str, body: bytes, lists: Sequence[str]) -> Split:
-    """Split the list `broken` where pieces begin as its first one does, and the rest by its structure."""
+    """Split the list `broken` where a piece begins as the first one does, and the rest by its structure."""
     opening = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+\[' % broken.encode()).search(body)
     first = opening and _FIRST_MEMBER.match(body, opening.end())
     if not opening or not first:
@@ -247,7 +249,7 @@ def _split_by_first_member(broken: str, body: bytes, lists: Sequence[str]) -> Sp
 
 
 def _ends(body: bytes, after: int) -> Iterator[int]:
-    """Where the list may end, the last place first."""
+    """Possible ends of the list, the last position first."""
     end = len(body)
     for _ in range(_MOST_ENDS):
         end = body.rfind(b"]", after, end)

@@ -1,6 +1,6 @@
-"""Moments and waits that a platform states: when to come back (Retry-After, retry_after), and its own clock (Date).
+"""Moments and waits that a platform states: when to retry (Retry-After, retry_after), and its own clock (Date).
 
-Whatever is stated, the wait lies between the policy's bounds: a receiver cannot make us hammer it, nor put us off for good.
+The wait always lies between the policy's bounds: a receiver can neither make us hammer it nor put us off for ever.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ _NUMBER = re.compile(r"([+-]?[0-9]{1,400}(?:[.][0-9]{1,400})?)\s*(ms|s)?", re.IG
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds from now, bounded; None if it is not stated, or not to be understood."""
+    """Retry-After in seconds from now, bounded; None if it is absent or unintelligible."""
     said_at = server_time(headers) or datetime.now(UTC)
     return stated_wait(headers.get("Retry-After"), said_at)
 
 
 def stated_wait(stated: object, said_at: datetime | None = None) -> float | None:
-    """The wait that a receiver states, in seconds and within the policy's bounds; None for what is no wait.
+    """The wait that a receiver states, in seconds and within the policy's bounds; None if it is not a wait.
 
-    `stated` is a JSON number or a text: seconds (also with a unit, `30 s`, `500 ms`) or a moment, which counts from `said_at`. A
-    number past a day that is whole thousands is taken for milliseconds if it then is no more than a day.
+    `stated` is a JSON number or a text: seconds (also with a unit, `30 s`, `500 ms`) or a moment, which counts from
+    `said_at`. A number beyond a day that is a multiple of a thousand is taken for milliseconds if it then is at most a
+    day.
     """
     if isinstance(stated, str):
         seconds = _seconds_of_text(stated.strip(), said_at)
@@ -73,7 +74,7 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _moment(text: str) -> datetime | None:
-    """An HTTP date, or one as RFC 3339 has it."""
+    """An HTTP date, or one in RFC 3339."""
     found = _http_date(text)
     if found is not None:
         return found

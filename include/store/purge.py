@@ -1,8 +1,8 @@
-"""The personal data of needs, purged wherever it stands: for the end of its time, and on request.
+"""Purges the personal data of needs wherever it is stored: at the end of the term, and on request.
 
-What goes: contacts, raw payloads, documents and free texts of needs, what was amended, remarks and free texts of feedback, notes of
-obstructions and acknowledgements, bodies of what was sent, and names that stand for a person. What stays: identifiers, codes,
-amounts, verdicts, keyed hashes, the push ledger, and the reasons of acts, into which no personal data may be written.
+Purged: contacts, raw payloads, documents and free texts of needs, amendments, remarks and free texts of feedback, notes
+of obstructions and acknowledgements, bodies of deliveries, and names of persons. Kept: identifiers, codes, amounts,
+verdicts, keyed hashes, the push ledger, and the reasons of acts, into which no personal data may be written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
-    """How much was purged: contacts deleted, payloads emptied, rows of other tables emptied."""
+    """Counts: contacts deleted, payloads emptied, rows of other tables emptied."""
 
     contacts: int = 0
     payloads: int = 0
@@ -45,9 +45,9 @@ class Purged:
 
 
 def purge(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: Sequence[str]) -> Purged:
-    """Purge the personal data of these needs; what is purged already stays so, and is not counted again.
+    """Purge the personal data of these needs; what is purged already is not counted again.
 
-    None of them may have a push on its way: the caller looks.
+    None of them may have a push that is still to be sent: the caller checks.
     """
     done = Purged()
     for start in range(0, len(need_ids), _BATCH):
@@ -66,7 +66,7 @@ def _purge(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: list
 
 
 def _needs_named_after_persons(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: list[str]) -> list[str]:
-    """The needs in whose names a person stands: of sole proprietors, or with a value of the contact, a number or an address."""
+    """The needs whose names contain a person: of sole proprietors, or with a value of the contact, a number or an address."""
     names: dict[str, set[str]] = defaultdict(set)
     secrets: dict[str, set[str]] = defaultdict(set)
     hidden = set()
@@ -78,7 +78,7 @@ def _needs_named_after_persons(connection: sa.Connection, cipher: PersonalDataCi
             try:
                 secrets[row.need_id] |= personal_values(_opened(cipher, row))
             except UserFacingError:
-                hidden.add(row.need_id)  # what cannot be compared is not kept
+                hidden.add(row.need_id)  # A value that cannot be compared is not kept.
     for need_id, found in names.items():
         if any(MASK in scrubbed(name.replace(MASK, ""), *secrets[need_id]) for name in found):
             hidden.add(need_id)
@@ -134,7 +134,7 @@ _TEXTS = tuple(
             where ticket.ticket_id = event.ticket_id and ticket.need_id = any(:need_ids) and event.note <> ''
             """,
             "update escalation_acknowledgement set note = '' where need_id = any(:need_ids) and note <> ''",
-            # Returns and progress reports hold codes, days and amounts, and are read again.
+            # Returns and progress reports hold codes, days and amounts, and are read again later.
             """
             update delivery set body = :body, body_sha256 = ''
             where need_id = any(:need_ids) and body <> :body and (
