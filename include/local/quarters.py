@@ -1,7 +1,7 @@
-"""`make demo QUARTERS=8`: quarters of several years, each end to end on a simulated clock, without Airflow's own overhead.
+"""`make demo QUARTERS=8`: quarters of several years, each end to end on a simulated clock, without Airflow's overhead.
 
-Among them the ones whose last working day a Monday-to-Friday calendar gets wrong (2018Q4 ended on Saturday 12-29, 2023Q3 on 09-28)
-and one that runs into a year whose holidays are not published. Each on a database and platforms of its own.
+They include quarters whose last working day a Monday-to-Friday calendar gets wrong (2018Q4 ended on Saturday 12-29,
+2023Q3 on 09-28) and one that runs into a year without published holidays. Each has a database and platforms of its own.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
 
 TELLING = ("2026Q4", "2023Q3", "2018Q4", "2026Q3", "2018Q3", "2023Q2", "2026Q2", "2026Q1")
-"""Which quarters are played, the most telling first."""
+"""Which quarters are played, the most instructive first."""
 CUT_OFFS = {"2018Q3": "2018-09-30", "2018Q4": "2018-12-29", "2023Q3": "2023-09-28"}
-"""Last working days that are easily got wrong."""
+"""Last working days that are easy to get wrong."""
 NEEDS, FACTORIES = 250, 800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedQuarter:
-    """How a quarter ended. `provisional`: due days that rest on an unpublished calendar."""
+    """Result of a quarter. `provisional`: due days that depend on an unpublished calendar."""
 
     quarter: str
     cut_off: str
@@ -70,7 +70,7 @@ class PlayedQuarter:
 
 
 def play_quarters(number: int, home: Path) -> int:
-    """Play so many quarters, oldest first, and show what came of them; returns the exit code. Raises UserFacingError."""
+    """Play so many quarters, oldest first, and show the results; returns the exit code. Raises UserFacingError."""
     if not 1 <= number <= len(TELLING):
         raise QuartersUnknown(
             f"QUARTERS={number} 不在 1 到 {len(TELLING)} 之间。", f"请填写 1 到 {len(TELLING)}，例如 QUARTERS=8。"
@@ -125,7 +125,7 @@ def play_quarter(
 
 
 def _with_corrections(plan: Sequence[Step]) -> list[Step]:
-    """The plan with what Airflow would do each working day, here each time that feedback is read: major and corrected needs."""
+    """The plan with the daily intakes of major and corrected needs, here before each reading of feedback."""
     steps: list[Step] = []
     for step in plan:
         if step.dag_id == "bank_feedback":

@@ -1,4 +1,4 @@
-"""What the embedded stack asks of the running sandbox: its clock, the market's ledger, the mails that arrived."""
+"""The embedded stack's client of the running sandbox: its clock, the market's ledger, the received mails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SandboxSilent(UserFacingError):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the market holds of a revision of a need; `effects`: how often it was taken in."""
+    """What the market holds of a revision of a need; `effects`: how often it took effect."""
 
     need_id: str
     revision: int

@@ -18,7 +18,7 @@ from include.local.sandbox_client import SandboxClient
 from include.local.supervisor import Service, Supervisor
 from include.reference.calendar import china_calendar
 
-# Generous: a busy machine may take several times as long as a free one.
+# Generous: a busy machine may take several times as long as an idle one.
 _READY_S = 180.0
 
 # The quarter that the sandbox holds, and that a demo plays.
@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """What `make demo` and `make up` start. `report` is told, in Chinese, what is going on."""
+    """Everything that `make demo` and `make up` start. `report` is called with the progress, in Chinese."""
 
     def __init__(self, environment: Environment, variables: Mapping[str, str], report: Report) -> None:
         self.environment = environment
@@ -53,18 +53,18 @@ class Stack:
         return [sandbox_service(self.environment), *airflow_services(self.environment)]
 
     def clear_leftovers(self) -> None:
-        """Stop what a stack before this one, perhaps a killed one, left running."""
+        """Stop what an earlier, perhaps killed, stack left running."""
         left = self.supervisor.stop()
         if left:
             self._report(f"已清理上次留下的服务：{'、'.join(left)}。")
 
     def start_databases(self) -> None:
-        """Start PostgreSQL and bring both databases to their newest schema."""
+        """Start PostgreSQL and migrate both databases to their newest schema."""
         self._report("启动数据库……")
         databases.prepare(self.environment, self._variables)
 
     def start_services(self) -> None:
-        """Start the sandbox and Airflow, and wait until every part is healthy and all DAGs are read.
+        """Start the sandbox and Airflow, and wait until every part is healthy and all DAGs are parsed.
 
         Raises ConfigurationError or ServiceDied, saying what failed and where to look.
         """
@@ -85,7 +85,7 @@ class Stack:
             self._wait_for_sandbox()
 
     def forget_lost_sandbox(self) -> None:
-        """Before a sandbox starts anew: empty the business database of what the one before it knew."""
+        """Before a sandbox starts anew: empty the business database of what the previous one knew."""
         if databases.forget_lost_sandbox(self.environment):
             self._report("沙箱重新启动，数据从头开始：业务数据库中上一次沙箱的数据已清空。")
 
@@ -98,7 +98,7 @@ class Stack:
         self.supervisor.wait(
             "Airflow 网页服务", lambda: self.health()["元数据库"], timeout_s=_READY_S, log="api-server"
         )
-        # Takes seconds, and nobody need wait for it but the first task.
+        # Takes seconds, and only the first task needs it.
         warming = threading.Thread(target=self.api.warm_up, daemon=True)
         warming.start()
         self.api.log_in()
@@ -131,7 +131,7 @@ class Stack:
 
 
 def airflow_services(environment: Environment) -> list[Service]:
-    """Airflow's four services. The task logs are read from disk, so that no log server is opened."""
+    """Airflow's four services. Task logs are read from disk, so that no log server is opened."""
     port = {"GFF_PORT_AIRFLOW": environment.ports.airflow}
 
     def service(name: str, title: str, *arguments: str, ports: Mapping[str, int] | None = None) -> Service:

@@ -1,6 +1,6 @@
-"""Each DAG as a plain call of the stage verbs that its tasks call, for plays on a simulated clock without Airflow.
+"""Each DAG as a plain call of the stage verbs that its tasks call, for demos on a simulated clock without Airflow.
 
-The tasks add retries, logs and mapping; what is done is the same. A test compares this with the files in dags/.
+The tasks add retries, logs and mapping; the effect is the same. A test compares this with the files in dags/.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ _CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
 
 @dataclass
 class SimulatedClock:
-    """Stands still but for the waits, which it jumps over."""
+    """A clock that only moves when somebody waits: it jumps over the wait."""
 
     moment: datetime
 
     def now(self) -> datetime:
-        """The moment that the play has reached."""
+        """The current simulated moment."""
         return self.moment
 
     def sleep(self, seconds: float) -> None:
-        """Jump over a wait."""
+        """Skip a wait."""
         self.moment += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The surroundings of a play: what `stage_run` gives to a task."""
+    """What the verbs need: the same as `stage_run` gives to a task."""
 
     engine: sa.Engine
     settings: Settings
@@ -80,11 +80,11 @@ class Stages:
         return policy()
 
     def run(self, dag_id: str, quarter: str, now: datetime) -> None:
-        """Play a DAG at a moment; `quarter` is asked for where the DAG has that parameter."""
+        """Run a DAG's verbs at a moment; `quarter` only for DAGs with that parameter."""
         PLAYED[dag_id](self, quarter, now)
 
     def remind_departments(self, quarter: str, now: datetime) -> None:
-        """Reminders to the departments."""
+        """Sends reminders to the departments."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         reminders.remind(
             self.engine,
@@ -98,12 +98,12 @@ class Stages:
         )
 
     def quarterly_intake(self, quarter: str, now: datetime) -> None:
-        """A quarter read whole, judged and closed."""
+        """Reads a quarter whole, judges and closes it."""
         self._pull_reference(now)
         self._take_in("quarterly", quarter, tuple(departments()), now)
 
     def major_intake(self, quarter: str, now: datetime) -> None:
-        """Major needs, then what departments have corrected."""
+        """Reads major needs, then corrected ones."""
         self._pull_reference(now)
         self._take_in("major", quarter, tuple(departments()), now)
         closed = str(self.calendar.newest_closed_quarter(now))
@@ -112,7 +112,7 @@ class Stages:
             self._take_in("corrections", closed, returned, now)
 
     def deliver(self, quarter: str, now: datetime) -> None:
-        """The outbox, and the cases that pushes open."""
+        """Empties the outbox and opens the cases of new pushes."""
         for channel in _CHANNELS:
             clock = SimulatedClock(now)
             deliver(self.engine, channel, settings=self.settings, clock=clock, sleep=clock.sleep)
@@ -121,12 +121,12 @@ class Stages:
                     matching.open_cases(connection, now)
 
     def bank_feedback(self, quarter: str, now: datetime) -> None:
-        """What institutions report."""
+        """Reads what institutions report."""
         matching.collect_feedback(self.engine, self.market, now, cipher=self.cipher)
         obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
 
     def escalate_stalled(self, quarter: str, now: datetime) -> None:
-        """What stands still."""
+        """Escalates what stalls."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
         escalation.escalate(
@@ -147,7 +147,7 @@ class Stages:
         escalation.audit_steps(self.engine, now=now, calendar=self.calendar, policy=self.policy)
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
-        """Summaries to the heads of departments."""
+        """Sends summaries to the heads of departments."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         weekly_summary.summarise(
             self.engine,
@@ -161,15 +161,15 @@ class Stages:
         )
 
     def reconcile(self, quarter: str, now: datetime) -> None:
-        """The ledgers."""
+        """Compares the ledgers."""
         reconciliation.reconcile(self.engine, self.green, self.market, self.cipher, quarter, now)
 
     def quarterly_circular(self, quarter: str, now: datetime) -> None:
-        """The circular."""
+        """Publishes the circular."""
         circular.publish(self.engine, quarter, now, self.settings.reports_dir)
 
     def housekeeping(self, quarter: str, now: datetime) -> None:
-        """Purges, the audit chain, the watch over the register and over money paid out."""
+        """Purges, verifies the audit chain, watches the register and the use of paid-out money."""
         housekeeping.housekeep(self.engine, self.cipher, now, self.policy)
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         register_watch.watch(self.engine, now=now, policy=self.policy)
@@ -219,4 +219,4 @@ PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {
     "quarterly_circular": Stages.quarterly_circular,
     "housekeeping": Stages.housekeeping,
 }
-"""By dag_id: every DAG that is scheduled. Those run by hand alone are played by nobody."""
+"""By dag_id: every DAG with a schedule. DAGs run only by hand are not played."""

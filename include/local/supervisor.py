@@ -1,4 +1,4 @@
-"""Starts the stack's services as sessions of their own, sees that they live, and stops them with everything they started."""
+"""Starts the stack's services in sessions of their own, watches them, and stops them with all their children."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """A process that was started: a number and the moment it began, since numbers are given out again."""
+    """A started process: its number and the moment of its start, because numbers are reused."""
 
     name: str
     pid: int
@@ -59,7 +59,7 @@ class _Started:
 
 
 class Supervisor:
-    """The services of one `.local/`; what it started is written down there, so that the next one can clean up."""
+    """The services of one `.local/`; started services are recorded there, so that the next supervisor can clean up."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -104,7 +104,8 @@ class Supervisor:
                 )
 
     def wait(self, what: str, ready: Callable[[], bool], *, timeout_s: float, log: str) -> None:
-        """Wait until `ready()`; raises ServiceDied when a service dies or time is up (then with the lines of `log`)."""
+        """Wait until `ready()`. Raises ServiceDied if a service dies, or after the time limit (then with the lines of
+        `log`)."""
         give_up = time.monotonic() + timeout_s
         while not ready():
             self.check()
@@ -123,11 +124,11 @@ class Supervisor:
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
 
     def running(self) -> list[str]:
-        """The names of the services that were started, by whomever, and still live."""
+        """The names of the started services that still live, whoever started them."""
         return [started.name for started in self._recorded() if started.process() is not None]
 
     def stop(self) -> list[str]:
-        """Stop every service that was started, by this process or one before; returns their names."""
+        """Stop every started service, of this process or an earlier one; returns their names."""
         alive = [(started, process) for started in self._recorded() if (process := started.process()) is not None]
         families = [process for _, top in alive for process in _family(top)]
         for started, _ in alive:
@@ -166,7 +167,7 @@ class Supervisor:
 
 @contextmanager
 def held(layout: Layout, name: str, *, told: UserFacingError, wait_s: float = 0) -> Iterator[None]:
-    """Hold a lock of the stack; the system lets go of it when the process ends, however it ends.
+    """Hold a lock of the stack; the system releases it when the process ends, however it ends.
 
     Raises `told` if another process holds it for longer than `wait_s`.
     """

@@ -1,1 +1,1 @@
-"""Both platforms, the banks' behaviour and a mailbox, as programs that speak exactly the contracts, for demos and tests."""
+"""Both platforms, the banks' behaviour and a mailbox, as programs that follow the contracts exactly, for demos and tests."""

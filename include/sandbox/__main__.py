@@ -25,7 +25,7 @@ _SECRETS = ("GFF_SANDBOX_GREEN_SECRET", "GFF_SANDBOX_MARKET_SECRET", "GFF_SANDBO
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until stopped. Exit code 2: what was asked for cannot be done, said in one Chinese sentence."""
+    """Run until stopped. Exit code 2: the request cannot be served; one Chinese sentence says why."""
     asked = _parser().parse_args(arguments)
     try:
         sandbox = _sandbox(asked)

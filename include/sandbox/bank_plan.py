@@ -49,7 +49,7 @@ _REMARKS = {
     "R99": "行内政策调整，暂缓办理。",
 }
 _REPEATED, _LATE, _CONTRADICTED = 0.05, 0.05, 0.04
-_OBSTRUCTED = 0.078  # of those that answer
+_OBSTRUCTED = 0.078  # Of those that answer.
 _EXTRA_INSTITUTION, _UNCLAIMED = 0.08, 0.15
 
 
@@ -68,7 +68,7 @@ class NeedFacts:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event to come: `gap` working days after the one before; `fields` as in the contract."""
+    """One event to come: `gap` working days after the previous one; `fields` as in the contract."""
 
     type: str
     gap: int
@@ -90,7 +90,7 @@ class CasePlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """An event with its moments: when it happened, and when (or whenever) the feed shows it."""
+    """An event with two moments: when it happened, and from when the feed shows it."""
 
     type: str
     occurred_at: datetime
@@ -112,7 +112,7 @@ def institutions_for(seed: int, facts: NeedFacts) -> tuple[str, ...]:
 
 
 def plan_case(seed: int, facts: NeedFacts, institution_code: str, share_of: int) -> CasePlan:
-    """What `institution_code` does about a need that `share_of` institutions share among them."""
+    """What `institution_code` does about a need that `share_of` institutions work on."""
     chance = random.Random(f"{seed}:{facts.need_id}:{institution_code}:plan")
     outcome = _pick(chance, _OUTCOMES)
     if outcome == "silent":
@@ -180,7 +180,7 @@ def _money(chance: random.Random, facts: NeedFacts, share_of: int, gap: Any) -> 
 
 
 def _contradict(chance: random.Random, steps: list[Step]) -> list[Step]:
-    """Add an event that does not go with those before it."""
+    """Add an event that contradicts the ones before."""
     amounts = [i for i, step in enumerate(steps) if step.type == "drawn"]
     if amounts and chance.random() < 0.5:
         drawn = steps[amounts[-1]]
@@ -211,7 +211,7 @@ def _obstruct(chance: random.Random, need_id: str, institution_code: str, steps:
 def schedule(
     seed: int, case: tuple[str, str, int], steps: Sequence[Step], start: datetime, first_sequence: int
 ) -> list[PlannedEvent]:
-    """The steps of a case with their moments, on working days from `start` on; `case` is (need, institution, round)."""
+    """The steps of a case with their moments, on working days from `start`; `case` is (need, institution, round)."""
     events = []
     moment = start
     for sequence, step in enumerate(steps, first_sequence):

@@ -30,7 +30,7 @@ _SEQUENCES_A_ROUND = 100
 
 @dataclass(slots=True)
 class _Need:
-    """A need that banks work on. `stopped_at` is set by a withdrawal, `round` counts how often it was taken up."""
+    """A need that banks work on. `stopped_at` is set by a withdrawal, `round` counts how often work on it began."""
 
     revision: int
     stopped_at: datetime | None = None
@@ -57,7 +57,7 @@ class _Due:
 
 
 class BankFeed:
-    """An append-only log of events. Its cursor is a place in the log, so that it never expires."""
+    """An append-only log of events. Its cursor is a position in the log, so that it never expires."""
 
     def __init__(self, seed: int, clock: SandboxClock) -> None:
         self._seed = seed
@@ -70,7 +70,7 @@ class BankFeed:
         self._obstructions: dict[str, _Obstruction] = {}
 
     def open_need(self, item: Mapping[str, Any], pushed_at: datetime) -> None:
-        """Banks start on a need that was taken in; a higher revision changes only what their events refer to."""
+        """Start the banks on a pushed need; a higher revision only changes which revision their events name."""
         need_id, revision = item["need_id"], item["revision"]
         known = self._needs.get(need_id)
         if known is not None and known.stopped_at is None:
@@ -122,17 +122,17 @@ class BankFeed:
                 heapq.heappush(self._due, _Due(moment, order, event, case))
 
     def _plan(self) -> None:
-        """Plan what was pushed since the feed was last looked at: not while the client waits for its answer."""
+        """Plan what was pushed since the feed was last read: not while the client waits for its answer."""
         for facts, pushed_at, need in self._unplanned:
             if need is not self._needs[facts.need_id]:
-                continue  # withdrawn and pushed anew before anybody looked
+                continue  # Withdrawn and pushed again before the feed was read.
             codes = institutions_for(self._seed, facts)
             for code in codes:
                 self._open_case(facts, code, len(codes), pushed_at)
         self._unplanned.clear()
 
     def _advance(self) -> None:
-        """Show what has been reported by now, each time in an order that has nothing to do with time."""
+        """Show what has been reported by now, in an order independent of time."""
         self._plan()
         fresh = []
         while self._due and self._due[0].moment <= self._clock.now:
@@ -144,7 +144,7 @@ class BankFeed:
             if stopped or round_ != need.round:
                 continue
             event_id = due.event.event_id
-            if event_id not in self._shown:  # a repeat carries what was shown first
+            if event_id not in self._shown:  # A repeat carries what was shown first.
                 self._shown[event_id] = _content(due.event, need_id, institution_code, need.revision)
             self._log.append(self._shown[event_id])
             if due.event.type == "obstructed":
@@ -188,7 +188,7 @@ def _content(event: PlannedEvent, need_id: str, institution_code: str, revision:
 
 
 def _after_a_refusal(event: PlannedEvent) -> dict[str, Any]:
-    """What some institutions add to a refusal: from when on they may be asked again, and their own number of the application."""
+    """What some institutions add to a refusal: a date for a new application, and their own number of this one."""
     draw = int(hashlib.sha256(f"refusal:{event.event_id}".encode()).hexdigest()[:8], 16)
     again = event.occurred_at.date() + timedelta(days=90 * (1 + draw % 2))
     return ({"reapply_from": again.isoformat()} if draw % 3 == 0 else {}) | (

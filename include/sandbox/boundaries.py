@@ -1,4 +1,4 @@
-"""Clean needs at the very edge of a rule: a gate that compares with <= where the rule says < finds something here."""
+"""Clean needs at the very edge of a rule: a gate that compares with <= where the rule says < reports a finding."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def _listed_on_the_day(site: Site) -> None:
 
 
 def _another_listing_from_the_next_day(site: Site) -> None:
-    """Taken off the day after the recommendation, when a listing under another batch begins."""
+    """Removed the day after the recommendation, when a listing under another batch begins."""
     row, day = site.factory.row, str(site.recommended_on + timedelta(days=1))
     later = dict(row) | {"listed_on": day, "batch": other_batch(site.chance, row["batch"])}
     site.factory.other_rows.append(later)

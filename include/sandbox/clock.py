@@ -1,6 +1,6 @@
-"""The sandbox's own clock: it stands still until it is set.
+"""The sandbox's own clock: it does not move until it is set.
 
-Tokens, signatures and cursors use the real clock; everything that has a business date uses this one.
+Tokens, signatures and cursors use the real clock; everything with a business date uses this one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class SandboxClock:
 
     @property
     def now(self) -> datetime:
-        """The moment that the sandbox lives in."""
+        """The current moment of the sandbox."""
         return self._now
 
     def set(self, now: datetime) -> None:
-        """Move to `now` and let those who wait for it act."""
+        """Move to `now` and call the listeners."""
         self._now = _local(now)
         for listener in self._listeners:
             listener(self._now)

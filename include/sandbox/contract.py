@@ -1,6 +1,6 @@
-"""The OpenAPI documents as judges: what a request must look like, and what an answer must.
+"""The OpenAPI documents as validators of requests and answers.
 
-A document is read once; its `$ref`s are put in place (no schema here is recursive), and each schema becomes a
+A document is read once; its `$ref`s are resolved in place (no schema here is recursive), and each schema becomes a
 `jsonschema` validator of Draft 2020-12, which is OpenAPI 3.1's own dialect.
 """
 
@@ -59,7 +59,7 @@ class Parameter:
     validator: Draft202012Validator
 
     def read(self, text: str) -> Any:
-        """The value that `text` spells, in the parameter's own JSON type; `text` itself where it spells none."""
+        """The value of `text` in the parameter's JSON type; `text` itself if it is no such value."""
         if self.type == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text):
             return int(text)
         if self.type == "boolean" and text in ("true", "false"):
@@ -80,7 +80,7 @@ class Operation:
     def values(
         self, path: Mapping[str, str], query: list[tuple[str, str]], headers: Mapping[str, str]
     ) -> dict[str, Any]:
-        """The parameters by name, defaults put in; Problem 400 with one error for each that breaks its schema."""
+        """The parameters by name, with defaults; Problem 400 with one error for each that breaks its schema."""
         places = {"path": path, "query": dict(query), "header": headers}
         values: dict[str, Any] = {}
         errors: list[dict[str, str]] = []
@@ -104,7 +104,7 @@ class Operation:
         return values
 
     def content(self, media_type: str, raw: bytes) -> Any:
-        """The request's body; Problem 415, 400 or 422 where it is not what the contract says."""
+        """The request's body; Problem 415, 400 or 422 if it breaks the contract."""
         media_type = media_type.split(";")[0].strip().lower()
         validator = self.body.get(media_type)
         if validator is None:
@@ -129,7 +129,7 @@ class Operation:
         return content
 
     def complaints(self, status: int, media_type: str, content: Any) -> list[str]:
-        """What an answer of ours breaks in the contract; empty if nothing."""
+        """How an answer of ours breaks the contract; empty if it does not."""
         answers = self.responses.get(str(status)) or self.responses.get("default")
         if answers is None:
             return [f"{self.method} {self.path}: no response {status} in the contract"]
@@ -146,7 +146,7 @@ class Contract:
     operations: Mapping[tuple[str, str], Operation]
 
     def operation(self, method: str, path: str) -> Operation:
-        """The operation; KeyError if the contract has none, which is a defect of ours."""
+        """The operation; KeyError, a defect of ours, if the contract has none."""
         return self.operations[method.upper(), path]
 
     def matching(self, method: str, path: str) -> Operation:

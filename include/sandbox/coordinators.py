@@ -19,7 +19,7 @@ _CITY_SHARE, _OFF_DUTY = 0.5, 0.12
 
 
 def make_coordinators(chance: random.Random) -> list[dict[str, Any]]:
-    """In the platform's order; where the first one of a region is off duty, a province has a second one on duty."""
+    """In the platform's order. If the first one of a region is off duty, a province has a second one on duty."""
     made: list[dict[str, Any]] = []
 
     def add(authority: str, level: str, region: str, *, on_duty: bool) -> None:

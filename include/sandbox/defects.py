@@ -17,14 +17,14 @@ from include.sandbox.needs import ANY_SHAPE, Shape
 from include.sandbox.plants import FUNDS, Plant, change, remove
 
 FiledBy = Literal["own", "witness", "branch"]
-"""Whose need it is: of a factory of its own, of its first witness's, or of another plant of that one's company."""
+"""Whose need it is: of a factory of its own, of its first witness's, or of another plant of that company."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
     """A way to break a need. `severity` is that of the worst finding; `lone` must not be combined with others.
 
-    `witnesses`: how many clean needs filed before it takes; `correctable`: whether the factory can file it rightly.
+    `witnesses`: how many clean needs filed before it needs; `correctable`: whether the factory can file it correctly.
     """
 
     name: str
@@ -302,11 +302,11 @@ WARN: tuple[Defect, ...] = (
 
 _REGISTER = frozenset({"DQ02", "DQ40", "DQ41", "DQ54", "DQ55", "DQ56", "G14"})
 _UNKNOWN_FACTORY = frozenset({"DQ02", "DQ40"})
-"""Where one of these fires, no other rule that looks into the register does."""
+"""If one of these fires, no other rule that reads the register does."""
 
 
 def several(chance: random.Random) -> tuple[Defect, ...]:
-    """Two to five defects of different rules that leave each other alone, at least one of them a block."""
+    """Two to five defects of different rules that do not interfere, at least one of them a block."""
     free = [one for one in (*BLOCK, *HOLD, *WARN) if not one.lone and one.shape in (ANY_SHAPE, _RETROFIT_LOAN)]
     wanted = chance.randint(2, 5)
     chosen: list[Defect] = []

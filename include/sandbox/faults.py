@@ -1,8 +1,8 @@
 """Faults that a test plants: each waits for requests to a path and is used up after `count` of them.
 
-Kinds that need no help from a platform (5xx, 429, closed connections, a body cut short) are played by the middleware
-here; the others (a page repeated, a token revoked, a cursor expired, items doubled, an item deferred, a batch broken off
-half-way) are asked for by the platforms while they answer.
+The middleware here plays the kinds that need nothing from a platform (5xx, 429, closed connections, a truncated body).
+The platforms ask for the others while they answer (a page repeated, a token revoked, a cursor expired, items doubled,
+an item deferred, a batch broken off half-way).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass(slots=True)
 class FaultShare:
-    """A fault that meets a share of the requests whose path begins with `path`, by chance with a seed, until forgotten."""
+    """A fault that hits a share of the requests whose path begins with `path`, by chance with a seed, until forgotten."""
 
     path: str
     kind: str
@@ -60,7 +60,7 @@ class FaultShare:
 
 
 class FaultPlan:
-    """The faults still to come, in the order in which they were planted; those of a share after them."""
+    """The planted faults in order; those of a share after them."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -89,7 +89,7 @@ class FaultPlan:
         return tuple(self._faults)
 
     def take(self, path: str, kinds: Iterable[str]) -> Fault | None:
-        """Use the fault whose turn it is on `path`, if it is one of `kinds`."""
+        """Use up the next fault for `path`, if it is one of `kinds`."""
         fault = next((fault for fault in self._faults if path.startswith(fault.path)), None)
         if fault is None:
             return self._by_chance(path, tuple(kinds))
@@ -121,18 +121,18 @@ async def reset_connection(scope: Scope) -> None:
     with contextlib.suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-    await asyncio.sleep(0.001)  # the protocol learns of it in the next turns of the loop
+    await asyncio.sleep(0.001)  # The protocol notices in the next iterations of the loop.
 
 
 class FaultMiddleware:
-    """Plays the faults that happen before or after a platform has acted."""
+    """Plays the faults before or after a platform has acted."""
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self.app = app
         self.plan = plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or let the fault whose turn it is happen."""
+        """Pass the request on, or play the next fault."""
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
             await self.app(scope, receive, send)
             return

@@ -1,6 +1,6 @@
-"""What is filed on the green platform: one item with what the platform's own index knows of it.
+"""What is filed on the green platform: an item and the platform's own index of it.
 
-The index is kept apart from the item because an item may be broken in any field, and is still listed.
+The index is separate because an item may be broken in any field and is still listed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FiledNeed:
-    """A need (融资需求) as filed, at its newest revision; `item` is its JSON, `need_id` empty if it is no object.
+    """A need (融资需求) as filed, at its newest revision; `item` is its JSON, `need_id` empty if it is not an object.
 
     From `submitted_at` until `updated_at` it waits for its department's review.
     """
@@ -28,7 +28,7 @@ class FiledNeed:
     item: Any = field(repr=False)
 
     def unreviewed(self) -> FiledNeed:
-        """The need as it stood between its filing and what its department made of it."""
+        """The need between its filing and its department's review."""
         item = self.item
         if isinstance(item, dict):
             filed_at = self.submitted_at.isoformat(timespec="seconds")
@@ -40,7 +40,7 @@ class FiledNeed:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentReport:
-    """That a department has reported its quarter: with needs, or with a zero return (零报送)."""
+    """A department has reported its quarter: with needs, or with a zero return (零报送)."""
 
     department_code: str
     reported_at: datetime

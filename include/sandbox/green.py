@@ -1,4 +1,4 @@
-"""The green platform (工业节能与绿色发展管理平台): what it holds and how that changes. Its HTTP side is `green_api`."""
+"""The green platform (工业节能与绿色发展管理平台): its state and how that changes. Its HTTP side is `green_api`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CURSOR_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a listing asks for; None asks for all."""
+    """The filter of a listing; None: all."""
 
     quarter: str | None
     department: str | None
@@ -37,7 +37,7 @@ class Filter:
     updated_since: datetime | None
 
     def matches(self, need: FiledNeed) -> bool:
-        """Whether `need` belongs to the listing."""
+        """Whether `need` matches."""
         return (
             (self.quarter is None or need.quarter == self.quarter)
             and (self.department is None or need.department_code == self.department)
@@ -48,7 +48,7 @@ class Filter:
 
     @property
     def fingerprint(self) -> str:
-        """Binds a cursor to the filter with which its listing began."""
+        """Binds a cursor to the filter of its listing."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
@@ -134,8 +134,8 @@ class GreenPlatform:
     def list_needs(self, wanted: Filter, cursor: str | None, limit: int, *, repeat: bool = False) -> Page:
         """A page by keyset: a need that changes while a client reads moves to the end, and is seen twice.
 
-        Those of `Scenario.seen_before` always did, as long as their newest content stands. The total counts needs, not items.
-        `repeat` makes the next page the same one again (a fault).
+        Needs of `Scenario.seen_before` are seen twice from the start, as long as their newest content is current. The
+        total counts needs, not items. `repeat` makes the next page the same one again (a fault).
         """
         matching = self._matching(wanted)
         after, total = None, len({name.partition(" before ")[0] for _, name in matching})
@@ -159,7 +159,7 @@ class GreenPlatform:
         return self._encode(need_id)
 
     def _standing(self, name: str) -> FiledNeed | None:
-        """The need as it stands now: nothing before it was filed, then waiting for its review, then as it ended."""
+        """The need at this moment: absent before it was filed, then not reviewed, then as it ended."""
         need = self._needs[name]
         if need.updated_at <= self._clock.now:
             return need
@@ -171,7 +171,7 @@ class GreenPlatform:
         return known[1]
 
     def _matching(self, wanted: Filter) -> list[tuple[tuple[datetime, str], str]]:
-        """Sort keys and keys of what matches and is filed by now, in the contract's order."""
+        """Sort keys and keys of the needs that match and are filed by now, in the contract's order."""
         key = (wanted, self._version, self._clock.now)
         if key not in self._listings:
             if len(self._listings) > 200:
@@ -221,7 +221,7 @@ class GreenPlatform:
     # --- What else there is to read --------------------------------------------------------------------------------
 
     def manifest(self, quarter: str) -> dict[str, Any]:
-        """What each department that has reported by now recommended, counted over the needs as they stand."""
+        """What each department that has reported by now recommended, counted over the current needs."""
         counts: dict[str, tuple[int, Decimal]] = {}
         for need in self._needs.values():
             if need.quarter != quarter or need.status != "recommended" or not isinstance(need.item, dict):
@@ -290,7 +290,7 @@ class GreenPlatform:
         return self._once("return", key, body, self._take_back)
 
     def receive_progress(self, key: str, body: Mapping[str, Any]) -> tuple[int, Receipt]:
-        """Note how far a need has come; answers as `receive_return`."""
+        """Store how far a need has come; answers as `receive_return`."""
         if body["need_id"] not in self._needs:
             raise Problem(404, "没有这条融资需求", errors=[{"field": "need_id", "message": "平台没有这个编号。"}])
         return self._once("progress", key, body, self._note_progress)
@@ -343,7 +343,7 @@ class GreenPlatform:
 
 
 def usable_financing_need(item: Mapping[str, Any]) -> Decimal:
-    """The financing need of an item in 万元, 0 where it is not an amount."""
+    """The financing need of an item in 万元, 0 if it is not an amount."""
     finance = item.get("finance")
     amount = finance.get("financing_need") if isinstance(finance, dict) else None
     return Decimal(amount) if isinstance(amount, str) and _AMOUNT.fullmatch(amount) else Decimal(0)

@@ -110,7 +110,7 @@ def _receipt(outcome: tuple[int, Receipt]) -> Response:
 
 
 def _page(page: Page, *, double: bool, total: bool) -> Response:
-    """A page out of items that are JSON already; `double` sends each item twice (a fault)."""
+    """A page of items that are JSON already; `double` sends each item twice (a fault)."""
     items = [item for item in page.items for _ in range(2)] if double else page.items
     tail: dict[str, Any] = {"next_cursor": page.next_cursor} | ({"total": page.total} if total else {})
     content = b'{"items": [' + b", ".join(items) + b"], " + json.dumps(tail).encode()[1:]

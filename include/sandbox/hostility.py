@@ -1,6 +1,6 @@
-"""What no sound partner sends: raw pieces among the rows of a listing, and answers that are rewritten on their way out.
+"""A hostile partner: raw pieces among the rows of a listing, and answers rewritten on their way out.
 
-A piece goes into the first list of an answer as the bytes that it is, JSON or not. The platform's own rows stay as they are.
+A piece is put into the first list of an answer as raw bytes, JSON or not. The platform's own rows stay as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LIST = re.compile(rb'"(?:items|departments|institutions|results)"\s*:\s*\[')
 
 @dataclass(slots=True)
 class Planted:
-    """What requests meet whose path begins with `path` and whose query has at least `query`; `count` times, None: always."""
+    """For requests whose path begins with `path` and whose query contains `query`; `count` times, None: always."""
 
     path: str
     query: Mapping[str, str]
@@ -39,11 +39,11 @@ class HostilePlan:
         self._planted.append(Planted(path, dict(query or {}), rewrite, count))
 
     def clear(self) -> None:
-        """Be a sound partner again."""
+        """Behave well again."""
         self._planted.clear()
 
     def take(self, path: str, query_string: bytes) -> Rewrite | None:
-        """Use what is planted for this request; None if nothing is."""
+        """Use up what is planted for this request; None if nothing is."""
         asked = {name: values[0] for name, values in parse_qs(query_string.decode("ascii", "replace")).items()}
         for one in self._planted:
             if path.startswith(one.path) and one.query.items() <= asked.items():
@@ -70,7 +70,7 @@ def among_the_rows(pieces: Sequence[bytes]) -> Rewrite:
 
 
 class HostileMiddleware:
-    """Lets a platform answer as its plan says."""
+    """Rewrites a platform's answers by its plan."""
 
     def __init__(self, app: ASGIApp, plan: HostilePlan) -> None:
         self.app = app

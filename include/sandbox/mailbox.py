@@ -1,4 +1,4 @@
-"""The mailbox: takes every mail over SMTP, keeps it as an .eml file, and shows it on a page for people (Chinese)."""
+"""The mailbox: accepts every mail over SMTP, stores it as an .eml file, and shows it on a page for people (Chinese)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from include.domain.calendar import SHANGHAI
 PER_PAGE = 50
 
 MAIL_FAULTS = ("421", "451", "550", "drop_after_data")
-"""421: goes away before the data; 451: not now; 550: no such recipient; drop_after_data: takes the mail and says nothing."""
+"""421: closes before the data; 451: not now; 550: no such recipient; drop_after_data: takes the mail and does not answer."""
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -36,7 +36,7 @@ _CONTENT = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as it came; `number` counts from 1 in the order of arrival."""
+    """A received mail; `number` counts from 1 in the order of arrival."""
 
     number: int
     received_at: datetime
@@ -46,12 +46,12 @@ class Mail:
 
     @property
     def subject(self) -> str:
-        """The subject in plain words."""
+        """The decoded subject."""
         return str(self.message.get("Subject", "")) or "（无主题）"
 
     @property
     def sent_at(self) -> datetime:
-        """The mail's own date (which is the simulated one), else when it came."""
+        """The mail's own date (the simulated one), else its arrival."""
         try:
             return self.message["Date"].datetime.astimezone(SHANGHAI)  # type: ignore[no-any-return]
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -121,7 +121,7 @@ class Mailbox:
         return mail
 
     def find(self, recipient: str = "", text: str = "") -> list[Mail]:
-        """The mails to a recipient (part of the address) that hold a text, newest first."""
+        """The mails to a recipient (part of the address) that contain a text, newest first."""
         recipient, text = recipient.strip().lower(), text.strip().lower()
         return [
             mail
@@ -144,11 +144,11 @@ class Mailbox:
             raise ValueError(f"no such fault: {kind}; known are {', '.join(MAIL_FAULTS)}")
         self.faults += [kind] * count
 
-    # aiosmtpd calls these by their names
+    # aiosmtpd calls these by their names.
     async def handle_RCPT(
         self, server: SMTPProtocol, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take a recipient in, or let the fault whose turn it is happen."""
+        """Accept a recipient, or play the next fault."""
         if self.faults[:1] == ["550"]:
             self.faults.pop(0)
             return "550 5.1.1 no such user"
@@ -156,12 +156,12 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTPProtocol, session: Session, envelope: Envelope) -> str:
-        """Take a mail in, or let the fault whose turn it is happen."""
+        """Accept a mail, or play the next fault."""
         fault = self.faults.pop(0) if self.faults and self.faults[0] != "550" else None
         if fault == "451":
             return "451 4.3.0 try again later"
         if fault == "421":
-            asyncio.get_running_loop().call_soon(_transport(server).close)  # after the reply has been written
+            asyncio.get_running_loop().call_soon(_transport(server).close)  # After the reply has been written.
             return "421 4.3.2 going away"
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
         self.store(content, tuple(envelope.rcpt_tos))
@@ -233,7 +233,7 @@ def _page(template: str, *, status: int = 200, **values: Any) -> Response:
 
 
 def _headers(policy: str) -> dict[str, str]:
-    """Nothing of a mail may run or load."""
+    """No content of a mail may run or load anything."""
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

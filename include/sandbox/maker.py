@@ -1,4 +1,4 @@
-"""Files the needs of a scenario one after the other and writes the key to what is planted in them."""
+"""Files the needs of a scenario one after the other and writes the answer key of the planted defects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNREADABLE_ITEMS: tuple[Any, ...] = (None, "系统导出失败", 20260930, ["",
 
 
 class Maker:
-    """Files the needs; a factory files once, but for what is planted beside a clean need of its own."""
+    """Files the needs; a factory files once, apart from what is planted beside a clean need of its own."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Maker:
         if status == "submitted":
             site.need["review"] = dict.fromkeys(site.need["review"])
             site.need["updated_at"] = site.corrected["updated_at"] = site.need["submitted_at"]
-        elif self._clean:  # what is withdrawn takes no project away from anybody
+        elif self._clean:  # A withdrawn need occupies no project.
             site.need["project"]["project_code"] = self._clean.pop().need["project"]["project_code"]
         self.filed.append(_filed(site, status))
 
@@ -115,7 +115,7 @@ class Maker:
         return need_id
 
     def _site_beside(self, code: str, shape: Shape, planted: Defect | Boundary) -> Site:
-        """A site with the clean needs that `planted` takes, filed by whom it says."""
+        """A site with the clean needs that `planted` uses, filed by the factory it names."""
         witnesses: list[Site] = []
         while len(witnesses) < planted.witnesses:
             witnesses.append(self._witness(code, shape, "own" if witnesses else planted.filed_by))
@@ -129,7 +129,7 @@ class Maker:
         return self._site(code, shape, factory, tuple(witnesses))
 
     def _witness(self, code: str, shape: Shape, filed_by: FiledBy) -> Site:
-        """Take a clean need: of department `code` where the factory is to be the same, of another one for a branch."""
+        """Use a clean need: of department `code` if the factory must be the same, of another department for a branch."""
 
         def fits(site: Site) -> bool:
             own = site.factory.row["department_code"] == code
@@ -159,7 +159,7 @@ def _witnesses(planted: Planted) -> int:
 
 
 def _filed(site: Site, status: str) -> FiledNeed:
-    """The need with what the platform's own index knows, which is what was right before the defect."""
+    """The need with the platform's index, which holds the values before the defect."""
     item, clean = site.need, site.corrected
     return FiledNeed(
         need_id=str(item["need_id"]),

@@ -1,4 +1,4 @@
-"""The credit-market platform (信贷市场服务平台): its ledger of needs and what happens to it. HTTP: `market_api`."""
+"""The credit-market platform (信贷市场服务平台): its ledger of needs and how that changes. HTTP: `market_api`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONTACT_KEYS = {"name", "mobile"}
 
 @dataclass(slots=True)
 class Entry:
-    """What the platform holds of one revision; `effects` counts how often it was taken in (once, if all is well)."""
+    """What the platform holds of one revision; `effects` counts how often it took effect (once, if all is well)."""
 
     need_id: str
     revision: int
@@ -198,7 +198,7 @@ class CreditMarket:
     # --- Obstructions ----------------------------------------------------------------------------------------------
 
     def update_obstruction(self, obstruction_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Pass on what the coordinators did; Problem 404 for an obstruction nobody reported."""
+        """Pass on an act of the coordinators; Problem 404 for an unknown obstruction."""
         if not self.feed.knows_obstruction(obstruction_id):
             raise Problem(404, "没有这条融资梗阻")
         key = body["idempotency_key"]
@@ -250,7 +250,7 @@ def bad_cursor() -> Problem:
 
 
 def deferred(item: Mapping[str, Any], seconds: int) -> dict[str, Any]:
-    """The ItemResult of an item that is put off (a fault)."""
+    """The ItemResult of a deferred item (a fault)."""
     return _result(item["idempotency_key"], "deferred") | {"retry_after": seconds}
 
 

@@ -43,7 +43,7 @@ _CATALOGUE = {
     "zero_carbon_factory": ("1.4.2",),
     "clean_substitution": ("1.4.2",),
 }
-"""The level-3 codes that the reference table knows, where they fit (DQ17, DQ18)."""
+"""The level-3 codes that the reference table knows, by where they fit (DQ17, DQ18)."""
 _POLICIES = (
     "工业领域碳达峰实施方案（2022年）重点任务第{n}项",
     "工业能效提升行动计划（2022年）重点任务第{n}项",
@@ -97,7 +97,7 @@ ENERGY_RATIO_DIRECTIONS = ("energy_carbon", "energy_carbon_centre", "green_data_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a need must be like so that a certain defect can be planted in it; None leaves it to chance."""
+    """The properties that a need must have for a certain defect; None: by chance."""
 
     category: str | None = None
     sub_direction: str | None = None
@@ -131,7 +131,8 @@ def cents(value: float | Decimal) -> Decimal:
 
 
 def clean_need(chance: random.Random, factory: Factory, number: int, period: Period, shape: Shape) -> dict[str, Any]:
-    """A need of `factory` in status recommended, like `shape`. `number` makes id, contact and project code unique."""
+    """A need of `factory` in status recommended, with the properties of `shape`. `number` makes id, contact and project
+    code unique."""
     shape = _settled(chance, shape)
     total = _total(chance, shape)
     submitted, recommended = _moments(chance, period, is_major=bool(shape.is_major))
@@ -303,7 +304,7 @@ def _schedule(chance: random.Random, recommended: date, shape: Shape) -> dict[st
 
 
 def _finance(chance: random.Random, total: Decimal, shape: Shape) -> dict[str, Any]:
-    """Sources of 93 to 100 % of the total: own capital at least 20 %, the need at most what is still to be spent."""
+    """Sources of 93 to 100 % of the total: own capital at least 20 %, the need at most the remaining cost."""
     need = cents(total * Decimal(chance.randint(42, 70)) / 100)
     rest = cents(total * Decimal(chance.randint(93, 100)) / 100) - need
     spare = rest - cents(total * Decimal("0.22"))

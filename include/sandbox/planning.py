@@ -1,4 +1,4 @@
-"""What is planted where: the handbook's mix (section 13), spread over the departments."""
+"""Where defects are planted: the handbook's mix (section 13), spread over the departments."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(chance: random.Random, counts: Mapping[str, int], stopped_department: s
 
 
 def beside_own_department(planted: Planted) -> bool:
-    """Whether it takes a clean need of the same factory, and so of the same department."""
+    """Whether it uses a clean need of the same factory, and so of the same department."""
     return any(one.filed_by == "witness" for one in (planted if isinstance(planted, tuple) else (planted,)))
 
 
@@ -68,7 +68,7 @@ def _room(counts: Mapping[str, int], stopped_department: str | None) -> dict[str
 def _place_blocks(
     places: Sequence[str], blocks: list[Planted], room: dict[str, int], first: str | None
 ) -> tuple[list[tuple[str, Planted]], list[str]]:
-    """The blocks at the places that have room for them, those of department `first` before all; and the other places."""
+    """The blocks at places that have room, in department `first` before all others; and the remaining places."""
     blocked: list[tuple[str, Planted]] = []
     rest: list[str] = []
     for code in sorted(places, key=lambda code: code != first):
@@ -81,7 +81,7 @@ def _place_blocks(
 
 
 def _place_beside_clean_needs(rest: list[str], planted: Sequence[Planted]) -> list[tuple[str, Planted]]:
-    """Places out of `rest` in departments that keep a clean need for each; what finds none is left out."""
+    """Places out of `rest` in departments that have a clean need for each; defects without a place are left out."""
     free = Counter(rest)
     paired: list[tuple[str, Planted]] = []
     clean: list[str] = []
@@ -98,7 +98,7 @@ def _place_beside_clean_needs(rest: list[str], planted: Sequence[Planted]) -> li
 
 
 def _round(chance: random.Random, defects: Sequence[Defect], count: int) -> list[tuple[Defect, ...]]:
-    """`count` defects: each once before any comes again; of few, as many rules as possible."""
+    """`count` defects: each once before any repeats; if they are few, of as many rules as possible."""
     first: dict[str, Defect] = {}
     for defect in chance.sample(defects, len(defects)):
         first.setdefault(defect.rule, defect)

@@ -1,6 +1,6 @@
-"""How a clean need is broken: each plant changes a need in place and returns the findings that this must give.
+"""How a clean need is broken: each plant changes a need in place and returns the findings that this must cause.
 
-Where a rule looks into the register too, the plant changes the factory's row along with the need.
+If a rule also reads the register, the plant changes the factory's row along with the need.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Site:
         finance.pop("existing_financing", None)
 
     def rescale(self, total: Decimal) -> None:
-        """Another total investment with everything that hangs on it in proportion."""
+        """Another total investment, with all dependent amounts in proportion."""
         factor = total / self.total
         self.need["finance"]["total_investment"] = money(total)
         self.fund("0.60", "0.36")
@@ -88,7 +88,7 @@ def change(rule: str, path: str, value: Any) -> Plant:
 
 
 def remove(path: str) -> Plant:
-    """A plant that leaves a required field out (DQ12)."""
+    """A plant that removes a required field (DQ12)."""
 
     def plant(site: Site) -> Findings:
         holder, key = _holder(site.need, path)
@@ -145,7 +145,7 @@ def unlisted_site(site: Site) -> Findings:
 def retired_site(site: Site) -> Findings:
     """A county that was dissolved."""
     candidates = retired_places().get(site.factory.row["department_code"], ())
-    if not candidates:  # a department without a dissolved county: the industry is doubtful instead
+    if not candidates:  # A department without a dissolved county gets a doubtful industry instead.
         return change("DQ16", "enterprise.industry_code", "4411")(site)
     site.need["project"]["site_county_code"] = site.chance.choice(candidates).county_code
     return {("DQ15", "project.site_county_code")}

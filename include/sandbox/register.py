@@ -81,7 +81,7 @@ _PLANNED_CITY_PROVINCES = {
 
 @dataclass(slots=True)
 class Factory:
-    """A factory: its row of the register, and what else the scenario knows of it. `other_rows` are of the same uscc."""
+    """A factory: its row of the register, and what else the scenario knows of it. `other_rows` have the same uscc."""
 
     row: dict[str, Any]
     place: Place
@@ -91,7 +91,7 @@ class Factory:
 
 
 def spread(total: int, codes: list[str], least: int = 0) -> dict[str, int]:
-    """`total` shared among departments by weight (largest remainder), each at least `least` where it suffices."""
+    """`total` shared among departments by weight (largest remainder), each at least `least` if it suffices."""
     least = least if total >= least * len(codes) else 0
     weight = sum(_WEIGHTS[code] for code in codes)
     exact = {code: max(0, total - least * len(codes)) * _WEIGHTS[code] / weight for code in codes}
@@ -148,7 +148,7 @@ def _factory(
 
 
 def list_before(chance: random.Random, factory: Factory, day: date) -> None:
-    """Put a factory into a batch that was published before `day`, if it is in a later one; the scenario is of the past."""
+    """Move a factory from a later batch into one published before `day`; the scenario is in the past."""
     if factory.row["listed_on"] < str(day):
         return
     earlier = [(batch, published) for batch, published, _, _ in _BATCHES if published < str(day)]
@@ -162,7 +162,7 @@ def _uscc(chance: random.Random, region: str) -> str:
 
 
 def unlisted_uscc(chance: random.Random, factory: Factory) -> str:
-    """A sound credit code registered where the factory's is, but of nobody in the register (DQ40)."""
+    """A valid credit code registered in the factory's place that the register does not have (DQ40)."""
     return _uscc(chance, factory.place.county_code)
 
 
@@ -195,7 +195,7 @@ def national_uscc(chance: random.Random) -> str:
 
 
 def remove_some(chance: random.Random, factories: list[Factory], total: int) -> None:
-    """Take factories off the list on the days of the yearly rounds; `factories` are those that file nothing."""
+    """Remove factories from the register on the days of the yearly rounds; `factories` are those that file nothing."""
     scale = total / sum(added for _, _, added, _ in _BATCHES)
     for _, day, _, removed in _BATCHES:
         candidates = [f for f in factories if f.row["listed_on"] < day and f.row["removed_on"] is None]

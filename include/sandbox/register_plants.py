@@ -16,7 +16,7 @@ def not_listed(site: Site) -> Findings:
 
 
 def removed(days: int) -> Plant:
-    """A factory taken off the register so many days before the recommendation; 0: on that very day."""
+    """A factory removed from the register so many days before the recommendation; 0: on that very day."""
 
     def plant(site: Site) -> Findings:
         site.factory.row["removed_on"] = str(site.recommended_on - timedelta(days=days))

@@ -15,7 +15,7 @@ from include.sandbox.filing import FiledNeed
 class Resubmissions:
     """Which returned needs come back corrected, and when: a pure function of (seed, need_id, revision).
 
-    `corrected` holds the item as it should have been filed, by need_id; `share` of the returned needs come back.
+    `corrected` holds the correct item by need_id; `share` of the returned needs come back.
     """
 
     def __init__(self, seed: int, corrected: Mapping[str, Mapping[str, Any]], share: float) -> None:
@@ -25,7 +25,7 @@ class Resubmissions:
         self._due: list[FiledNeed] = []
 
     def note_return(self, need: FiledNeed, returned_at: datetime) -> None:
-        """Plan what the factory does about the return of `need`."""
+        """Plan the factory's reaction to the return of `need`."""
         chance = random.Random(f"{self._seed}:{need.need_id}:{need.revision}:resubmission")
         if chance.random() >= self._share or need.need_id not in self._corrected:
             return

@@ -1,4 +1,4 @@
-"""A quarter made up from a seed: the register, the needs of 37 departments, planted defects and the key to them.
+"""A quarter generated from a seed: the register, the needs of 37 departments, planted defects and their answer key.
 
 Same arguments, same scenario. Mix of the handbook's section 13: 70 % clean, 12 % block, 8 % hold, 10 % warn only; five
 departments with a zero return, one that has not reported.
@@ -80,10 +80,11 @@ def make_scenario(
     unreadable: int = 2,
     stopped_department: str | None = None,
 ) -> Scenario:
-    """A scenario with `needs` recommended needs, `factories` factories in the register and `unreadable` items that are no needs.
+    """A scenario with `needs` recommended needs, `factories` factories in the register and `unreadable` items that are
+    no needs.
 
-    `stopped_department`: a department of which so much is to be returned that rule B08 stops its pushes (none by default).
-    Raises TooFewNeeds if that department has too few for the rule.
+    `stopped_department`: a department with so many returns that rule B08 stops its pushes (none by default). Raises
+    TooFewNeeds if that department has too few needs for the rule.
     """
     chance = random.Random(f"{seed}:{quarter}:{needs}:{factories}:{unreadable}")
     parsed = Quarter.parse(quarter)

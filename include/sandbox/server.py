@@ -37,7 +37,7 @@ _START_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client needs to be let in; secrets are made up afresh unless given."""
+    """The clients' credentials; secrets are random unless given."""
 
     client_id: str = "green-factory-pipeline"
     client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
@@ -144,11 +144,11 @@ class Sandbox:
     def hostile(
         self, path: str, rewrite: Rewrite, query: Mapping[str, str] | None = None, count: int | None = None
     ) -> None:
-        """Rewrite the answers to requests whose path begins with `path` and whose query has `query`; see `hostility`."""
+        """Rewrite the answers to requests whose path begins with `path` and whose query contains `query`; see `hostility`."""
         self._in_loop(lambda: self._hostile[_platform_of(path)].plant(path, rewrite, query, count))
 
     def clear_hostility(self) -> None:
-        """Be sound partners again."""
+        """Behave as sound partners again."""
 
         def clear() -> None:
             for plan in self._hostile.values():
@@ -183,7 +183,7 @@ class Sandbox:
         return self._in_loop(self._market.dump)
 
     def obstruction_updates(self) -> list[dict[str, Any]]:
-        """What it was told about obstructions."""
+        """The obstruction updates that it received."""
         return self._in_loop(lambda: list(self._market.updates))
 
     def returns(self) -> list[dict[str, Any]]:
@@ -318,7 +318,7 @@ def _bind(ports: Ports) -> dict[str, socket.socket]:
     bound: dict[str, socket.socket] = {}
     for name in ("green", "market", "mailbox", "smtp"):
         port: int = getattr(ports, name)
-        # With the protocol named, asyncio turns Nagle's algorithm off; else each answer waits 40 ms.
+        # With the protocol named, asyncio turns Nagle's algorithm off; otherwise each answer waits 40 ms.
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

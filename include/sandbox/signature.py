@@ -1,7 +1,7 @@
 """The receiver's side of request signing, written from the contract alone, so that it can judge any client.
 
-Signed is METHOD, path with query as sent, X-Timestamp, X-Nonce and the body's SHA-256, joined by line feeds.
-Time is the real clock: a signature has nothing to do with the simulated world.
+METHOD, path with query as sent, X-Timestamp, X-Nonce and the body's SHA-256 are signed, joined by line feeds. Time is
+the real clock: signatures are independent of the simulated time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONCE_MAX = 128
 
 @dataclass(frozen=True, slots=True)
 class LiveKey:
-    """A secret that is accepted now; two may be, while they are rotated."""
+    """A secret that is accepted now; while keys are rotated there may be two."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -40,7 +40,7 @@ class SignatureCheck:
         self._nonces: dict[str, float] = {}
 
     def verify(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
-        """The key id that signed the request; Problem 401 if the signature does not stand.
+        """The key id that signed the request; Problem 401 if the signature is invalid.
 
         `target` is the path with its query exactly as sent.
         """

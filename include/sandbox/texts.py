@@ -45,7 +45,7 @@ _PROCESSES = {
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """How projects of one direction are described. `technologies` never name what their benefit does not show."""
+    """How projects of one direction are described. `technologies` never claim a benefit that the need does not show."""
 
     technologies: tuple[str, ...]
     equipment: tuple[str, ...]
