@@ -53,6 +53,13 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "need_fingerprint": ("ra", "r", "rw", ""),
     "withdrawal_notice": ("ra", "ra", "r", ""),
     "set_aside": ("raw", "r", "rw", ""),
+    "newest_need": ("r", "r", "r", ""),
+    "live_need": ("r", "r", "r", ""),
+    "need_state": ("r", "r", "r", ""),
+    "listed_factory": ("r", "r", "", ""),
+    "effective_outcome": ("r", "r", "r", ""),
+    "holding_alert": ("r", "r", "", ""),
+    "sound_case": ("r", "r", "", ""),
     # Register, coordinators
     "register_snapshot": ("raw", "rw", "rd", ""),
     "register_factory": ("ra", "r", "rd", ""),
@@ -79,6 +86,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     # Outbox
     "delivery": ("raw", "raw", "rw", "r"),
     "delivery_attempt": ("ra", "ra", "rw", "r"),
+    "delivered_push": ("rw", "r", "r", "r"),
     "channel_state": ("raw", "raw", "", ""),
     "rerun_job": ("raw", "raw", "", ""),
     "rerun_item": ("ra", "ra", "", ""),

@@ -1,6 +1,6 @@
 """History is only added to: triggers by which the database itself refuses any other change of the tables that say so.
 
-Made from the tables' `info`, so that a table is marked in one place. The function is in schema/functions.sql.
+Made from the tables' `info`, so that a table is marked in one place. The function is in schema/guards.sql.
 """
 
 from __future__ import annotations

@@ -2,6 +2,23 @@
 
 -- Holds -------------------------------------------------------------------------------------------------------------------
 
+-- An approval counts for every hold of the same revision, unless the finding was confirmed after it.
+create view hold_approval with (security_invoker = true) as
+select found.quarantine_id, found.rule_id, found.field, event.event_id, event.actor, person_key(event.actor) as person
+from quarantine_finding found
+join quarantine hold using (quarantine_id)
+join quarantine same
+    on same.quarantine_id = hold.quarantine_id or same.need_id = hold.need_id and same.revision = hold.revision
+join quarantine_event event
+    on event.quarantine_id = same.quarantine_id and event.kind = 'approved'
+   and event.rule_id = found.rule_id and event.field = found.field
+where not exists (
+    select from quarantine other join quarantine_event later using (quarantine_id)
+    where (other.quarantine_id = hold.quarantine_id or other.need_id = hold.need_id and other.revision = hold.revision)
+      and later.kind = 'confirmed' and later.rule_id = found.rule_id and later.field = found.field
+      and later.event_id > event.event_id
+);
+
 create function refuse_release_without_approvals() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' and old.state = 'released' then
@@ -25,6 +42,18 @@ create trigger released_by_enough before insert or update of state on quarantine
 for each row when (new.state = 'released') execute function refuse_release_without_approvals();
 
 -- Alerts ------------------------------------------------------------------------------------------------------------------
+
+-- What a person agreed to before a new ground came up was said without knowing it; of what one person said, the last counts.
+create view alert_agreement with (security_invoker = true) as
+select distinct on (event.alert_id, person_key(event.actor))
+       event.alert_id, event.event_id, event.actor, person_key(event.actor) as person, event.reason, event.at,
+       case event.kind when 'clear_agreed' then 'cleared' else 'confirmed' end as decision
+from alert_event event
+where event.kind in ('clear_agreed', 'confirm_agreed') and event.event_id > coalesce((
+    select max(ground.event_id) from alert_event ground
+    where ground.alert_id = event.alert_id and ground.kind in ('opened', 'repeated')
+), 0)
+order by event.alert_id, person_key(event.actor), event.event_id desc;
 
 create function refuse_settling_without_agreement() returns trigger language plpgsql as $$
 begin

@@ -1,3 +1,34 @@
+-- Pushes: what arrived, what waits for approvers (签批), and what became of each need that passed.
+
+-- Each push that the receiver has, since when it is known here.
+create view delivered_push with (security_invoker = true) as
+select delivery_id, need_id, revision, quarter, department_code, idempotency_key, body, body_sha256, receipt_no, channel,
+       payload_fields, payload_hash, settled_at, matched, coalesce(settled_at, created_at) as pushed_at
+from delivery
+where action = 'push' and state = 'delivered';
+
+-- Since when it is there, which is earlier where the answer was lost.
+create view arrived_push with (security_invoker = true) as
+select push.delivery_id, push.need_id, push.revision, coalesce(tried.arrived_at, push.pushed_at) as arrived_at
+from delivered_push push
+left join lateral (
+    select min(attempted_at) as arrived_at from delivery_attempt attempt
+    where attempt.delivery_id = push.delivery_id and attempt.kind = 'send'
+      and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
+) tried on true;
+
+-- What waits until approvers have signed it off.
+create view push_unsigned with (security_invoker = true) as
+select waiting.*, (
+           select count(*) from signed_push signed
+           where signed.need_id = waiting.need_id and signed.revision = waiting.revision
+       ) as signatures
+from push_wait waiting
+where waiting.persons_required > (
+    select count(*) from signed_push signed
+    where signed.need_id = waiting.need_id and signed.revision = waiting.revision
+);
+
 -- What became of each passed need of a quarter: pushed, queued, or waiting for a named reason. What passed is the newest verdict
 -- on a payload, or what a person made of the hold on it. A revision listed with two contents is the content stored first. fate is
 -- null where nothing explains that a need is nowhere: nobody would ever push it.
@@ -57,18 +88,26 @@ returns table (
     ) push on true
 $$;
 
--- Whether the department is one of those that a confined user's session names (include/store/confinement.py).
-create function within_departments(code text) returns boolean language sql stable parallel safe as $$
-    select code = any (string_to_array(current_setting('gff.departments', true), ','))
+-- How far each need came until a moment: its newest revision then, what became of it, when it was withdrawn and first pushed.
+create function need_state_at(moment timestamptz)
+returns table (
+    need_id text, revision integer, item_hash text, quarter text, department_code text, is_major boolean, received_at timestamptz,
+    financing_need numeric, total_investment numeric, verdict text, decided_at timestamptz, withdrawn_at timestamptz,
+    pushed_at timestamptz
+) language sql stable as $$
+    select version.need_id, version.revision, version.item_hash, version.quarter, version.department_code, version.is_major,
+           version.received_at, version.financing_need, version.total_investment, outcome.verdict, outcome.decided_at,
+           notice.noticed_at, (
+               select min(push.pushed_at) from delivered_push push
+               where push.need_id = version.need_id and push.pushed_at <= moment
+           )
+    from need_version version
+    left join effective_outcome_at(moment) outcome on outcome.payload_sha256 = version.item_hash
+    left join withdrawal_notice notice on notice.need_id = version.need_id and notice.noticed_at <= moment
+    where version.received_at <= moment and not exists (
+        select from need_version higher
+        where higher.need_id = version.need_id and higher.revision > version.revision and higher.received_at <= moment
+    )
 $$;
 
--- ANALYZE is for the owner of a table; the pipeline may ask him for it.
-create function analyze_fingerprints() returns void language sql security definer
-set search_path = pg_catalog, public as 'analyze public.need_fingerprint';
-
--- What the triggers of include/store/history.py call.
-create function refuse_change_of_history() returns trigger language plpgsql as $$
-begin
-    raise exception 'table % is only added to', tg_table_name using errcode = 'restrict_violation';
-end
-$$;
+create view need_state with (security_invoker = true) as select * from need_state_at('infinity');

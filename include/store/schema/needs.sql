@@ -1,0 +1,47 @@
+-- Needs as they were stored last, and what the gate and people made of them.
+--
+-- A view reads with its owner's eyes unless it says otherwise: each view of these files says otherwise, so that the rows of a
+-- confined user (include/store/row_security.py) are confined here too.
+
+-- The newest revision of each need. An anti-join, so that any condition on a column reaches need_version.
+create view newest_need with (security_invoker = true) as
+select version.* from need_version version
+where not exists (
+    select from need_version higher where higher.need_id = version.need_id and higher.revision > version.revision
+);
+
+-- The newest revision of each need that is not withdrawn.
+create view live_need with (security_invoker = true) as
+select need.* from newest_need need
+where not exists (select from withdrawal_notice notice where notice.need_id = need.need_id);
+
+-- The outcome by what the state of the newest hold says, else by the gate's verdict.
+create function outcome_of(hold_state text, verdict text) returns text language sql immutable parallel safe as $$
+    select case hold_state
+        when 'released' then 'passed' when 'returned' then 'returned' when 'open' then 'held' when 'expired' then 'held'
+        else verdict
+    end
+$$;
+
+-- What became of each judged payload as it stood at a moment: the gate's verdict, or what a person made of a held need (挂起). A
+-- hold is decided by its newest quarantine row; one that expired without a decision stays held. Join it to need_version.item_hash:
+-- the outcome of a revision is that of the content stored first, whatever was listed under the same number later (DQ43).
+create function effective_outcome_at(moment timestamptz)
+returns table (payload_sha256 text, verdict text, decided_at timestamptz) language sql stable as $$
+    select judged.payload_sha256, outcome_of(hold.state, judged.verdict), coalesce(hold.settled_at, judged.judged_at)
+    from (
+        select distinct on (payload_sha256) payload_sha256, verdict, judged_at from judgement
+        where judged_at <= moment
+        order by payload_sha256, judgement_id desc
+    ) judged
+    left join (
+        select distinct on (own.payload_sha256) own.payload_sha256,
+               case when settled_at <= moment then state else 'open' end as state,
+               case when settled_at <= moment then settled_at end as settled_at
+        from quarantine join judgement own using (judgement_id)
+        where opened_at <= moment
+        order by own.payload_sha256, quarantine_id desc
+    ) hold using (payload_sha256)
+$$;
+
+create view effective_outcome with (security_invoker = true) as select * from effective_outcome_at('infinity');
