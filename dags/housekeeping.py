@@ -27,7 +27,7 @@ from green_finance.run import stage_run
 @task
 def housekeep() -> dict[str, int]:
     """Note what has changed of policy, rules and keys; purge, drop, verify; returns counts."""
-    from include import housekeeping as stage
+    from include.housekeeping import stage as stage
 
     with stage_run() as run:
         run.note_configuration()
@@ -46,7 +46,7 @@ def pull_register() -> dict[str, object]:
 @task
 def watch_register() -> dict[str, int]:
     """Withdraw needs of removed factories, raise alerts and close those that are over; returns counts."""
-    from include import register_watch
+    from include.register import watch as register_watch
 
     with stage_run() as run:
         return asdict(register_watch.watch(run.engine, now=run.now, policy=run.policy))

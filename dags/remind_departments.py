@@ -21,7 +21,8 @@ from green_finance.timetables import WorkingDaysTimetable
 @task
 def remind() -> int:
     """Queue the reminders of today; returns how many are new."""
-    from include import intake, reminders
+    from include import intake
+    from include.letters import reminders
 
     asked = get_current_context()["params"]["quarter"]
     with stage_run() as run, run.green_platform() as client:

@@ -26,7 +26,8 @@ from green_finance.timetables import WorkingDaysTimetable
 @task
 def summarise() -> dict[str, int]:
     """Queue this week's summaries if they are due; returns how many, and how many posts are vacant."""
-    from include import intake, weekly_summary
+    from include import intake
+    from include.letters import weekly_summary
 
     with stage_run() as run, run.green_platform() as client:
         intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)

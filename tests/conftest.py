@@ -35,7 +35,7 @@ os.environ.update(
 from include.local.postgres import PostgresServer
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
-from tests.rows import AUDIT_KEYS
+from tests.support.rows import AUDIT_KEYS
 
 settings.register_profile(
     "nightly", max_examples=2000, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -84,7 +84,7 @@ def database_url(postgres: PostgresServer, _template: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on a fresh database with the business schema, as the pipeline has it (tests.rows: to change history)."""
+    """An engine on a fresh database with the business schema, as the pipeline has it (tests.support.rows: to change history)."""
     engine = connect(database_url, role=DatabaseRole.PIPELINE, audit_keys=AUDIT_KEYS)
     yield engine
     engine.dispose()

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from include.audit.chain import Head, accept, head, verify
 from include.audit.heads import HandedOut, handed_out
-from include.errors import UserFacingError
-from include.settings import Settings
+from include.base.errors import UserFacingError
+from include.base.settings import Settings
 from include.store.database import open_database
 from include.store.grants import DatabaseRole
 

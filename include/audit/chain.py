@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from include.errors import ConfigurationError, InvalidRequest
+from include.base.errors import ConfigurationError, InvalidRequest
 from include.store.database import audit_keys
 from include.store.tables import audit_entry
 

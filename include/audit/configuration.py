@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from include.audit.actions import Action
 from include.audit.chain import key_id, record
+from include.base.settings import Settings
 from include.reference import Policy
-from include.settings import Settings
 from include.store.tables import audit_entry
 
 _LOCK = 4902027

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from include.audit.chain import Head
-from include.errors import InvalidRequest
+from include.base.errors import InvalidRequest
 from include.store.reports import write_page
 
 _FILE = Path("audit") / "heads.txt"

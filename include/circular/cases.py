@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.domain.case import PATH, RANK, fold
 from include.reference import case_transitions, policy
 from include.store.database import copy_rows

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from include.base.business_time import SHANGHAI
 from include.circular.cases import case_as_of
 from include.circular.soundness import Soundness
-from include.domain.calendar import SHANGHAI
 from include.domain.case import RANK
 from include.domain.quarter import Quarter
 from include.reference import departments, institutions, policy, reason_codes

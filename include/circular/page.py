@@ -15,9 +15,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.base.business_time import SHANGHAI
 from include.circular.figures import CaseFigures, CircularFigures, NeedFigures
 from include.circular.suppression import hidden_cells
-from include.domain.calendar import SHANGHAI
 from include.reference import departments, institutions, policy, reason_codes, rules
 
 HIDDEN = "—"

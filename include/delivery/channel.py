@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from include.base.errors import PlatformUnavailable
 from include.domain import breaker as circuit
 from include.domain.breaker import Breaker
-from include.errors import PlatformUnavailable
 from include.platforms.http import Sleep
 from include.store.outbox import Channel
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import InvalidRequest
+from include.base.errors import InvalidRequest
 from include.store.tables import delivery
 
 

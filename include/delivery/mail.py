@@ -16,13 +16,13 @@ from typing import BinaryIO, Self
 
 import sqlalchemy as sa
 
+from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+from include.base.settings import MailServer
 from include.delivery.claim import LEASE
 from include.delivery.mail_message import MailMessage, mail_message
 from include.delivery.outcomes import Claim, Result, State, lost, unavailable
-from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.platforms.http import OutcomeUnknown
-from include.settings import MailServer
-from include.shown import scrubbed
+from include.words.shown import scrubbed
 
 _TAKEN, _FORWARDED = 250, 251
 _LONGEST_LINE = 8192

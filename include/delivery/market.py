@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from include.base.errors import PlatformUnavailable
+from include.base.privacy import PersonalDataCipher
 from include.delivery.claim import obstacles
 from include.delivery.outcomes import (
     Claim,
@@ -29,10 +31,8 @@ from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
 from include.domain.concealed import ConcealedText
 from include.domain.push_payload import Person, contact_of, payload_sha256, with_contact
-from include.errors import PlatformUnavailable
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, PlatformFault, ProblemResponse
-from include.privacy import PersonalDataCipher
 from include.store.sealed import CONTACT
 
 # A refusal of the whole request may be due to a single item: the halves tell which.

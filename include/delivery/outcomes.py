@@ -11,12 +11,12 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Literal
 
+from include.base.errors import PlatformUnavailable
 from include.domain.receipts import receipt_number
 from include.domain.retry import Series, asked_wait
-from include.errors import PlatformUnavailable
 from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, PlatformFault, Problem, ProblemResponse
-from include.shown import scrubbed
+from include.words.shown import scrubbed
 
 OpenState = Literal["pending", "unknown"]
 State = Literal["pending", "unknown", "delivered", "superseded", "held"]

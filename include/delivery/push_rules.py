@@ -13,11 +13,11 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
+from include.alerts.stage import raise_alerts
+from include.base.business_time import SHANGHAI
 from include.delivery.outcomes import Claim, Result
-from include.domain.calendar import SHANGHAI
 from include.reference import policy, rules
-from include.store.alerts import raise_alerts
-from include.store.register import FACTORY_REMOVED, REMOVED_RULE, has_rows, in_force, snapshot_in_use
+from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, in_force, snapshot_in_use
 
 log = logging.getLogger(__name__)
 

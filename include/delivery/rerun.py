@@ -15,13 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest
 from include.delivery.claim import obstacles
 from include.delivery.outcomes import CONFLICT, LOST
-from include.domain.calendar import SHANGHAI
-from include.errors import InvalidRequest
 from include.reference import departments
+from include.register.snapshots import FACTORY_REMOVED
 from include.store.outbox import Channel
-from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
 
 _SHOWN = 50

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import InvalidRequest, NotFound
+from include.base.errors import InvalidRequest, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Literal, Protocol
 
+from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.delivery.outcomes import FRUITLESS_CLASSES, Claim, Kind, Result, unavailable
-from include.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 
 CameTo = Literal["something", "one_item", "nothing"]
 

@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
+from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 DayException = Literal["off", "work"]
 _ONE_DAY = timedelta(days=1)

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 
 PATH = (
     "pushed",

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.domain.case import FeedbackEvent
 from include.domain.numbers import whole_number
 from include.reference import reason_codes

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from include.domain.canonical import may_be_unstorable, storable
+from include.base.canonical import may_be_unstorable, storable
 
 LARGEST_BYTES = 2**20
 DEEPEST = 64

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from include.domain.canonical import canonical_parts
+from include.base.canonical import canonical_parts
 from include.domain.concealed import Concealed
 
 

@@ -5,12 +5,12 @@ Source: handbook section 1. MIIT and the PBoC own every level jointly (工业和
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from include.base.addresses import is_address, mailbox
 
 Authority = Literal["MIIT", "PBOC"]
 Level = Literal["city", "province", "nation"]
@@ -18,8 +18,6 @@ Level = Literal["city", "province", "nation"]
 AUTHORITIES: tuple[Authority, ...] = ("MIIT", "PBOC")
 LEVELS: tuple[Level, ...] = ("city", "province", "nation")
 NATION = "000000"
-
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +69,6 @@ class Assignment:
     coordinator: Coordinator | None
     asked_level: Level
     vacant: tuple[Post, ...]
-
-
-def is_address(text: str) -> bool:
-    """Whether `text` is one plain e-mail address; anything else must never enter a header."""
-    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
-
-
-def mailbox(address: str) -> str:
-    """The mailbox of an address, however it is written: two posts with one mailbox are one reader."""
-    return unicodedata.normalize("NFKC", address).strip().lower()
 
 
 class Network:

@@ -8,11 +8,13 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from include import audit, mail
+from include import audit
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest
 from include.domain import escalation as stalls
-from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.errors import InvalidRequest
+from include.domain.calendar import WorkingCalendar
 from include.escalation.breaches import BreachKey, OpenItem, open_items
+from include.letters import composing
 from include.reference import Policy
 from include.store.tables import coordinator, escalation_acknowledgement, escalation_step
 
@@ -55,12 +57,12 @@ def open_breaches(
         found.append(
             OpenBreach(
                 item=item,
-                title=mail.why(item.breach.rule_id, item.breach.breach),
+                title=composing.why(item.breach.rule_id, item.breach.breach),
                 told=tuple(told.get(item.key, ())),
                 next_on=stalls.climbs_on(item.breach.due_on, above, item.acknowledged, calendar, policy)
                 if above
                 else None,
-                next_to=mail.rung_label(above) if above else "",
+                next_to=composing.rung_label(above) if above else "",
             )
         )
     return found
@@ -122,6 +124,6 @@ def _told(
         taken[key].add(row.step)
         if row.state == "mailed":
             post = posts.get(row.coordinator_id)
-            label = mail.post_label(post.authority, post.level, post.region_code) if post else row.coordinator_id
+            label = composing.post_label(post.authority, post.level, post.region_code) if post else row.coordinator_id
             told[key].append(Told(step=row.step, post=label, at=row.raised_at))
     return told, taken

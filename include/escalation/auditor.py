@@ -15,8 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.errors import UserFacingError
+from include.base.business_time import SHANGHAI
+from include.base.errors import UserFacingError
+from include.domain.calendar import WorkingCalendar
 from include.reference import Policy
 
 HANDED_OVER_WITHIN = timedelta(days=1)

@@ -12,14 +12,15 @@ from datetime import date, datetime, time
 
 import sqlalchemy as sa
 
+from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import Acknowledged, Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
 from include.reference import Policy, branches, departments
-from include.shown import shown
 from include.store.returns import is_open, respond_by
+from include.words.shown import shown
 
 BreachKey = tuple[str, str, str, str]
 """need_id, institution_code ("" for a need as a whole), rule_id, breach."""

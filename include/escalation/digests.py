@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
-from include import mail
 from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
 from include.domain.routing import Coordinator, Network
 from include.escalation.breaches import BreachKey, OpenItem
 from include.escalation.steps import DueStep
+from include.letters import composing
 from include.reference import Policy, institutions
 from include.store.outbox import NewDelivery
 
@@ -71,13 +71,13 @@ class Mailer:
         subjects = self._subjects(steps, recipients)
         still_open = [] if urgent else self._still_open(recipients, told_now)
         shown_open = still_open[:STILL_OPEN]
-        body = mail.compose(
+        body = composing.compose(
             "digest",
             to=[recipients[0].email],
             subject=_subject_line(subjects, urgent=urgent),
             list_id="escalation",
             today=self.today,
-            recipient="、".join(mail.post_label(one.authority, one.level, one.region_code) for one in recipients),
+            recipient="、".join(composing.post_label(one.authority, one.level, one.region_code) for one in recipients),
             urgent=urgent,
             total=len(subjects),
             detailed=subjects[:DETAILED],
@@ -96,7 +96,7 @@ class Mailer:
             delivery=NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body),
         )
 
-    def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[mail.Subject]:
+    def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[composing.Subject]:
         """Told to this mailbox before, open still, and not told again today."""
         before = {
             item.key: item
@@ -106,38 +106,38 @@ class Mailer:
         }
         return self._subjects([_told(item) for item in before.values()], recipients)
 
-    def _subjects(self, steps: Iterable[DueStep], recipients: Sequence[Coordinator]) -> list[mail.Subject]:
+    def _subjects(self, steps: Iterable[DueStep], recipients: Sequence[Coordinator]) -> list[composing.Subject]:
         grouped: defaultdict[tuple[str, str], list[DueStep]] = defaultdict(list)
         for one in steps:
             grouped[one.item.subject].append(one)
         found = [self._subject(group, recipients) for group in grouped.values()]
         return sorted(found, key=lambda s: (-s.overdue_working_days, not s.is_major, s.need_id, s.institution))
 
-    def _subject(self, steps: Sequence[DueStep], recipients: Sequence[Coordinator]) -> mail.Subject:
+    def _subject(self, steps: Sequence[DueStep], recipients: Sequence[Coordinator]) -> composing.Subject:
         item = steps[0].item
         institution = institutions().get(item.breach.institution_code)
         ordered = sorted(steps, key=lambda one: (-one.item.overdue, one.item.key))
-        return mail.Subject(
+        return composing.Subject(
             need_id=item.need.need_id,
             company=item.need.company,
             institution=institution.name if institution else item.breach.institution_code,
-            state=mail.state_label(item.state) if item.state else "",
+            state=composing.state_label(item.state) if item.state else "",
             is_major=item.need.is_major,
-            link=mail.need_link(self.console_url, item.need.need_id),
+            link=composing.need_link(self.console_url, item.need.need_id),
             reasons=tuple(self._reason(one, recipients) for one in ordered),
         )
 
-    def _reason(self, one: DueStep, recipients: Sequence[Coordinator]) -> mail.Reason:
+    def _reason(self, one: DueStep, recipients: Sequence[Coordinator]) -> composing.Reason:
         breach = one.item.breach
         act_by, climbs_to = self._what_comes_next(one)
-        return mail.Reason(
-            title=mail.why(breach.rule_id, breach.breach, one.item.reason_code),
+        return composing.Reason(
+            title=composing.why(breach.rule_id, breach.breach, one.item.reason_code),
             since=breach.since,
-            due_label=mail.due_label(breach.rule_id),
+            due_label=composing.due_label(breach.rule_id),
             due_on=breach.due_on,
             provisional=breach.provisional,
             overdue_working_days=one.item.overdue,
-            asked=mail.asked(breach.rule_id, one.item.reason_code),
+            asked=composing.asked(breach.rule_id, one.item.reason_code),
             act_by=act_by,
             climbs_to=climbs_to,
             note=_vacancy_note(one, recipients),
@@ -146,7 +146,7 @@ class Mailer:
     def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
         """The day on which the item climbs further, and to whom; the due day itself while it is not yet over."""
         breach = one.item.breach
-        if mail.is_alert(breach.breach):
+        if composing.is_alert(breach.breach):
             return None, ""
         if breach.rule_id == "OBSTRUCTION":
             return (breach.due_on if breach.due_on > self.today else None), ""
@@ -154,7 +154,7 @@ class Mailer:
         if breach.rule_id == "S07" or above is None:
             return None, ""
         climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.calendar, self.policy)
-        return climbs_on, mail.rung_label(above)
+        return climbs_on, composing.rung_label(above)
 
 
 def reader_id(coordinators: Network, recipient: Coordinator) -> str:
@@ -171,7 +171,7 @@ def _told(item: OpenItem) -> DueStep:
     return DueStep(item=item, step=0, mailed=True, urgent=False, assignments=())
 
 
-def _subject_line(subjects: Sequence[mail.Subject], *, urgent: bool) -> str:
+def _subject_line(subjects: Sequence[composing.Subject], *, urgent: bool) -> str:
     longest = max(subject.overdue_working_days for subject in subjects)
     overdue = f"，最长逾期{longest}个工作日" if longest else ""
     if urgent:
@@ -182,7 +182,7 @@ def _subject_line(subjects: Sequence[mail.Subject], *, urgent: bool) -> str:
 def _vacancy_note(one: DueStep, recipients: Sequence[Coordinator]) -> str:
     for assignment in one.assignments:
         if assignment.coordinator in recipients and assignment.vacant:
-            return f"{mail.level_label(assignment.asked_level)}暂无在岗协调人，转由您协调。"
+            return f"{composing.level_label(assignment.asked_level)}暂无在岗协调人，转由您协调。"
     return ""
 
 

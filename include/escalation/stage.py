@@ -15,20 +15,22 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from include import audit, mail
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include import audit
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import Breach
 from include.domain.routing import LEVELS, Network, Post
-from include.domain.sources import source_label
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
+from include.letters import composing
 from include.reference import Policy
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import open_counts
 from include.store.sign_off import unsigned_quarters
 from include.store.tables import case_clock, delivery, escalation_step
+from include.words.sources import source_label
 
 _LOCK = 4902031
 _OPERATOR_ITEMS = 30
@@ -121,10 +123,10 @@ def operator_notice(
         ):
             return False
         pushes, holds = ([one for one in breaches if one[0].rule_id == rule] for rule in ("S04", "S08"))
-        body = mail.compose(
+        body = composing.compose(
             "operator",
             to=[recipient],
-            subject=mail.operator_headline(
+            subject=composing.operator_headline(
                 pushes=len(pushes),
                 holds=len(holds),
                 unsigned=sum(one.needs for one in unsigned),
@@ -136,18 +138,18 @@ def operator_notice(
             today=today,
             pushes=_operator_items(pushes, console_url),
             pushes_total=len(pushes),
-            pushes_link=mail.console_link(console_url, "deliveries"),
+            pushes_link=composing.console_link(console_url, "deliveries"),
             holds=_operator_items(holds, console_url),
             holds_total=len(holds),
-            holds_link=mail.console_link(console_url, "holds"),
+            holds_link=composing.console_link(console_url, "holds"),
             unsigned=unsigned,
             unsigned_total=sum(one.needs for one in unsigned),
-            unsigned_link=mail.console_link(console_url, "approvals"),
+            unsigned_link=composing.console_link(console_url, "approvals"),
             vacancies=sorted(vacancies, key=_importance)[:_OPERATOR_ITEMS],
             vacancies_total=len(vacancies),
             unreadable=[{"source": source_label(kind), "number": number} for kind, number in unreadable.items()],
             unreadable_total=sum(unreadable.values()),
-            unreadable_link=mail.console_link(console_url, "unreadable"),
+            unreadable_link=composing.console_link(console_url, "unreadable"),
             provisional_total=clocks,
             provisional_from=first,
             audit_head=last if last.count else None,
@@ -277,11 +279,11 @@ def _importance(post: Post) -> tuple[int, str, str]:
     return (-LEVELS.index(post.level), post.region_code, post.authority)
 
 
-def _operator_items(found: Sequence[tuple[Breach, int]], console_url: str) -> list[mail.OperatorItem]:
+def _operator_items(found: Sequence[tuple[Breach, int]], console_url: str) -> list[composing.OperatorItem]:
     return [
-        mail.OperatorItem(
+        composing.OperatorItem(
             need_id=breach.need_id,
-            link=mail.need_link(console_url, breach.need_id),
+            link=composing.need_link(console_url, breach.need_id),
             since=breach.since,
             due_on=breach.due_on,
             provisional=breach.provisional,

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from include import mail
 from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
 from include.domain.routing import AUTHORITIES, Assignment, Coordinator, Network
 from include.escalation.breaches import BreachKey, OpenItem
+from include.letters import composing
 from include.reference import Policy
 
 
@@ -59,10 +59,10 @@ def due_for(
             return []
         level = item.level or "province"
         told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
-        if mail.waits_for_confirmation(item.breach.breach):
+        if composing.waits_for_confirmation(item.breach.breach):
             level, told = "province", (coordinators.accountable("PBOC", "province", place),)
         return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
-    if mail.is_alert(item.breach.breach):
+    if composing.is_alert(item.breach.breach):
         told = (coordinators.accountable("PBOC", "province", place),)
         return [] if taken else [DueStep(item=item, step=1, mailed=True, urgent=False, assignments=told)]
     if item.breach.rule_id == "S07":

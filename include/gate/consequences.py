@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
 from include.domain.identifiers import normalise_id
-from include.gate.judge import Finding, reasons
+from include.gate.engine.judge import Finding, reasons
 from include.reference import Policy, departments
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue

@@ -15,15 +15,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.alerts.stage import raise_alerts
+from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
-from include.gate.history import KEYS, Revision, holders, is_another, load_history
-from include.gate.judge import Finding, Surroundings, judge, ruleset_version
+from include.gate.engine.history import KEYS, Revision, holders, is_another, load_history
+from include.gate.engine.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import payloads_of, stored_record
-from include.gate.register import Register
-from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments
-from include.store.alerts import raise_alerts
+from include.register.in_use import Register
 from include.store.database import array_of
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.canonical import read_json, reader_of_parts
-from include.privacy import PersonalDataCipher
+from include.base.canonical import read_json, reader_of_parts
+from include.base.privacy import PersonalDataCipher
 from include.store.database import array_of, fetch_rows
 from include.store.sealed import RAW_PAYLOAD
 
@@ -35,6 +35,6 @@ def compared_parts(cipher: PersonalDataCipher, raw_sha256: str, ciphertext: byte
 
 @cache
 def _reader_of_compared() -> Callable[[bytes], Any]:
-    from include.gate.fingerprints import COMPARED_FIELDS, COMPARED_HEAD
+    from include.gate.engine.fingerprints import COMPARED_FIELDS, COMPARED_HEAD
 
     return reader_of_parts(COMPARED_HEAD | COMPARED_FIELDS)

@@ -17,17 +17,17 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from include.errors import UserFacingError
-from include.gate.garbage import collecting_by_hand
-from include.gate.history import load_history
-from include.gate.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
+from include.base.errors import UserFacingError
+from include.base.privacy import PersonalDataCipher
+from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.history import load_history
+from include.gate.engine.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import payloads_of, stored_record
-from include.gate.register import Register, RegisterUnusable, codes_of, register_of
 from include.gate.results import NAMES, in_order
-from include.privacy import PersonalDataCipher
 from include.reference import Policy
-from include.shown import shown
+from include.register.in_use import Register, RegisterUnusable, codes_of, register_of
 from include.store.database import array_of
+from include.words.shown import shown
 
 KIND = "rejudgement"
 _NAMED = 20

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
-from include.gate.pages import page_template, period, short_version
+from include.base.business_time import SHANGHAI
 from include.gate.rejudge import KIND, ChangedVerdict, Rejudgement
+from include.gate.view import page_template, period, short_version
 from include.reference import departments
 from include.store.reports import lock_page, publish_page, write_page
 

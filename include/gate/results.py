@@ -14,9 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.gate.judge import Finding, Verdict
-from include.shown import shown
+from include.gate.engine.judge import Finding, Verdict
 from include.store.outcomes import outcomes
+from include.words.shown import shown
 
 OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
 _ORDER = {"block": 0, "hold": 1, "warn": 2}

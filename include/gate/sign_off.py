@@ -16,8 +16,8 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from include import audit
+from include.base.errors import InvalidRequest, UserFacingError
 from include.domain.people import same_person
-from include.errors import InvalidRequest, UserFacingError
 from include.gate.consequences import Revision, queue_pushes
 from include.reference import Policy
 from include.store.database import array_of

@@ -17,8 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
-from include.gate import breaker, late_history, pages
+from include.base.business_time import SHANGHAI
+from include.base.privacy import PersonalDataCipher
+from include.domain.calendar import WorkingCalendar
+from include.gate import department_stop, late_history
+from include.gate import view as pages
 from include.gate.consequences import (
     Return,
     Revision,
@@ -27,14 +30,13 @@ from include.gate.consequences import (
     queue_returns,
     return_respond_by,
 )
-from include.gate.garbage import collecting_by_hand
-from include.gate.history import load_history
-from include.gate.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
-from include.gate.opening import open_holds
+from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.history import load_history
+from include.gate.engine.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
 from include.gate.records import compared_parts, stored_record
-from include.gate.register import codes_of, load_register
-from include.privacy import PersonalDataCipher
+from include.quarantine.opening import open_holds
 from include.reference import Policy
+from include.register.in_use import codes_of, load_register
 from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.tables import intake
 
@@ -194,7 +196,7 @@ def judge_department(
         addressed = [(one.need_id, one.revision) for one in judged if one.need_id and one.revision]
         count = Counter(one.verdict.verdict for one in judged)
         queued = 0
-        stopped = header.dry_run and breaker.too_many_returned(
+        stopped = header.dry_run and department_stop.too_many_returned(
             judged=len(judged), returned=count["returned"], policy=policy
         )
         if header.dry_run and reports_dir is not None:
@@ -208,7 +210,7 @@ def judge_department(
                 reports_dir=reports_dir,
             )
         if judged and not header.dry_run:
-            stopped = breaker.check(
+            stopped = department_stop.check(
                 connection,
                 quarter=header.quarter,
                 department_code=department_code,

@@ -8,9 +8,9 @@ from include.intake.closing import close
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
 from include.intake.needs import PullSummary, pull_department
 from include.intake.reference import RegisterPull, pull_coordinators, pull_manifest, pull_register
-from include.intake.register_acceptance import HeldSnapshot, accept_snapshot, held_snapshots
-from include.intake.run import IntakeKind, IntakeRequest, begin, departments_with_returns, header
+from include.intake.stage import IntakeKind, IntakeRequest, begin, departments_with_returns, header
 from include.intake.withdrawals import pull_withdrawals
+from include.register.acceptance import HeldSnapshot, accept_snapshot, held_snapshots
 
 __all__ = [
     "DepartmentAccount",

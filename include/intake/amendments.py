@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.base.privacy import PersonalDataCipher
 from include.domain.amendment import difference
 from include.intake.items import Item, read_record
-from include.privacy import PersonalDataCipher
 from include.store.database import array_of, copy_rows
 from include.store.sealed import RAW_PAYLOAD
 

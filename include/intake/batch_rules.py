@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, departments

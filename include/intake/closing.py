@@ -8,8 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from include.base.errors import IntakeIncomplete
 from include.domain.calendar import WorkingCalendar
-from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import Policy, department_short_name, rules

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from include.domain.canonical import read_json
+from include.base.canonical import read_json
+from include.base.privacy import PersonalDataCipher
 from include.domain.identifiers import normalise_id, shortened, usable_need_id, usable_revision
 from include.domain.known_parts import known_part
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
-from include.privacy import PersonalDataCipher
 from include.reference import departments
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")

@@ -10,12 +10,12 @@ from operator import itemgetter
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.base.privacy import PersonalDataCipher
 from include.intake.amendments import note_amendments
 from include.intake.conservation import agrees_with_manifest
 from include.intake.items import Item, contact_json, read_item, unreadable_item, version_row
-from include.intake.run import IntakeKind
+from include.intake.stage import IntakeKind
 from include.platforms.green_platform import GreenPlatformClient
-from include.privacy import PersonalDataCipher
 from include.store.database import copy_rows
 from include.store.sealed import CONTACT, RAW_PAYLOAD
 from include.store.set_aside import keep

@@ -13,11 +13,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.domain.canonical import storable
+from include.base.canonical import storable
+from include.base.errors import IntakeIncomplete
+from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside, set_aside
-from include.errors import IntakeIncomplete
 from include.intake.batch_rules import judge_manifest
-from include.intake.register_rules import (
+from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient
+from include.reference import Policy, rules
+from include.register.rules import (
     SNAPSHOT,
     RegisterEntry,
     RegisterFinding,
@@ -26,11 +29,8 @@ from include.intake.register_rules import (
     judge_snapshot,
     read_entry,
 )
-from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient
-from include.privacy import PersonalDataCipher
-from include.reference import Policy, rules
+from include.register.snapshots import snapshot_in_use
 from include.store.database import copy_rows
-from include.store.register import snapshot_in_use
 from include.store.set_aside import keep
 from include.store.tables import (
     coordinator,

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from include.base.privacy import PersonalDataCipher
 from include.intake.items import Item, read_item, unreadable_item
 from include.platforms.green_platform import GreenPlatformClient
-from include.privacy import PersonalDataCipher
 from include.store.set_aside import keep
-from include.store.withdrawals import Withdrawal, withdraw
+from include.withdrawals.stage import Withdrawal, withdraw
 
 
 def pull_withdrawals(

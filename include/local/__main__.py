@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
 from include.local.demo import addresses, demo
 from include.local.display import Display
 from include.local.environment import Environment, Layout

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
 
 _TIMEOUT_S = 30.0
 _COMPONENTS = {"metadatabase": "元数据库", "scheduler": "调度器", "triggerer": "触发器", "dag_processor": "DAG 处理器"}

@@ -13,8 +13,8 @@ import sys
 import psycopg
 from sqlalchemy import URL, make_url
 
+from include.base.settings import Settings
 from include.local.logins import create_database, create_login, hand_over
-from include.settings import Settings
 from include.store.database import connect, migrate
 from include.store.grants import RUNNING
 

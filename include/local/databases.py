@@ -12,7 +12,7 @@ from importlib.metadata import version
 import psycopg
 from psycopg import sql
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.local.environment import (
     AIRFLOW_DATABASE,
     AIRFLOW_LOGIN,

@@ -16,9 +16,9 @@ from typing import Any, Self
 
 from cryptography.fernet import Fernet
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import environment_name
 from include.local.postgres import PostgresServer
-from include.settings import environment_name
 
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW_DATABASE = "airflow"

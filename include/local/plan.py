@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 
 REMINDERS = (10, 5, 1)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
 from include.local.airflow_api import FailedTask
 from include.local.figures import Counters, counters
 from include.local.plan import Step

@@ -23,7 +23,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.local import logins
 
 USER = "greenfin"

@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
+from include.base.errors import UserFacingError
+from include.base.settings import ConnectionFields, Settings
 from include.domain.quarter import Quarter
-from include.errors import UserFacingError
 from include.local import figures
 from include.local.plan import Step, quarter_plan
 from include.local.postgres import PostgresServer
@@ -39,9 +40,8 @@ from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference.calendar import china_calendar
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
 from include.local.environment import Environment
 
 _TIMEOUT_S = 30.0

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from include.base.errors import ConfigurationError
 from include.domain.quarter import Quarter
-from include.errors import ConfigurationError
 from include.local import databases
 from include.local.airflow_api import AirflowApi
 from include.local.environment import ROOT, Environment, Layout

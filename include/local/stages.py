@@ -12,28 +12,20 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-from include import (
-    circular,
-    escalation,
-    housekeeping,
-    intake,
-    matching,
-    obstructions,
-    reconciliation,
-    register_watch,
-    reminders,
-    weekly_summary,
-)
-from include.delivery.engine import deliver
+from include import circular, escalation, intake, matching, obstructions, reconciliation
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from include.domain.calendar import WorkingCalendar
-from include.gate import pages
 from include.gate import stage as gate
+from include.gate import view as pages
+from include.housekeeping import stage as housekeeping
+from include.letters import reminders, weekly_summary
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
-from include.privacy import PersonalDataCipher
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
-from include.settings import Settings
+from include.register import watch as register_watch
 from include.store.cipher import open_cipher
 from include.store.outbox import Channel
 

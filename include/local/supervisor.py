@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from include.errors import ConfigurationError, UserFacingError
+from include.base.errors import ConfigurationError, UserFacingError
 from include.local.environment import ROOT, Layout
 
 _STOPPING_S = 8.0

@@ -8,8 +8,8 @@ run ends where a single one does.
 from __future__ import annotations
 
 from include.matching.cases import Refolded, open_cases, refold
-from include.matching.feed import FeedbackFeed, FeedbackPage, FeedbackSummary, collect_feedback
 from include.matching.need_rules import watch_post_loan
+from include.matching.stage import FeedbackFeed, FeedbackPage, FeedbackSummary, collect_feedback
 
 __all__ = [
     "FeedbackFeed",

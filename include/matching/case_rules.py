@@ -14,16 +14,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.alerts.stage import Grounds, rest_alerts_on
+from include.base.business_time import SHANGHAI
 from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
-from include.matching.deadlines import Pair
 from include.matching.folds import FoldedCase
 from include.matching.frames import SCALE, Cells, Kind
+from include.matching.stored_clocks import Pair
 from include.reference import Policy
+from include.register.snapshots import snapshot_in_use
 from include.rule_book.suites import RuleBook, suites
-from include.store.alerts import Grounds, rest_alerts_on
-from include.store.register import snapshot_in_use
 
 SUITE = "case_events"
 _ACTOR = "matching"

@@ -14,11 +14,11 @@ from include.domain.case import EVENT_TYPES, FeedbackEvent
 from include.domain.feedback import known_reason
 from include.domain.progress import progress
 from include.matching.case_rules import judge_cases
-from include.matching.deadlines import Pair, store_clocks
 from include.matching.folds import FoldedCase, PushedNeed, fold_on, fold_whole, pushed_needs
 from include.matching.moments import note_moments, note_moments_of_waiting
 from include.matching.need_rules import judge_needs
 from include.matching.reports import NeedProgress, queue_progress
+from include.matching.stored_clocks import Pair, store_clocks
 from include.matching.sums import NeedSums, need_sums
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar

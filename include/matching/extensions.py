@@ -10,13 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
+from include.base.errors import InvalidRequest, NotFound
 from include.domain.calendar import WorkingCalendar
 from include.domain.clocks import Clock
 from include.domain.explanation import explain
 from include.domain.people import same_person
-from include.errors import InvalidRequest, NotFound
 from include.matching.cases import lock, refold
-from include.matching.deadlines import stored_clock
+from include.matching.stored_clocks import stored_clock
 from include.reference import Policy
 from include.store.tables import case_clock, deadline_extension, deadline_extension_decision, due_date_change
 

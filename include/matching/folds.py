@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken, in_order
 from include.domain.feedback import known_reason
 from include.domain.standing import dump_fold, load_fold
-from include.matching.deadlines import Pair
+from include.matching.stored_clocks import Pair
 from include.reference import case_transitions, institutions, policy
 
 

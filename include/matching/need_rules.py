@@ -12,13 +12,13 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.alerts.stage import Grounds, rest_alerts_on
+from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.matching.frames import answers, scaled, whole_numbers
 from include.matching.sums import NeedSums
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
-from include.store.alerts import Grounds, rest_alerts_on
 
 _ACTOR = "matching"
 _SUMS = {

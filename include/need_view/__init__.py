@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from include.need_view import words
 from include.need_view.head import MOST_FOUND, NeedHead, NeedRow, find_needs, need_head
 from include.need_view.timeline import Entry, timeline
 
-__all__ = ["MOST_FOUND", "Entry", "NeedHead", "NeedRow", "find_needs", "need_head", "timeline", "words"]
+__all__ = ["MOST_FOUND", "Entry", "NeedHead", "NeedRow", "find_needs", "need_head", "timeline"]

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.errors import NotFound
-from include.need_view.words import institution, state
+from include.base.errors import NotFound
 from include.reference import department_short_name
-from include.shown import Reader, one_line, shown
+from include.words.need_life import institution, state
+from include.words.shown import Reader, one_line, shown
 
 MOST_FOUND = 50
 

@@ -1,7 +1,7 @@
 """Obstructions (融资梗阻): tickets that follow what institutions report, and how coordinators work on them."""
 
 from include.obstructions.letter import letter
-from include.obstructions.reading import STATES, Responsible, responsible, ticket, tickets
 from include.obstructions.stage import TicketSummary, act, advance
+from include.obstructions.view import STATES, Responsible, responsible, ticket, tickets
 
 __all__ = ["STATES", "Responsible", "TicketSummary", "act", "advance", "letter", "responsible", "ticket", "tickets"]

@@ -15,19 +15,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest, NotFound
+from include.domain.calendar import WorkingCalendar
 from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
 from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import Level
-from include.errors import InvalidRequest, NotFound
-from include.obstructions.reading import STATES, place_of, ticket_of
+from include.obstructions.view import STATES, place_of, ticket_of
 from include.reference import Policy, enum_labels, reason_codes
-from include.shown import scrubbed
 from include.store.coordinators import network
 from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
+from include.words.shown import scrubbed
 
 _SYSTEM = "system"
 _CONFLICTS = "select pg_advisory_xact_lock(hashtext('obstructions'))"

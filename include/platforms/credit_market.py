@@ -14,9 +14,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from include.base.errors import ConfigurationError, PlatformUnavailable
+from include.base.settings import CreditMarket, SigningKey
 from include.domain.concealed import Concealed
 from include.domain.pieces import SetAside
-from include.errors import ConfigurationError, PlatformUnavailable
 from include.platforms.exchange import Answer
 from include.platforms.http import PlatformSession, ProblemResponse, Sleep, own_pace
 from include.platforms.reader import read_page, read_row
@@ -32,7 +33,6 @@ from include.platforms.rows import (
     rows_of,
 )
 from include.platforms.signing import SigningAuthentication
-from include.settings import CreditMarket, SigningKey
 
 PLATFORM = "信贷市场服务平台"
 _SAME_PAGE_READS = 3

@@ -19,9 +19,10 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
+from include.base.errors import CredentialsRefused, PlatformUnavailable
+from include.base.settings import GreenPlatform
 from include.domain.concealed import Concealed
 from include.domain.pieces import SetAside
-from include.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms.exchange import Answer
 from include.platforms.http import PlatformSession, ProblemResponse, Sleep, own_pace
 from include.platforms.need_pages import Asked, NeedPage, read_need_page
@@ -36,7 +37,6 @@ from include.platforms.rows import (
     rows_of,
     token,
 )
-from include.settings import GreenPlatform
 
 PLATFORM = "绿色平台"
 _RESTARTS = 3

@@ -25,12 +25,12 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
+from include.base.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
+from include.base.settings import MAX_ANSWER_MB
 from include.domain.pieces import UnreadablePiece
-from include.errors import CredentialsRefused, PlatformUnavailable, UserFacingError
 from include.platforms.exchange import READ_TIMEOUT_S, Answer, AnswerBroken, Bounds, bounded_session, read_answer
 from include.platforms.reader import read_value
 from include.platforms.waits import retry_after
-from include.settings import MAX_ANSWER_MB
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from requests.auth import AuthBase
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import SigningKey
 from include.platforms.exchange import Answer
 from include.platforms.waits import server_time
-from include.settings import SigningKey
 
 if TYPE_CHECKING:
     from requests import PreparedRequest

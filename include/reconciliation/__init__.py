@@ -1,5 +1,5 @@
 """Reconciliation (对账) of the platforms' ledgers with ours."""
 
-from include.reconciliation.comparison import ReconciliationSummary, quarter_is_settled, reconcile
+from include.reconciliation.stage import ReconciliationSummary, quarter_is_settled, reconcile
 
 __all__ = ["ReconciliationSummary", "quarter_is_settled", "reconcile"]

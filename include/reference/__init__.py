@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.reference import policy_keys
 
 REFERENCE_DIR = Path(__file__).parent

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 
 
 class Kind(Protocol):

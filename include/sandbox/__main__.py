@@ -14,12 +14,12 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
-from include.errors import ConfigurationError, UserFacingError
+from include.base.errors import ConfigurationError, UserFacingError
 from include.reference import departments
-from include.sandbox.planning import TooFewNeeds
-from include.sandbox.scenario import make_scenario
+from include.sandbox.platforms.signature import LiveKey
+from include.sandbox.scenario.planning import TooFewNeeds
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Credentials, PortInUse, Ports, Sandbox
-from include.sandbox.signature import LiveKey
 
 _SECRETS = ("GFF_SANDBOX_GREEN_SECRET", "GFF_SANDBOX_MARKET_SECRET", "GFF_SANDBOX_MARKET_SECRET_NEXT")
 

@@ -21,7 +21,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 
 PER_PAGE = 50
 

@@ -17,19 +17,19 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI
 
-from include.sandbox.banks import BankFeed
-from include.sandbox.clock import SandboxClock
-from include.sandbox.control import control_router
-from include.sandbox.faults import Fault, FaultMiddleware, FaultPlan, ResettableProtocol
-from include.sandbox.green import TOKEN_SECONDS, GreenPlatform, Tokens
-from include.sandbox.green_api import green_app
-from include.sandbox.hostility import HostileMiddleware, HostilePlan, Rewrite
+from include.sandbox.banks.feed import BankFeed
 from include.sandbox.mailbox import Mailbox, mailbox_app
-from include.sandbox.market import CreditMarket
-from include.sandbox.market_api import market_app
-from include.sandbox.resubmission import Resubmissions
-from include.sandbox.scenario import Scenario
-from include.sandbox.signature import LiveKey, SignatureCheck
+from include.sandbox.people.resubmission import Resubmissions
+from include.sandbox.platforms.clock import SandboxClock
+from include.sandbox.platforms.control import control_router
+from include.sandbox.platforms.faults import Fault, FaultMiddleware, FaultPlan, ResettableProtocol
+from include.sandbox.platforms.green import TOKEN_SECONDS, GreenPlatform, Tokens
+from include.sandbox.platforms.green_api import green_app
+from include.sandbox.platforms.hostility import HostileMiddleware, HostilePlan, Rewrite
+from include.sandbox.platforms.market import CreditMarket
+from include.sandbox.platforms.market_api import market_app
+from include.sandbox.platforms.signature import LiveKey, SignatureCheck
+from include.sandbox.scenario.stage import Scenario
 
 T = TypeVar("T")
 _START_SECONDS = 20.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.privacy import PersonalDataCipher
-from include.settings import Settings
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import Settings
 from include.store.sealed import CONTACT, STORED_SECRET
 from include.store.tables import contact, stored_secret
 

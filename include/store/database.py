@@ -18,10 +18,10 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg import sql
 
-from include.connection_fields import authority
-from include.errors import ConfigurationError
+from include.base.connection_fields import authority
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.reference import policy
-from include.settings import Settings
 from include.store import grants, schema
 from include.store.grants import DatabaseRole
 from include.store.tables import metadata

@@ -12,7 +12,7 @@ from enum import StrEnum
 import psycopg
 import sqlalchemy as sa
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.store.confinement import WITHIN
 from include.store.sealed import SEALED
 from include.store.tables.base import history_of, metadata

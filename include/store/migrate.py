@@ -9,8 +9,8 @@ import sys
 
 import sqlalchemy as sa
 
-from include.errors import ConfigurationError
-from include.settings import Settings
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.store.database import connect, migrate
 
 

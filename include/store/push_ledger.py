@@ -14,9 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.base.errors import UserFacingError
+from include.base.privacy import PersonalDataCipher
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
-from include.errors import UserFacingError
-from include.privacy import PersonalDataCipher
 from include.store.sealed import CONTACT
 
 EMPTIED_BODY = "{}"

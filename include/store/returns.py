@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from include.domain.canonical import storable
+from include.base.canonical import storable
+from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
-from include.privacy import PersonalDataCipher
 from include.store.sealed import SET_ASIDE
 
 _LONGEST_PROBLEM = 300

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.store.outcomes import pushable
 
 STILL_WAITING = f"from push_unsigned waiting join need_version version using (need_id, revision) where {pushable()}"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from include.settings import Settings
+from include.base.settings import Settings
 
 _MOVE = sa.text(
     """

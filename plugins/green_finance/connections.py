@@ -9,7 +9,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from include.settings import CONNECTION_IDS, UNHIDDEN_PERSONAL_DATA_KEY, ConnectionFields, Settings
+from include.base.settings import CONNECTION_IDS, UNHIDDEN_PERSONAL_DATA_KEY, ConnectionFields, Settings
 
 
 def settings() -> Settings:

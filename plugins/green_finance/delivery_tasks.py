@@ -14,7 +14,7 @@ from airflow.sdk.observability import stats
 from green_finance.run import StageRun, stage_run
 
 if TYPE_CHECKING:
-    from include.delivery.engine import DeliverySummary
+    from include.delivery.stage import DeliverySummary
     from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def wire_delivery() -> list[object]:
 
 
 def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
-    from include.delivery.engine import deliver
+    from include.delivery.stage import deliver
 
     try:
         return deliver(run.engine, channel, settings=run.settings, clock=run.clock)
@@ -65,7 +65,7 @@ def _tell_figures(run: StageRun, channel: Channel) -> None:
 
     Every class is told, 0 too: a gauge keeps its last value until it gets another.
     """
-    from include.delivery.overview import ERROR_CLASSES, channel_figures
+    from include.delivery.view import ERROR_CLASSES, channel_figures
 
     with run.engine.connect() as connection:
         figures = next(one for one in channel_figures(connection, run.now) if one.channel == channel)

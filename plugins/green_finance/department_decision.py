@@ -17,12 +17,12 @@ from airflow.sdk.execution_time.hitl import HITLUser
 
 from green_finance.run import stage_run
 from include.audit import signed
+from include.base.errors import InvalidRequest
 from include.domain.roles import display_name, person_id
-from include.errors import InvalidRequest
 from include.reference import departments, policy
 
 if TYPE_CHECKING:
-    from include.gate.breaker import Decision, Stop
+    from include.gate.department_stop import Decision, Stop
 
 ALL_AT_ONCE = len(departments())
 """No department's question waits for another's answer."""
@@ -73,10 +73,10 @@ class DepartmentDecision(HITLOperator):
 
     def execute(self, context: Any) -> Any:
         """Ask, with the figures of the stop as they are now."""
-        from include.gate import breaker
+        from include.gate import department_stop
 
         with stage_run() as run, run.engine.connect() as connection:
-            stop = breaker.stop_of(connection, **_which(context))
+            stop = department_stop.stop_of(connection, **_which(context))
         if stop.state == "continued":
             raise AirflowSkipException("已决定继续推送，无需再决定。")
         go_on, keep = _OPTIONS[stop.state]
@@ -103,7 +103,7 @@ class DepartmentDecision(HITLOperator):
         return self._record(context, _ASKED_ABOUT[option], _DECISIONS[option], signature, display_name(by["name"]))
 
     def _record(self, context: Any, seen: str, decision: Decision, signature: dict[str, str], name: str) -> int:
-        from include.gate import breaker
+        from include.gate import department_stop
         from include.store import people
 
         which = _which(context)
@@ -112,7 +112,7 @@ class DepartmentDecision(HITLOperator):
             if confined_to is not None and which["department_code"] not in confined_to:
                 raise ValueError("作答人员只负责其他地区，需由负责该地区的运维人员重新作答。")
             try:
-                queued = breaker.decide(
+                queued = department_stop.decide(
                     connection,
                     **which,
                     decision=decision,
@@ -121,7 +121,7 @@ class DepartmentDecision(HITLOperator):
                     policy=run.policy,
                     **signature,
                 )
-            except breaker.DecidedMeanwhile as told:
+            except department_stop.DecidedMeanwhile as told:
                 raise AirflowSkipException(f"本次作答未生效。{told}") from None
             if name:
                 people.remember(connection, signature["actor"], name, run.now)

@@ -17,9 +17,9 @@ from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk.configuration import conf
 
 from green_finance.connections import settings
-from include.domain.calendar import SHANGHAI
-from include.errors import ConfigurationError
-from include.settings import Settings
+from include.base.business_time import SHANGHAI
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,8 +44,8 @@ class RunFailureNotifier(SmtpNotifier):
 
         Where it cannot leave it waits in the outbox. Raises what the SMTP hook raises.
         """
-        from include.mail import compose
-        from include.store import failure_mails
+        from include.letters import failure_mails
+        from include.letters.composing import compose
 
         found = settings()
         dag, run_id, day = context["dag"], str(context["run_id"]), _day(context)
@@ -109,7 +109,7 @@ def _moment(context: Mapping[str, Any]) -> datetime:
     dag_run = context.get("dag_run")
     moment: datetime | None = getattr(dag_run, "logical_date", None) or getattr(dag_run, "run_after", None)
     if moment is None:
-        from include.business_time import BusinessClock
+        from include.base.business_time import BusinessClock
 
         moment = BusinessClock.starting_at(settings().business_start).now()
     return moment

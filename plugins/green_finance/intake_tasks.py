@@ -107,8 +107,8 @@ def fingerprint_needs() -> int:
 @task_with_validation_page(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
 def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
     """Judge what was read for one department, queue the consequences and publish its validation page."""
-    from include.gate import pages
     from include.gate import stage as gate
+    from include.gate import view as pages
 
     _label(department_code)
     with stage_run() as run:
@@ -141,7 +141,7 @@ def _label(department_code: str) -> None:
 def close_intake(intake_id: int) -> dict[str, int]:
     """Check that every record is accounted for; the event that the quarter was judged follows only then."""
     from include import audit, intake
-    from include.gate import pages
+    from include.gate import view as pages
 
     context = get_current_context()
     with stage_run() as run:
@@ -174,7 +174,7 @@ def close_intake(intake_id: int) -> dict[str, int]:
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def stopped_departments(intake_id: int) -> list[dict[str, Any]]:
     """The departments of the quarter that are stopped (B08) and not decided yet: one question to a person for each, once."""
-    from include.gate import breaker
+    from include.gate import department_stop
 
     given = {name: value for name, value in (get_current_context()["dag_run"].conf or {}).items() if name == "now"}
     with stage_run() as run, run.engine.connect() as connection:
@@ -183,7 +183,7 @@ def stopped_departments(intake_id: int) -> list[dict[str, Any]]:
                 "trigger_run_id": f"stopped__{quarter}__{department_code}",
                 "conf": {"quarter": quarter, "department": department_code, **given},
             }
-            for quarter, department_code in breaker.undecided(connection, intake_id=intake_id)
+            for quarter, department_code in department_stop.undecided(connection, intake_id=intake_id)
         ]
 
 

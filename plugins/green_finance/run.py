@@ -14,20 +14,20 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from green_finance.connections import settings
-from include.business_time import BusinessClock
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI, BusinessClock
+from include.base.errors import InvalidRequest, PlatformUnavailable, UserFacingError
+from include.base.settings import Settings, business_moment
+from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
-from include.errors import InvalidRequest, PlatformUnavailable, UserFacingError
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
-from include.settings import Settings, business_moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from include.base.privacy import PersonalDataCipher
     from include.platforms.credit_market import CreditMarketClient
     from include.platforms.green_platform import GreenPlatformClient
-    from include.privacy import PersonalDataCipher
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pendulum
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.reference.calendar import china_calendar
 

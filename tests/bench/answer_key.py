@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from include.gate.judge import judge
+from include.gate.engine.judge import judge
 from include.reference import policy
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
 
 

@@ -19,16 +19,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
+from include.base.privacy import PersonalDataCipher
 from include.domain.case import FeedbackEvent, Folding
 from include.domain.standing import dump_fold, load_fold
 from include.local.postgres import PostgresServer
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
 from include.platforms.credit_market import FeedbackPage
-from include.privacy import PersonalDataCipher
 from include.reference import case_transitions
 from include.store.database import connect, migrate
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 INSTITUTIONS = ("ICBC", "ABC", "BOC", "CCB")
 _PATH = ("received", "contacted", "visited", "accepted", "credit_approved")

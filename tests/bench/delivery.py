@@ -18,24 +18,25 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from include.business_time import BusinessClock
-from include.delivery import claim, engine, market
+from include.base.business_time import BusinessClock
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import ConnectionFields, Settings
+from include.delivery import claim, market
+from include.delivery import stage as engine
 from include.delivery.claim import present_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
 from include.domain.push_payload import Person
 from include.local.postgres import PostgresServer
 from include.platforms.credit_market import ItemResult
-from include.privacy import PersonalDataCipher
 from include.reference import policy
-from include.settings import ConnectionFields, Settings
 from include.store.database import connect, copy_rows, migrate
 from include.store.outbox import NewDelivery, enqueue
 from include.store.sealed import CONTACT
 from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
 from tests.bench.loads import bare, raw
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 CONNECTIONS = 4
 BATCH = 100

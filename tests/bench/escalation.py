@@ -10,16 +10,16 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from include import escalation
-from include.delivery.engine import deliver
+from include.base.settings import ConnectionFields, Settings
+from include.delivery.stage import deliver
 from include.domain.quarter import Quarter
 from include.escalation import what_if
 from include.local.postgres import PostgresServer
-from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from tests.bench.mail_sink import mail_sink
 from tests.delivery.outbox import Clock
-from tests.rows import QUARTER, moment, need_id, rewrite
-from tests.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
+from tests.escalation.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
+from tests.support.rows import QUARTER, moment, need_id, rewrite
 
 _CITIES = 500
 _COPIED = ("need_version", "delivery", "matching_case", "case_clock", "feedback_event")

@@ -17,18 +17,18 @@ from typing import Any
 
 import pandas as pd
 
-from include.domain.canonical import read_json
-from include.gate import judge as gate
-from include.gate.enrichment import history_frame, register_frame
-from include.gate.fingerprints import read_fingerprints
-from include.gate.frames import case_frames, format_frames, presence_frames
-from include.gate.garbage import collecting_by_hand
-from include.gate.heads import read_heads
-from include.gate.history import History
-from include.gate.needs_frame import needs_frame
-from include.gate.reading import read_filing
-from include.gate.register import Register
+from include.base.canonical import read_json
+from include.gate.engine import judge as gate
+from include.gate.engine.enrichment import history_frame, register_frame
+from include.gate.engine.fingerprints import read_fingerprints
+from include.gate.engine.form_reader import read_filing
+from include.gate.engine.frames import case_frames, format_frames, presence_frames
+from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.history import History
+from include.gate.engine.needs_frame import needs_frame
+from include.gate.engine.record_head import read_heads
 from include.reference import policy
+from include.register.in_use import Register
 from include.rule_book.suites import RuleBook, suites
 from tests.bench import peers
 from tests.bench.generated import CHECKED_AT, needs, register_row

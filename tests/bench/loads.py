@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from include.base.settings import CreditMarket
 from include.platforms.credit_market import CreditMarketClient
-from include.settings import CreditMarket
 
 T = TypeVar("T")
 Batch = Sequence[dict[str, Any]]

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, cast
 import sqlalchemy as sa
 
 from include import intake
+from include.base.privacy import PersonalDataCipher
 from include.gate import stage
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
-from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store.database import connect, copy_rows, migrate

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from include.circular.figures import CircularFigures, ManifestFigures, NeedFigures, figures
 from include.store.tables import alert, need_fingerprint
-from tests.rows import (
+from tests.support.rows import (
     QUARTER,
     add_case,
     add_clock,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from include.circular.figures import figures
 from include.circular.page import percent, percent_of, render, yi
-from tests.rows import QUARTER, add_case, add_delivery, add_event, add_manifest, add_need, moment, need_id
+from tests.support.rows import QUARTER, add_case, add_delivery, add_event, add_manifest, add_need, moment, need_id
 
 CUT_OFF = moment("2026-10-22 18:00")
 

@@ -10,7 +10,7 @@ from include.circular import is_due, publish
 from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.rows import QUARTER, add_delivery, add_need, moment
+from tests.support.rows import QUARTER, add_delivery, add_need, moment
 
 NOW = moment("2026-10-22 18:00")
 

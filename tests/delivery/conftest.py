@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from include.sandbox.scenario import Scenario, make_scenario
+from include.base.settings import Settings
+from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from tests.delivery.outbox import NOW, connected_to
 
 

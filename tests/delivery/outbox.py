@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import ConnectionFields, Settings
 from include.local.quarters import sandbox_settings
-from include.privacy import PersonalDataCipher
 from include.sandbox.server import Sandbox
-from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery, delivery_attempt, withdrawal_notice

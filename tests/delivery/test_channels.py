@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.delivery import engine
+from include.base.settings import Settings
+from include.delivery import stage as engine
 from include.delivery.channel import SharedChannel
 from include.delivery.claim import NoPlaceLeft, present_worker
-from include.delivery.engine import deliver
 from include.delivery.outcomes import Claim
+from include.delivery.stage import deliver
 from include.reference import policy
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.tables import channel_state, delivery_attempt
 from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes, with_connection
 from tests.platforms.scripted import Answer, scripted

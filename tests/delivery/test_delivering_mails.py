@@ -24,11 +24,11 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from include.delivery.engine import _WORTH_A_WORKER, DeliverySummary, deliver
+from include.base.errors import ConfigurationError, CredentialsRefused
+from include.base.settings import ConnectionFields, Settings
 from include.delivery.mail_message import message_id
-from include.errors import ConfigurationError, CredentialsRefused
+from include.delivery.stage import _WORTH_A_WORKER, DeliverySummary, deliver
 from include.reference import policy
-from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, states
 from tests.platforms.scripted import self_signed

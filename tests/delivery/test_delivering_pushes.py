@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.base.errors import ConfigurationError, CredentialsRefused
+from include.base.settings import Settings
 from include.delivery.claim import claim, present_worker, take_over
-from include.delivery.engine import DeliverySummary, deliver
 from include.delivery.outcomes import Result
 from include.delivery.record import record
-from include.errors import ConfigurationError, CredentialsRefused
+from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import contact, delivery
 from tests.delivery.outbox import (
@@ -33,7 +33,7 @@ from tests.delivery.outbox import (
     with_connection,
 )
 from tests.platforms.scripted import Answer, scripted
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 BATCHES = "/v1/need-batches"
 

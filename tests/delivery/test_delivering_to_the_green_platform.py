@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.delivery.engine import DeliverySummary, deliver
+from include.base.settings import Settings
+from include.delivery.stage import DeliverySummary, deliver
 from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import NOW, Clock, attempts, deliveries, states, with_connection
 

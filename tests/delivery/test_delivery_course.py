@@ -21,16 +21,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from include.base.errors import PlatformUnavailable
 from include.delivery.claim import claim, next_due, present_worker, release, supersede, take_over
 from include.delivery.market import MarketSender
 from include.delivery.outcomes import Claim
 from include.delivery.record import record
-from include.errors import PlatformUnavailable
 from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
 from include.store import tables
 from tests.delivery.outbox import CIPHER, NOW, need_id, queue_pushes, queue_withdrawal
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 NEEDS = 3
 WORKERS = 3

@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.errors import InvalidRequest
+from include.base.settings import Settings
 from include.delivery import closing, rerun, rerun_jobs
 from include.delivery.claim import claim
 from include.delivery.outcomes import lost
-from include.delivery.overview import ERROR_CLASSES, channel_figures, held_deliveries
 from include.delivery.record import record
 from include.delivery.rerun import Selection
-from include.errors import InvalidRequest
+from include.delivery.view import ERROR_CLASSES, channel_figures, held_deliveries
 from include.platforms.http import OutcomeUnknown
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.tables import audit_entry, delivery, delivery_attempt
 from tests.delivery.outbox import NOW, deliveries, queue_pushes
 from tests.delivery.test_delivering_mails import queue_mails
@@ -182,6 +182,6 @@ def test_the_outbox_in_figures(database: sa.Engine) -> None:
 
 def test_of_several_classes_every_one_has_words_for_the_operator() -> None:
     from include.delivery import outcomes
-    from include.delivery.overview import ERROR_CLASSES
+    from include.delivery.view import ERROR_CLASSES
 
     assert {*outcomes.HOLDING_CLASSES, *outcomes.FRUITLESS_CLASSES, "deferred"} <= set(ERROR_CLASSES)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from include.base.settings import Settings
 from include.delivery import rerun_jobs
-from include.delivery.engine import deliver
+from include.delivery.stage import deliver
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.tables import delivery
 from tests.delivery.outbox import KEY, Clock, attempts, need_id, queue_pushes
 

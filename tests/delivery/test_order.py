@@ -14,7 +14,7 @@ from include.delivery.outcomes import Claim, Result
 from include.delivery.record import record
 from include.store.outbox import NewDelivery, enqueue
 from tests.delivery.outbox import NOW
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 WORKERS = 3
 queueing = st.tuples(st.just("queue"), st.integers(0, 2), st.sampled_from(["push", "withdrawal"]))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
-from include.settings import Settings
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from tests.delivery.everything_told import told
 from tests.delivery.outbox import Clock, everything, need_id, person, queue_pushes, with_connection
 from tests.platforms.scripted import Answer, Received, scripted

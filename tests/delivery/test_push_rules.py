@@ -7,15 +7,15 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from include import register_watch
-from include.delivery.engine import deliver
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from include.reference import policy
+from include.register import watch as register_watch
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.tables import alert, register_factory, register_snapshot
-from include.store.withdrawals import Withdrawal, withdraw
+from include.withdrawals.stage import Withdrawal, withdraw
 from tests.delivery.outbox import NOW, Clock, deliveries, need_id, payload, queue_pushes
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 TODAY = NOW.date()
 USCC = payload(1)["enterprise"]["uscc"]

@@ -6,16 +6,16 @@ import json
 
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery
 from tests.delivery.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
-from tests.rows import rewrite
+from tests.support.rows import rewrite
 
 
 def _differing(engine: sa.Engine, settings: Settings) -> list[str]:

@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.errors import InvalidRequest
+from include.base.settings import Settings
 from include.delivery import rerun
 from include.delivery.claim import claim, present_worker
-from include.delivery.engine import DeliverySummary, deliver
 from include.delivery.rerun import Selection
-from include.errors import InvalidRequest
+from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.tables import audit_entry, delivery
 from tests.delivery.outbox import (
     NOW,

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from include.local.postgres import PostgresServer
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
-from include.sandbox.scenario import Scenario
+from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
-from include.settings import Settings
 from include.store.database import connect
 from tests.delivery.outbox import CIPHER, NOW, Clock, connected_to, deliveries, need_id, queue_pushes
-from tests.rows import AUDIT_KEYS, moment
+from tests.support.rows import AUDIT_KEYS, moment
 
 
 def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:

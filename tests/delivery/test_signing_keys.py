@@ -9,12 +9,12 @@ from email.utils import format_datetime
 import pytest
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
-from include.errors import CredentialsRefused, UserFacingError
+from include.base.errors import CredentialsRefused, UserFacingError
+from include.base.settings import GreenPlatform, Settings
+from include.delivery.stage import deliver
 from include.platforms.green_platform import GreenPlatformClient
+from include.sandbox.platforms.signature import SignatureCheck
 from include.sandbox.server import Sandbox
-from include.sandbox.signature import SignatureCheck
-from include.settings import GreenPlatform, Settings
 from tests.delivery.everything_told import told
 from tests.delivery.outbox import Clock, attempts, everything, queue_pushes, states, with_connection
 from tests.platforms.scripted import Answer, scripted

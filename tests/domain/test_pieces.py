@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from include.domain.canonical import canonical_parts, read_json, reader_of_parts
+from include.base.canonical import canonical_parts, read_json, reader_of_parts
 from include.domain.pieces import LARGEST_BYTES, UnreadablePiece, known_as, read_piece, set_aside
 
 PILLS = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.base.business_time import SHANGHAI
 from include.domain import escalation
-from include.domain.calendar import SHANGHAI
 from include.domain.escalation import Acknowledged, CaseFacts, Contact, Step, due_steps, step_allowed
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place

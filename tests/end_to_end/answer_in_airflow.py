@@ -63,14 +63,14 @@ def main(conf: dict[str, Any], user_name: str, answers: list[dict[str, Any]], ru
 
 
 def _decide_in_the_console(conf: dict[str, Any], decision: str) -> None:
-    from include.gate import breaker
+    from include.base.settings import Settings
+    from include.gate import department_stop
     from include.reference import policy
-    from include.settings import Settings
     from include.store.database import open_database
 
     settings = Settings.from_environment(os.environ)
     with open_database(settings).begin() as connection:
-        breaker.decide(
+        department_stop.decide(
             connection,
             quarter=conf["quarter"],
             department_code=conf["department"],

@@ -16,16 +16,16 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.gate import breaker
+from include.gate import department_stop as stops
 from include.local.postgres import PostgresServer
 from include.reference import policy
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import people
 from include.store.database import connect
 from include.store.tables import audit_entry, delivery, department_stop
-from tests import rows
-from tests.gate.test_breaker import needs
+from tests.gate.test_department_stop import needs
+from tests.support import rows
 
 CONF = {"quarter": rows.QUARTER, "department": "330000"}
 
@@ -50,7 +50,7 @@ def _stopped(database: sa.Engine) -> None:
     with database.begin() as connection:
         needs(connection, *["passed"] * 3, *["returned"] * 3)
         intake_id = rows.add_intake(connection)
-        assert breaker.check(
+        assert stops.check(
             connection,
             quarter=rows.QUARTER,
             department_code="330000",

@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from include.base.privacy import PersonalDataCipher
 from include.local.postgres import PostgresServer
-from include.privacy import PersonalDataCipher
 from include.reference.calendar import china_calendar
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
 from include.store.sealed import CONTACT
-from tests.rows import let_history_be_changed
+from tests.support.rows import let_history_be_changed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CUT_OFF = datetime(2026, 10, 1, 0, 10, tzinfo=SHANGHAI)

@@ -26,8 +26,8 @@ from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference.calendar import china_calendar
-from include.sandbox.hostility import among_the_rows
-from include.sandbox.scenario import Scenario, make_scenario
+from include.sandbox.platforms.hostility import among_the_rows
+from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
 

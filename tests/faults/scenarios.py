@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
+from include.base.settings import ConnectionFields, Settings
+from include.delivery.stage import deliver
 from include.local.postgres import PostgresServer
 from include.sandbox.proxy import KINDS, TcpProxy
-from include.settings import ConnectionFields, Settings
 from tests.delivery.outbox import NOW, Clock
 from tests.delivery.test_delivering_mails import message_id, queue_mails
 from tests.faults.stage import Stage, settings_of, staged

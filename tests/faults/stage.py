@@ -17,18 +17,18 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
-from include.errors import UserFacingError
+from include.base.errors import UserFacingError
+from include.base.settings import ConnectionFields, Settings
+from include.delivery.stage import deliver
 from include.local.postgres import PostgresServer
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import ConnectionFields, Settings
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
 from include.store.outbox import Channel
 from tests.delivery.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.faults import worker
-from tests.rows import AUDIT_KEYS
+from tests.support.rows import AUDIT_KEYS
 
 _REVISED_EVERY, _WITHDRAWN_EVERY = 5, 10
 _ROUNDS = 60

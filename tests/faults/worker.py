@@ -21,12 +21,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.business_time import BusinessClock
-from include.delivery import engine, record
-from include.errors import UserFacingError
+from include.base.business_time import BusinessClock
+from include.base.errors import UserFacingError
+from include.base.settings import Settings
+from include.delivery import record
+from include.delivery import stage as engine
 from include.platforms import http
 from include.platforms.credit_market import CreditMarketClient
-from include.settings import Settings
 from include.store.database import connect
 from include.store.grants import DatabaseRole
 from include.store.outbox import Channel

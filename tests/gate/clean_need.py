@@ -9,13 +9,13 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.domain.canonical import item_sha256
+from include.base.canonical import item_sha256
 from include.domain.identifiers import normalise_id
-from include.gate.history import History
-from include.gate.judge import Surroundings, Verdict
-from include.gate.judge import judge as judge_in
-from include.gate.register import Register, RegisterRow
+from include.gate.engine.history import History
+from include.gate.engine.judge import Surroundings, Verdict
+from include.gate.engine.judge import judge as judge_in
 from include.reference import Policy
+from include.register.in_use import Register, RegisterRow
 
 CHECKED_AT = datetime(2026, 9, 30, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 

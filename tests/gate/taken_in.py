@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import intake
+from include.base.privacy import PersonalDataCipher
 from include.domain.identifiers import normalise_id
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
-from include.privacy import PersonalDataCipher
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store.tables import register_factory, register_snapshot

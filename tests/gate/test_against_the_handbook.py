@@ -10,11 +10,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from include.gate.fingerprints import Fingerprint
-from include.gate.history import History
-from include.gate.judge import Verdict, fingerprints
-from include.gate.register import Register
+from include.gate.engine.fingerprints import Fingerprint
+from include.gate.engine.history import History
+from include.gate.engine.judge import Verdict, fingerprints
 from include.reference import Policy, policy, rules
+from include.register.in_use import Register
 from tests.gate.clean_need import CHECKED_AT, judge, keyed_hash
 from tests.gate.handbook.families import FACTORIES, family, registered_needs, some_register
 from tests.gate.handbook.history_rules import history_findings

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from include.domain.identifiers import make_uscc
 from include.gate import consequences, late_history, stage
-from include.gate.history import load_history
+from include.gate.engine.history import load_history
 from include.reference import policy
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import findings, judge, take_in
-from tests.rows import moment, need_id
+from tests.support.rows import moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 

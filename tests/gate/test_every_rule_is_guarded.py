@@ -19,19 +19,21 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from include.gate.judge import judge as judge_scenario
+from include.gate.engine.judge import judge as judge_scenario
 from include.local.postgres import PostgresServer
 from include.reference import policy
 from include.rule_book import suites as rule_book
 from include.rule_book.suites import Breach, RuleBook, RuleBookError, suites
-from include.sandbox.scenario import make_scenario
+from include.sandbox.scenario.stage import make_scenario
 from include.store.database import connect, migrate
 from include.store.tables import metadata
-from tests import test_batch_rules, test_case_rules, test_event_rules, test_register_snapshots, test_register_watch
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge
 from tests.gate.test_rules import CASES
-from tests.rows import AUDIT_KEYS
+from tests.intake import test_batch_rules
+from tests.matching import test_case_rules, test_event_rules
+from tests.register import test_register_snapshots, test_register_watch
 from tests.sandbox.scenario_surroundings import records_of, surroundings_of
+from tests.support.rows import AUDIT_KEYS
 
 RULES = sorted(one["meta"]["rule"] for suite in suites().values() for one in suite["expectations"])
 

@@ -7,8 +7,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.gate.fingerprints import Fingerprint
-from include.gate.history import SHARED, History, name_similarity
+from include.gate.engine.fingerprints import Fingerprint
+from include.gate.engine.history import SHARED, History, name_similarity
 
 AT_LEAST, QUARTERS, ENOUGH = 0.9, 5, 3
 NAMES = ("余热锅炉改造项目一期工程", "余热锅炉改造项目二期工程", "一期工程余热锅炉改造项目", "空压站改造", None)

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from include.domain.identifiers import make_uscc
 from include.gate import stage as gate
-from include.gate.history import load_history
+from include.gate.engine.history import load_history
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, findings, judge, take_in
-from tests.rows import add_event, moment, need_id
+from tests.support.rows import add_event, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 THEN = moment("2026-06-30 18:00")

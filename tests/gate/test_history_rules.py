@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from include.domain.canonical import item_sha256
+from include.base.canonical import item_sha256
 from include.domain.identifiers import make_uscc
-from include.gate.history import History, name_similarity
-from include.gate.judge import Verdict, fingerprints
+from include.gate.engine.history import History, name_similarity
+from include.gate.engine.judge import Verdict, fingerprints
 from include.reference import Policy, policy
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge, keyed_hash
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.gate.form import form_fields
-from include.gate.judge import Finding, reasons, ruleset_version
+from include.gate.engine.judge import Finding, reasons, ruleset_version
 from include.reference import Policy, policy, rules
+from include.reference.form import form_fields
 from include.rule_book import suites as rule_book
 from include.rule_book.suites import RuleBook, RuleBookError, evaluate, suites
 from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, judge, put
@@ -406,7 +406,7 @@ def test_suites_say_what_the_rule_book_says() -> None:
 
 def test_loading_the_gate_is_cheap() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, include.gate, include.gate.judge; print(*sys.modules)"],
+        [sys.executable, "-c", "import sys, include.gate, include.gate.engine.judge; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

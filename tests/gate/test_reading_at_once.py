@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.custom.codes import credit_code
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.domain.identifiers import make_uscc, uscc_is_valid
-from include.gate.amounts import MALFORMED, scaled_amounts, scaled_benefits
-from include.gate.garbage import collecting_by_hand
-from include.gate.moments import moment, moment_of, read_moments
+from include.gate.engine.amounts import MALFORMED, scaled_amounts, scaled_benefits
+from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.moments import moment, moment_of, read_moments
 from include.reference import policy
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge
 

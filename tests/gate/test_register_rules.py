@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from include.domain.calendar import add_years
-from include.gate.history import History
-from include.gate.register import Register, RegisterUnusable, load_register
+from include.gate.engine.history import History
 from include.reference import policy
+from include.register.in_use import Register, RegisterUnusable, load_register
 from tests.gate.clean_need import CHECKED_AT, clean_need, judge, register_row
 
 RD = date(2026, 9, 28)

@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from include.gate import rejudgement_page
-from include.gate.register import RegisterUnusable
 from include.gate.rejudge import Rejudgement, VerdictNotReproduced, rejudge
 from include.reference import Policy, policy
+from include.register.in_use import RegisterUnusable
 from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.gate.test_validation_pages import filed, text_of
-from tests.rows import add_event, let_history_be_changed, moment, need_id, rewrite
+from tests.support.rows import add_event, let_history_be_changed, moment, need_id, rewrite
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=200)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.gate.judge import ruleset_version
+from include.gate.engine.judge import ruleset_version
 from include.reference import policy, rules
 from tests.gate.clean_need import CHECKED_AT, clean_need
 from tests.gate.taken_in import judge, take_in

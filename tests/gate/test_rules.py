@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.gate.judge import Verdict
+from include.gate.engine.judge import Verdict
 from include.reference import policy, rules
 from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, judge
 

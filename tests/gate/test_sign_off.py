@@ -10,16 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import InvalidRequest
-from include.gate import breaker, quarantine, sign_off
+from include.base.errors import InvalidRequest
+from include.gate import department_stop, sign_off
 from include.gate.consequences import queue_pushes
+from include.quarantine import stage as quarantine
 from include.reference import Policy, policy
 from include.store.passed_needs import nowhere_pushed
 from include.store.tables import audit_entry, delivery, need_version, push_signature, signed_push
-from tests import rows
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import judge, take_in
-from tests.gate.test_breaker import needs
+from tests.gate.test_department_stop import needs
+from tests.support import rows
 
 NOW = rows.moment("2026-10-09 15:00")
 REASON = "已核对数量和合计"
@@ -200,7 +201,7 @@ def test_what_a_stop_kept_back_is_signed_when_the_department_goes_on(database: s
     passed(database, 1, 2)
     assert batches(database) == {}
     with database.begin() as connection:
-        queued = breaker.decide(
+        queued = department_stop.decide(
             connection,
             quarter=rows.QUARTER,
             department_code="330000",

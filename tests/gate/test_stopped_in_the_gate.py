@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.gate import breaker
+from include.gate import department_stop as stops
 from include.reference import policy
 from include.store.tables import delivery, department_stop
-from tests import rows
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import judge, take_in
+from tests.support import rows
 
 NOW = rows.moment("2026-09-30 20:00")
 
@@ -55,7 +55,7 @@ def test_what_passes_later_waits_too_until_a_person_continues(stopped: sa.Engine
     with stopped.begin() as connection:
         where = {"quarter": rows.QUARTER, "department_code": "330000"}
         said = {"actor": "li", "role": "operator", "reason": "已与部门核实", "seen": "open"}
-        assert breaker.decide(connection, **where, **said, decision="continued", now=NOW, policy=policy()) == 12
+        assert stops.decide(connection, **where, **said, decision="continued", now=NOW, policy=policy()) == 12
     assert _queued(stopped) == [("push", 12), ("return", 2)]
 
 

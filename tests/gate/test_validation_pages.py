@@ -13,17 +13,17 @@ import pytest
 import sqlalchemy as sa
 
 from include.domain.identifiers import make_uscc
-from include.gate import pages
 from include.gate import stage as gate
-from include.gate.field_names import field_name
+from include.gate import view as pages
 from include.intake.conservation import accounts
 from include.reference import field_labels, policy, rules
 from include.reference.calendar import china_calendar
+from include.reference.field_names import field_name
 from include.store import tables
 from include.store.reports import page_in_force
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, judge, take_in
-from tests.rows import moment, need_id, release
+from tests.support.rows import moment, need_id, release
 
 NOW = moment("2026-09-30 18:00")
 DEPARTMENT, QUARTER = "330000", "2026Q3"

@@ -12,16 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 import sqlalchemy as sa
 
 from include import intake
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import GreenPlatform
 from include.domain.identifiers import make_uscc
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient
-from include.privacy import PersonalDataCipher
 from include.reference import policy
 from include.reference.calendar import china_calendar
-from include.settings import GreenPlatform
 from tests.gate.clean_need import clean_need
 from tests.platforms.scripted import Answer, Received, scripted
-from tests.rows import moment
+from tests.support.rows import moment
 
 NOW = moment("2026-10-01 00:10")
 QUARTER, ZHEJIANG = "2026Q3", "330000"

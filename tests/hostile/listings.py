@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from include.base.settings import CreditMarket, GreenPlatform
 from include.domain.pieces import SetAside
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
-from include.settings import CreditMarket, GreenPlatform
 from tests.hostile.green import QUARTER, ZHEJIANG, coordinator, factory, reported, sound_need, written
 from tests.platforms.scripted import Answer, Received, ScriptedServer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import PlatformUnavailable
+from include.base.errors import PlatformUnavailable
 from tests.hostile.green import written
 from tests.hostile.listings import LISTINGS, Listing
 from tests.platforms.scripted import scripted

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.store.set_aside import open_pieces, raw_piece
-from tests.rows import let_history_be_changed
-from tests.test_matching import CIPHER, NOW, Page, collect, derived, opened, push, report, rows, states
+from tests.matching.test_matching import CIPHER, NOW, Page, collect, derived, opened, push, report, rows, states
+from tests.support.rows import let_history_be_changed
 
 SOUND = [report(1, "received"), report(2, "contacted"), report(1, "received", institution="ABC")]
 BAD = json.dumps(report(3, "visited", remark="@"), ensure_ascii=False).encode()

@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from include.delivery.engine import deliver
+from include.base.settings import ConnectionFields, Settings
 from include.delivery.mail_message import mail_message
-from include.settings import ConnectionFields, Settings
+from include.delivery.stage import deliver
 from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries
 from tests.delivery.test_delivering_mails import queue_mails
 

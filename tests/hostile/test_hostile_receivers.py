@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.delivery.engine import DeliverySummary, deliver
+from include.base.settings import ConnectionFields, Settings
+from include.delivery.stage import DeliverySummary, deliver
 from include.domain.retry import FIRST_CEILING, LONGEST_ASKED_WAIT
-from include.settings import ConnectionFields, Settings
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import channel_state
 from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, need_id, queue_pushes

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include import intake, reminders, weekly_summary
+from include import intake
+from include.letters import reminders, weekly_summary
 from include.platforms.filed import filed
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
@@ -28,7 +29,7 @@ from tests.hostile.green import (
     take_in,
     written,
 )
-from tests.rows import moment
+from tests.support.rows import moment
 
 Spoil = Callable[[dict[str, Any]], bytes]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.gate import pages
+from include.gate import view as pages
 from tests.hostile.green import NOW, QUARTER, ZHEJIANG, Green, reported, sound_need, take_in, written
 from tests.plugins.test_console import Console, console
 

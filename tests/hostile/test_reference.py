@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from include import intake
+from include.base.errors import IntakeIncomplete
 from include.domain.routing import Place
-from include.errors import IntakeIncomplete
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.store.coordinators import network

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import CredentialsRefused, PlatformUnavailable
+from include.base.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms.http import OutcomeUnknown, PlatformBusy, ProblemResponse
 from include.reference import policy
 from tests.hostile.listings import entry, green, market

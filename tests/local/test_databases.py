@@ -6,10 +6,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.local.databases import renew_business_database
 from include.local.environment import Environment
-from include.settings import Settings
 from include.store.database import open_database
 from include.store.grants import RUNNING
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.local.environment import Environment, Layout, Ports, Secrets, _shell_value
-from include.settings import Settings
 
 SHELLS = [shell for shell in ("bash", "dash", "zsh", "sh") if shutil.which(shell)]
 

@@ -16,7 +16,7 @@ from include.local.play import Played
 from include.local.promises import each_need_once, no_mail_twice, runs_succeeded
 from include.local.sandbox_client import LedgerEntry
 from include.reference.calendar import china_calendar
-from tests.rows import add_delivery, add_hold, add_need, add_stop, add_withdrawal, need_id
+from tests.support.rows import add_delivery, add_hold, add_need, add_stop, add_withdrawal, need_id
 
 PASSED = {("FN1", 1), ("FN2", 2)}
 

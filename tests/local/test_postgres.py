@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.local.postgres import PostgresServer
 
 

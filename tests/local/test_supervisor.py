@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.local.environment import Layout
 from include.local.supervisor import AlreadyRunning, Service, ServiceDied, Supervisor, held
 

@@ -8,14 +8,14 @@ from datetime import datetime
 
 import pytest
 
-from include.domain.calendar import SHANGHAI
-from include.errors import CredentialsRefused
+from include.base.business_time import SHANGHAI
+from include.base.errors import CredentialsRefused
+from include.base.settings import CreditMarket, GreenPlatform, SigningKey
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
-from include.sandbox.scenario import make_scenario
+from include.sandbox.platforms.signature import LiveKey
+from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Credentials, Sandbox
-from include.sandbox.signature import LiveKey
-from include.settings import CreditMarket, GreenPlatform, SigningKey
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=SHANGHAI)
 NEEDS = "/v1/financing-needs"

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from include.errors import CredentialsRefused, PlatformUnavailable
+from include.base.errors import CredentialsRefused, PlatformUnavailable
+from include.base.settings import CreditMarket, SigningKey
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.http import OutcomeUnknown, PlatformBusy
 from include.platforms.signing import string_to_sign, verify
-from include.settings import CreditMarket, SigningKey
 from tests.platforms.scripted import Answer, Received, ScriptedServer, scripted
 
 OLD = SigningKey(key_id="k1", secret="old-secret", algorithm="HMAC-SHA256")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import PlatformUnavailable
+from include.base.errors import PlatformUnavailable
 from include.platforms.exchange import Answer as Whole
 from include.platforms.http import MOST_READS, OutcomeUnknown, PlatformSession
 from include.platforms.reader import read_value

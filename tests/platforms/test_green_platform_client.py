@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from include.errors import CredentialsRefused, PlatformUnavailable
+from include.base.errors import CredentialsRefused, PlatformUnavailable
+from include.base.settings import GreenPlatform
 from include.platforms.green_platform import CursorExpired, GreenPlatformClient
 from include.platforms.http import OutcomeUnknown, ProblemResponse
-from include.settings import GreenPlatform
 from tests.platforms.scripted import Answer, Received, ScriptedServer, scripted
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 from requests.auth import AuthBase
 
-from include.errors import CredentialsRefused, PlatformUnavailable
+from include.base.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms import exchange
 from include.platforms.http import (
     LONGEST_WAITING_S,

@@ -10,9 +10,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import SigningKey
 from include.platforms.signing import Signature, SigningAuthentication, sign, string_to_sign, verify
-from include.settings import SigningKey
 
 BODY = b'{"items":[]}'
 TEXT = (

@@ -13,14 +13,16 @@ from fastapi.routing import APIRoute
 from include import escalation, obstructions
 from include.domain.identifiers import make_uscc
 from include.domain.roles import Role
-from include.gate import pages
+from include.gate import view as pages
 from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
 from include.store import tables
+from tests.escalation.test_escalation import staff
+from tests.matching.test_matching import CIPHER, NEED, NOW, Feed, report
 from tests.plugins.test_console import Console, console
 from tests.plugins.test_need_page import lived
-from tests.rows import (
+from tests.support.rows import (
     QUARTER,
     add_delivery,
     add_hold,
@@ -31,8 +33,6 @@ from tests.rows import (
     rewrite,
     set_grant,
 )
-from tests.test_escalation import staff
-from tests.test_matching import CIPHER, NEED, NOW, Feed, report
 
 __all__ = ["console", "lived"]
 

@@ -21,9 +21,9 @@ from include.store.tables import (
     report,
 )
 from include.store.tables.base import metadata
-from tests import rows
 from tests.plugins.test_console import REASON, SAME_ORIGIN, Console, console
 from tests.plugins.test_route_roles import FOR
+from tests.support import rows
 
 __all__ = ["console"]
 

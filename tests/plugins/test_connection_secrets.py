@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 
-from include.connection_fields import GivenConnection
-from include.settings import (
+from include.base.connection_fields import GivenConnection
+from include.base.settings import (
     CONNECTION_IDS,
     UNHIDDEN_PERSONAL_DATA_KEY,
     ConnectionFields,
@@ -71,7 +71,7 @@ def _secrets_read() -> set[str]:
             return super().secrets(key)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("include.settings.GivenConnection", Noting)
+        patched.setattr("include.base.settings.GivenConnection", Noting)
         settings = Settings(
             connections={name: ConnectionFields(host="localhost") for name in CONNECTION_IDS},
             fernet_key="fernet-key-of-the-tests",

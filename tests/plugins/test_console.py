@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI
 from include.domain.roles import person_id
 from include.reference import policy, rules
 from include.store.simulated_time import move_to
@@ -31,8 +31,8 @@ from include.store.tables import (
     register_snapshot,
     report,
 )
-from tests import rows
-from tests.gate.test_breaker import needs
+from tests.gate.test_department_stop import needs
+from tests.support import rows
 
 HOSTILE = "<script>alert(1)</script>有限公司"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -652,7 +652,7 @@ def test_a_rerun_of_nothing_or_of_nonsense_is_refused_in_words(console: Console)
 
 
 def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, database: sa.Engine) -> None:
-    from tests.test_obstructions import advance, answers, obstructed
+    from tests.obstructions.test_obstructions import advance, answers, obstructed
 
     with database.begin() as connection:
         obstructed(connection)
@@ -678,7 +678,7 @@ def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, d
 
 
 def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Console, database: sa.Engine) -> None:
-    from tests.test_matching import opened, push
+    from tests.matching.test_matching import opened, push
 
     push(database, intended=["ICBC"])
     opened(database)
@@ -723,7 +723,7 @@ def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Consol
 
 
 def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console, database: sa.Engine) -> None:
-    from tests.test_escalation import DUE, run, staff, stalled_case
+    from tests.escalation.test_escalation import DUE, run, staff, stalled_case
 
     with database.begin() as connection:
         staff(connection)
@@ -753,7 +753,7 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
 
 
 def test_another_ladder_is_tried_out_by_operators(console: Console, database: sa.Engine) -> None:
-    from tests.test_escalation import pushed_need, staff
+    from tests.escalation.test_escalation import pushed_need, staff
 
     with database.begin() as connection:
         staff(connection)

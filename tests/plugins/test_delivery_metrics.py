@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from green_finance import delivery_tasks
-from include.delivery.overview import ERROR_CLASSES
-from include.settings import ConnectionFields, Settings
+from include.base.settings import ConnectionFields, Settings
+from include.delivery.view import ERROR_CLASSES
 from include.store.tables import channel_state
 from tests.delivery.outbox import KEY, NOW, Clock, queue_pushes
 from tests.delivery.test_rerun import hold

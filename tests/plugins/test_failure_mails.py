@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from green_finance.failure_mails import RunFailureNotifier
-from include.delivery.engine import deliver
-from include.settings import Settings
+from include.base.settings import Settings
+from include.delivery.stage import deliver
 from tests.delivery.outbox import Clock, deliveries
 from tests.delivery.test_delivering_mails import Mailbox, _settings, mailbox
 

@@ -12,15 +12,10 @@ from include.matching import collect_feedback
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
 from include.store import tables
+from tests.matching.test_case_rules import prepare
+from tests.matching.test_matching import CIPHER, NEED, NOW, PUSHED, Feed, report
 from tests.plugins.test_console import Console, console
-from tests.rows import (
-    add_hold,
-    add_judgement,
-    moment,
-    rewrite,
-)
-from tests.test_case_rules import prepare
-from tests.test_matching import CIPHER, NEED, NOW, PUSHED, Feed, report
+from tests.support.rows import add_hold, add_judgement, moment, rewrite
 
 __all__ = ["console"]
 CANARY = "13912345678"

@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from green_finance.run import _given_start
-from include.errors import ConfigurationError, InvalidRequest
-from include.settings import Settings, environment_name
+from include.base.errors import ConfigurationError, InvalidRequest
+from include.base.settings import Settings, environment_name
 
 NOW = "2099-09-30T18:00:00+08:00"
 

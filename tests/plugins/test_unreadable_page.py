@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
-from include.privacy import PersonalDataCipher
 from include.store.set_aside import keep
 from include.store.tables import audit_entry
-from tests import rows
 from tests.plugins.test_console import Console, console
+from tests.support import rows
 
 __all__ = ["console"]
 

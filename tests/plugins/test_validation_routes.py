@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from include.store.reports import write_page
 from include.store.tables import report
-from tests import rows
 from tests.plugins.test_console import Console, console
+from tests.support import rows
 
 __all__ = ["console"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.reference import Policy, policy_values, rows
 from include.reference.policy_keys import KINDS
 from include.rule_book.suites import suites

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
 from include.reference import Policy, own_policy_values, policy
 from include.rule_book.suites import ruleset_version
 

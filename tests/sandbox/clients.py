@@ -16,7 +16,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from include.sandbox.contract import Contract, load_contract
+from include.sandbox.platforms.contract import Contract, load_contract
 from include.sandbox.server import Sandbox
 
 NOW = datetime.fromisoformat("2026-10-01T00:10:00+08:00")

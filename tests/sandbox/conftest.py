@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 
 from include.reference import departments
-from include.sandbox.scenario import Scenario, make_scenario
+from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from tests.sandbox.clients import NOW, GreenClient, MarketClient
 

@@ -9,12 +9,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from include.domain.canonical import item_sha256
-from include.gate.history import History
-from include.gate.judge import Surroundings, Verdict, fingerprints
-from include.gate.register import Register, RegisterRow
+from include.base.canonical import item_sha256
+from include.gate.engine.history import History
+from include.gate.engine.judge import Surroundings, Verdict, fingerprints
 from include.reference import policy
-from include.sandbox.scenario import Scenario
+from include.register.in_use import Register, RegisterRow
+from include.sandbox.scenario.stage import Scenario
 
 FindingKey = tuple[str, str]
 

@@ -10,20 +10,20 @@ import pytest
 import sqlalchemy as sa
 
 from include import intake
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import GreenPlatform
 from include.gate import stage as gate
-from include.gate.judge import Verdict, judge
+from include.gate.engine.judge import Verdict, judge
 from include.intake.conservation import accounts
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient
-from include.privacy import PersonalDataCipher
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
-from include.sandbox.scenario import Scenario, make_scenario
+from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
-from include.settings import GreenPlatform
 from include.store.database import connect, migrate
-from tests.rows import AUDIT_KEYS
 from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
+from tests.support.rows import AUDIT_KEYS
 
 CIPHER = PersonalDataCipher(["key of the answer-key test"])
 

@@ -12,7 +12,7 @@ import pytest
 
 from include.reference import case_transitions, reason_codes
 from include.reference.calendar import china_calendar
-from include.sandbox.scenario import Scenario
+from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
 from tests.sandbox.clients import NOW, MarketClient
 

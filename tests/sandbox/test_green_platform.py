@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from include.sandbox.contract import load_contract
-from include.sandbox.scenario import Scenario
+from include.sandbox.platforms.contract import load_contract
+from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
 from tests.sandbox.clients import NOW, GreenClient
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.sandbox.hostility import HostilePlan, among_the_rows
+from include.sandbox.platforms.hostility import HostilePlan, among_the_rows
 
 
 def test_pieces_stand_in_front_of_the_rows_and_leave_them_as_they_are() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from include.sandbox.scenario import Scenario
+from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
 from tests.sandbox.clients import NOW, GreenClient
 

@@ -11,12 +11,12 @@ from statistics import median
 import pytest
 
 from include.domain.identifiers import loc_status, normalise_id, normalise_mobile, skeleton, uscc_is_valid
-from include.intake.register_rules import judge_rows, read_entry
 from include.reference import departments, policy, rules
 from include.reference.calendar import china_calendar
-from include.sandbox.defects import BLOCK, HOLD, WARN, several
-from include.sandbox.planning import TooFewNeeds
-from include.sandbox.scenario import Scenario, make_scenario
+from include.register.rules import judge_rows, read_entry
+from include.sandbox.scenario.defects import BLOCK, HOLD, WARN, several
+from include.sandbox.scenario.planning import TooFewNeeds
+from include.sandbox.scenario.stage import Scenario, make_scenario
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from include.errors import ConfigurationError
-from include.privacy import PersonalDataCipher
-from include.settings import ConnectionFields, Settings
+from include.base.errors import ConfigurationError
+from include.base.privacy import PersonalDataCipher
+from include.base.settings import ConnectionFields, Settings
 from include.store.cipher import open_cipher
 
 OLD, NEW = "the old key of the tests", "the new key of the tests"

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.local.postgres import PostgresServer
-from include.settings import Settings
 from include.store import schema
 from include.store.database import array_of, connect, copy_rows, fetch_rows, migrate, open_database
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, metadata
-from tests.rows import add_need
+from tests.support.rows import add_need
 
 NOW = datetime(2026, 9, 30, 10, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from include.store import schema
 from include.store.database import connect, migrate
 from include.store.tables import metadata
 from include.store.tables.base import history_of
-from tests.rows import add_need, moment
+from tests.support.rows import add_need, moment
 
 HISTORY = {table.name: found for table in metadata.sorted_tables if (found := history_of(table)) is not None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from tests import rows
+from tests.support import rows
 
 HISTORY = ("judgement", "finding", "batch_finding", "amendment", "quarantine_event", "alert_event", "audit_entry")
 

@@ -10,16 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
-from include.errors import ConfigurationError
+from include.base.errors import ConfigurationError
+from include.base.settings import Settings
 from include.local.postgres import PostgresServer
-from include.settings import Settings
 from include.store import grants
 from include.store.database import acting_as, connect, migrate, open_database
 from include.store.grants import RUNNING, DatabaseRole, RolesMissing
 from include.store.sealed import SEALED
 from include.store.tables import metadata
 from include.store.tables.base import history_of
-from tests.rows import AUDIT_KEYS, add_need, moment
+from tests.support.rows import AUDIT_KEYS, add_need, moment
 
 PASSWORD = "a password of the tests"
 

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.base.privacy import CiphertextRefused
+from include.base.settings import Settings
 from include.domain.pieces import SetAside
 from include.gate import stage as gate
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
-from include.privacy import CiphertextRefused
 from include.reference import policy
-from include.settings import Settings
 from include.store import tables
 from include.store.cipher import open_cipher
 from include.store.sealed import SEALED, Sealed
 from include.store.set_aside import keep
 from tests.gate.clean_need import clean_need
 from tests.gate.taken_in import CIPHER, KEY, take_in
-from tests.rows import let_history_be_changed, moment, need_id
+from tests.support.rows import let_history_be_changed, moment, need_id
 
 NOW = moment("2026-09-30 18:00")
 

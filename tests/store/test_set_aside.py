@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside, identifier
-from include.privacy import PersonalDataCipher
 from include.store.set_aside import empty_pieces, keep, open_counts, open_pieces, raw_piece, resolve
 
 NOW = datetime(2026, 9, 30, 2, tzinfo=UTC)

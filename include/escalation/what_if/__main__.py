@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from include.business_time import BusinessClock
+from include.base.business_time import BusinessClock
+from include.base.errors import InvalidRequest, UserFacingError
+from include.base.settings import Settings
 from include.domain.quarter import Quarter
-from include.errors import InvalidRequest, UserFacingError
 from include.escalation.what_if import Counts, WhatIf, changed, differences, groups, in_force, only_changed, what_if
 from include.escalation.what_if.words import by_day, row_words, totals
 from include.reference.calendar import china_calendar
-from include.settings import Settings
 from include.store.database import open_database
 from include.store.simulated_time import business_start
 

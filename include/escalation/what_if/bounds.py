@@ -7,9 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from include import audit
+from include.base.errors import InvalidRequest
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
-from include.errors import InvalidRequest
 from include.escalation.what_if.parameters import differences
 
 MOST_NEEDS = 10_000

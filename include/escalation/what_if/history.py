@@ -16,7 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import WorkingCalendar
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, in_order
 from include.domain.clocks import Started
 from include.domain.escalation import Contact

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import Acknowledged, Breach
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.routing import Coordinator

@@ -9,8 +9,9 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import SHANGHAI, WorkingCalendar
+from include.domain.calendar import WorkingCalendar
 from include.domain.case import OTHER_REASON, TERMINAL
 from include.domain.clocks import clocks
 from include.domain.escalation import Breach, CaseFacts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from include import mail
 from include.escalation.what_if.comparison import Counts, Group, WhatIf
 from include.escalation.what_if.replay import OPERATOR
+from include.letters import composing
 from include.reference import enum_labels, rules
 
 _RULES = {
@@ -56,7 +56,7 @@ def row_words(group: Group) -> tuple[str, ...]:
     """A row of `by_day` in words."""
     day, level, region, rule_id = group
     assert isinstance(level, int)
-    region_words = mail.region_name(str(region)) if region else "—"
+    region_words = composing.region_name(str(region)) if region else "—"
     return (str(day), level_words(level), region_words, rule_words(str(rule_id)))
 
 

@@ -22,8 +22,8 @@ from fastapi.routing import APIRoute
 from green_finance.console import permissions
 from green_finance.console.form_tokens import FIELD, is_token_of
 from green_finance.console.pages import business_now, confine_request, whole_engine
+from include.base.errors import NotPermitted
 from include.domain.roles import Role, display_name, with_implied
-from include.errors import NotPermitted
 from include.store import people
 
 VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (

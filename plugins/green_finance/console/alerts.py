@@ -12,8 +12,9 @@ from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
-from include import need_view, register_watch
-from include.shown import INSIDERS, shown
+from include.register import watch as register_watch
+from include.words import need_life
+from include.words.shown import INSIDERS, shown
 
 router = APIRouter(prefix="/alerts")
 
@@ -32,7 +33,7 @@ def alerts(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLRespons
         may_operate=operator,
         shown=partial(shown, role=role),
         may_know=role in INSIDERS,
-        bank=need_view.words.institution,
+        bank=need_life.institution,
         decisions=_DECISIONS,
     )
 

@@ -32,7 +32,7 @@ from green_finance.console import (
 from green_finance.console.access import admit
 from green_finance.console.headers import ClosedToTheBrowser
 from green_finance.console.pages import show
-from include.errors import ConfigurationError, NotFound, NotPermitted, UserFacingError
+from include.base.errors import ConfigurationError, NotFound, NotPermitted, UserFacingError
 
 console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
 console.add_middleware(ClosedToTheBrowser)

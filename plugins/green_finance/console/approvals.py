@@ -14,8 +14,8 @@ from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Re
 from green_finance.console.reading import ReadsAs
 from include.domain.roles import Role
 from include.reference import policy
-from include.shown import INSIDERS, shown
 from include.store.sign_off import unsigned_quarters
+from include.words.shown import INSIDERS, shown
 
 if TYPE_CHECKING:
     from include.gate.sign_off import Batch, WaitingPush

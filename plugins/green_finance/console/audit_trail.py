@@ -11,7 +11,7 @@ from green_finance.console.pages import show, whole_engine
 from green_finance.console.parameters import AnyCode, OptionalId, Words
 from include import audit
 from include.audit import view
-from include.shown import public
+from include.words.shown import public
 
 router = APIRouter(prefix="/audit", tags=[*AUDITORS])
 

@@ -12,14 +12,14 @@ from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import Id, Reason, Words
 from green_finance.console.reading import ReadsAs
+from include.base.errors import InvalidRequest
 from include.domain.people import same_person
-from include.errors import InvalidRequest
-from include.mail import state_label
+from include.letters.composing import state_label
 from include.matching import extensions
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
-from include.shown import shown
 from include.store.needs import code_of
+from include.words.shown import shown
 
 router = APIRouter(prefix="/deadlines")
 

@@ -17,16 +17,16 @@ from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Id, Ids, Reason
 from green_finance.console.reading import ReadsAs
+from include.base.errors import NotFound
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
-from include.delivery.overview import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
-from include.errors import NotFound
-from include.gate.field_names import field_name
-from include.shown import Reader, shown
+from include.delivery.view import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
+from include.reference.field_names import field_name
+from include.register.snapshots import FACTORY_REMOVED
 from include.store import people
 from include.store.needs import code_of
-from include.store.register import FACTORY_REMOVED
 from include.store.tables import delivery
+from include.words.shown import Reader, shown
 
 router = APIRouter(prefix="/deliveries")
 

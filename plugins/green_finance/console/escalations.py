@@ -18,7 +18,7 @@ from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter as QuarterOf
 from include.escalation import what_if
 from include.escalation.what_if import words
-from include.mail import state_label
+from include.letters.composing import state_label
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 

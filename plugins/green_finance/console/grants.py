@@ -11,7 +11,7 @@ from green_finance.console import permissions
 from green_finance.console.access import ADMINISTRATORS, CurrentAdministrator
 from green_finance.console.pages import business_now, done, show, whole_engine
 from green_finance.console.parameters import Department, Reason, Words
-from include import granting
+from include.access import stage as granting
 from include.domain.roles import Role
 from include.reference import departments
 from include.store import people

@@ -18,16 +18,16 @@ from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import business_now, done, engine, show, whole_engine
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, OptionalId, Reason
 from green_finance.console.reading import ReadsAs
-from include.domain.calendar import SHANGHAI
-from include.errors import InvalidRequest
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
-from include.shown import INSIDERS, Reader, shown
 from include.store.needs import code_of
 from include.store.tables import quarantine
+from include.words.shown import INSIDERS, Reader, shown
 
 if TYPE_CHECKING:
-    from include.gate.quarantine import Decided
+    from include.quarantine.stage import Decided
 
 router = APIRouter(prefix="/holds")
 
@@ -62,7 +62,7 @@ def held_needs(
     after: OptionalId = None,
 ) -> HTMLResponse:
     """The needs that wait for a decision, the most urgent first, a page of them; why they wait only for those who may know."""
-    from include.gate.held_needs import Chosen, open_holds, open_list
+    from include.quarantine.view import Chosen, open_holds, open_list
 
     today = business_now().astimezone(SHANGHAI).date()
     may_know = role in INSIDERS
@@ -103,9 +103,9 @@ def _remaining(decide_by: date, today: date) -> str:
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
 def held_need(request: Request, quarantine_id: Id, access: Admitted, role: ReadsAs) -> HTMLResponse:
     """One held need: what the revision changed, and for those who may know what was found, who agreed, and the two decisions."""
-    from include.gate.field_names import field_name
-    from include.gate.filed_content import filed_content
-    from include.gate.held_needs import detail
+    from include.quarantine.filed_content import filed_content
+    from include.quarantine.view import detail
+    from include.reference.field_names import field_name
 
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
@@ -157,7 +157,7 @@ def decide(
     finding: Findings = [],  # noqa: B006
 ) -> RedirectResponse:
     """Agree to let the chosen findings pass, or send the need back with them."""
-    from include.gate import quarantine as held
+    from include.quarantine import stage as held
 
     act = held.release if decision == "release" else partial(held.confirm, calendar=china_calendar())
     with engine().begin() as connection:
@@ -177,7 +177,7 @@ def decide(
 def _shown(quarantine_id: int, decided: Decided) -> RedirectResponse:
     """Back to the hold; the validation pages of its department follow what was decided."""
     if decided.state != "open":
-        from include.gate import pages
+        from include.gate import view as pages
 
         # A page of the whole quarter is made again: of all its departments, not only of those that this user may see.
         with whole_engine().connect() as connection:

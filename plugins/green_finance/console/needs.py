@@ -11,11 +11,13 @@ from green_finance.console.access import MayOperate
 from green_finance.console.pages import business_now, engine, show
 from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
-from include import mail, need_view
-from include.domain.calendar import SHANGHAI
+from include import need_view
+from include.base.business_time import SHANGHAI
+from include.letters import composing
+from include.letters.weekly_summary.reoffers import reoffer_of_need
 from include.reference import policy
 from include.reference.calendar import china_calendar
-from include.store.reoffers import reoffer_of_need
+from include.words import need_life
 
 router = APIRouter(prefix="/needs")
 
@@ -46,11 +48,11 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs) 
         request,
         "need.html",
         head=head,
-        stage=need_view.words.stage(head.stage),
+        stage=need_life.stage(head.stage),
         reoffer=reoffer,
-        reoffer_reason=mail.reoffer_reason,
-        reoffer_institution=mail.reoffer_institution,
-        reoffer_note=mail.REOFFER_NOTE,
+        reoffer_reason=composing.reoffer_reason,
+        reoffer_institution=composing.reoffer_institution,
+        reoffer_note=composing.REOFFER_NOTE,
         days=[(day, _WEEKDAYS[day.weekday()], list(of_day)) for day, of_day in by_day],
         count=len(entries),
         may_operate=operator,

@@ -16,8 +16,7 @@ from jinja2.runtime import Context
 
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
-from include.business_time import BusinessClock
-from include.domain.calendar import SHANGHAI
+from include.base.business_time import SHANGHAI, BusinessClock
 from include.domain.roles import Role
 from include.reference import departments, rules
 from include.store.confinement import confined, for_people

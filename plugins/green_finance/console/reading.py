@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from green_finance.console.access import Admitted
 from include.domain.roles import Role
-from include.shown import Reader
+from include.words.shown import Reader
 
 
 def reader(access: Admitted) -> Reader:

@@ -26,14 +26,14 @@ from green_finance.console.parameters import (
 )
 from green_finance.console.reading import ReadsAs
 from green_finance.console.sending import start_sending
+from include.base.errors import InvalidRequest
 from include.delivery import rerun, rerun_jobs
 from include.delivery.channel import CHANNEL_NAMES
-from include.delivery.overview import CHANNELS, ERROR_CLASSES
 from include.delivery.rerun import Selection
-from include.errors import InvalidRequest
+from include.delivery.view import CHANNELS, ERROR_CLASSES
 from include.reference import department_short_name, departments
-from include.shown import shown
 from include.store.outbox import Channel
+from include.words.shown import shown
 
 router = APIRouter(prefix="/reruns")
 

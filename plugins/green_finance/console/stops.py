@@ -16,7 +16,7 @@ from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import Department, Quarter, Reason
 from green_finance.console.reading import ReadsAs
 from include.reference import department_short_name, policy
-from include.shown import shown
+from include.words.shown import shown
 
 router = APIRouter(prefix="/stops")
 
@@ -26,10 +26,10 @@ _STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续�
 @router.get("", response_class=HTMLResponse)
 def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
     """All stops, those that still wait first, each with the two ways to decide it."""
-    from include.gate import breaker
+    from include.gate import department_stop
 
     with engine().connect() as connection:
-        found = breaker.all_stops(connection)
+        found = department_stop.all_stops(connection)
     return show(
         request,
         "stops.html",
@@ -50,10 +50,10 @@ def decide(
     reason: Reason = "",
 ) -> RedirectResponse:
     """Let the pushes of a department go on, or keep them waiting."""
-    from include.gate import breaker
+    from include.gate import department_stop
 
     with engine().begin() as connection:
-        queued = breaker.decide(
+        queued = department_stop.decide(
             connection,
             quarter=quarter,
             department_code=department_code,

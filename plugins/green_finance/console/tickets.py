@@ -14,10 +14,10 @@ from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include import obstructions
 from include.domain.obstruction import WORKED_ON, Act, Ticket, may
-from include.mail import post_label
+from include.letters.composing import post_label
 from include.reference import enum_labels, institutions, playbooks, policy, reason_codes
 from include.reference.calendar import china_calendar
-from include.shown import Reader, shown
+from include.words.shown import Reader, shown
 
 router = APIRouter(prefix="/obstructions")
 

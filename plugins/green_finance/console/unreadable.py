@@ -13,14 +13,14 @@ from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, engine, show
 from green_finance.console.parameters import AnyCode, Id
 from include import audit
-from include.domain.sources import KINDS, source_label
-from include.errors import NotFound
-from include.privacy import PersonalDataCipher
-from include.shown import public
+from include.base.errors import NotFound
+from include.base.privacy import PersonalDataCipher
 from include.store import set_aside
 from include.store.cipher import open_cipher
 from include.store.database import acting_as, open_database
 from include.store.grants import DatabaseRole
+from include.words.shown import public
+from include.words.sources import KINDS, source_label
 
 router = APIRouter(prefix="/unreadable")
 

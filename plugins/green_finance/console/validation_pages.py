@@ -10,9 +10,9 @@ from green_finance.console.access import DECIDERS, Admitted
 from green_finance.console.pages import document, engine, published
 from green_finance.console.parameters import Department, Quarter
 from green_finance.console.reading import ReadsAs
-from include.gate.pages import DRY_RUN, KIND, open_page, preview_file
 from include.gate.rejudge import KIND as REJUDGEMENT
-from include.shown import INSIDERS
+from include.gate.view import DRY_RUN, KIND, open_page, preview_file
+from include.words.shown import INSIDERS
 
 router = APIRouter()
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from include.domain.identifiers import make_uscc
-from include.gate.register import RegisterRow
+from include.register.in_use import RegisterRow
 from tests.gate.clean_need import clean_need, register_row
 from tests.gate.handbook.needs import SpoiltNeed, spoilt_need
 

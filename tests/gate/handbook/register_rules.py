@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from include.gate.register import RegisterRow
+from include.register.in_use import RegisterRow
 from tests.gate.handbook.need import Finding, Need
 from tests.gate.handbook.texts import add_years, name_key, normalise_id
 

@@ -1,0 +1,1 @@
+"""Who may see which departments: grants that an administrator edits."""

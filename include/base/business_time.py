@@ -1,0 +1,47 @@
+"""Business time: Asia/Shanghai, the real clock unless a demo or a test moves it.
+
+Tokens, signatures and leases do not use it: they always follow the real clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from time import monotonic
+from typing import Protocol, Self
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Business time: every local day and moment of the handbook."""
+
+
+class Clock(Protocol):
+    """Whatever tells business time."""
+
+    def now(self) -> datetime:
+        """The moment (aware)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessClock:
+    """A clock that goes on from the moment it was set to."""
+
+    started_at: datetime
+    _monotonic_start: float
+
+    @classmethod
+    def starting_at(cls, moment: datetime | None) -> Self:
+        """A clock set to `moment` (aware), or to the real time if None."""
+        if moment is not None and moment.tzinfo is None:
+            raise ValueError("business time needs an offset")
+        started_at = datetime.now(SHANGHAI) if moment is None else moment.astimezone(SHANGHAI)
+        return cls(started_at, monotonic())
+
+    def now(self) -> datetime:
+        """The moment, in Asia/Shanghai."""
+        return self.started_at + timedelta(seconds=monotonic() - self._monotonic_start)
+
+    def today(self) -> date:
+        """The local date."""
+        return self.now().date()

@@ -1,0 +1,286 @@
+"""The verb of the delivery stage: send what is due on a channel."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
+
+import sqlalchemy as sa
+
+from include.base.business_time import Clock
+from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+from include.base.settings import Settings
+from include.delivery.channel import SharedChannel
+from include.delivery.claim import LEASE, NoPlaceLeft, claim, next_due, present_worker, release, supersede, take_over
+from include.delivery.green_platform import GreenPlatformSender
+from include.delivery.mail import MailSender
+from include.delivery.market import MarketSender
+from include.delivery.outcomes import NOT_FOUND, THROTTLED, Claim
+from include.delivery.record import record
+from include.delivery.sending import Sender, what_it_came_to
+from include.domain.retry import asked_wait
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.platforms.http import PlatformBusy, Sleep
+from include.reference import policy
+from include.store.cipher import open_cipher
+from include.store.outbox import Channel
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = timedelta(seconds=5)
+"""A longer wait is left to the next run."""
+ALL_PAUSES = timedelta(seconds=30)
+_FRUITLESS_SETS = 3
+_LONGEST_SET_S = LEASE.total_seconds() / 2
+SetCameTo = Literal["unasked", "nothing", "something"]
+"""What became of a set: no request was made, all were lost or refused for now, or one was answered."""
+_WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
+"""So many due deliveries keep one worker busy; fewer are not worth another connection."""
+_SHORTEST_PAUSE = timedelta(milliseconds=50)
+_UNSAID_WAIT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySummary:
+    """What a run came to.
+
+    `delivered`, `held`, `superseded`: settled now. `deferred`: tries put off now, by the receiver or because it was away.
+    `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer. `away`: why the run ended
+    early, if no worker could reach the receiver; what waits is tried again by later runs.
+    """
+
+    delivered: int
+    deferred: int
+    held: int
+    superseded: int
+    unknown: int
+    waiting: int
+    away: PlatformUnavailable | None = None
+
+    def counts(self) -> dict[str, int]:
+        """The figures alone."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+
+_COUNTED = ("delivered", "deferred", "held", "superseded", "unknown", "waiting")
+
+
+def deliver(
+    engine: sa.Engine, channel: Channel, *, settings: Settings, clock: Clock, sleep: Sleep = time.sleep
+) -> DeliverySummary:
+    """Send everything that is due on `channel`, until nothing is or the receiver is away.
+
+    Safe to run twice, at once, and after a crash. Several workers share what is much (policy delivery_workers_<channel>, of all
+    runs together; a run that finds all places taken leaves the work to those who have them). A
+    receiver that is away is no failure of the run: what waits is tried again by later ones. Raises CredentialsRefused or
+    ConfigurationError: nothing can be sent before a person acts.
+    """
+    shared = SharedChannel(engine, channel, policy().integer("breaker_failures"))
+
+    def work() -> tuple[Counter[str], PlatformUnavailable | None]:
+        try:
+            with (
+                present_worker(engine, channel, most=policy().integer(f"delivery_workers_{channel}")) as worker,
+                _open_sender(shared, settings, worker, clock, sleep) as sender,
+            ):
+                run = _Run(engine, channel, worker, sender, clock, sleep, shared)
+                return run.go(), run.away
+        except NoPlaceLeft:
+            log.info("%s: 已有足够的发送者在工作", channel)
+            return Counter(), None
+
+    workers = _workers(engine, channel, clock.now())
+    if workers == 1:
+        outcomes = [work()]
+    else:
+        with ThreadPoolExecutor(workers, thread_name_prefix=f"deliver-{channel}") as pool:
+            outcomes = [future.result() for future in [pool.submit(work) for _ in range(workers)]]
+    counts = sum((counted for counted, _ in outcomes), Counter[str]())
+    with engine.connect() as connection:
+        left: dict[str, int] = dict(connection.execute(_LEFT, {"channel": channel}).tuples().all())
+    summary = DeliverySummary(
+        delivered=counts["delivered"],
+        deferred=counts["deferred"],
+        held=counts["held"],
+        superseded=counts["superseded"],
+        unknown=left.get("unknown", 0),
+        waiting=left.get("pending", 0),
+        away=None if any(away is None for _, away in outcomes) else outcomes[0][1],
+    )
+    log.info("%s: %s", channel, summary.counts())
+    return summary
+
+
+_DUE = sa.text(
+    """
+    select count(*) from (
+        select from delivery
+        where channel = :channel and state in ('pending', 'unknown') and next_attempt_at <= :now limit :enough
+    ) due
+    """
+)
+
+
+def _workers(engine: sa.Engine, channel: Channel, now: datetime) -> int:
+    """As many as the policy allows, and no more than there are sets to send."""
+    allowed = policy().integer(f"delivery_workers_{channel}")
+    with engine.connect() as connection:
+        asked = {"channel": channel, "now": now, "enough": allowed * _WORTH_A_WORKER[channel]}
+        due: int = connection.execute(_DUE, asked).scalar_one()
+    return max(1, min(allowed, due // _WORTH_A_WORKER[channel]))
+
+
+@contextmanager
+def _open_sender(
+    shared: SharedChannel, settings: Settings, worker: str, clock: Clock, sleep: Sleep
+) -> Iterator[Sender]:
+    engine = shared.engine
+    if shared.channel == "market":
+        cipher = open_cipher(engine, settings)
+        pace = _pace(shared, settings.credit_market.rate_per_s, sleep)
+        with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
+            yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"), clock.now)
+    elif shared.channel == "green_platform":
+        pace = _pace(shared, settings.green_platform.rate_per_s, sleep)
+        with GreenPlatformClient(settings.green_platform, sleep=sleep, pace=pace) as green_platform:
+            yield GreenPlatformSender(green_platform)
+    else:
+        pace = _pace(shared, settings.mail_server.rate_per_s, sleep)
+        with MailSender(engine, settings.mail_server, worker, clock.now, pace) as mail:
+            yield mail
+
+
+def _pace(shared: SharedChannel, rate_per_s: float | None, sleep: Sleep) -> Callable[[], None]:
+    """Waits before a request so that all workers of the channel together keep the rate."""
+    if rate_per_s is None:
+        return lambda: None
+    return partial(shared.keep_rate, timedelta(seconds=1 / rate_per_s), sleep)
+
+
+def _kept_by_all(stated_s: float | None) -> timedelta:
+    """How long the whole channel waits when its receiver is busy.
+
+    A wait that reaches the policy's bound was cut to it, and means nothing that others could go by: only what was refused waits so
+    long.
+    """
+    asked = asked_wait(stated_s)
+    longest = timedelta(minutes=policy().integer("receiver_wait_max_minutes"))
+    return _UNSAID_WAIT if not asked or asked >= longest else asked
+
+
+@dataclass
+class _Run:
+    engine: sa.Engine
+    channel: Channel
+    worker: str
+    sender: Sender
+    clock: Clock
+    sleep: Sleep
+    shared: SharedChannel
+    jitter: Callable[[], float] = random.random
+    away: PlatformUnavailable | None = None
+    answered: int = 0
+    """Requests of this run that came to something."""
+
+    def go(self) -> Counter[str]:
+        """Send set after set; returns how many results led to which state, or were deferred."""
+        counts: Counter[str] = Counter()
+        paused = timedelta()
+        fruitless = 0
+        self._tidy(counts)
+        while fruitless < _FRUITLESS_SETS:
+            admission = self.shared.admit(self.clock.now())
+            if admission == "refused":
+                self.away = self.shared.paused()
+                break
+            at_once = 1 if admission == "probe" else self.sender.at_once
+            held_back = admission == "held_back"
+            claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
+            if claims:
+                answered_before = self.answered
+                try:
+                    came_to = self._send(claims, counts, probing=admission == "probe")
+                    if admission == "probe" and came_to == "unasked":
+                        self.shared.unasked(self.clock.now())
+                    fruitless = fruitless + 1 if came_to == "nothing" else 0
+                except PlatformBusy as busy:
+                    log.warning("%s", busy)
+                    if admission == "probe":
+                        self.shared.failed(busy.what, self.clock.now())
+                    fruitless = fruitless + 1 if self.answered == answered_before else 0
+                    self.shared.hold_back(self.clock.now(), _kept_by_all(busy.retry_after_s))
+                except PlatformUnavailable as away:
+                    self.away = away
+                    break
+                continue
+            if admission == "probe":
+                self.shared.unasked(self.clock.now())
+            due = next_due(self.engine, self.channel, self.clock.now())
+            if due is not None and held_back:
+                due = max(due, self.shared.held_back(self.clock.now()))
+            if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
+                break
+            pause = max(due, _SHORTEST_PAUSE)
+            self.sleep(pause.total_seconds())
+            paused += pause
+            self._tidy(counts)
+        return counts
+
+    def _send(self, claims: Sequence[Claim], counts: Counter[str], *, probing: bool = False) -> SetCameTo:
+        """Send one set and record its results; tell the breaker of each request that came to nothing, and when one did not.
+
+        A fault that may be of one item alone counts only while nothing shows that the receiver is there. Ends early, with the rest
+        given back, where the breaker may have opened or the lease is half over.
+        """
+        left = {one.delivery_id: one for one in claims}
+        came_to: SetCameTo = "unasked"
+        in_a_row, reopened, began = 0, False, time.monotonic()
+        try:
+            for results in filter(None, self.sender.send(claims)):
+                for result in record(self.engine, self.worker, results, self.clock.now(), self.jitter):
+                    del left[result.claim.delivery_id]
+                    counts["deferred" if result.state == "pending" and result.error_class else result.state] += 1
+                    reopened |= result.outcome == NOT_FOUND
+                if all(result.kind == "check" for result in results):
+                    continue
+                found = what_it_came_to(results)
+                if found != "something":
+                    came_to = "nothing" if came_to == "unasked" else came_to
+                    if results[0].error_class != THROTTLED:
+                        in_a_row += 1
+                        if found == "nothing" or probing or not self.answered:
+                            self.shared.failed(results[0].detail or results[0].outcome, self.clock.now())
+                else:
+                    self.answered += 1
+                    if in_a_row or came_to != "something":
+                        came_to, in_a_row = "something", 0
+                        self.shared.succeeded(self.clock.now())
+                if in_a_row >= self.shared.threshold or time.monotonic() - began > _LONGEST_SET_S:
+                    break
+        except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
+            release(self.engine, self.worker, list(left.values()))
+            raise
+        release(self.engine, self.worker, list(left.values()))
+        if reopened:
+            self._tidy(counts)
+        return came_to
+
+    def _tidy(self, counts: Counter[str]) -> None:
+        take_over(self.engine, self.channel, self.worker, self.clock.now())
+        if self.channel == "market":
+            counts["superseded"] += supersede(self.engine, self.clock.now())
+
+
+_LEFT = sa.text(
+    "select state, count(*) from delivery where channel = :channel and state in ('pending', 'unknown') group by state"
+)

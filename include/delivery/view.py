@@ -1,0 +1,240 @@
+"""The outbox in figures and words (发件箱概况): what waits, since when, why, and what became of each try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.base.business_time import SHANGHAI
+from include.store.outbox import Channel
+
+CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
+
+ERROR_CLASSES: Mapping[str, tuple[str, str]] = {
+    "rejected": ("接收方退回了内容", "查看接收方的说明；内容有误的请主管部门修订，接收方已修复的可重新发送"),
+    "conflict": ("接收方在同一编号下持有不同内容", "与接收方核对，不得重发；核对后关闭"),
+    "client_error": ("接收方拒绝了请求", "按接收方的说明处理后重新发送"),
+    "contact_missing": ("联系人信息已清除或缺失", "请企业更新联系人后由主管部门重新推荐，原条关闭"),
+    "exhausted": ("连续多日未能送达", "确认接收方已恢复后重新发送"),
+    "factory_removed": ("推送时企业已不在绿色工厂名单内（G08a）", "在警示页面（G08c）排除或确认；恢复在册的自动送出"),
+    "maybe_sent": (
+        "邮件交出后连接中断，可能已送达",
+        "向收件人核实：没有收到的重新发送，已经收到的关闭；不核实就重发，对方可能收到两封",
+    ),
+    "lost_answer": ("没有收到回答，可能已到达", "系统会先查询再决定是否重发"),
+    "throttled": ("接收方繁忙", "系统按接收方要求的时间再试"),
+    "unavailable": ("接收方无法连接", "系统自动再试，恢复后送出"),
+    "deferred": ("接收方要求稍后再送", "系统按接收方要求的时间再试"),
+}
+"""Class → what happened, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFigures:
+    """A channel now.
+
+    `by_class`: open and held deliveries by error class, `held_by_class` those that wait for a person; `oldest`: since when the
+    oldest open one waits; `closed_today`: given up for good by a person today (Asia/Shanghai); `asks_again_at`: when one request
+    asks whether the receiver is back, where sending is paused.
+    """
+
+    channel: Channel
+    pending: int
+    unknown: int
+    held: int
+    closed_today: int
+    oldest: datetime | None
+    by_class: Mapping[str, int]
+    held_by_class: Mapping[str, int]
+    breaker: str
+    last_failure: str | None
+    asks_again_at: datetime | None
+
+    @property
+    def open_by_class(self) -> Mapping[str, int]:
+        """Those that are tried again without anybody's doing."""
+        still_open = {name: number - self.held_by_class.get(name, 0) for name, number in self.by_class.items()}
+        return {name: number for name, number in still_open.items() if number}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDelivery:
+    """A delivery that waits for a person; `detail` are the receiver's words, without values of the payload."""
+
+    delivery_id: int
+    channel: Channel
+    action: str
+    need_id: str | None
+    revision: int | None
+    quarter: str | None
+    department_code: str | None
+    error_class: str | None
+    attempts: int
+    created_at: datetime
+    settled_at: datetime | None
+    detail: str | None
+    uscc: str | None
+
+
+def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFigures]:
+    """Every channel, those without any delivery too."""
+    classes: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
+    held: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
+    for row in connection.execute(_BY_CLASS):
+        classes[row.channel][row.error_class] = row.number
+        if row.held:
+            held[row.channel][row.error_class] = row.held
+    found = {row.channel: row for row in connection.execute(_FIGURES)}
+    states = {row.channel: row for row in connection.execute(_BREAKERS)}
+    midnight = datetime.combine(now.astimezone(SHANGHAI).date(), time(), SHANGHAI)
+    closed: dict[str, int] = dict(connection.execute(_CLOSED_SINCE, {"since": midnight}).tuples().all())
+    return [
+        _figures(
+            channel, found.get(channel), classes[channel], held[channel], states.get(channel), closed.get(channel, 0)
+        )
+        for channel in CHANNELS
+    ]
+
+
+def held_deliveries(
+    connection: sa.Connection,
+    *,
+    channel: str = "",
+    quarter: str = "",
+    department: str = "",
+    error_class: str = "",
+    at_most: int | None = None,
+) -> Sequence[HeldDelivery]:
+    """What waits for a person, the longest first; an empty argument does not limit."""
+    asked = {
+        "channel": channel,
+        "quarter": quarter,
+        "department": department,
+        "error_class": error_class,
+        "at_most": at_most,
+    }
+    return [HeldDelivery(**row) for row in connection.execute(_HELD, asked).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldChoices:
+    """By what the held deliveries can be told apart, and how many match a choice."""
+
+    quarters: Sequence[str]
+    departments: Sequence[str]
+    classes: Sequence[str]
+    chosen: int
+
+
+def held_choices(connection: sa.Connection, **chosen: str) -> HeldChoices:
+    """The values that occur, and how many deliveries match `chosen` (as for `held_deliveries`)."""
+    groups = connection.execute(_HELD_GROUPS).all()
+    matching = [
+        group
+        for group in groups
+        if all(not value or getattr(group, _GROUPED_AS.get(name, name)) == value for name, value in chosen.items())
+    ]
+    return HeldChoices(
+        quarters=sorted({group.quarter for group in groups if group.quarter}, reverse=True),
+        departments=sorted({group.department_code for group in groups if group.department_code}),
+        classes=sorted({group.error_class for group in groups if group.error_class}),
+        chosen=sum(group.number for group in matching),
+    )
+
+
+def acts(connection: sa.Connection, delivery_id: int) -> Sequence[sa.Row[Any]]:
+    """What persons did with a delivery, in order: (at, actor, action, reason, job_id), `job_id` of a re-run."""
+    return connection.execute(_ACTS, {"delivery_id": delivery_id}).all()
+
+
+def attempts(connection: sa.Connection, delivery_id: int) -> Sequence[sa.Row[Any]]:
+    """Every try of a delivery, in order."""
+    return connection.execute(_ATTEMPTS, {"delivery_id": delivery_id}).all()
+
+
+def _figures(
+    channel: Channel,
+    row: Any,
+    by_class: Mapping[str, int],
+    held_by_class: Mapping[str, int],
+    state: Any,
+    closed_today: int,
+) -> ChannelFigures:
+    return ChannelFigures(
+        channel=channel,
+        pending=row.pending if row else 0,
+        unknown=row.unknown if row else 0,
+        held=row.held if row else 0,
+        closed_today=closed_today,
+        oldest=row.oldest if row else None,
+        by_class=by_class,
+        held_by_class=held_by_class,
+        breaker=state.breaker if state else "closed",
+        last_failure=state.last_failure if state else None,
+        asks_again_at=state.probe_at if state and state.breaker != "closed" else None,
+    )
+
+
+_FIGURES = sa.text(
+    """
+    select channel, count(*) filter (where state = 'pending') as pending,
+           count(*) filter (where state = 'unknown') as unknown, count(*) filter (where state = 'held') as held,
+           min(created_at) filter (where state in ('pending', 'unknown')) as oldest
+    from delivery where state in ('pending', 'unknown', 'held') group by channel
+    """
+)
+_BY_CLASS = sa.text(
+    """
+    select channel, error_class, count(*) as number, count(*) filter (where state = 'held') as held from delivery
+    where state in ('pending', 'unknown', 'held') and error_class is not null
+    group by channel, error_class order by channel, number desc, error_class
+    """
+)
+_CLOSED_SINCE = sa.text(
+    "select channel, count(*) from delivery where state = 'closed' and settled_at >= :since group by channel"
+)
+_BREAKERS = sa.text("select channel, breaker, last_failure, probe_at from channel_state")
+_HELD = sa.text(
+    """
+    select delivery_id, channel, action, need_id, revision, quarter, department_code, error_class, attempts, created_at,
+           settled_at, last.detail, version.uscc
+    from delivery
+    left join lateral (
+        select detail from delivery_attempt attempt
+        where attempt.delivery_id = delivery.delivery_id order by attempt_id desc limit 1
+    ) last on true
+    left join lateral (
+        select uscc from need_version version
+        where version.need_id = delivery.need_id order by starts_with(uscc, '92') desc nulls last, revision desc limit 1
+    ) version on true
+    where state = 'held' and (:channel = '' or channel = :channel) and (:quarter = '' or quarter = :quarter)
+      and (:department = '' or department_code = :department) and (:error_class = '' or error_class = :error_class)
+    order by settled_at nulls first, delivery_id limit cast(:at_most as bigint)
+    """
+)
+_GROUPED_AS = {"department": "department_code"}
+_HELD_GROUPS = sa.text(
+    """
+    select channel, quarter, department_code, error_class, count(*) as number
+    from delivery where state = 'held' group by channel, quarter, department_code, error_class
+    """
+)
+_ACTS = sa.text(
+    """
+    select started_at as at, actor, 'rerun' as action, reason, job_id
+    from rerun_job join rerun_item using (job_id) where delivery_id = :delivery_id
+    union all
+    select cancelled_at, cancelled_by, 'cancel', '', job_id
+    from rerun_job join rerun_item using (job_id) where delivery_id = :delivery_id and cancelled_at is not null
+    union all
+    select at, actor, 'close', reason, null
+    from audit_entry
+    where action = 'close_deliveries' and cast(details as jsonb) -> 'delivery_ids' @> to_jsonb(cast(:delivery_id as bigint))
+    order by at
+    """
+)
+_ATTEMPTS = sa.text("select * from delivery_attempt where delivery_id = :delivery_id order by attempt_id")

@@ -1,0 +1,238 @@
+"""The breaker of a department's pushes (B08): too large a share was returned, so a person decides before anything is pushed.
+
+A department is stopped once for a quarter. While its stop is open or kept, `consequences.queue_pushes` queues nothing of it;
+needs that pass meanwhile wait in their verdicts. Continuing queues all of them in the transaction of the decision. The other
+departments go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from include import audit
+from include.base.errors import InvalidRequest, UserFacingError
+from include.gate.consequences import queue_pushes
+from include.reference import Policy, department_short_name
+from include.rule_book.batch import SUITE, batch_frame
+from include.rule_book.suites import RuleBook
+from include.store.outcomes import effective
+from include.store.tables import department_stop, intake
+
+Decision = Literal["continued", "kept"]
+RULE = "B08"
+
+# N(q,d) by effective outcome: of each need not withdrawn its newest revision that was judged, in the content that counts for it.
+# A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
+_OUTCOMES = f"""
+    with newest as (
+        select distinct on (coalesce(judged.need_id, judged.payload_sha256))
+               judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
+        from judgement judged
+        left join need_version stored
+               on stored.need_id = judged.need_id and stored.revision = judged.revision
+              and stored.item_hash = judged.payload_sha256
+        where judged.quarter = :quarter and judged.department_code = :department_code
+        order by coalesce(judged.need_id, judged.payload_sha256), judged.revision desc,
+                 stored.item_hash is null, judged.judgement_id desc
+    ), outcome as (
+        select newest.need_id, newest.revision,
+               {effective("hold.state", "newest.verdict")} as outcome
+        from newest
+        left join lateral (
+            select quarantine.state
+            from judgement own join quarantine using (judgement_id)
+            where own.payload_sha256 = newest.payload_sha256
+            order by quarantine.quarantine_id desc limit 1
+        ) hold on true
+        where not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
+    )
+"""
+_COUNTS = sa.text(
+    f"{_OUTCOMES} select count(*) as judged, count(*) filter (where outcome = 'returned') as returned from outcome"
+)
+_WAITING = sa.text(
+    f"""
+    {_OUTCOMES}
+    select need_id, revision from outcome
+    where outcome = 'passed' and not exists (
+        select from delivery push
+        where push.action = 'push' and push.need_id = outcome.need_id and push.revision = outcome.revision
+          and push.outcome is distinct from 'late_history'
+    )
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A stopped department: the figures that stopped it, how it was decided, and how many passed needs wait for it now."""
+
+    quarter: str
+    department_code: str
+    judged: int
+    returned: int
+    opened_at: datetime
+    state: str
+    waiting: int
+    decided_by: str | None
+    reason: str | None
+    decided_at: datetime | None
+
+
+class DecidedMeanwhile(UserFacingError):
+    """Somebody else decided on the stop before: what was decided first stands."""
+
+
+def check(
+    connection: sa.Connection, *, quarter: str, department_code: str, intake_id: int, now: datetime, policy: Policy
+) -> bool:
+    """Stop the department's pushes if B08 fires on what is judged of the quarter so far; True while its pushes must wait.
+
+    Call it in the transaction that stores verdicts, before pushes are queued. A stop that was continued is not opened again.
+    """
+    where = {"quarter": quarter, "department_code": department_code}
+    counts = connection.execute(_COUNTS, where).one()
+    if too_many_returned(judged=counts.judged, returned=counts.returned, policy=policy):
+        connection.execute(
+            insert(department_stop)
+            .values(
+                **where,
+                intake_id=intake_id,
+                judged=counts.judged,
+                returned=counts.returned,
+                opened_at=now,
+                state="open",
+            )
+            .on_conflict_do_nothing()
+        )
+    state = connection.execute(sa.select(department_stop.c.state).where(_is(quarter, department_code))).scalar()
+    return state is not None and state != "continued"
+
+
+def too_many_returned(*, judged: int, returned: int, policy: Policy) -> bool:
+    """Whether rule B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share were returned."""
+    frame = batch_frame([{"judged": judged, "returned": returned}])
+    return any(breach.rule.rule_id == RULE for breach in RuleBook(policy).breaches(SUITE, frame))
+
+
+def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) -> Stop:
+    """The stop of a department's quarter. Raises InvalidRequest if it was never stopped."""
+    stop = connection.execute(sa.select(department_stop).where(_is(quarter, department_code))).one_or_none()
+    if stop is None:
+        raise _never_stopped(quarter, department_code)
+    return _with_waiting(connection, stop)
+
+
+def all_stops(connection: sa.Connection) -> list[Stop]:
+    """Every stop, those that still wait first, then the newest quarter."""
+    stops = connection.execute(
+        sa.select(department_stop).order_by(
+            department_stop.c.state == "continued", department_stop.c.quarter.desc(), department_stop.c.department_code
+        )
+    ).all()
+    return [_with_waiting(connection, stop) for stop in stops]
+
+
+def _with_waiting(connection: sa.Connection, stop: sa.Row[Any]) -> Stop:
+    where = {"quarter": stop.quarter, "department_code": stop.department_code}
+    return Stop(
+        **where,
+        judged=stop.judged,
+        returned=stop.returned,
+        opened_at=stop.opened_at,
+        state=stop.state,
+        waiting=0 if stop.state == "continued" else len(connection.execute(_WAITING, where).all()),
+        decided_by=stop.decided_by,
+        reason=stop.reason,
+        decided_at=stop.decided_at,
+    )
+
+
+def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, str]]:
+    """(quarter, department_code) of the stops in the quarter of this intake that nobody has decided yet."""
+    return list(
+        connection.execute(
+            sa.select(department_stop.c.quarter, department_stop.c.department_code)
+            .join(intake, intake.c.quarter == department_stop.c.quarter)
+            .where((intake.c.intake_id == intake_id) & (department_stop.c.state == "open"))
+            .order_by(department_stop.c.department_code)
+        ).tuples()
+    )
+
+
+def decide(
+    connection: sa.Connection,
+    *,
+    quarter: str,
+    department_code: str,
+    decision: Decision,
+    seen: str,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+) -> int:
+    """Record what a person decided on a stopped department; returns how many pushes were queued.
+
+    `continued` queues all passed or released needs that wait; it is final. Where approvers sign pushes off, these wait for them
+    next. `kept` goes on waiting, and may be continued by a later decision. The same decision recorded twice has one effect.
+    `seen`: the state in which the person saw the stop. Raises DecidedMeanwhile if it is another by now, InvalidRequest if the
+    department was never stopped or no reason is given.
+    """
+    actor, reason = audit.signed(actor, reason)
+    # The gate's own lock: a need that passes while this is decided is queued by one of the two.
+    connection.execute(
+        sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
+    )
+    stop = connection.execute(
+        sa.select(department_stop).where(_is(quarter, department_code)).with_for_update()
+    ).one_or_none()
+    if stop is None:
+        raise _never_stopped(quarter, department_code)
+    if (stop.state, stop.decided_by, stop.reason) == (decision, actor, reason):
+        return 0
+    if stop.state == "continued" or stop.state != seen:
+        word = {"continued": "继续推送", "kept": "维持暂停", "open": "未作决定"}[stop.state]
+        raise DecidedMeanwhile(
+            f"{department_short_name(department_code)} {quarter} 已由 {stop.decided_by or '他人'} 决定{word}。",
+            "请刷新页面查看；如需收回已推送的需求，请逐条办理撤回。"
+            if stop.state == "continued"
+            else "请刷新页面查看已有的决定，需要改变的请重新决定。",
+        )
+    connection.execute(
+        sa.update(department_stop)
+        .where(_is(quarter, department_code))
+        .values(state=decision, decided_by=actor, reason=reason, decided_at=now)
+    )
+    queued = 0
+    if decision == "continued":
+        waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
+        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], now, policy)
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action=f"department_stop_{decision}",
+        object_=f"{quarter}/{department_code}",
+        reason=reason,
+        now=now,
+        details={"judged": stop.judged, "returned": stop.returned, "queued": queued},
+    )
+    return queued
+
+
+def _is(quarter: str, department_code: str) -> sa.ColumnElement[bool]:
+    return (department_stop.c.quarter == quarter) & (department_stop.c.department_code == department_code)
+
+
+def _never_stopped(quarter: str, department_code: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{department_short_name(department_code)} {quarter} 没有被暂停推送。",
+        "请核对季度和主管部门代码；未暂停的地区无需决定。",
+    )

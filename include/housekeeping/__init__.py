@@ -1,0 +1,1 @@
+"""Housekeeping: expiry, purge, erasure on request, and the change of keys."""

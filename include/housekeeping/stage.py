@@ -1,0 +1,287 @@
+"""Housekeeping (日常维护): purges personal data in time, expires holds and register snapshots, verifies the audit chain.
+
+Deliveries, verdicts, feedback and audit entries are never deleted. Personal data is kept for `contact_retention_days`
+after the need is closed (个人信息保护法: the shortest time necessary).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from include.audit import hand_out, handed_out, head, record, verify
+from include.base.errors import UserFacingError
+from include.base.privacy import PersonalDataCipher
+from include.housekeeping.purge import EMPTIED_DOCUMENT, Purged, purge
+from include.quarantine.closing import close_expired, close_overtaken
+from include.reference import Policy
+from include.store.database import acting_as
+from include.store.grants import DatabaseRole
+from include.store.outcomes import outcomes
+from include.store.push_ledger import EMPTIED_BODY
+from include.store.set_aside import empty_pieces
+from include.store.tables import audit_entry
+
+_ACTOR = "housekeeping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepingSummary:
+    """What was done; `expired_needs`: total of needs past their validity, pushed and never approved, or held."""
+
+    contacts_purged: int
+    payloads_emptied: int
+    texts_emptied: int
+    expired_needs: int
+    snapshots_dropped: int
+    holds_closed: int
+    audit_past_retention: int
+    """Audit entries older than audit_retention_days: none is deleted here, because the chain would break."""
+
+
+class AuditChainBroken(UserFacingError):
+    """An audit entry was edited, removed or moved."""
+
+
+def housekeep(
+    engine: sa.Engine, cipher: PersonalDataCipher, now: datetime, policy: Policy, reports_dir: Path | None = None
+) -> HousekeepingSummary:
+    """Do the day's housekeeping; a second run finds nothing left to do.
+
+    Verifies the audit chain, compares it with the heads stored beside the reports, and adds its present head there.
+    Raises AuditChainBroken, after the rest is done, if the chain is broken.
+    """
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
+        holds = close_overtaken(connection, actor=_ACTOR, now=now)
+        holds += close_expired(connection, actor=_ACTOR, now=now, policy=policy)
+        with acting_as(connection, DatabaseRole.PURGE):
+            expired = _list_closed_needs(connection, now, policy)
+            purged = _purge_personal_data(connection, cipher, now, policy)
+            snapshots = _drop_snapshots(connection, now, policy)
+    _check_audit(engine, now, reports_dir)
+    return HousekeepingSummary(
+        contacts_purged=purged.contacts,
+        payloads_emptied=purged.payloads,
+        texts_emptied=purged.texts,
+        expired_needs=expired,
+        snapshots_dropped=snapshots,
+        holds_closed=holds,
+        audit_past_retention=_past_retention(engine, now, policy),
+    )
+
+
+# --- Audit -----------------------------------------------------------------------------------------------------------
+
+
+def _past_retention(engine: sa.Engine, now: datetime, policy: Policy) -> int:
+    before = now - timedelta(days=policy.integer("audit_retention_days"))
+    with engine.connect() as connection:
+        older = sa.select(sa.func.count()).select_from(audit_entry).where(audit_entry.c.at < before)
+        return connection.execute(older).scalar_one()
+
+
+def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> None:
+    """Verify the chain; only the head of an unbroken chain is handed out."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('audit heads'))"))
+        kept = handed_out(reports_dir) if reports_dir else None
+        broken = verify(connection, kept.heads if kept else ())
+        if broken is not None:
+            raise AuditChainBroken(
+                f"审计链从第{broken.entry_id}条记录起不再连续：{broken.problem}。",
+                "请保持数据库现状，不要修改，立即通知审计人员核查（python -m include.audit verify）。",
+            )
+        if reports_dir is not None and (found := head(connection)).count:
+            hand_out(reports_dir, found, now)
+    if kept is not None and kept.unreadable:
+        raise AuditChainBroken(
+            f"审计首部文件第{'、'.join(map(str, kept.unreadable))}行无法识别，可能被改动。",
+            "请保留该文件，与运维提示邮件中的首部核对，并通知审计人员。",
+        )
+
+
+# --- Personal data ---------------------------------------------------------------------------------------------------
+
+# A need is closed when it was withdrawn; or its last case ended (declined or closed); or it was returned, by the gate
+# or by a person, and has not been resubmitted since; or it expired: pushed and without an approval until the end of its
+# last valid quarter, or held until then without a decision; or it lapsed: its last valid quarter ended and it was never
+# pushed.
+_CLOSED_NEEDS = sa.text(
+    f"""
+    create temporary table closed_need on commit drop as
+    with newest as (
+        select distinct on (need_id) need_id, item_hash, quarter
+        from need_version order by need_id, revision desc
+    ), matched as (
+        select need_id,
+               bool_and(state in ('declined', 'closed')) as ended,
+               bool_or(furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')) as approved,
+               max(state_since) as ended_on
+        from matching_case group by need_id
+    ), judged as (
+        select newest.need_id, outcome.verdict, (outcome.decided_at at time zone 'Asia/Shanghai')::date as judged_on
+        from newest join ({outcomes()}) outcome on outcome.payload_sha256 = newest.item_hash
+    ), pushed as (
+        select distinct need_id from delivery where action = 'push' and state = 'delivered'
+    ), validity as (
+        select need_id,
+               (make_date(substr(quarter, 1, 4)::int, substr(quarter, 6, 1)::int * 3 - 2, 1)
+                + make_interval(months => 3 * (1 + :validity)))::date as expires_on
+        from newest where quarter ~ '^20[0-9]{{2}}Q[1-4]$'
+    )
+    select newest.need_id,
+           coalesce(
+               (notice.noticed_at at time zone 'Asia/Shanghai')::date,
+               case when matched.ended then greatest(matched.ended_on, judged.judged_on) end,
+               case when judged.verdict = 'returned' and matched.need_id is null then judged.judged_on end,
+               case when expiry.expired or expiry.lapsed then validity.expires_on end
+           ) as closed_on,
+           coalesce(expiry.expired, false) and notice.need_id is null and not coalesce(matched.ended, false) as expired
+    from newest
+    left join withdrawal_notice notice using (need_id)
+    left join matched using (need_id)
+    left join judged using (need_id)
+    left join validity using (need_id)
+    left join pushed using (need_id)
+    cross join lateral (
+        select (pushed.need_id is not null or judged.verdict = 'held') and not coalesce(matched.approved, false)
+               and validity.expires_on <= :today as expired,
+               not coalesce(matched.approved, false) and validity.expires_on <= :today as lapsed
+    ) expiry
+    """
+)
+
+# A push that is still to be sent needs the contact at that moment.
+_PURGEABLE = sa.text(
+    """
+    select closed.need_id from closed_need closed
+    where closed.closed_on < :before
+      and not exists (
+          select from delivery
+          where delivery.need_id = closed.need_id and delivery.action = 'push'
+            and delivery.state in ('pending', 'unknown')
+      )
+      and (
+          exists (select from contact where contact.need_id = closed.need_id)
+          or exists (
+              select from need_version version join raw_payload using (raw_sha256)
+              where version.need_id = closed.need_id and (version.document <> :emptied or raw_payload.ciphertext <> '')
+          )
+          or exists (
+              select from feedback_event event where event.need_id = closed.need_id and event.document <> ''
+          )
+      )
+    order by closed.need_id
+    """
+)
+
+# A row that belongs to no need: its time runs from its receipt; that of a mail, from the day on which it was sent.
+_EMPTY_UNATTRIBUTED_PAYLOADS = sa.text(
+    """
+    update raw_payload set ciphertext = ''
+    where ciphertext <> '' and received_at < :before and not exists (
+        select from intake_item item join need_version version using (need_id)
+        where item.raw_sha256 = raw_payload.raw_sha256
+    )
+    """
+)
+_EMPTY_UNATTRIBUTED_FEEDBACK = sa.text(
+    """
+    update feedback_event event set sealed = null, use_of_funds = null, institution_ref = null, document = ''
+    where received_at < :before and document <> ''
+      and not exists (select from need_version version where version.need_id = event.need_id)
+    """
+)
+_EMPTY_MAILS = sa.text(
+    """
+    update delivery set body = :emptied, body_sha256 = ''
+    where channel = 'mail' and state in ('delivered', 'superseded', 'closed') and settled_at < :before and body <> :emptied
+    """
+)
+
+
+def _list_closed_needs(connection: sa.Connection, now: datetime, policy: Policy) -> int:
+    validity = policy.integer("need_validity_quarters")
+    connection.execute(_CLOSED_NEEDS, {"today": now.date(), "validity": validity})
+    expired: int = connection.execute(sa.text("select count(*) from closed_need where expired")).scalar_one()
+    return expired
+
+
+def _purge_personal_data(
+    connection: sa.Connection, cipher: PersonalDataCipher, now: datetime, policy: Policy
+) -> Purged:
+    retention = timedelta(days=policy.integer("contact_retention_days"))
+    asked = {"before": now.date() - retention, "emptied": EMPTIED_DOCUMENT}
+    need_ids = connection.execute(_PURGEABLE, asked).scalars().all()
+    purged = purge(connection, cipher, need_ids) + _purge_unattributed(connection, now - retention)
+    if purged:
+        record(
+            connection,
+            actor=_ACTOR,
+            role="system",
+            action="purge_personal_data",
+            object_="contact",
+            reason=f"需求关闭满{retention.days}天",
+            now=now,
+            details=asdict(purged),
+        )
+    return purged
+
+
+def _purge_unattributed(connection: sa.Connection, before: datetime) -> Purged:
+    payloads = connection.execute(_EMPTY_UNATTRIBUTED_PAYLOADS, {"before": before}).rowcount
+    payloads += empty_pieces(connection, before)
+    texts = connection.execute(_EMPTY_UNATTRIBUTED_FEEDBACK, {"before": before}).rowcount
+    texts += connection.execute(_EMPTY_MAILS, {"before": before, "emptied": EMPTIED_BODY}).rowcount
+    return Purged(payloads=payloads, texts=texts)
+
+
+# --- Register snapshots ----------------------------------------------------------------------------------------------
+
+# Old snapshots that stay: the last one of each quarter, and the newest of all.
+_DROP_SNAPSHOTS = sa.text(
+    """
+    delete from register_snapshot
+    where as_of < :before and snapshot_id not in (
+        select distinct on (date_trunc('quarter', as_of)) snapshot_id
+        from register_snapshot
+        order by date_trunc('quarter', as_of), as_of desc, snapshot_id desc
+    )
+    """
+)
+# Rows that a verdict used stay, so that it can be judged again.
+_DROP_FACTORIES = sa.text(
+    """
+    delete from register_factory
+    where not exists (
+        select from register_snapshot where register_snapshot.content_sha256 = register_factory.content_sha256
+    ) and not exists (select from judgement where judgement.register_sha256 = register_factory.content_sha256)
+    """
+)
+
+
+def _drop_snapshots(connection: sa.Connection, now: datetime, policy: Policy) -> int:
+    before = _years_before(now.date(), policy.integer("lookback_years"))
+    dropped = connection.execute(_DROP_SNAPSHOTS, {"before": before}).rowcount
+    if dropped:
+        rows = connection.execute(_DROP_FACTORIES).rowcount
+        record(
+            connection,
+            actor=_ACTOR,
+            role="system",
+            action="drop_register_snapshots",
+            object_="register_snapshot",
+            reason=f"早于{before.isoformat()}且非季末",
+            now=now,
+            details={"snapshots": dropped, "factories": rows},
+        )
+    return dropped
+
+
+def _years_before(day: date, years: int) -> date:
+    last_february_day = 28 if (day.month, day.day) == (2, 29) else day.day
+    return day.replace(year=day.year - years, day=last_february_day)

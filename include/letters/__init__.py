@@ -1,0 +1,1 @@
+"""Mails (邮件): composing them, reminders, weekly summaries, notices of failed runs."""

@@ -1,0 +1,323 @@
+"""What a weekly summary says of a department, read in sets for all departments at once. Amounts are in 万元.
+
+As in the circular, a case under an alert that holds its money back (警示 open or confirmed) does not count. Holds are internal:
+of them only the number is told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.domain.calendar import WorkingCalendar
+from include.domain.case import PATH, RANK
+from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
+from include.domain.obstruction import WORKED_ON
+from include.domain.routing import LEVELS, Authority, Level
+from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
+from include.reference import Policy, institutions, reason_codes
+from include.store.needs import newest_version
+from include.store.outcomes import outcomes
+from include.store.returns import OpenReturn, open_returns
+from include.words.shown import shown
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """So many needs, and their amount; None where no amount is told."""
+
+    number: int
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A department's needs of one quarter at their newest revision, by how far they came; withdrawn ones are left out.
+
+    Each stage counts the needs that reached it. `amount` of approved and drawn: what institutions reported; of the others: what
+    is asked for.
+    """
+
+    recommended: Sum
+    passed: Sum
+    returned: Sum
+    held: Sum
+    pushed: Sum
+    contacted: Sum
+    approved: Sum
+    drawn: Sum
+    unmet: Sum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Numbers of needs (obstructions: tickets) since the summary before, and the money that came with them."""
+
+    passed: int = 0
+    returned: int = 0
+    pushed: int = 0
+    contacted: int = 0
+    approved: int = 0
+    approved_amount: Decimal = ZERO
+    drawn: int = 0
+    drawn_amount: Decimal = ZERO
+    declined: int = 0
+    obstructed: int = 0
+    cleared: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstruction:
+    """One cause on which coordinators work, of one or more institutions; `level` is the highest that its tickets have reached."""
+
+    ticket_id: int
+    need_id: str
+    company: str
+    is_major: bool
+    institutions: tuple[str, ...]
+    reason_code: str
+    lead: Authority
+    level: Level
+    opened_on: date
+    working_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A refusal whose cause can be mended (repairable yes or partly), of one or more institutions; the newest day is `since`."""
+
+    need_id: str
+    company: str
+    is_major: bool
+    institutions: tuple[str, ...]
+    reason_code: str
+    since: date
+
+
+@dataclass(slots=True, kw_only=True)
+class DepartmentFigures:
+    """All that is stored of one department; `standings` by quarter."""
+
+    standings: dict[str, Standing] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+    returns: list[OpenReturn] = field(default_factory=list)
+    obstructions: list[Obstruction] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
+    reoffers: list[Reoffer] = field(default_factory=list)
+
+
+def department_figures(
+    connection: sa.Connection,
+    quarters: Sequence[str],
+    *,
+    since: datetime,
+    today: date,
+    calendar: WorkingCalendar,
+    policy: Policy,
+) -> dict[str, DepartmentFigures]:
+    """By department, for needs of `quarters`; obstructions of older needs too. `since`: from when on something is a change."""
+    found: defaultdict[str, DepartmentFigures] = defaultdict(DepartmentFigures)
+    changed: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
+    asked = {
+        "quarters": list(quarters),
+        "since": since,
+        "reached": sorted(REACHED),
+        "approved": sorted(APPROVED_OR_BEYOND),
+        "contacted_rank": RANK["contacted"],
+        "path": list(PATH),
+    }
+    for row in connection.execute(_STANDINGS, asked):
+        found[row.department_code].standings[row.quarter] = _standing(row)
+        changed[row.department_code].append(row)
+    tickets = {row.department_code: row for row in connection.execute(_TICKET_EVENTS, {"since": since})}
+    for code in changed.keys() | tickets.keys():
+        found[code].changes = _changes(changed[code], tickets.get(code))
+    for one in open_returns(connection, list(quarters)):
+        found[one.department_code].returns.append(one)
+    for code, obstruction in _obstructions(connection, today, calendar):
+        found[code].obstructions.append(obstruction)
+    for code, repair in _repairs(connection, quarters):
+        found[code].repairs.append(repair)
+    for reoffer in reoffers_of_quarters(connection, quarters, today=today, calendar=calendar, policy=policy):
+        found[reoffer.department_code].reoffers.append(reoffer)
+    return dict(found)
+
+
+def _standing(row: sa.Row[Any]) -> Standing:
+    names = (one.name for one in fields(Standing))
+    return Standing(**{name: Sum(getattr(row, name), getattr(row, f"{name}_amount")) for name in names})
+
+
+def _changes(rows: Sequence[sa.Row[Any]], tickets: sa.Row[Any] | None) -> Changes:
+    """Over the quarters, and the tickets of the department."""
+    names = {one.name for one in fields(Changes)} - {"obstructed", "cleared"}
+    summed: dict[str, Any] = {name: sum(getattr(row, f"new_{name}") for row in rows) for name in names} if rows else {}
+    return Changes(**summed, obstructed=tickets.obstructed if tickets else 0, cleared=tickets.cleared if tickets else 0)
+
+
+def _obstructions(connection: sa.Connection, today: date, calendar: WorkingCalendar) -> list[tuple[str, Obstruction]]:
+    """Department and cause, those that have waited longest first."""
+    causes: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_TICKETS, {"worked_on": sorted(WORKED_ON)}):
+        causes[row.cause].append(row)
+    found = [(rows[0].department_code, _obstruction(rows, today, calendar)) for rows in causes.values()]
+    return sorted(found, key=lambda one: (one[1].opened_on, one[1].ticket_id))
+
+
+def _obstruction(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCalendar) -> Obstruction:
+    first = rows[0]
+    opened_on = min(row.opened_on for row in rows)
+    return Obstruction(
+        ticket_id=first.ticket_id,
+        need_id=first.need_id,
+        company=shown("enterprise.name", first.enterprise_name, first.uscc, "mail"),
+        is_major=first.is_major,
+        institutions=_names(rows),
+        reason_code=first.reason_code,
+        lead=first.authority,
+        level=max((row.level for row in rows), key=LEVELS.index),
+        opened_on=opened_on,
+        working_days=calendar.working_days_after(opened_on, today),
+    )
+
+
+def _repairs(connection: sa.Connection, quarters: Sequence[str]) -> list[tuple[str, Repair]]:
+    """Department and refusals of one need for one reason, the newest first."""
+    asked = {
+        "quarters": list(quarters),
+        "repairable": [code for code, reason in reason_codes().items() if reason.repairable != "no"],
+        "approved": sorted(APPROVED_OR_BEYOND),
+    }
+    refusals: defaultdict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_REFUSALS, asked):
+        refusals[row.need_id, row.reason_code].append(row)
+    found = [
+        (
+            rows[0].department_code,
+            Repair(
+                need_id=rows[0].need_id,
+                company=shown("enterprise.name", rows[0].enterprise_name, rows[0].uscc, "mail"),
+                is_major=rows[0].is_major,
+                institutions=_names(rows),
+                reason_code=rows[0].reason_code,
+                since=max(row.state_since for row in rows),
+            ),
+        )
+        for rows in refusals.values()
+    ]
+    return sorted(found, key=lambda one: (-one[1].since.toordinal(), one[1].need_id))
+
+
+def _names(rows: Sequence[sa.Row[Any]]) -> tuple[str, ...]:
+    codes = [row.institution_code for row in rows]
+    return tuple(institutions()[code].name if code in institutions() else code for code in codes)
+
+
+_STANDINGS = sa.text(
+    f"""
+    with need as (
+        select distinct on (need_id) need_id, item_hash, quarter, department_code, coalesce(financing_need, 0) as amount
+        from need_version where quarter = any(:quarters)
+          and not exists (select from withdrawal_notice notice where notice.need_id = need_version.need_id)
+        order by need_id, revision desc
+    ), decided as materialized (
+        {outcomes()}
+    ), sent as (
+        select need_id, min(settled_at) as pushed_at from delivery
+        where action = 'push' and state = 'delivered' and need_id in (select need_id from need) group by need_id
+    ), sound as (
+        select matched.* from matching_case matched join need using (need_id)
+        where not exists (
+            select from alert where alert.need_id = matched.need_id
+            and alert.institution_code in ('', matched.institution_code)
+            and alert.severity = 'hold' and alert.state in ('open', 'confirmed')
+        )
+    ), matched as (
+        select need_id, sum(approved) as approved, sum(drawn) as drawn,
+               bool_or(array_position(cast(:path as text[]), furthest_state) - 1 >= :contacted_rank) as contacted,
+               bool_and(state in ('declined', 'closed')) and sum(drawn) = 0 as unmet
+        from sound group by need_id
+    ), reported as (
+        select event.need_id,
+               min(event.received_at) filter (where event.type = any(:reached)) as contacted_at,
+               min(event.received_at) filter (where event.type = any(:approved)) as approved_at,
+               sum(event.amount) filter (where event.type = 'drawn' and event.received_at > :since) as drawn,
+               bool_or(event.type = 'declined' and event.received_at > :since) as declined
+        from feedback_event event join sound using (need_id, institution_code)
+        where not sound.anomalies @> jsonb_build_array(jsonb_build_object('event_id', event.event_id))
+        group by event.need_id
+    ), one as (
+        select need.*, decided.verdict, decided.decided_at > :since as lately, sent.pushed_at,
+               coalesce(matched.approved, 0) as approved, coalesce(matched.drawn, 0) as drawn,
+               coalesce(matched.contacted, false) as contacted, coalesce(matched.unmet, false) as unmet,
+               reported.contacted_at > :since as newly_contacted, reported.approved_at > :since as newly_approved,
+               coalesce(reported.drawn, 0) as newly_drawn, coalesce(reported.declined, false) as newly_declined
+        from need left join decided on decided.payload_sha256 = need.item_hash
+        left join sent using (need_id) left join matched using (need_id) left join reported using (need_id)
+    )
+    select department_code, quarter, count(*) as recommended, sum(amount) as recommended_amount,
+           count(*) filter (where verdict = 'passed') as passed,
+           coalesce(sum(amount) filter (where verdict = 'passed'), 0) as passed_amount,
+           count(*) filter (where verdict = 'returned') as returned,
+           coalesce(sum(amount) filter (where verdict = 'returned'), 0) as returned_amount,
+           count(*) filter (where verdict = 'held') as held, null as held_amount,
+           count(*) filter (where pushed_at is not null) as pushed,
+           coalesce(sum(amount) filter (where pushed_at is not null), 0) as pushed_amount,
+           count(*) filter (where contacted) as contacted,
+           coalesce(sum(amount) filter (where contacted), 0) as contacted_amount,
+           count(*) filter (where approved > 0) as approved, sum(approved) as approved_amount,
+           count(*) filter (where drawn > 0) as drawn, sum(drawn) as drawn_amount,
+           count(*) filter (where unmet) as unmet, coalesce(sum(amount) filter (where unmet), 0) as unmet_amount,
+           count(*) filter (where verdict = 'passed' and lately) as new_passed,
+           count(*) filter (where verdict = 'returned' and lately) as new_returned,
+           count(*) filter (where pushed_at > :since) as new_pushed,
+           count(*) filter (where newly_contacted) as new_contacted,
+           count(*) filter (where newly_approved) as new_approved,
+           coalesce(sum(approved) filter (where newly_approved), 0) as new_approved_amount,
+           count(*) filter (where newly_drawn > 0) as new_drawn, sum(newly_drawn) as new_drawn_amount,
+           count(*) filter (where newly_declined) as new_declined
+    from one group by department_code, quarter
+    """
+)
+
+_REFUSALS = sa.text(
+    """
+    select version.need_id, version.department_code, version.enterprise_name, version.uscc, version.is_major,
+           matched.institution_code, matched.reason_code, matched.state_since
+    from (
+        select distinct on (need_id) * from need_version where quarter = any(:quarters) order by need_id, revision desc
+    ) version join matching_case matched using (need_id)
+    where matched.state = 'declined' and matched.reason_code = any(:repairable)
+      and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+      and not exists (
+          select from matching_case other where other.need_id = version.need_id
+          and (other.drawn > 0 or other.state = any(:approved))
+      )
+    order by version.need_id, matched.institution_code
+    """
+)
+
+_TICKET_EVENTS = sa.text(
+    f"""
+    select version.department_code, count(*) filter (where event.kind in ('opened', 'reopened')) as obstructed,
+           count(*) filter (where event.kind = 'verified') as cleared
+    from obstruction_event event join obstruction_ticket ticket using (ticket_id) {newest_version("ticket")}
+    where event.at > :since group by version.department_code
+    """
+)
+
+_TICKETS = sa.text(
+    f"""
+    select ticket.*, version.enterprise_name, version.uscc, version.department_code
+    from obstruction_ticket ticket {newest_version("ticket")}
+    where ticket.state = any(:worked_on) order by ticket.ticket_id
+    """
+)

@@ -1,0 +1,250 @@
+"""Who gets which weekly summary when: one for each department and week, on the week's first working day.
+
+A week is Monday to Sunday, make-up work days included. Where its first working day passed without a run, the next one catches
+up; a week without a working day brings none, and the summary after it tells what changed since the one before. The MIIT
+coordinator of the department's region stands for its head, as in the reminders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import sqlalchemy as sa
+
+from include.base.business_time import SHANGHAI
+from include.base.privacy import PersonalDataCipher
+from include.domain.calendar import WorkingCalendar
+from include.domain.quarter import Quarter
+from include.domain.routing import LEVELS, Network, Place, Post
+from include.letters import composing
+from include.letters.weekly_summary.figures import DepartmentFigures, department_figures
+from include.letters.weekly_summary.letter import Letter, Week, letter_body
+from include.platforms.filed import Filed, Listing, filed
+from include.reference import Policy, departments
+from include.store.coordinators import network
+from include.store.outbox import NewDelivery, enqueue
+from include.store.set_aside import keep
+from include.store.tables import delivery, report
+
+_WEEKS_LOOKED_BACK = 14
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRun:
+    """Summaries queued now, and posts that should have got one but are vacant."""
+
+    summaries: int
+    vacancies: int
+
+
+NOTHING_DUE = SummaryRun(0, 0)
+
+
+def summarise(
+    engine: sa.Engine,
+    client: Listing,
+    cipher: PersonalDataCipher,
+    *,
+    operator: str,
+    now: datetime,
+    calendar: WorkingCalendar,
+    policy: Policy,
+    console_url: str = "",
+) -> SummaryRun:
+    """Queue this week's summaries if none is queued yet and today is a working day; nothing to tell, no summary.
+
+    The green platform is read for what departments have not reviewed; raises as its client does. Where nobody is on duty in a
+    department's region, the next level up gets its summary, and the vacancies go to the mailbox `operator`, once a week.
+    """
+    today = now.astimezone(SHANGHAI).date()
+    if policy.flag("mail_on_working_days_only") and not calendar.is_working_day(today):
+        return NOTHING_DUE
+    with engine.connect() as connection:
+        earlier = _earlier(connection, today)
+    if any(one.week == _week(today) for one in earlier):
+        return NOTHING_DUE
+    running = Quarter.of(today)
+    filings = {code: _Filings.read(client, str(running), code) for code in departments()}
+    with engine.begin() as connection:
+        for code, found in filings.items():
+            for status, listed in (("submitted", found.unreviewed), ("recommended", found.recommended)):
+                keep(connection, cipher, f"needs/{running}/{code}/{status}", listed.set_aside, now=now, whole=True)
+        week = _this_week(connection, running, earlier, today, calendar, policy, console_url)
+        figures = department_figures(
+            connection,
+            [str(running), str(running.previous())],
+            since=week.since,
+            today=today,
+            calendar=calendar,
+            policy=policy,
+        )
+        letters = [
+            Letter(
+                week=week,
+                department=departments()[code],
+                figures=figures.get(code, DepartmentFigures()),
+                unreviewed=found.unreviewed,
+                recommended=found.recommended,
+            )
+            for code, found in filings.items()
+        ]
+        mails, vacant = _addressed([one for one in letters if not one.empty], network(connection), earlier)
+        queued = enqueue(connection, mails, now)
+        enqueue(connection, _told_to_operator(operator, vacant, today), now)
+    return SummaryRun(queued, len(vacant))
+
+
+@dataclass(frozen=True, slots=True)
+class _Filings:
+    """What lies on the platform for a department in the running quarter."""
+
+    unreviewed: Filed
+    recommended: Filed
+
+    @classmethod
+    def read(cls, client: Listing, quarter: str, code: str) -> _Filings:
+        return cls(filed(client, quarter, code, "submitted"), filed(client, quarter, code, "recommended"))
+
+
+# --- Which week ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A summary that was queued before."""
+
+    key: str
+    week: str
+    department_code: str
+    quarter: str
+    at: datetime
+
+
+def _week(day: date) -> str:
+    """E.g. 2026-W42 (ISO 8601)."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def _key(week: str, department_code: str) -> str:
+    return f"weekly:{week}:{department_code}"
+
+
+def _earlier(connection: sa.Connection, today: date) -> list[_Sent]:
+    """The summaries of this week and the weeks before it, oldest first."""
+    weeks = [_week(today - timedelta(weeks=back)) for back in range(_WEEKS_LOOKED_BACK)]
+    week_of = {_key(week, code): week for week in weeks for code in departments()}
+    rows = connection.execute(
+        sa.select(delivery.c.idempotency_key, delivery.c.department_code, delivery.c.quarter, delivery.c.created_at)
+        .where(delivery.c.idempotency_key == sa.any_(sa.literal(list(week_of), sa.ARRAY(sa.Text))))
+        .order_by(delivery.c.created_at)
+    )
+    return [
+        _Sent(row.idempotency_key, week_of[row.idempotency_key], row.department_code, row.quarter, row.created_at)
+        for row in rows
+    ]
+
+
+def _this_week(
+    connection: sa.Connection,
+    running: Quarter,
+    earlier: Sequence[_Sent],
+    today: date,
+    calendar: WorkingCalendar,
+    policy: Policy,
+    console_url: str,
+) -> Week:
+    last_day = calendar.last_working_day(running)
+    return Week(
+        number=today.isocalendar().week,
+        today=today,
+        since=max((one.at for one in earlier), default=_start_of_week_before(today, calendar)),
+        running=running,
+        cut_off=last_day,
+        working_days_left=calendar.working_days_after(today, last_day.day),
+        circular_on=_circular_on(connection, running.previous(), calendar, policy),
+        console_url=console_url,
+    )
+
+
+def _start_of_week_before(today: date, calendar: WorkingCalendar) -> datetime:
+    """The first moment of the first working day of the last week before today's that had one."""
+    monday = today - timedelta(days=today.weekday())
+    last = calendar.add_working_days(monday, -1).day
+    first = calendar.roll_forward(last - timedelta(days=last.weekday())).day
+    return datetime.combine(first, time(), SHANGHAI)
+
+
+def _circular_on(connection: sa.Connection, quarter: Quarter, calendar: WorkingCalendar, policy: Policy) -> date | None:
+    """When the circular of a quarter is due (ours); None once it is out."""
+    published = sa.select(report.c.report_id).where((report.c.kind == "circular") & (report.c.quarter == str(quarter)))
+    if connection.execute(published.limit(1)).first() is not None:
+        return None
+    return calendar.add_working_days(quarter.last_day, policy.integer("circular_working_days")).day
+
+
+# --- To whom ---------------------------------------------------------------------------------------------------------
+
+
+def _addressed(
+    letters: Sequence[Letter], coordinators: Network, earlier: Sequence[_Sent]
+) -> tuple[list[NewDelivery], set[Post]]:
+    """The mails, and the posts that stand empty; a letter for which nobody is on duty up to the nation has no mail."""
+    mails: list[NewDelivery] = []
+    vacant: set[Post] = set()
+    for letter in letters:
+        code = letter.department.code
+        place = Place(city_code=None, department_code=code, branch_region=None)
+        assignment = coordinators.accountable("MIIT", "province", place)
+        vacant |= set(assignment.vacant)
+        if assignment.coordinator is None:
+            continue
+        thread = [one.key for one in earlier if (one.department_code, one.quarter) == (code, str(letter.week.running))]
+        mails.append(
+            NewDelivery(
+                channel="mail",
+                action="mail",
+                idempotency_key=_key(_week(letter.week.today), code),
+                body=letter_body(
+                    letter, to=assignment.coordinator.email, thread=thread, passed_on=bool(assignment.vacant)
+                ),
+                quarter=str(letter.week.running),
+                department_code=code,
+            )
+        )
+    return mails, vacant
+
+
+def _told_to_operator(operator: str, vacant: set[Post], today: date) -> list[NewDelivery]:
+    """The notice of vacant posts, if there are any."""
+    if not vacant:
+        return []
+    posts = sorted(vacant, key=lambda post: (-LEVELS.index(post.level), post.region_code))
+    body = composing.compose(
+        "operator",
+        to=[operator],
+        subject=f"{composing.operator_headline(pushes=0, holds=0, vacancies=len(posts), provisional=0)}，周报已转上一级",
+        list_id="operator",
+        today=today,
+        pushes=[],
+        pushes_total=0,
+        pushes_link="",
+        holds=[],
+        holds_total=0,
+        holds_link="",
+        unsigned=[],
+        unsigned_total=0,
+        unsigned_link="",
+        vacancies=posts,
+        vacancies_total=len(posts),
+        unreadable=[],
+        unreadable_total=0,
+        unreadable_link="",
+        provisional_total=0,
+        provisional_from=None,
+        audit_head=None,
+    )
+    key = f"operator-weekly:{operator}:{_week(today)}"
+    return [NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body)]

@@ -1,0 +1,270 @@
+"""Reading the feed of the credit-market platform: each event stored once, each page with the cursor behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Protocol
+
+import msgspec
+import sqlalchemy as sa
+
+from include.base.errors import PlatformUnavailable
+from include.base.privacy import PersonalDataCipher
+from include.domain.case import REPORTED, FeedbackEvent
+from include.domain.feedback import UnreadableEvent, read_event
+from include.domain.numbers import whole_number
+from include.domain.pieces import SetAside, identifier
+from include.matching.cases import add_events, count_orphans, lock, refold_stale
+from include.matching.event_rules import judge_events
+from include.reference import policy
+from include.store import tables
+from include.store.database import copy_rows
+from include.store.sealed import FEEDBACK_EVENT
+from include.store.set_aside import keep, resolve
+
+PAGE_SIZE = 1_000
+_TAKEN_AT_ONCE = 10_000
+_SOURCE = "feedback"
+
+_IN_CLEAR = frozenset(REPORTED)
+_WHOLE_NUMBERS = ("revision", "sequence", "term_months")
+_EVENT_COLUMNS = (*REPORTED, "document", "sealed", "received_at")
+
+
+class FeedbackPage(Protocol):
+    """A page of the feed: events as decoded JSON, those that are unreadable, the cursor behind them, whether more is there now."""
+
+    @property
+    def items(self) -> Sequence[Any]: ...
+    @property
+    def set_aside(self) -> Sequence[SetAside]: ...
+    @property
+    def next_cursor(self) -> str: ...
+    @property
+    def has_more(self) -> bool: ...
+
+
+class FeedbackFeed(Protocol):
+    """Where feedback is read from: the client of the credit-market platform."""
+
+    def feedback(self, after: str | None, limit: int) -> FeedbackPage: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSummary:
+    """What a reading of the feed came to: read = new + repeated + unreadable.
+
+    `unreadable`: events that cannot be read, break the contract, or contradict one stored under their id (E03); all are set aside.
+    `orphaned`: stored events that wait, from this and earlier readings (E01, E02). `cases_changed`: cases now otherwise.
+    """
+
+    read: int
+    new: int
+    repeated: int
+    orphaned: int
+    unreadable: int
+    cases_changed: int
+
+
+def collect_feedback(
+    engine: sa.Engine, market_client: FeedbackFeed, now: datetime, *, cipher: PersonalDataCipher
+) -> FeedbackSummary:
+    """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
+
+    The last page read before is read again: in a feed without a promised order something may have come in behind the cursor.
+    What is read, its effects and the cursor behind it are one transaction. An event that cannot be used is set aside alone, and
+    holds up neither the others nor the cursor. Events of a need, revision or institution
+    that is not known yet wait, and are tried again by each run. Raises what the client raises; where the platform goes
+    away half-way (PlatformUnavailable), the pages read before stay read.
+    """
+    counts: Counter[str] = Counter()
+    begun = False
+    while True:
+        with engine.connect() as connection:
+            left = _left(connection)
+        read = _read_on(market_client, left.cursor if begun else left.reread_from)
+        with engine.begin() as connection:
+            lock(connection)
+            if _left(connection) != left:
+                continue  # another run has taken these pages meanwhile
+            counts.update(_take(connection, read, now, cipher))
+            if read.cursor not in (left.cursor, left.reread_from):
+                row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
+                connection.execute(tables.feedback_cursor.insert().values(row))
+        begun = True
+        if read.failure is not None:
+            raise read.failure
+        if not read.has_more:
+            break
+    with engine.begin() as connection:
+        changed = refold_stale(connection, now).changed
+        orphaned = count_orphans(connection)
+    return FeedbackSummary(
+        read=counts["read"],
+        new=counts["new"],
+        repeated=counts["repeated"],
+        orphaned=orphaned,
+        unreadable=counts["unreadable"],
+        cases_changed=counts["changed"] + changed,
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Pages that are taken together, so that a case is folded and a factory told once for all of them."""
+
+    cursor: str | None
+    before_last_page: str | None
+    items: list[Any]
+    set_aside: list[SetAside]
+    has_more: bool = True
+    failure: PlatformUnavailable | None = None
+
+
+def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
+    """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
+    reading = _Reading(after, after, [], [])
+    while reading.has_more and len(reading.items) + len(reading.set_aside) < _TAKEN_AT_ONCE:
+        try:
+            page = feed.feedback(reading.cursor, PAGE_SIZE)
+        except PlatformUnavailable as failure:
+            reading.failure = failure
+            break
+        if page.has_more and page.next_cursor == reading.cursor:
+            reading.failure = PlatformUnavailable(
+                "信贷市场服务平台的反馈接口声明还有数据，但游标没有前进。",
+                "请联系平台核对反馈接口；修复后重新运行即可。",
+            )
+            break
+        reading.items += page.items
+        reading.set_aside += page.set_aside
+        reading.before_last_page = reading.cursor
+        reading.cursor, reading.has_more = page.next_cursor, page.has_more
+    return reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Where the feed was left: behind which page, and the cursor before that page."""
+
+    cursor: str | None
+    reread_from: str | None
+
+
+def _left(connection: sa.Connection) -> _Left:
+    cursor = tables.feedback_cursor
+    found = connection.execute(
+        sa.select(cursor.c.cursor, cursor.c.reread_from).order_by(cursor.c.position.desc()).limit(1)
+    ).one_or_none()
+    return _Left(None, None) if found is None else _Left(found.cursor, found.reread_from)
+
+
+def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
+    readable: list[tuple[FeedbackEvent, _Received]] = []
+    unreadable: list[SetAside] = [*read.set_aside]
+    for item in read.items:
+        try:
+            readable.append((read_event(item), _received(item, cipher)))
+        except UnreadableEvent as error:
+            unreadable.append(_set_aside(item, str(error)))
+    documents = _stored_documents(connection, {event.event_id for event, _ in readable})
+    fresh: list[tuple[FeedbackEvent, _Received]] = []
+    contradicted: list[str] = []
+    contradictions: list[SetAside] = []
+    for event, received in readable:
+        if event.event_id not in documents:
+            documents[event.event_id] = received.document
+            fresh.append((event, received))
+        elif documents[event.event_id] not in (received.document, _PURGED):
+            contradicted.append(event.event_id)
+            contradictions.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
+    copy_rows(
+        connection,
+        "feedback_event",
+        _EVENT_COLUMNS,
+        (
+            (*msgspec.structs.astuple(event)[: len(REPORTED)], received.document, received.sealed(cipher), now)
+            for event, received in fresh
+        ),
+    )
+    keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
+    resolve(connection, _SOURCE, documents, now)
+    # What contradicts a whole event is not made good by that one.
+    keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
+    events = [event for event, _ in fresh]
+    changed = add_events(connection, events, now).changed
+    judge_events(connection, events, contradicted, now=now, policy=policy())
+    return {
+        "read": len(read.items) + len(read.set_aside),
+        "new": len(fresh),
+        "repeated": len(readable) - len(fresh) - len(contradicted),
+        "unreadable": len(unreadable) + len(contradicted),
+        "changed": changed,
+    }
+
+
+class _Received(msgspec.Struct, frozen=True, gc=False):
+    """An event as received: what the contract names in clear; a remark may name persons, and what is unknown may be anything."""
+
+    item: Mapping[str, Any]
+    document: str
+    to_seal: str | None
+
+    def sealed(self, cipher: PersonalDataCipher) -> bytes | None:
+        """What must not be readable, encrypted; None if there is nothing of the kind."""
+        if self.to_seal is None:
+            return None
+        return cipher.encrypt(self.to_seal.encode(), FEEDBACK_EVENT.place(self.item["event_id"]))
+
+
+def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
+    item = _as_one_spelling(item)
+    if item.keys() <= _IN_CLEAR:
+        return _Received(item, _document(item), None)
+    to_seal = _document({name: value for name, value in item.items() if name not in _IN_CLEAR})
+    # With its fingerprint, so that another remark under the same id is noticed (E03).
+    in_clear = {name: value for name, value in item.items() if name in _IN_CLEAR}
+    return _Received(item, _document({**in_clear, "sealed": cipher.fingerprint(to_seal)}), to_seal)
+
+
+def _as_one_spelling(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event with whole numbers as such: 60, 60.0 and 6e1 do not contradict each other."""
+    respelt = {
+        name: number
+        for name in _WHOLE_NUMBERS
+        if type(item.get(name)) in (float, Decimal) and (number := whole_number(item[name])) is not None
+    }
+    return {**item, **respelt} if respelt else item
+
+
+def _as_number(value: Decimal) -> float | str:
+    """As a double where that is the same number, so that an event is written as it always was; else as text."""
+    number = float(value)
+    return number if isfinite(number) and Decimal(repr(number)) == value else str(value)
+
+
+# ASCII with escapes: PostgreSQL's text holds neither U+0000 nor lone surrogates.
+_document = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_number).encode
+
+
+def _stored_documents(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
+    found = connection.execute(_DOCUMENTS, {"event_ids": list(event_ids)})
+    return {row.event_id: row.document for row in found}
+
+
+def _set_aside(item: Any, problem: str) -> SetAside:
+    return SetAside(
+        _document(item).encode(), problem, identifier(item.get("event_id")) if isinstance(item, Mapping) else ""
+    )
+
+
+# What was purged cannot be compared any more: it counts as repeated.
+_PURGED = ""
+
+_DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")

@@ -1,0 +1,108 @@
+"""Tickets as people look at them: the list, one of them with its history, who answers for it, and what is to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.base.errors import NotFound
+from include.domain.obstruction import Ticket
+from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
+from include.reference import branches
+from include.store.coordinators import network
+from include.store.needs import newest_version
+from include.store.tables import obstruction_event, obstruction_ticket
+
+STATES = {
+    "open": "待接单",
+    "acknowledged": "已接单",
+    "in_progress": "办理中",
+    "resolved": "已办结，待机构确认",
+    "verified": "机构已确认",
+    "unresolvable": "无法解决",
+}
+"""States in Chinese."""
+
+
+def ticket_of(row: sa.Row[Any]) -> Ticket:
+    """The ticket that a row holds."""
+    return Ticket(**{name: getattr(row, name) for name in Ticket.__dataclass_fields__})
+
+
+def place_of(row: sa.Row[Any]) -> Place:
+    """Where the ticket's need belongs, from a row with its newest version."""
+    branch = branches().get(row.branch_code or "")
+    return Place(
+        city_code=row.city_code,
+        department_code=row.department_code,
+        branch_region=branch.region_code if branch else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Responsible:
+    """One of the two authorities at the ticket's level; `leads`: it is accountable, the other one works with it."""
+
+    authority: Authority
+    leads: bool
+    assignment: Assignment
+
+
+def responsible(connection: sa.Connection, row: sa.Row[Any]) -> list[Responsible]:
+    """Who answers for a ticket at its level now, the one that leads first."""
+    coordinators = network(connection)
+    both = [
+        Responsible(one, one == row.authority, coordinators.accountable(one, row.level, place_of(row)))
+        for one in AUTHORITIES
+    ]
+    return sorted(both, key=lambda one: not one.leads)
+
+
+def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa.Row[Any]]:
+    """The tickets with their enterprise, those overdue first; `unsettled`: without those that came to an end."""
+    return connection.execute(_TICKETS, {"unsettled": unsettled}).all()
+
+
+def ticket(
+    connection: sa.Connection, ticket_id: int
+) -> tuple[sa.Row[Any], Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
+    """A ticket, its history, and the other tickets of its cause. Raises NotFound if there is none such."""
+    found = connection.execute(_TICKET, {"ticket_id": ticket_id}).one_or_none()
+    if found is None:
+        raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
+    history = connection.execute(
+        sa.select(obstruction_event)
+        .where(obstruction_event.c.ticket_id == ticket_id)
+        .order_by(obstruction_event.c.event_id)
+    ).all()
+    others = connection.execute(
+        sa.select(obstruction_ticket).where(
+            (obstruction_ticket.c.cause == found.cause) & (obstruction_ticket.c.ticket_id != ticket_id)
+        )
+    ).all()
+    return found, history, others
+
+
+_TICKETS = sa.text(
+    f"""
+    select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter, version.city_code,
+           version.branch_code
+    from obstruction_ticket ticket
+    {newest_version("ticket")}
+    where not :unsettled or ticket.state not in ('verified', 'unresolvable')
+    order by ticket.overdue desc, coalesce(ticket.acknowledge_by, ticket.resolve_by, ticket.confirm_by), ticket.ticket_id
+    """
+)
+
+_TICKET = sa.text(
+    f"""
+    select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter, version.city_code,
+           version.branch_code
+    from obstruction_ticket ticket
+    {newest_version("ticket")}
+    where ticket.ticket_id = :ticket_id
+    """
+)

@@ -1,0 +1,93 @@
+"""What was filed (申报内容), for the person who decides on a held need: the form in words, without personal data.
+
+Read from the document that is kept without the contact; each value as `shown` lets it pass.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.reference import departments, enum_labels, rows
+from include.reference.field_names import field_name
+from include.reference.form import PERMITS
+from include.words.shown import NOT_OF_A_PERSON, SOLE_PROPRIETOR, Reader, shown
+
+_PARTS = {
+    "enterprise": "企业信息",
+    "project": "项目信息",
+    "finance": "融资信息",
+    "benefit": "环境效益",
+    "review": "审核信息",
+    "": "表头",
+}
+
+# A hold on another content than the one that was stored first (DQ43) has no document of its own.
+_DOCUMENT = sa.text(
+    """
+    select version.document, version.uscc
+    from quarantine hold
+    join judgement judged using (judgement_id)
+    join need_version version on version.item_hash = judged.payload_sha256
+    where hold.quarantine_id = :quarantine_id and version.need_id = hold.need_id and version.revision = hold.revision
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A field as it was filed, in words, with its concrete path."""
+
+    path: str
+    name: str
+    value: str
+
+
+def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -> Mapping[str, tuple[Filed, ...]]:
+    """Part of the form → its fields in the order of the form; empty where the record's own content is not kept readable."""
+    row = connection.execute(_DOCUMENT, {"quarantine_id": quarantine_id}).one_or_none()
+    if row is None:
+        return {}
+    document = json.loads(row.document, parse_float=Decimal)
+    parts: dict[str, list[Filed]] = {title: [] for title in _PARTS.values()}
+    for field in rows("form_fields"):
+        if field["classification"] == "personal" or field["path"].startswith("attachments"):
+            continue
+        title = _PARTS[field["path"].partition(".")[0] if "." in field["path"] else ""]
+        for path, value in _places(document, field["path"]):
+            parts[title].append(Filed(path, field_name(path), _in_words(field, value, row.uscc, role)))
+    return {title: tuple(fields) for title, fields in parts.items() if fields}
+
+
+def _places(document: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The concrete paths of a field and what is there; a list gives one for each element, none if it is empty or no list."""
+    found: list[tuple[str, Any]] = [("", document)]
+    for step in path.split("."):
+        name = step.removesuffix("[]")
+        found = [(f"{at}.{name}".lstrip("."), here.get(name) if isinstance(here, dict) else None) for at, here in found]
+        if step.endswith("[]"):
+            found = [
+                (f"{at}[{place}]", element)
+                for at, here in found
+                if isinstance(here, list)
+                for place, element in enumerate(here)
+            ]
+    yield from found
+
+
+def _in_words(field: Mapping[str, str], value: Any, uscc: str | None, role: Reader) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return "—"
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    text = shown(field["path"], value, uscc, role) or "—"
+    if text in (NOT_OF_A_PERSON, SOLE_PROPRIETOR):
+        return text
+    path = "project.permits.{each}" if field["path"] in PERMITS else field["path"]
+    known = {code: one.name for code, one in departments().items()} if path == "department_code" else enum_labels(path)
+    return f"{known.get(text, text)} {field['unit']}".rstrip()

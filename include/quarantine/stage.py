@@ -1,0 +1,285 @@
+"""The quarantine (隔离区): what the gate holds waits here until a named person decides, and nothing waits for ever.
+
+open → released (放行: it has passed), returned (确认: it goes back with what was confirmed) or expired (overtaken by a higher
+revision, withdrawn, or past its validity). A release binds to (need_id, revision, rule_id, field); findings of the rules
+named in release_two_persons need two different persons. State, event, consequence and audit entry are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from include import audit
+from include.base.errors import InvalidRequest, UserFacingError
+from include.domain.calendar import WorkingCalendar
+from include.gate.consequences import Return, queue_pushes, queue_returns, return_respond_by
+from include.gate.engine.judge import Finding
+from include.quarantine.view import HoldFinding, Place, hold_findings, unknown_hold
+from include.reference import Policy
+from include.store.outcomes import awaiting_sign_off
+from include.store.tables import quarantine, quarantine_event
+
+__all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release"]
+
+
+class DecisionRefused(UserFacingError):
+    """A held need cannot be decided in this way, or not any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a decision came to: the state now, the findings that still wait for another person, and a sentence (Chinese)."""
+
+    quarantine_id: int
+    state: Literal["open", "released", "returned"]
+    waiting: tuple[HoldFinding, ...]
+    queued: int
+    note: str
+
+
+def release(
+    connection: sa.Connection,
+    quarantine_id: int,
+    *,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+    findings: Collection[Place] | None = None,
+) -> Decided:
+    """One person agrees to let `findings` pass (default: all that this person can); once all are agreed to, the need passes.
+
+    Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has agreed
+    before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
+    """
+    actor, reason = audit.signed(actor, reason)
+    hold = locked(connection, quarantine_id)
+    _refuse_unless_decidable(hold)
+    found = _findings(connection, hold)
+    if hold.stored and any(one.rule_id == "DQ01" and one.field in ("quarter", "is_major") for one in found):
+        raise DecisionRefused(
+            f"{_name(hold)}的填报季度或重大标识无法使用，不能推送。", "请与绿色平台核对后确认退回，由其重新下发。"
+        )
+    agreed = _agreed_to(found, _chosen(found, findings), actor, explicit=findings is not None)
+    for one in agreed:
+        _note(connection, hold, "approved", actor, role, reason, now, place=one.place)
+    waiting = tuple(one for one in _findings(connection, hold) if one.missing)
+    if not waiting:
+        queued, note = let_go(connection, hold, actor=actor, role=role, reason=reason, now=now, policy=policy)
+        _audit(connection, hold, "release_hold", agreed, actor, role, reason, now)
+        return Decided(quarantine_id=quarantine_id, state="released", waiting=(), queued=queued, note=note)
+    _audit(connection, hold, "approve_hold_release", agreed, actor, role, reason, now)
+    names = "、".join(dict.fromkeys(one.rule_id for one in waiting))
+    note = f"已记录{actor}的同意；{names} 还须由其他人员同意，方可放行。"
+    return Decided(quarantine_id=quarantine_id, state="open", waiting=waiting, queued=0, note=note)
+
+
+def confirm(
+    connection: sa.Connection,
+    quarantine_id: int,
+    *,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+    calendar: WorkingCalendar,
+    findings: Collection[Place] | None = None,
+) -> Decided:
+    """One person confirms `findings` (default: all): the need goes back with them as its reasons.
+
+    What cannot be addressed is only closed, and settled with the platform by hand. Part of the caller's transaction; raises
+    as `release` does.
+    """
+    actor, reason = audit.signed(actor, reason)
+    hold = locked(connection, quarantine_id)
+    _refuse_unless_decidable(hold)
+    policy = policy.of_department(hold.department_code)
+    confirmed = _chosen(_findings(connection, hold), findings)
+    for one in confirmed:
+        _note(connection, hold, "confirmed", actor, role, reason, now, place=one.place)
+    _settle(connection, hold, "returned", actor, role, reason, now)
+    queued, note = 0, _BY_HAND
+    if hold.stored:
+        respond_by = return_respond_by(now, policy, calendar)
+        reasons = [Finding(one.rule_id, one.field, "hold") for one in confirmed]
+        back = Return(hold.need_id, hold.revision, hold.quarter, hold.department_code, reasons)
+        queued = queue_returns(connection, [back], version=hold.ruleset_version, respond_by=respond_by, now=now)
+        note = f"已退回，企业须在{respond_by.isoformat()}前补正。"
+    _audit(connection, hold, "confirm_hold", confirmed, actor, role, reason, now)
+    return Decided(quarantine_id=quarantine_id, state="returned", waiting=(), queued=queued, note=note)
+
+
+_BY_HAND = "本条记录无法自动推送或退回，已关闭；请由运维人员与绿色平台人工核对处理。"
+
+# `stored`: the record is the content that counts for its revision, so that a push or a return speaks of it. It is not where
+# need_id or revision are unusable, or where another content was stored first (DQ43).
+_LOCKED = sa.text(
+    """
+    select hold.*, judged.ruleset_version, judged.payload_sha256,
+           exists (select from need_version stored where stored.item_hash = judged.payload_sha256) as stored,
+           exists (
+               select from need_version higher
+               where higher.need_id = hold.need_id and higher.revision > hold.revision
+           ) as overtaken,
+           exists (select from withdrawal_notice notice where notice.need_id = hold.need_id) as withdrawn
+    from quarantine hold join judgement judged using (judgement_id)
+    where hold.quarantine_id = :quarantine_id
+    """
+)
+
+
+def locked(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
+    """The hold, locked first and read afterwards: whoever waited for the lock sees what was decided meanwhile."""
+    connection.execute(
+        sa.select(quarantine.c.quarantine_id).where(quarantine.c.quarantine_id == quarantine_id).with_for_update()
+    )
+    hold = connection.execute(_LOCKED, {"quarantine_id": quarantine_id}).one_or_none()
+    if hold is None:
+        raise unknown_hold(quarantine_id)
+    return hold
+
+
+def _findings(connection: sa.Connection, hold: sa.Row[Any]) -> Sequence[HoldFinding]:
+    return hold_findings(connection, [hold.quarantine_id])[hold.quarantine_id]
+
+
+_STATES = {"released": "放行", "returned": "确认退回", "expired": "关闭"}
+
+
+def _refuse_unless_decidable(hold: sa.Row[Any]) -> None:
+    if hold.state != "open":
+        raise DecisionRefused(f"{_name(hold)}已{_STATES[hold.state]}，不能再作决定。", "请刷新挂起清单，查看处理经过。")
+    if hold.withdrawn:
+        raise DecisionRefused(f"{_name(hold)}已撤回，无需再作决定。", "挂起将自动关闭，请处理其他记录。")
+    if hold.overtaken:
+        raise DecisionRefused(
+            f"{_name(hold)}已有更高修订号，旧版本无需再作决定。", "新版本另行审核，旧版本的挂起将自动关闭。"
+        )
+
+
+def _name(hold: sa.Row[Any]) -> str:
+    if hold.need_id is None or hold.revision is None:
+        return f"挂起记录{hold.quarantine_id}"
+    return f"{hold.need_id} 第{hold.revision}版"
+
+
+def _chosen(found: Sequence[HoldFinding], places: Collection[Place] | None) -> Sequence[HoldFinding]:
+    if places is None:
+        return found
+    wanted = {tuple(place) for place in places}
+    if not wanted or wanted - {one.place for one in found}:
+        raise InvalidRequest("所选问题不属于这条挂起记录。", "请刷新页面后从列出的问题中选择。")
+    return [one for one in found if one.place in wanted]
+
+
+def _agreed_to(
+    found: Sequence[HoldFinding], chosen: Sequence[HoldFinding], actor: str, *, explicit: bool
+) -> Sequence[HoldFinding]:
+    """What this person agrees to now: of the findings chosen, those for which somebody is still missing."""
+    waiting = [one for one in chosen if one.missing]
+    again = [one for one in waiting if one.approved_already_by(actor)]
+    agreed = [one for one in waiting if not one.approved_already_by(actor)]
+    if again and (explicit or not agreed):
+        names = "、".join(dict.fromkeys(one.rule_id for one in again))
+        raise DecisionRefused(f"{actor}已同意放行 {names}，同一人不能重复同意。", "请由另一位人员核实后同意放行。")
+    if not agreed and any(one.missing for one in found):
+        raise DecisionRefused("所选问题均已同意放行。", "请选择尚待同意的其他问题。")
+    return agreed
+
+
+def let_go(
+    connection: sa.Connection, hold: sa.Row[Any], *, actor: str, role: str, reason: str, now: datetime, policy: Policy
+) -> tuple[int, str]:
+    """The hold ends as released; how many pushes that queued, and a sentence on what follows."""
+    _settle(connection, hold, "released", actor, role, reason, now)
+    if not hold.stored:
+        return 0, _BY_HAND
+    queued = queue_pushes(connection, [(hold.need_id, hold.revision)], now, policy)
+    if queued:
+        return queued, "已放行，进入推送。"
+    if connection.execute(_UNSIGNED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
+        return 0, "已放行，列入待签批，签批后推送。"
+    return 0, "已放行；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
+
+
+_UNSIGNED = sa.text(
+    f"select {awaiting_sign_off('released')} from (select :need_id as need_id, cast(:revision as int) as revision) released"
+)
+
+
+def _settle(
+    connection: sa.Connection,
+    hold: sa.Row[Any],
+    state: Literal["released", "returned"],
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    connection.execute(
+        sa.update(quarantine)
+        .where(quarantine.c.quarantine_id == hold.quarantine_id)
+        .values(state=state, settled_at=now)
+    )
+    _note(connection, hold, state, actor, role, reason, now)
+
+
+def _note(
+    connection: sa.Connection,
+    hold: sa.Row[Any],
+    kind: str,
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+    *,
+    place: Place = ("", ""),
+) -> None:
+    rule_id, field = place
+    connection.execute(
+        quarantine_event.insert().values(
+            quarantine_id=hold.quarantine_id,
+            kind=kind,
+            rule_id=rule_id,
+            field=field,
+            actor=actor,
+            role=role,
+            reason=reason,
+            at=now,
+        )
+    )
+
+
+def _audit(
+    connection: sa.Connection,
+    hold: sa.Row[Any],
+    action: str,
+    findings: Sequence[HoldFinding],
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action=action,
+        object_=f"quarantine:{hold.quarantine_id}",
+        reason=reason,
+        now=now,
+        details={
+            "need_id": hold.need_id,
+            "revision": hold.revision,
+            "payload_sha256": hold.payload_sha256,
+            "ruleset_version": hold.ruleset_version,
+            "findings": [f"{one.rule_id} {one.field}" for one in findings],
+        },
+    )

@@ -1,0 +1,349 @@
+"""Reconciliation (对账): the platforms' ledgers and ours must tell the same story of a quarter, hop by hop.
+
+    listing of the green platform ↔ need_version ↔ judgement ↔ outbox ↔ ledger of the credit-market platform
+
+Every difference is either explained (on its way, waiting for a person, being corrected) or becomes a finding that stays
+open until it no longer holds. The external ledgers are loaded by COPY and compared by SQL in sets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.base.business_time import SHANGHAI
+from include.base.privacy import PersonalDataCipher
+from include.domain.identifiers import usable_need_id, usable_revision
+from include.domain.pieces import SetAside, UnreadablePiece, read_piece
+from include.domain.push_payload import contact_of, payload_sha256, with_contact
+from include.domain.quarter import Quarter
+from include.domain.receipts import receipt_number
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.reconciliation.checks import CHECKS, Check
+from include.reference import departments, policy
+from include.reference.calendar import china_calendar
+from include.store.database import copy_rows
+from include.store.outcomes import outcomes
+from include.store.sealed import CONTACT
+from include.store.set_aside import keep
+
+# What an intake or a delivery run that is going on right now may not have finished yet.
+_UNDER_WAY = timedelta(hours=1)
+# A delivery that has been due for so long is not on its way: nobody delivers.
+_NOT_DELIVERING = timedelta(days=1)
+_YEARS = range(2000, 2101)
+_LONGEST_STATUS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationSummary:
+    """`compared`: records looked at on each side; `explained`: differences by explanation; the rest are findings.
+
+    `opened` and `closed` are of this run; `still_open` is how many stand after it, the new ones included.
+    """
+
+    compared: dict[str, int]
+    explained: dict[str, int]
+    opened: int
+    closed: int
+    still_open: int
+
+
+def reconcile(
+    engine: sa.Engine,
+    green_client: GreenPlatformClient,
+    market_client: CreditMarketClient,
+    cipher: PersonalDataCipher,
+    quarter: str,
+    now: datetime,
+) -> ReconciliationSummary:
+    """Compare all ledgers of `quarter` as of `now`: open a finding for each unexplained difference, close what is gone.
+
+    Safe to run twice and side by side. What we hold is noted before the platforms are asked, so that a record that
+    arrives meanwhile is not taken for one that they lost. `cipher` opens the contacts: the hash of what the market holds is
+    that of the payload with the contact in it.
+    """
+    with engine.connect() as connection:
+        try:
+            with connection.begin():
+                connection.execute(sa.text("discard temp"))
+                connection.execute(sa.text(_NOTED_BEFORE), {"quarter": quarter})
+            listed = list(_listed(green_client, cipher, quarter))
+            unusable: list[SetAside] = []
+            ledger = list(_ledger(market_client, quarter, unusable))
+            with connection.begin():
+                keep(connection, cipher, f"ledger/{quarter}", unusable, now=now, whole=True)
+                _load(connection, listed, ledger)
+                _compare_contents(connection, cipher, quarter)
+                summary = _compare(connection, quarter, now)
+        finally:
+            connection.rollback()
+            with connection.begin():
+                connection.execute(sa.text("discard temp"))
+    return summary
+
+
+def quarter_is_settled(connection: sa.Connection, quarter: str) -> bool:
+    """Whether every passed need of `quarter` is pushed or its absence is explained, and no finding is open.
+
+    A push on its way is not settled; one that is held waits for a person and is explained, and so is one of a department
+    whose pushes are stopped, or of a factory that is no longer on the register.
+    """
+    unsettled: bool = connection.execute(sa.text(_UNSETTLED), {"quarter": quarter}).scalar_one()
+    return not unsettled
+
+
+# --- The ledgers of the platforms -------------------------------------------------------------------------------------
+
+
+def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: str) -> Iterator[tuple[Any, ...]]:
+    """Each listed item as (ordinal, need_id, revision, item_hash, department_code, status, is_major, updated_at)."""
+    ordinal = 0
+    for page in client.need_listing(quarter=quarter):
+        for raw in page.items:
+            try:
+                record = read_piece(raw)
+            except UnreadablePiece:
+                continue  # the stages that take needs in set it aside
+            if not isinstance(record, dict):
+                continue
+            ordinal += 1
+            status = record.get("status")
+            yield (
+                ordinal,
+                usable_need_id(record.get("need_id")),
+                usable_revision(record.get("revision")),
+                cipher.item_hash(record),
+                _department(record),
+                status if isinstance(status, str) and len(status) <= _LONGEST_STATUS else None,
+                record.get("is_major") is True,
+                _moment(record),
+            )
+
+
+def _department(record: Mapping[str, Any]) -> str | None:
+    code = record.get("department_code")
+    return code if isinstance(code, str) and code in departments() else None
+
+
+def _moment(record: Mapping[str, Any]) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(record.get("updated_at")))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None and moment.year in _YEARS else None
+
+
+def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) -> Iterator[tuple[Any, ...]]:
+    """The rows of the ledger that can be used; the others are added to `unusable`."""
+    for page in client.ledger(quarter):
+        unusable += page.set_aside
+        for entry in page.items:
+            yield (
+                entry.idempotency_key,
+                entry.need_id,
+                entry.revision,
+                receipt_number(entry.receipt_no),
+                entry.state,
+                entry.payload_sha256,
+            )
+
+
+def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: Iterable[tuple[Any, ...]]) -> None:
+    connection.execute(sa.text(_PLATFORM_TABLES))
+    copy_rows(
+        connection,
+        "incoming_item",
+        ("ordinal", "need_id", "revision", "item_hash", "department_code", "status", "is_major", "updated_at"),
+        listed,
+    )
+    copy_rows(
+        connection,
+        "incoming_entry",
+        ("idempotency_key", "need_id", "revision", "receipt_no", "state", "payload_sha256"),
+        ledger,
+    )
+    for statement in (_PLATFORM_NEED, _LEDGER_ENTRY, _OUR_NEED):
+        connection.execute(sa.text(statement))
+    # Tables made a moment ago have no statistics, and without them the joins of the checks go row by row.
+    connection.execute(sa.text("analyze platform_need, ledger_entry, our_need, noted_before"))
+
+
+def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, quarter: str) -> None:
+    """Note which pushes the market holds with another content than ours; one whose contact was purged cannot be told."""
+    connection.execute(sa.text("create temporary table other_content (idempotency_key text)"))
+    held = connection.execute(_HELD_BY_THE_MARKET, {"quarter": quarter}, execution_options={"yield_per": 1000})
+    differing = [(row.idempotency_key,) for row in held if _ours(cipher, row) != row.payload_sha256]
+    copy_rows(connection, "other_content", ("idempotency_key",), differing)
+
+
+def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str:
+    """The payload_sha256 of what we pushed."""
+    person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
+    return payload_sha256(with_contact(push.body, person)[1])
+
+
+_HELD_BY_THE_MARKET = sa.text(
+    """
+    select push.idempotency_key, push.need_id, push.revision, push.body, contact.ciphertext, entry.payload_sha256
+    from delivery push
+    join ledger_entry entry on entry.idempotency_key = push.idempotency_key
+    join contact on contact.need_id = push.need_id and contact.revision = push.revision
+    where push.action = 'push' and push.quarter = :quarter and push.state = 'delivered'
+    """
+)
+
+_NOTED_BEFORE = """
+create temporary table noted_before as
+select distinct 'need' as kind, need_id as key from need_version where quarter = :quarter
+union all
+select 'push', idempotency_key from delivery
+where action = 'push' and quarter = :quarter and state = 'delivered'
+"""
+
+_PLATFORM_TABLES = """
+create temporary table incoming_item (
+    ordinal integer, need_id text, revision integer, item_hash text, department_code text, status text,
+    is_major boolean, updated_at timestamptz
+);
+create temporary table incoming_entry (
+    idempotency_key text, need_id text, revision integer, receipt_no text, state text, payload_sha256 text
+)
+"""
+
+# A need that changed while it was read is listed twice: the higher revision counts. `record_id` also names what has no
+# usable need_id.
+_PLATFORM_NEED = """
+create temporary table platform_need as
+select distinct on (record_id) *
+from (
+    select incoming_item.*, need_id ~ '^FN[0-9]{12}$' and revision is not null as addressed,
+           case when need_id ~ '^FN[0-9]{12}$' and revision is not null then need_id
+                else 'item:' || left(item_hash, 12) end as record_id
+    from incoming_item
+) item
+order by record_id, revision desc nulls last, ordinal desc
+"""
+
+_LEDGER_ENTRY = """
+create temporary table ledger_entry as
+select distinct on (idempotency_key) *, max(revision) over (partition by need_id) > revision as superseded
+from incoming_entry order by idempotency_key
+"""
+
+# The newest stored revision of each need of the quarter, or of each need that is listed for it, with its verdict as a person
+# may have decided it.
+_OUR_NEED = f"""
+create temporary table our_need as
+with verdict as ({outcomes()})
+select distinct on (version.need_id)
+       version.need_id, version.revision, version.item_hash, version.quarter, version.department_code, version.is_major,
+       version.received_at, verdict.verdict,
+       exists (select from withdrawal_notice notice where notice.need_id = version.need_id) as withdrawn
+from need_version version
+left join verdict on verdict.payload_sha256 = version.item_hash
+where version.need_id in (
+    select key from noted_before where kind = 'need' union select record_id from platform_need
+)
+order by version.need_id, version.revision desc
+"""
+
+
+# --- Comparing --------------------------------------------------------------------------------------------------------
+
+
+def _compare(connection: sa.Connection, quarter: str, now: datetime) -> ReconciliationSummary:
+    where = _moments(quarter, now)
+    findings: dict[tuple[str, str, int], tuple[str, str]] = {}
+    explained: Counter[str] = Counter()
+    for check in CHECKS:
+        for row in connection.execute(sa.text(check.sql), where).mappings():
+            if row["explained"] is None:
+                findings[check.kind, row["need_id"], row["revision"]] = _finding(check, quarter, row)
+            else:
+                explained[row["explained"]] += 1
+    opened, closed, still_open = _settle(connection, quarter, now, findings)
+    compared = connection.execute(sa.text(_COMPARED), {"quarter": quarter}).mappings().one()
+    return ReconciliationSummary(
+        compared=dict(compared),
+        explained=dict(explained),
+        opened=opened,
+        closed=closed,
+        still_open=still_open,
+    )
+
+
+def _moments(quarter: str, now: datetime) -> dict[str, Any]:
+    """What the checks need to tell "not yet" from "missing"."""
+    calendar = china_calendar()
+    return {
+        "quarter": quarter,
+        "reporting_open": now < calendar.deadline(Quarter.parse(quarter), policy().flag("cutoff_inclusive")),
+        "last_working_day": calendar.add_working_days(now.astimezone(SHANGHAI).date(), -1).day,
+        "under_way_since": now - _UNDER_WAY,
+        "overdue_before": now - _NOT_DELIVERING,
+    }
+
+
+def _finding(check: Check, quarter: str, row: sa.RowMapping) -> tuple[str, str]:
+    values: dict[str, Any] = {**row, "quarter": quarter}
+    return check.explanation.format_map(values), check.suggestion(values)
+
+
+def _settle(
+    connection: sa.Connection, quarter: str, now: datetime, findings: Mapping[tuple[str, str, int], tuple[str, str]]
+) -> tuple[int, int, int]:
+    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"reconciliation:{quarter}"})
+    connection.execute(
+        sa.text(
+            "create temporary table difference"
+            " (kind text, need_id text, revision integer, explanation text, suggestion text)"
+        )
+    )
+    copy_rows(
+        connection,
+        "difference",
+        ("kind", "need_id", "revision", "explanation", "suggestion"),
+        ((*key, *texts) for key, texts in findings.items()),
+    )
+    where = {"quarter": quarter, "now": now}
+    opened = connection.execute(sa.text(_OPEN), where).rowcount
+    closed = connection.execute(sa.text(_CLOSE), where).rowcount
+    return opened, closed, len(findings)
+
+
+_OPEN = """
+insert into reconciliation_finding (quarter, kind, need_id, revision, explanation, suggestion, found_at)
+select :quarter, kind, need_id, revision, explanation, suggestion, :now from difference
+on conflict (quarter, kind, need_id, revision) where closed_at is null do nothing
+"""
+
+_CLOSE = """
+update reconciliation_finding finding set closed_at = :now
+where finding.quarter = :quarter and finding.closed_at is null
+  and not exists (
+      select from difference
+      where (difference.kind, difference.need_id, difference.revision)
+          = (finding.kind, finding.need_id, finding.revision)
+  )
+"""
+
+_COMPARED = """
+select (select count(*) from platform_need where status = 'recommended') as listed,
+       (select count(*) from our_need) as stored,
+       (select count(*) from our_need where verdict is not null) as judged,
+       (select count(*) from delivery where quarter = :quarter and action = 'push') as pushes,
+       (select count(*) from delivery where quarter = :quarter and action = 'return') as returns,
+       (select count(*) from ledger_entry) as ledger
+"""
+
+_UNSETTLED = """
+select exists (select from reconciliation_finding where quarter = :quarter and closed_at is null)
+    or exists (select from passed_needs(:quarter) where fate is null or fate = 'queued')
+"""

@@ -1,0 +1,372 @@
+"""The register watch (G08c, DQ41): factories that were removed or renamed after their need went out.
+
+Run daily on the newest register in use. A removed factory's need that no institution has approved is withdrawn at once; where
+money was approved, a person decides on an alert (警示). A push of a removed factory that has not been tried is not sent. When
+the condition is no longer true, the alert is closed and such a push goes out after all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from include import audit
+from include.alerts.stage import close_alerts, raise_alerts
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest, NotFound, UserFacingError
+from include.domain.identifiers import name_key
+from include.domain.people import same_person
+from include.reference import Policy
+from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
+from include.rule_book.suites import RuleBook
+from include.store.tables import alert, alert_event, delivery
+from include.withdrawals.stage import Withdrawal, withdraw
+
+REMOVED = REMOVED_RULE
+RENAMED = "DQ41"
+_ACTOR = "register_watch"
+_NOT_SENT = FACTORY_REMOVED
+
+
+class RegisterTooOld(UserFacingError):
+    """There is no register in use that says who is on the list today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSummary:
+    """What the watch did now. `renamed`: needs filed under a former name that the register knows, all told."""
+
+    watched: int
+    withdrawn: int
+    pushes_stopped: int
+    pushes_resumed: int
+    alerts_opened: int
+    alerts_closed: int
+    renamed: int
+
+
+# The needs whose push went out or is to go out, at the newest revision pushed, and not withdrawn. `sent`: a push may have
+# arrived. `approved`: a case has reached credit_approved. `looked_at`: a person released the name already. Needs on which
+# a person has decided are left alone.
+_WATCHED = sa.text(
+    """
+    with pushed as (
+        select need_id, max(revision) as revision, bool_or(
+                   state in ('delivered', 'unknown') or state = 'pending' and (attempts > 0 or lease_owner is not null)
+               ) as sent
+        from delivery
+        where action = 'push' and state <> 'closed' and (state <> 'superseded' or outcome = :not_sent)
+        group by need_id
+    )
+    select pushed.need_id, pushed.revision, pushed.sent, version.uscc, version.enterprise_name,
+           exists (
+               select from matching_case reached
+               where reached.need_id = pushed.need_id
+                 and reached.furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')
+           ) as approved,
+           exists (
+               select from finding
+               where finding.need_id = pushed.need_id and finding.revision = pushed.revision and rule_id = :renamed
+           ) as looked_at,
+           exists (
+               select from alert
+               where alert.need_id = pushed.need_id and rule_id = :removed and state in ('cleared', 'confirmed')
+           ) as decided
+    from pushed join need_version version using (need_id, revision)
+    where version.uscc is not null
+      and not exists (select from withdrawal_notice notice where notice.need_id = pushed.need_id)
+    order by pushed.need_id
+    """
+)
+
+_ACTIVE = sa.text(
+    """
+    select uscc, name, aliases from register_factory
+    where content_sha256 = :content and usable and uscc = any(:usccs)
+      and listed_on <= :today and (removed_on is null or :today < removed_on)
+    """
+)
+
+_STOP_PUSHES = sa.text(
+    """
+    update delivery set state = 'superseded', outcome = :not_sent, settled_at = :now
+    where action = 'push' and need_id = any(:need_ids)
+      and state = 'pending' and attempts = 0 and lease_owner is null
+    """
+)
+_RESUME_PUSHES = sa.text(
+    """
+    update delivery set state = 'pending', outcome = null, settled_at = null, next_attempt_at = :now
+    where action = 'push' and need_id = any(:need_ids) and state = 'superseded' and outcome = :not_sent
+    """
+)
+
+
+def watch(engine: sa.Engine, *, now: datetime, policy: Policy) -> WatchSummary:
+    """Compare what was pushed, or waits to be, with the newest register in use. A second run finds nothing new.
+
+    Raises RegisterTooOld if there is no register in use, or none that is recent enough.
+    """
+    today = now.astimezone(SHANGHAI).date()
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('register_watch'))"))
+        content = _register_in_use(connection, today, policy)
+        needs = connection.execute(_WATCHED, {"not_sent": _NOT_SENT, "renamed": RENAMED, "removed": REMOVED}).all()
+        factories = _active_names(connection, content, today, {need.uscc for need in needs})
+        removed = _removed(needs, factories, policy)
+        renamed = [need for need in needs if _named_otherwise(need, factories)]
+
+        withdrawn = _withdraw(connection, [one for one in removed if _may_withdraw(one)], now)
+        undecided = [one.need_id for one in removed if not one.decided and one.need_id not in withdrawn]
+        unsent = [one.need_id for one in removed if not one.decided and not one.sent]
+        stopped = connection.execute(_STOP_PUSHES, {"need_ids": unsent, "not_sent": _NOT_SENT, "now": now}).rowcount
+        strangers = [one.need_id for one in renamed if not _known_alias(one, factories) and not one.looked_at]
+        opened = raise_alerts(
+            connection,
+            REMOVED,
+            undecided,
+            severity="hold",
+            actor=_ACTOR,
+            reason=f"{today} 的名单中已没有该企业",
+            now=now,
+            policy=policy,
+        ) + raise_alerts(
+            connection,
+            RENAMED,
+            strangers,
+            severity="hold",
+            actor=_ACTOR,
+            reason=f"{today} 的名单中没有该企业的填报名称",
+            now=now,
+            policy=policy,
+        )
+        closed, resumed = _close_what_is_over(
+            connection,
+            {REMOVED: undecided, RENAMED: strangers},
+            f"截至 {today} 该情形已不存在（恢复在册、名称已登记，或需求已撤回）",
+            now,
+        )
+    return WatchSummary(
+        watched=len(needs),
+        withdrawn=len(withdrawn),
+        pushes_stopped=stopped,
+        pushes_resumed=resumed,
+        alerts_opened=opened,
+        alerts_closed=closed,
+        renamed=sum(_known_alias(one, factories) for one in renamed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    current: frozenset[str]
+    former: frozenset[str]
+
+
+def _register_in_use(connection: sa.Connection, today: date, policy: Policy) -> str:
+    newest = snapshot_in_use(connection, today)
+    if newest is None or (today - newest.as_of).days > policy.integer("register_max_age_days"):
+        raise RegisterTooOld(
+            "没有可用的当期绿色工厂名单，无法核对已推送企业是否仍在名单内。",
+            "请确认名单读取任务成功；名单因数量骤减（T05）未启用的，由运维人员核实后确认启用，再重新运行本任务。",
+        )
+    if not has_rows(connection, newest):
+        raise RegisterTooOld("绿色工厂名单为空，不能据此撤回需求。", "请联系平台核实名单接口，恢复后重新读取名单。")
+    return newest.content_sha256
+
+
+def _active_names(connection: sa.Connection, content: str, today: date, usccs: Collection[str]) -> dict[str, _Names]:
+    """Name keys of the rows in force, by credit code; a code without one is not on the list today."""
+    current: dict[str, set[str]] = {}
+    former: dict[str, set[str]] = {}
+    for row in connection.execute(_ACTIVE, {"content": content, "today": today, "usccs": list(usccs)}):
+        current.setdefault(row.uscc, set()).add(name_key(row.name))
+        former.setdefault(row.uscc, set()).update(name_key(name) for name in row.aliases)
+    return {uscc: _Names(frozenset(names), frozenset(former[uscc])) for uscc, names in current.items()}
+
+
+def _removed(needs: Sequence[sa.Row[Any]], factories: Collection[str], policy: Policy) -> list[sa.Row[Any]]:
+    import pandas as pd
+
+    frame = pd.DataFrame({"listed": [need.uscc in factories for need in needs]})
+    return [needs[at] for breach in RuleBook(policy).breaches("register_watch", frame) for at in breach.rows]
+
+
+def _named_otherwise(need: sa.Row[Any], factories: dict[str, _Names]) -> bool:
+    names = factories.get(need.uscc)
+    return names is not None and bool(need.enterprise_name) and name_key(need.enterprise_name) not in names.current
+
+
+def _known_alias(need: sa.Row[Any], factories: dict[str, _Names]) -> bool:
+    return name_key(need.enterprise_name) in factories[need.uscc].former
+
+
+def _may_withdraw(need: sa.Row[Any]) -> bool:
+    return bool(need.sent) and not need.approved and not need.decided
+
+
+def _withdraw(connection: sa.Connection, needs: Sequence[sa.Row[Any]], now: datetime) -> list[str]:
+    fresh = withdraw(
+        connection,
+        [Withdrawal(need_id=one.need_id, revision=one.revision, reason_code=_NOT_SENT) for one in needs],
+        now,
+    )
+    if fresh:
+        audit.record(
+            connection,
+            actor=_ACTOR,
+            role="system",
+            action="withdraw_needs",
+            object_="need",
+            reason="企业已被移出绿色工厂名单，且尚未授信（G08c）",
+            now=now,
+            details={"need_ids": sorted(fresh)},
+        )
+    return fresh
+
+
+def _close_what_is_over(
+    connection: sa.Connection, still_true: dict[str, list[str]], reason: str, now: datetime
+) -> tuple[int, int]:
+    """Close open alerts whose condition is over and let their pushes go; returns how many alerts, how many pushes."""
+    closed = resumed = 0
+    for rule_id, need_ids in still_true.items():
+        over = connection.execute(
+            sa.select(alert.c.need_id).where(
+                (alert.c.rule_id == rule_id) & (alert.c.state == "open") & (alert.c.institution_code == "")
+            )
+        ).scalars()
+        gone = sorted(set(over) - set(need_ids))
+        if rule_id == REMOVED:
+            resumed = _resume_pushes(connection, gone, now)
+        closed += close_alerts(connection, rule_id, gone, actor=_ACTOR, reason=reason, now=now)
+    return closed, resumed
+
+
+def _resume_pushes(connection: sa.Connection, need_ids: Iterable[str], now: datetime) -> int:
+    return connection.execute(_RESUME_PUSHES, {"need_ids": list(need_ids), "not_sent": _NOT_SENT, "now": now}).rowcount
+
+
+def open_alerts(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """The open alerts, holds before notes and the oldest first, each with its grounds and with what is known of its need."""
+    return list(
+        connection.execute(
+            sa.text(
+                """
+                select alert_id, rule_id, alert.need_id, institution_code, severity, opened_at, persons_required,
+                       version.quarter, version.department_code, version.uscc, version.enterprise_name,
+                       array(
+                           select ground from alert_ground where alert_ground.alert_id = alert.alert_id order by ground
+                       ) as grounds,
+                       array(
+                           select array[decision, actor, reason] from alert_agreement agreed
+                           where agreed.alert_id = alert.alert_id order by event_id
+                       ) as agreed
+                from alert
+                left join lateral (
+                    select quarter, department_code, uscc, enterprise_name from need_version
+                    where need_version.need_id = alert.need_id order by revision desc limit 1
+                ) version on true
+                where state = 'open' order by severity, opened_at, alert_id
+                """
+            )
+        )
+    )
+
+
+def settle_alert(
+    connection: sa.Connection,
+    alert_id: int,
+    *,
+    decision: Literal["cleared", "confirmed"],
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Record that a named person would clear or confirm an alert, with an audit entry; True once enough persons have.
+
+    An alert needs as many different persons as its rule did when it was opened (persons_required). Confirming a removal (G08c)
+    withdraws the need; clearing it lets a stopped push go. Raises InvalidRequest if there is no such alert, it is settled already,
+    the person has said the same before, or no reason is given.
+    """
+    actor, reason = audit.signed(actor, reason)
+    found = connection.execute(sa.select(alert).where(alert.c.alert_id == alert_id).with_for_update()).one_or_none()
+    if found is None:
+        raise NotFound(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")
+    if found.state != "open":
+        raise InvalidRequest(f"编号 {alert_id} 的警示已经处理过。", "请回到警示列表查看最新状态。")
+    if found.persons_required > 1 and not _agreed(connection, found, decision, actor, role, reason, now):
+        _audit(connection, found, f"agree_alert_{decision}", actor, role, reason, now)
+        return False
+    connection.execute(sa.update(alert).where(alert.c.alert_id == alert_id).values(state=decision, settled_at=now))
+    _note(connection, alert_id, decision, actor, role, reason, now)
+    if found.rule_id == REMOVED and decision == "confirmed":
+        withdraw(connection, [_as_pushed(connection, found.need_id)], now)
+    elif found.rule_id == REMOVED:
+        _resume_pushes(connection, [found.need_id], now)
+    _audit(connection, found, f"alert_{decision}", actor, role, reason, now)
+    return True
+
+
+_AGREED = sa.text("select decision, actor from alert_agreement where alert_id = :alert_id")
+
+
+def _agreed(
+    connection: sa.Connection,
+    found: sa.Row[Any],
+    decision: Literal["cleared", "confirmed"],
+    actor: str,
+    role: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Note what this person says; whether enough persons say the same now. Of what one person said, the last counts."""
+    before = connection.execute(_AGREED, {"alert_id": found.alert_id}).all()
+    same = [one.actor for one in before if one.decision == decision]
+    if any(same_person(actor, other) for other in same):
+        raise InvalidRequest(
+            f"您已同意{_DECISIONS[decision]}该警示，同一人不能重复同意。", "请由另一位人员核实后作出同样的决定。"
+        )
+    _note(connection, found.alert_id, _AGREES[decision], actor, role, reason, now)
+    return len(same) + 1 >= int(found.persons_required)
+
+
+_DECISIONS = {"cleared": "排除", "confirmed": "确认"}
+_AGREES = {"cleared": "clear_agreed", "confirmed": "confirm_agreed"}
+
+
+def _note(
+    connection: sa.Connection, alert_id: int, kind: str, actor: str, role: str, reason: str, now: datetime
+) -> None:
+    connection.execute(
+        alert_event.insert().values(alert_id=alert_id, kind=kind, actor=actor, role=role, reason=reason, at=now)
+    )
+
+
+def _audit(
+    connection: sa.Connection, found: sa.Row[Any], action: str, actor: str, role: str, reason: str, now: datetime
+) -> None:
+    audit.record(
+        connection,
+        actor=actor,
+        role=role,
+        action=action,
+        object_=f"{found.rule_id}/{found.need_id}",
+        reason=reason,
+        now=now,
+        details={"alert_id": found.alert_id, "institution_code": found.institution_code},
+    )
+
+
+def _as_pushed(connection: sa.Connection, need_id: str) -> Withdrawal:
+    revision = connection.execute(
+        sa.select(sa.func.max(delivery.c.revision)).where(
+            (delivery.c.action == "push") & (delivery.c.need_id == need_id)
+        )
+    ).scalar_one()
+    return Withdrawal(need_id=need_id, revision=revision, reason_code=_NOT_SENT)

@@ -1,0 +1,1 @@
+"""How coordinators and factories behave."""

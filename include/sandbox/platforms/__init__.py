@@ -1,0 +1,1 @@
+"""Both platforms as servers that speak exactly the contracts."""

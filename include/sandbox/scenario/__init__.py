@@ -1,0 +1,1 @@
+"""A quarter made up from a seed: register, needs, planted defects and the answer key."""

@@ -1,0 +1,1 @@
+"""Withdrawals (撤回) of needs that were pushed or wait for their push."""

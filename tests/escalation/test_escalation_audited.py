@@ -1,0 +1,317 @@
+"""The auditor (核查) beside the ladder: content with what was told, alarmed where anything of any rule was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from include import escalation, obstructions
+from include.escalation import AuditSummary, StepsMissing
+from include.store import tables
+from tests.escalation.test_escalation import (
+    CALENDAR,
+    POLICY,
+    POSTS,
+    keys,
+    notify_operator,
+    obstructed_need,
+    overdue_day,
+    pushed_need,
+    returned_need,
+    run,
+    run_with_tickets,
+    staff,
+    stalled_case,
+)
+from tests.support.rows import (
+    add_case,
+    add_delivery,
+    add_event,
+    add_hold,
+    add_need,
+    add_withdrawal,
+    moment,
+    need_id,
+    rewrite,
+)
+
+
+def audit(database: sa.Engine, when: str) -> AuditSummary:
+    return escalation.audit_steps(database, now=moment(when), calendar=CALENDAR, policy=POLICY)
+
+
+def forget_steps(connection: sa.Connection, rule_id: str) -> None:
+    step = tables.escalation_step
+    assert rewrite(connection, step.delete().where(step.c.rule_id == rule_id)).rowcount
+
+
+def hand_over(connection: sa.Connection) -> None:
+    connection.execute(tables.delivery.update().where(tables.delivery.c.channel == "mail").values(state="delivered"))
+
+
+def overdue_limit(connection: sa.Connection) -> None:
+    stalled_case(connection)
+
+
+def silent_case(connection: sa.Connection) -> None:
+    pushed_need(connection, 1)
+    add_event(connection, 1, "received", sequence=1)
+    add_case(connection, 1, state="received", last_event_at=moment("2026-09-10 10:00"))
+
+
+def turned_down_need(connection: sa.Connection) -> None:
+    pushed_need(connection, 1)
+    for sequence, bank in enumerate(("ICBC", "CCB", "ABC"), start=1):
+        add_case(connection, 1, bank, state="declined", state_since=date(2026, 10, 9 + sequence))
+        add_event(connection, 1, "declined", sequence=sequence, institution_code=bank)
+
+
+def unreached_need(connection: sa.Connection) -> None:
+    pushed_need(connection, 1)
+    for sequence, bank in enumerate(("ICBC", "CCB", "ABC"), start=1):
+        at = moment(f"2026-10-{8 + sequence:02d} 10:00")
+        add_event(
+            connection, 1, "declined", sequence=sequence, institution_code=bank, occurred_at=at, reason_code="R17"
+        )
+
+
+def unclaimed_need(connection: sa.Connection) -> None:
+    pushed_need(connection, 1)
+
+
+def unanswered_return(connection: sa.Connection) -> None:
+    returned_need(connection, "2026-10-13")
+
+
+def standing_alert(connection: sa.Connection) -> None:
+    pushed_need(connection, 1)
+    add_event(connection, 1, "drawn", sequence=1)
+    add_case(connection, 1, state="drawn")
+    connection.execute(
+        tables.alert.insert().values(
+            rule_id="G03a",
+            need_id=need_id(1),
+            institution_code="ICBC",
+            severity="hold",
+            state="open",
+            opened_at=moment("2026-10-09 09:00"),
+        )
+    )
+
+
+RULES: dict[str, Callable[[sa.Connection], None]] = {
+    "S01": overdue_limit,
+    "S02": silent_case,
+    "S03": turned_down_need,
+    "S05": unreached_need,
+    "S06": unclaimed_need,
+    "S07": unanswered_return,
+    "G03a": standing_alert,
+    "OBSTRUCTION": obstructed_need,
+}
+
+
+@pytest.mark.parametrize("rule_id", RULES)
+def test_it_is_content_with_what_was_told_and_alarmed_where_it_was_not(database: sa.Engine, rule_id: str) -> None:
+    when = overdue_day(5)
+    with database.begin() as connection:
+        staff(connection)
+        RULES[rule_id](connection)
+    run_with_tickets(database, when)
+    later = when.replace("08:30", "09:00")
+    assert audit(database, later).breaches >= 1
+    with database.begin() as connection:
+        forget_steps(connection, rule_id)
+    with pytest.raises(StepsMissing, match=f"没有提请.*{rule_id}"):
+        audit(database, later)
+
+
+@pytest.mark.parametrize("rule_id", ["S01", "S02", "S03", "S05", "S06"])
+def test_a_step_higher_up_is_missed_like_the_first(database: sa.Engine, rule_id: str) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        RULES[rule_id](connection)
+    day = date(2026, 10, 10)
+    while day < date(2026, 11, 20):
+        if CALENDAR.is_working_day(day):
+            run(database, f"{day} 08:30")
+            with database.begin() as connection:
+                hand_over(connection)
+            audit(database, f"{day} 08:30")
+        day += timedelta(days=1)
+    with database.begin() as connection:
+        step = tables.escalation_step.c
+        rewrite(connection, tables.escalation_step.delete().where((step.rule_id == rule_id) & (step.step == 4)))
+    with pytest.raises(StepsMissing, match=rule_id):
+        audit(database, "2026-11-19 08:30")
+
+
+def test_a_need_that_is_reached_again_or_approved_is_not_missed(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        unreached_need(connection)
+        add_event(connection, 1, "contacted", sequence=9, occurred_at=moment("2026-10-12 10:00"))
+        for bank in ("ICBC", "CCB", "ABC"):
+            add_case(connection, 1, bank, state="declined", state_since=date(2026, 10, 10))
+        add_case(connection, 1, "BOC", state="post_loan", drawn="100", last_event_at=moment("2026-10-12 10:00"))
+    run(database, overdue_day(8))
+    assert keys(database) == []
+    audit(database, overdue_day(8))
+
+
+@pytest.mark.parametrize("rule_id", [*RULES])
+def test_nothing_is_missed_of_a_withdrawn_need(database: sa.Engine, rule_id: str) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        RULES[rule_id](connection)
+        add_withdrawal(connection, 1)
+    run_with_tickets(database, overdue_day(5))
+    audit(database, overdue_day(5))
+
+
+def test_a_ticket_that_did_not_climb_is_missed(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        obstructed_need(connection)
+    run_with_tickets(database, "2026-10-09 11:00")
+    with database.begin() as connection:
+        hand_over(connection)
+    audit(database, "2026-10-12 08:30")
+    run(database, "2026-10-13 08:30")
+    with pytest.raises(StepsMissing, match=r"工单逾期而没有升级.*ICBC"):
+        audit(database, "2026-10-13 08:30")
+    run_with_tickets(database, "2026-10-13 08:30")
+    audit(database, "2026-10-13 08:30")
+
+
+def test_a_confirmation_that_nobody_was_told_of_is_missed(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        obstructed_need(connection)
+    run_with_tickets(database, "2026-10-09 11:00")
+    with database.begin() as connection:
+        obstructions.act(
+            connection,
+            connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
+            "resolved",
+            actor="li",
+            role="operator",
+            note="已落实担保",
+            now=moment("2026-10-10 10:00"),
+            calendar=CALENDAR,
+            policy=POLICY,
+        )
+        hand_over(connection)
+    audit(database, "2026-10-16 08:30")
+    with pytest.raises(StepsMissing, match="OBSTRUCTION"):
+        audit(database, "2026-10-19 08:30")
+    run_with_tickets(database, "2026-10-19 08:30")
+    audit(database, "2026-10-19 08:30")
+
+
+@pytest.mark.parametrize("rule_id", ["S04", "S08"])
+def test_an_operator_who_got_no_notice_is_missed(database: sa.Engine, rule_id: str) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        if rule_id == "S04":
+            add_need(connection, 1)
+            add_delivery(connection, 1, state="unknown")
+        else:
+            add_need(connection, 1, verdict="held")
+            add_hold(connection, 1)
+    on_time, late = {"S04": ("2026-10-08", "2026-10-09"), "S08": ("2026-10-13", "2026-10-14")}[rule_id]
+    audit(database, f"{on_time} 08:30")
+    with pytest.raises(StepsMissing, match="1 项推送无结果或挂起未决定，而今天没有运维提示"):
+        audit(database, f"{late} 08:30")
+    assert notify_operator(database, f"{late} 08:30")
+    audit(database, f"{late} 08:30")
+
+
+def test_a_mail_that_is_gone_is_missed(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    gone = keys(database)[0]
+    with database.begin() as connection:
+        rewrite(connection, tables.delivery.delete().where(tables.delivery.c.idempotency_key == gone))
+    with pytest.raises(StepsMissing, match=gone):
+        audit(database, overdue_day(1))
+
+
+@pytest.mark.parametrize("state", ["pending", "held"])
+def test_a_mail_that_was_not_handed_over_within_a_day_is_missed(database: sa.Engine, state: str) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    one = keys(database)[0]
+    with database.begin() as connection:
+        hand_over(connection)
+        mail = tables.delivery.c.idempotency_key == one
+        connection.execute(tables.delivery.update().where(mail).values(state=state))
+    assert audit(database, overdue_day(1).replace("08:30", "20:00")).waiting == 1
+    run(database, overdue_day(2))
+    with pytest.raises(StepsMissing, match=f"1 封邮件登记满一天仍未发出（{one}）"):
+        audit(database, overdue_day(2))
+    with database.begin() as connection:
+        connection.execute(tables.delivery.update().where(mail).values(state="closed"))
+    audit(database, overdue_day(2))
+
+
+def test_it_asks_nothing_on_a_day_off_or_of_a_network_without_the_nation_s_post(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection, [])
+        stalled_case(connection)
+    audit(database, overdue_day(3))
+    assert audit(database, "2026-10-11 08:30") == AuditSummary(0, 0, 0)
+
+
+def test_a_vacancy_at_the_other_authority_excuses_nothing(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection, [post for post in POSTS if post != ("MIIT", "nation", "000000")])
+        stalled_case(connection)
+    with pytest.raises(StepsMissing, match="S01"):
+        audit(database, overdue_day(1))
+
+
+def test_what_changed_while_the_ladder_was_looked_at_is_left_to_the_next_audit(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+        just_now = moment(overdue_day(1).replace("08:30", "08:25"))
+        connection.execute(tables.matching_case.update().values(folded_at=just_now))
+    audit(database, overdue_day(1))
+    with pytest.raises(StepsMissing, match="S01"):
+        audit(database, overdue_day(1).replace("08:30", "08:40"))
+
+
+def test_what_came_after_the_digest_of_the_day_waits_for_the_next(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, overdue_day(1))
+    with database.begin() as connection:
+        stalled_case(connection, 2)
+        later = moment(overdue_day(1)).replace(hour=12)
+        case = tables.matching_case
+        connection.execute(case.update().where(case.c.need_id == need_id(2)).values(folded_at=later))
+        standing_alert_of(connection, 2, later.isoformat())
+    audit(database, overdue_day(1).replace("08:30", "15:00"))
+    with database.begin() as connection:
+        hand_over(connection)
+    with pytest.raises(StepsMissing, match=f"3 个到期事项没有提请.*{need_id(2)}"):
+        audit(database, overdue_day(2))
+
+
+def standing_alert_of(connection: sa.Connection, number: int, opened_at: str) -> None:
+    connection.execute(
+        sa.text(
+            "insert into alert (rule_id, need_id, institution_code, severity, state, opened_at)"
+            " values ('G03a', :need_id, 'ICBC', 'hold', 'open', :opened_at)"
+        ),
+        {"need_id": need_id(number), "opened_at": opened_at},
+    )

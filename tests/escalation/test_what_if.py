@@ -1,0 +1,301 @@
+"""What if (试算): the ladder replayed over a past quarter from what is stored, beside what really happened."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from include import escalation, intake, obstructions
+from include.base.business_time import SHANGHAI
+from include.base.errors import InvalidRequest
+from include.domain.quarter import Quarter
+from include.escalation.what_if import OPERATOR, Told, WhatIf, changed, differences, groups, in_force, what_if
+from include.escalation.what_if.__main__ import main
+from include.local.quarters import sandbox_settings
+from include.local.stages import Stages
+from include.platforms.credit_market import CreditMarketClient
+from include.platforms.green_platform import GreenPlatformClient
+from include.sandbox.scenario.stage import make_scenario
+from include.sandbox.server import Sandbox
+from include.store import tables
+from tests.escalation.test_escalation import CALENDAR, POLICY, pushed_need, run, staff
+from tests.support.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
+
+QUARTER = Quarter.parse("2026Q3")
+NOW = moment("2026-11-20 18:00")
+
+
+def try_out(database: sa.Engine, now: datetime = NOW, quarter: Quarter = QUARTER, **values: int | str) -> WhatIf:
+    assumed = changed(in_force(), {key: str(value) for key, value in values.items()})
+    return what_if(database, quarter, assumed, present=in_force(), now=now, calendar=CALENDAR)
+
+
+def days(told: list[Told] | tuple[Told, ...], rule_id: str, **where: object) -> list[tuple[str, int, str]]:
+    """(day, step, who) of a rule, in order."""
+    chosen = [one for one in told if one.rule_id == rule_id and all(getattr(one, k) == v for k, v in where.items())]
+    return [(str(one.day), one.step, one.coordinator_id) for one in chosen]
+
+
+def silent_need(connection: sa.Connection, number: int = 1, **changes: object) -> None:
+    """Pushed on 2026-09-30 to one bank that never says a word."""
+    pushed_need(connection, number, intended_institutions=["ICBC"], **changes)
+
+
+@pytest.fixture
+def silent(database: sa.Engine) -> sa.Engine:
+    with database.begin() as connection:
+        staff(connection)
+        silent_need(connection)
+    return database
+
+
+def test_another_ladder_tells_others_on_other_days(silent: sa.Engine) -> None:
+    outcome = try_out(silent, ladder_step2_working_days=4, ladder_step4_working_days=6)
+    assert days(outcome.present, "S06")[:3] == [
+        ("2026-10-14", 1, "MIIT-city"),
+        ("2026-10-14", 1, "PBOC-city"),
+        ("2026-10-15", 2, "PBOC-province"),
+    ]
+    assert days(outcome.assumed, "S06", step=2) == [("2026-10-19", 2, "PBOC-province")]
+    assert {day for day, *_ in days(outcome.present, "S06", level="nation")} == {"2026-10-27"}
+    assert {day for day, *_ in days(outcome.assumed, "S06", level="nation")} == {"2026-10-21"}
+    assert outcome.actual == []
+
+
+@pytest.mark.parametrize(
+    ("values", "rule_id", "first"),
+    [
+        ({"unclaimed_working_days": 2}, "S06", "2026-10-10"),
+        ({"pushed-received": 3}, "S01", "2026-10-12"),
+        ({"idle_working_days": 4}, "S02", "2026-10-13"),
+    ],
+)
+def test_other_limits_move_the_day_on_which_a_breach_begins(
+    silent: sa.Engine, values: dict[str, int], rule_id: str, first: str
+) -> None:
+    outcome = try_out(silent, **values)  # type: ignore[arg-type]
+    assert days(outcome.assumed, rule_id)[0][0] == first != days(outcome.present, rule_id)[0][0]
+
+
+def test_it_knows_only_what_was_known_on_the_day(silent: sa.Engine) -> None:
+    with silent.begin() as connection:
+        add_event(connection, 1, "received", sequence=1, occurred_at=moment("2026-10-08 10:00"))
+        rewrite(connection, tables.feedback_event.update().values(received_at=moment("2026-10-15 10:00")))
+    outcome = try_out(silent)
+    assert {day for day, *_ in days(outcome.present, "S06")} == {"2026-10-14", "2026-10-15"}
+    received = [one.day for one in outcome.present if one.breach.startswith("pushed-received")]
+    assert max(received) == date(2026, 10, 14), "the nation would be told on 10-20"
+
+
+def test_an_acknowledgement_holds_the_ladder_as_long_as_the_other_policy_says(silent: sa.Engine) -> None:
+    with silent.begin() as connection:
+        connection.execute(
+            tables.escalation_acknowledgement.insert().values(
+                need_id=need_id(1),
+                rule_id="S06",
+                breach="unclaimed@2026-09-30",
+                step=1,
+                actor="op",
+                note="已联系",
+                at=moment("2026-10-14 10:00"),
+            )
+        )
+    outcome = try_out(silent, acknowledged_idle_working_days=5)
+    assert days(outcome.present, "S06", step=2) == [("2026-10-19", 2, "PBOC-province")]
+    assert days(outcome.assumed, "S06", step=2) == [("2026-10-21", 2, "PBOC-province")]
+
+
+def test_nothing_is_told_of_a_need_after_its_withdrawal(silent: sa.Engine) -> None:
+    with silent.begin() as connection:
+        add_withdrawal(connection, 1, noticed_at=moment("2026-10-14 12:00"))
+    told = [one.day for one in try_out(silent).present]
+    assert max(told) == date(2026, 10, 14)
+
+
+def test_an_obstruction_climbs_by_the_clocks_of_the_policy_tried_out(silent: sa.Engine) -> None:
+    with silent.begin() as connection:
+        add_event(
+            connection,
+            1,
+            "obstructed",
+            sequence=1,
+            occurred_at=moment("2026-10-08 10:00"),
+            reason_code="R04",
+            obstruction_id="OB1",
+        )
+    outcome = try_out(silent, obstruction_ack_working_days=4, major_start_level="nation")
+    in_province = {day for day, *_ in days(outcome.present, "OBSTRUCTION", level="province")}
+    assert in_province == {"2026-10-12"}
+    assert {day for day, *_ in days(outcome.assumed, "OBSTRUCTION", level="province")} == {"2026-10-14"}
+
+
+def test_returns_pushes_and_holds_follow_their_limits_too(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        add_need(connection, 1, verdict="returned")
+        add_delivery(connection, 1, action="return")
+        add_need(connection, 2)
+        add_delivery(connection, 2, state="pending")
+        add_need(connection, 3, verdict="held")
+        add_hold(connection, 3, settled_at=moment("2026-10-20 12:00"), state="released")
+    outcome = try_out(
+        database, return_respond_working_days=3, push_unanswered_working_days=2, hold_decision_working_days=7
+    )
+    assert days(outcome.present, "S07") == [("2026-10-21", 1, "MIIT-province")]
+    assert days(outcome.assumed, "S07") == [("2026-10-12", 1, "MIIT-province")]
+    assert days(outcome.present, "S04")[0] == ("2026-10-09", 1, OPERATOR)
+    assert days(outcome.assumed, "S04")[0] == ("2026-10-10", 1, OPERATOR)
+    assert [day for day, *_ in days(outcome.present, "S08")][:1] == ["2026-10-14"]
+    assert [day for day, *_ in days(outcome.assumed, "S08")] == ["2026-10-16", "2026-10-19", "2026-10-20"]
+
+
+def test_only_the_needs_of_the_quarter_are_looked_at(silent: sa.Engine) -> None:
+    outcome = try_out(silent, quarter=Quarter.parse("2026Q2"))
+    assert (outcome.needs, outcome.present, outcome.first) == (0, [], None)
+
+
+def test_it_cannot_write_and_leaves_every_table_as_it_was(silent: sa.Engine) -> None:
+    def everything() -> list[int]:
+        with silent.connect() as connection:
+            return [
+                connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                for table in tables.metadata.sorted_tables
+            ]
+
+    before = everything()
+    try_out(silent, ladder_step1_working_days=2)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"audit_retention_days": "1"}, "不能试算"),
+        ({"idle_working_days": "0"}, "1 到 250"),
+        ({"idle_working_days": "-3"}, "1 到 250"),
+        ({"idle_working_days": "ten"}, "1 到 250"),
+        ({"major_start_level": "moon"}, "city、province、nation"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_words(values: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        changed(in_force(), values)
+
+
+def test_what_was_changed_is_named_and_nothing_else() -> None:
+    news = changed(in_force(), {"ladder_step2_working_days": "3", "pushed-received": "2", "idle_working_days": "10"})
+    assert {(one.key, one.value, value) for one, value in differences(in_force(), news)} == {
+        ("ladder_step2_working_days", "2", "3"),
+        ("pushed-received", "1", "2"),
+    }
+    assert len({one.key for group in groups(news) for one in group.parameters}) == 27
+
+
+# --- Beside what really happened -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lived(database: sa.Engine) -> Iterator[tuple[sa.Engine, datetime]]:
+    """Three weeks of a quarter through the stages that the DAGs call, with coordinators who act; and when they ended."""
+    cut_off = CALENDAR.deadline(QUARTER)
+    mail = Path(tempfile.mkdtemp(prefix="what-if-mail-"))
+    scenario = make_scenario(seed=490, quarter=str(QUARTER), needs=44, factories=300)
+    with Sandbox(scenario, now=cut_off, mail_dir=mail, resubmit_share=0.5) as sandbox:
+        settings = sandbox_settings(sandbox)
+        with (
+            GreenPlatformClient(settings.green_platform) as green,
+            CreditMarketClient(settings.credit_market) as market,
+        ):
+            stages = Stages(database, settings, green, market)
+            intake.pull_coordinators(database, green, stages.cipher, now=cut_off)
+            stages.run("quarterly_intake", str(QUARTER), cut_off)
+            stages.run("deliver", str(QUARTER), cut_off + timedelta(minutes=10))
+            yield database, _live_on(stages, sandbox, cut_off)
+    shutil.rmtree(mail)
+
+
+def _live_on(stages: Stages, sandbox: Sandbox, cut_off: datetime) -> datetime:
+    day = date(2026, 10, 8)
+    while day <= date(2026, 10, 23):
+        at = datetime.combine(day, time(8), SHANGHAI)
+        sandbox.set_clock(at)
+        stages.run("bank_feedback", str(QUARTER), at)
+        if CALENDAR.is_working_day(day):
+            run(stages.engine, f"{day} 08:30")
+        if day in (date(2026, 10, 14), date(2026, 10, 20)):
+            _coordinators_act(stages.engine, at + timedelta(hours=2))
+        day += timedelta(days=1)
+    return at + timedelta(hours=12)
+
+
+def _coordinators_act(engine: sa.Engine, now: datetime) -> None:
+    known = {"now": now, "calendar": CALENDAR, "policy": POLICY}
+    with engine.begin() as connection:
+        for number, one in enumerate(escalation.open_breaches(connection, **known)):
+            if one.told and number % 3 == 0:
+                escalation.acknowledge(
+                    connection, one.item.key, actor="op", role="operator", note="已约机构上门", **known
+                )
+        for ticket in obstructions.tickets(connection):
+            if ticket.state == "open":
+                obstructions.act(
+                    connection, ticket.ticket_id, "resolved", actor="op", role="operator", note="已落实担保", **known
+                )
+
+
+def test_replayed_under_the_policy_in_force_it_is_what_really_happened(lived: tuple[sa.Engine, datetime]) -> None:
+    database, now = lived
+    outcome = try_out(database, now)
+    present = {one for one in outcome.present if one.level != OPERATOR}
+    assert present == set(outcome.actual)
+    assert {one.rule_id for one in present} >= {"S01", "S02", "S03", "S06", "OBSTRUCTION"}
+    assert outcome.assumed is outcome.present
+    assert outcome.mails(urgent=False).actual == outcome.mails(urgent=False).present
+
+
+# --- The command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_shows_totals_and_what_changes(
+    silent: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = silent.url
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_BUSINESS_DB", f"postgres://{url.username}:{url.password}@{url.host}:{url.port}/{url.database}"
+    )
+    monkeypatch.setenv("GFF_NOW", NOW.isoformat())
+    monkeypatch.setenv("GFF_SANDBOX", "1")
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "what-if-tests-key")
+    monkeypatch.setenv("COLUMNS", "140")
+    assert main(["--quarter", "2026Q3", "--set", "unclaimed_working_days=2"]) == 0
+    told = capsys.readouterr().out
+    assert "5 → 2 个工作日" in told and "推送后无任何反馈（S06）" in told and "杭州市" in told
+    assert "办理环节超时限" not in told
+    assert "青禾" not in told and need_id(1) not in told and "example.test" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--quarter", "2026年三季度"], "2026Q3 的形式"),
+        ([], "--quarter"),
+        (["--quarter", "2026Q3", "--set", "idle_working_days"], "参数=值"),
+        (["--quarter", "2026Q3", "--set", "nonsense=1"], "不能试算"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_answered_in_words(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_names_the_figures_that_can_be_tried_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--parameters"]) == 0
+    assert "ladder_step2_working_days" in capsys.readouterr().out

@@ -1,0 +1,300 @@
+"""What reports of banks give away, case by case and over all cases of a need; each rule with its nearest clean case.
+
+The need asks for 1,000 万元 of a total of 2,000, of which 800 are its own; its factory is on the list from 2020 to 2026-10-12.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime
+from typing import Any, Literal
+
+import pytest
+import sqlalchemy as sa
+
+from include.matching import collect_feedback, watch_post_loan
+from include.reference import policy
+from include.register import watch as register_watch
+from include.store import tables
+from tests.matching.test_matching import CIPHER, NEED, NOW, Feed, collect, derived, opened, push, report, rows
+from tests.support.rows import let_history_be_changed, moment, rewrite
+
+USCC = "91330100MA2TE5T013"
+APPROVED = report(1, "credit_approved", amount="500")
+CONTRACTED = report(2, "contracted", amount="500")
+DRAWN = report(3, "drawn", amount="500", use_of_funds="购置电炉")
+
+
+def prepare(database: sa.Engine, catalogue_code: str | None = "1.1.2") -> None:
+    push(database)
+    with database.begin() as connection:
+        rewrite(
+            connection,
+            sa.update(tables.need_version).values(
+                total_investment=2000,
+                own_capital=800,
+                uscc=USCC,
+                document="{}" if catalogue_code is None else f'{{"project": {{"catalogue_code": "{catalogue_code}"}}}}',
+            ),
+        )
+        connection.execute(
+            tables.register_snapshot.insert().values(
+                as_of=date(2026, 10, 1), content_sha256="list", row_count=1, taken_at=NOW
+            )
+        )
+        connection.execute(
+            tables.register_factory.insert().values(
+                content_sha256="list",
+                ordinal=0,
+                uscc=USCC,
+                name="青禾",
+                aliases=[],
+                level="national",
+                batch="1",
+                department_code="330000",
+                listed_on=date(2020, 1, 1),
+                removed_on=date(2026, 10, 12),
+            )
+        )
+    opened(database)
+
+
+def alerts(database: sa.Engine) -> list[str]:
+    found = rows(
+        database, "select severity, rule_id, institution_code from alert where state = 'open' order by rule_id, 3"
+    )
+    return [" ".join(one).strip() for one in found]
+
+
+def bank(code: str, *events: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    """The same events, reported by another bank."""
+    return [event | {"institution_code": code, "event_id": f"{code}-{event['event_id']}"} | more for event in events]
+
+
+def code(value: str) -> dict[str, Any]:
+    return report(1, "credit_approved", amount="500", catalogue_code=value)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([APPROVED, CONTRACTED, DRAWN], []),
+        ([APPROVED, CONTRACTED, DRAWN | {"amount": "500.01"}], ["hold G03a ICBC", "hold G03b ICBC"]),
+        ([APPROVED, CONTRACTED | {"amount": "400"}, DRAWN | {"amount": "400.01"}], ["hold G03a ICBC"]),
+        ([APPROVED, CONTRACTED | {"amount": "400"}, DRAWN | {"amount": "400"}], []),
+        ([APPROVED, CONTRACTED | {"amount": "500.01"}], ["hold G03b ICBC"]),
+        ([APPROVED, report(3, "drawn", amount="10", use_of_funds="购置电炉")], ["hold G03c ICBC"]),
+        ([code("1.1.1")], []),
+        ([code("2.1.1")], ["hold G04 ICBC"]),
+        ([code("1.1")], ["hold G04 ICBC"]),
+        ([report(3, "credit_approved", amount="500")], []),
+        ([report(4, "credit_approved", amount="500")], ["hold G08b ICBC"]),
+        ([report(4, "received")], []),
+        ([APPROVED, CONTRACTED, DRAWN | {"use_of_funds": "归还贷款"}], ["hold G09a ICBC"]),
+        ([APPROVED, CONTRACTED | {"use_of_funds": "补充流动资金"}], ["hold G09a ICBC"]),
+        ([APPROVED | {"use_of_funds": "补充流动资金"}, CONTRACTED], []),
+        ([APPROVED, CONTRACTED, report(3, "drawn", amount="5")], ["warn G09b ICBC"]),
+        ([APPROVED | {"green_label": True}], []),
+        ([report(1, "declined", reason_code="R01", green_label=True)], ["hold G17 ICBC"]),
+        ([report(1, "declined", reason_code="R01", green_label=False)], []),
+        ([APPROVED, report(2, "received", green_label=True, catalogue_code="9.1.1")], []),
+    ],
+)
+def test_each_suspicion_of_a_case_is_an_alert(
+    database: sa.Engine, events: list[dict[str, Any]], expected: list[str]
+) -> None:
+    prepare(database)
+    collect(database, Feed(events))
+    assert alerts(database) == expected
+
+
+@pytest.mark.parametrize(
+    ("filed", "reported", "expected"),
+    [
+        (None, None, ["hold G17 ICBC"]),
+        (None, "2.1.1", []),
+        ("1.1", None, ["hold G17 ICBC"]),
+        ("1.1.2", None, []),
+        ("0.1.1", "2.1.1", []),
+    ],
+)
+def test_a_green_label_rests_on_a_catalogue_entry_of_the_bank_or_of_the_need(
+    database: sa.Engine, filed: str | None, reported: str | None, expected: list[str]
+) -> None:
+    prepare(database, filed)
+    collect(database, Feed([APPROVED | {"green_label": True, "catalogue_code": reported}]))
+    assert alerts(database) == expected
+
+
+@pytest.mark.parametrize(
+    ("approved", "contracted", "drawn", "expected"),
+    [
+        ((600, 600), (500, 500), (), []),
+        ((600, 600.01), (500, 500), (), ["warn G02b"]),
+        ((600, 600), (500, 500.01), (), ["hold G02a"]),
+        ((600, 600), (500, 500), (1500, 500), ["hold G03a ICBC", "hold G03b ICBC"]),
+        ((600, 600), (500, 500), (1500, 500.01), ["hold G03a ABC", "hold G03a ICBC", "hold G03b ICBC", "hold G18"]),
+    ],
+)
+def test_the_sums_over_all_banks_are_held_against_the_need(
+    database: sa.Engine, approved: Any, contracted: Any, drawn: Any, expected: list[str]
+) -> None:
+    prepare(database)
+    events: list[dict[str, Any]] = []
+    for at, institution in enumerate(["ICBC", "ABC"]):
+        events += bank(institution, APPROVED, amount=str(approved[at]))
+        events += bank(institution, CONTRACTED, amount=str(contracted[at]))
+        if drawn:
+            events += bank(institution, DRAWN, amount=str(drawn[at]))
+    collect(database, Feed(events))
+    assert alerts(database) == expected
+
+
+# --- Life of an alert ------------------------------------------------------------------------------------------------------
+
+
+def history(database: sa.Engine, rule_id: str) -> list[tuple[str, str]]:
+    statement = """
+        select kind, reason from alert_event join alert using (alert_id) where rule_id = :rule order by event_id
+    """
+    return rows(database, statement, rule=rule_id)  # type: ignore[return-value]
+
+
+def settle(database: sa.Engine, state: Literal["cleared", "confirmed"]) -> None:
+    for actor in ("wang", "li"):
+        with database.begin() as connection:
+            for alert_id in connection.execute(sa.select(tables.alert.c.alert_id).filter_by(state="open")).scalars():
+                register_watch.settle_alert(
+                    connection, alert_id, decision=state, actor=actor, role="operator", reason="已向银行核实", now=NOW
+                )
+
+
+UNCOVERED = report(3, "drawn", amount="10", use_of_funds="购置电炉")
+
+
+def test_a_late_contract_closes_the_alert_on_a_draw_before_it(database: sa.Engine) -> None:
+    prepare(database)
+    collect(database, Feed([APPROVED, UNCOVERED]))
+    collect(database, Feed([APPROVED, UNCOVERED, CONTRACTED]))
+    assert alerts(database) == []
+    ground = f"反馈 {UNCOVERED['event_id']}"
+    assert history(database, "G03c") == [
+        ("opened", ground),
+        ("closed", f"补充反馈后该情形已不成立：{ground}"),
+    ]
+
+
+def test_later_events_are_added_to_the_alert_they_belong_to(database: sa.Engine) -> None:
+    prepare(database)
+    second = report(4, "drawn", amount="10", use_of_funds="购置电炉")
+    collect(database, Feed([APPROVED, UNCOVERED]))
+    collect(database, Feed([APPROVED, UNCOVERED, second, second]))
+    assert alerts(database) == ["hold G03c ICBC"]
+    assert [kind for kind, _ in history(database, "G03c")] == ["opened", "repeated"]
+
+
+@pytest.mark.parametrize(
+    ("settled", "then", "kinds"),
+    [("cleared", "open", ["opened", "opened"]), ("confirmed", "confirmed", ["opened", "repeated"])],
+)
+def test_what_a_person_could_not_have_looked_at_opens_a_cleared_alert_again(
+    database: sa.Engine, settled: str, then: str, kinds: list[str]
+) -> None:
+    prepare(database)
+    feed = Feed([APPROVED, UNCOVERED])
+    collect(database, feed)
+    settle(database, settled)
+    feed.events.append(report(3, "received"))
+    collect(database, feed)
+    assert rows(database, "select state from alert") == [(settled,)], "nothing new to look at"
+    feed.events.append(report(4, "drawn", amount="10", use_of_funds="购置电炉"))
+    collect(database, feed)
+    assert rows(database, "select state from alert") == [(then,)]
+    persons = {"clear_agreed", "confirm_agreed", "cleared", "confirmed"}
+    assert [kind for kind, _ in history(database, "G03c") if kind not in persons] == kinds
+
+
+EVERYTHING = [
+    *[APPROVED, CONTRACTED | {"amount": "900"}, DRAWN | {"amount": "950"}, code("2.1.1") | {"event_id": "again"}],
+    *[report(4, "drawn", amount="60", use_of_funds="还贷"), report(5, "post_loan", use_of_funds="理财")],
+    *bank("ABC", APPROVED, report(2, "drawn", amount="7"), DRAWN, report(5, "contracted", amount="600")),
+    *bank(
+        "CMB",
+        report(1, "declined", green_label=True),
+        report(2, "contacted"),
+        report(3, "obstructed", reason_code="R05"),
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_alerts_and_cases_do_not_depend_on_how_the_feed_is_cut_repeated_or_shuffled(
+    database: sa.Engine, seed: int
+) -> None:
+    prepare(database)
+    collect(database, Feed(EVERYTHING))
+
+    def outcome() -> Any:
+        grounds = "select rule_id, need_id, institution_code, ground from alert join alert_ground using (alert_id)"
+        return alerts(database), sorted(rows(database, grounds)), derived(database)
+
+    at_once = outcome()
+    assert len(at_once[0]) > 5
+    with database.begin() as connection:
+        let_history_be_changed(connection)
+        for table in (
+            "feedback_event",
+            "feedback_cursor",
+            "matching_case",
+            "case_clock",
+            "alert_event",
+            "alert_ground",
+        ):
+            connection.execute(sa.text(f"delete from {table}"))
+        connection.execute(sa.text("delete from alert"))
+        rewrite(connection, sa.text("delete from delivery where action = 'progress'"))
+        connection.execute(sa.text("update delivery set matched = false"))
+    opened(database)
+    chance = random.Random(seed)
+    shuffled = [event for event in EVERYTHING for _ in range(chance.randint(1, 3))]
+    chance.shuffle(shuffled)
+    feed = Feed([])
+    while shuffled:
+        feed.events += [shuffled.pop() for _ in range(min(len(shuffled), chance.randint(1, 5)))]
+        collect(database, feed)
+    assert outcome() == at_once
+
+
+# --- Use of funds, quarter by quarter (G16) -----------------------------------------------------------------------------------
+
+
+def quarterly(database: sa.Engine, now: datetime) -> list[str]:
+    watch_post_loan(database, now=now, policy=policy())
+    statement = """
+        select ground from alert_ground join alert using (alert_id)
+        where rule_id = 'G16' and state = 'open' order by ground
+    """
+    return [ground for (ground,) in rows(database, statement)]
+
+
+def test_each_full_quarter_after_the_first_draw_needs_a_report(database: sa.Engine) -> None:
+    prepare(database)
+    feed = Feed([APPROVED, CONTRACTED, DRAWN])
+    collect(database, feed)
+    assert quarterly(database, moment("2027-03-31 12:00")) == []
+    assert quarterly(database, moment("2027-04-01 12:00")) == ["ICBC 2027Q1"]
+    assert quarterly(database, moment("2027-07-01 12:00")) == ["ICBC 2027Q1", "ICBC 2027Q2"]
+    feed.events.append(report(4, "post_loan") | {"occurred_at": "2027-03-31T23:00:00+08:00"})
+    collect_feedback(database, feed, moment("2027-07-02 08:00"), cipher=CIPHER)
+    assert quarterly(database, moment("2027-07-02 12:00")) == ["ICBC 2027Q2"]
+    feed.events.append(report(5, "post_loan") | {"occurred_at": "2027-06-30T23:00:00+08:00"})
+    collect_feedback(database, feed, moment("2027-07-03 08:00"), cipher=CIPHER)
+    assert quarterly(database, moment("2027-07-03 12:00")) == []
+    assert [kind for kind, _ in history(database, "G16")] == ["opened", "repeated", "closed"]
+    assert rows(database, "select need_id, institution_code from alert where rule_id = 'G16'") == [(NEED, "")]
+
+
+def test_a_case_that_was_closed_owes_no_more_reports(database: sa.Engine) -> None:
+    prepare(database)
+    collect(database, Feed([APPROVED, CONTRACTED, DRAWN, report(4, "closed", reason_code="R99")]))
+    assert quarterly(database, moment("2027-07-01 12:00")) == []

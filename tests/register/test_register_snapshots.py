@@ -1,0 +1,166 @@
+"""The register itself: odd rows are not used, a shrunken snapshot is not taken into use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include import intake
+from include.audit import verify
+from include.base.errors import IntakeIncomplete, InvalidRequest
+from include.base.privacy import PersonalDataCipher
+from include.platforms.green_platform import GreenPlatformClient
+from include.reference import policy
+from include.register.acceptance import accept_snapshot
+from include.register.rules import judge_rows, judge_snapshot, read_entry
+
+DAY = date(2026, 10, 1)
+CIPHER = PersonalDataCipher(["key of the register tests"])
+NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "uscc": "91330100MA2TE5T013",
+        "name": "浙江青禾新材料有限公司",
+        "aliases": [],
+        "level": "national",
+        "batch": "2023年度",
+        "department_code": "330000",
+        "listed_on": "2024-03-01",
+        "removed_on": None,
+    } | changes
+
+
+def found(*rows: object) -> list[str]:
+    findings = judge_rows([read_entry(one) for one in rows], policy())
+    return sorted(f"{one.ordinal} {one.rule_id} {one.field}" for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row()], []),
+        ([row(uscc="91330100MA2TE5T014")], ["0 T01 uscc"]),
+        ([row(uscc=" 9133 0100ma2te5t013")], []),
+        ([row(uscc=None)], ["0 T01 uscc"]),
+        ([row(listed_on="2024-02-30")], ["0 T02 listed_on;removed_on"]),
+        ([row(listed_on="20240301")], ["0 T02 listed_on;removed_on"]),
+        ([row(listed_on=None)], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="soon")], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="2024-02-29")], ["0 T02 listed_on;removed_on"]),
+        ([row(removed_on="2024-03-01")], []),
+        ([row(), row(name="浙江青禾 新材料有限公司")], ["0 T03 uscc", "1 T03 uscc"]),
+        ([row(removed_on="2025-01-01"), row(listed_on="2025-01-01")], []),
+        ([row(removed_on="2025-01-02"), row(listed_on="2025-01-01")], ["0 T03 uscc", "1 T03 uscc"]),
+        ([row(), row(name="另一工厂")], []),
+        ([row(department_code="999999", level=3)], ["0 T04 department_code", "0 T04 level"]),
+        ([7], ["0 T01 uscc", "0 T02 listed_on;removed_on", "0 T04 department_code", "0 T04 level"]),
+    ],
+)
+def test_each_odd_row_is_told_with_its_reason(rows: list[object], expected: list[str]) -> None:
+    assert found(*rows) == expected
+
+
+def days(begins: int, ends: int | None) -> set[int]:
+    return set(range(begins, 99 if ends is None else ends))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 28), st.none() | st.integers(0, 20)), min_size=2, max_size=8))
+def test_memberships_overlap_as_each_pair_of_them_does(spans: list[tuple[int, int | None]]) -> None:
+    members = [(begins, None if length is None else min(31, begins + length)) for begins, length in spans]
+    entries = [
+        read_entry(row(listed_on=f"2026-03-{begins:02d}", removed_on=None if ends is None else f"2026-03-{ends:02d}"))
+        for begins, ends in members
+    ]
+    expected = {
+        at
+        for at, one in enumerate(members)
+        if any(days(*one) & days(*other) for number, other in enumerate(members) if number != at)
+    }
+    assert {one.ordinal for one in judge_rows(entries, policy()) if one.rule_id == "T03"} == expected
+
+
+def test_the_rows_of_one_factory_may_be_many() -> None:
+    entries = [read_entry(row(listed_on="2024-03-01", removed_on="2024-04-01"))] * 20_000
+    begun = time.process_time()
+    told = judge_rows(entries, policy())
+    # Pair by pair it took minutes.
+    assert time.process_time() - begun < 10
+    assert sum(one.rule_id == "T03" for one in told) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("active", "before", "shrunken"),
+    [
+        (90, 100, False),
+        (89, 100, True),
+        (8995, 10_000, True),
+        (0, None, True),
+        (1, None, False),
+        (0, 100, True),
+        (110, 100, False),
+    ],
+)
+def test_a_snapshot_may_lose_a_tenth(active: int, before: int | None, shrunken: bool) -> None:
+    assert bool(judge_snapshot(active, before, policy())) == shrunken
+
+
+class Platform:
+    """A platform whose register is `rows`."""
+
+    def __init__(self, rows: list[object]) -> None:
+        self.rows = rows
+
+    def green_factories(self, as_of: date) -> Iterator[list[object]]:
+        yield self.rows
+
+
+def _pull(database: sa.Engine, rows: list[object], day: date = DAY) -> intake.RegisterPull:
+    return intake.pull_register(database, cast(GreenPlatformClient, Platform(rows)), CIPHER, day, NOW, policy())
+
+
+def _in_use(database: sa.Engine) -> list[tuple[date, bool]]:
+    with database.connect() as connection:
+        return [
+            tuple(one) for one in connection.execute(sa.text("select as_of, in_use from register_snapshot order by 1"))
+        ]
+
+
+def test_odd_rows_are_kept_and_not_used(database: sa.Engine) -> None:
+    pulled = _pull(database, [row(aliases=["乙\0"]), row(uscc=[], listed_on=5, name="甲\0"), None])
+    assert (pulled.rows, pulled.unusable, pulled.in_use) == (3, 2, True)
+    with database.connect() as connection:
+        used = connection.execute(sa.text("select usable from register_factory order by ordinal")).scalars().all()
+    assert list(used) == [True, False, False]
+
+
+def test_a_shrunken_snapshot_waits_until_an_operator_accepts_it(database: sa.Engine) -> None:
+    factories: list[object] = [row(name=f"工厂{number}") for number in range(20)]
+    assert _pull(database, factories, DAY - timedelta(days=1)).in_use
+    assert not _pull(database, factories[:5]).in_use
+    assert _in_use(database) == [(DAY - timedelta(days=1), True), (DAY, False)]
+    with database.begin() as connection:
+        held = connection.execute(sa.text("select snapshot_id from register_snapshot where not in_use")).scalar_one()
+        accept_snapshot(connection, held, actor="王敏", role="operator", reason="年度调整，已核实", now=NOW)
+        with pytest.raises(InvalidRequest, match="已启用"):
+            accept_snapshot(connection, held, actor="王敏", role="operator", reason="再次启用", now=NOW)
+        assert verify(connection) is None
+        assert connection.execute(sa.text("select action from audit_entry")).scalars().all() == ["register_accepted"]
+    assert all(in_use for _, in_use in _in_use(database))
+
+
+def test_an_empty_register_is_refused_only_while_there_is_no_other(database: sa.Engine) -> None:
+    with pytest.raises(IntakeIncomplete, match="为空"):
+        _pull(database, [])
+    _pull(database, [row()], DAY - timedelta(days=1))
+    assert not _pull(database, []).in_use
