@@ -37,7 +37,7 @@ def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
         )
 
 
-def _decide(connection: sa.Connection, decision: department_stop.Decision = "continued", **other: str) -> int:
+def _decide(connection: sa.Connection, decision: stops.Decision = "continued", **other: str) -> int:
     given = {"actor": "li", "role": "operator", "reason": "已与主管部门核实", "seen": "open", **other}
     return stops.decide(connection, **WHERE, decision=decision, now=NOW, policy=policy(), **given)
 
@@ -129,11 +129,11 @@ def test_a_kept_stop_goes_on_waiting_and_may_be_continued_later(database: sa.Eng
         assert _check(connection)
         assert _pushed(connection) == []
         assert stops.undecided(connection, intake_id=later) == []
-        with pytest.raises(department_stop.DecidedMeanwhile, match="已由 li 决定维持暂停"):
+        with pytest.raises(stops.DecidedMeanwhile, match="已由 li 决定维持暂停"):
             _decide(connection, "continued", actor="wang")
         assert _decide(connection, "continued", actor="wang", seen="kept") == 5
         for seen in ("open", "kept"):
-            with pytest.raises(department_stop.DecidedMeanwhile, match="已由 wang 决定继续推送"):
+            with pytest.raises(stops.DecidedMeanwhile, match="已由 wang 决定继续推送"):
                 _decide(connection, "kept", seen=seen)
 
 

@@ -402,8 +402,11 @@ def decided_meanwhile(database: sa.Engine, hold: int, first: str, second: Callab
         with database.begin() as connection:
             release(connection, hold, actor=first, role="reviewer", reason=REASON, now=NOW, policy=policy())
             other = pool.submit(second)
-            while not (other.done() or waits_for_a_lock(database)):
-                pass
+            for _ in range(10_000):
+                if other.done() or waits_for_a_lock(database):
+                    break
+            else:
+                raise AssertionError("the second decision neither ends nor waits for the first")
         return other.result()
 
 
@@ -411,7 +414,9 @@ def waits_for_a_lock(database: sa.Engine) -> bool:
     with database.connect() as connection:
         return connection.execute(
             sa.text(
-                "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+                # What a session waits for, pg_stat_activity shows only to the role of its login; pg_locks shows it to all.
+                "select exists (select from pg_locks join pg_stat_activity using (pid)"
+                " where datname = current_database() and not granted)"
             )
         ).scalar_one()
 
