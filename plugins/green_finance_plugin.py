@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -15,12 +15,12 @@ class GreenFinancePlugin(AirflowPlugin):
     """绿厂融通 inside Airflow."""
 
     name = "green_finance"
-    timetables: ClassVar[list[Any]] = [LastWorkingDayTimetable, WorkingDaysTimetable]
-    fastapi_apps: ClassVar[list[Any]] = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
-    fastapi_root_middlewares: ClassVar[list[Any]] = [
+    timetables: list[Any] = [LastWorkingDayTimetable, WorkingDaysTimetable]
+    fastapi_apps: list[Any] = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
+    fastapi_root_middlewares: list[Any] = [
         {"middleware": ChineseByDefault, "args": [], "kwargs": {}, "name": "中文界面"}
     ]
-    external_views: ClassVar[list[Any]] = [
+    external_views: list[Any] = [
         {
             "name": "绿厂融通",
             "href": "/green-finance/",

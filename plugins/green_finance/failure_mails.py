@@ -53,6 +53,7 @@ class RunFailureNotifier(SmtpNotifier):
             return
         server = found.mail_server
         title = dag.dag_display_name
+        untold: list[str] = _asked(found, failure_mails.untold, [])
         body = compose(
             "run_failed",
             to=[server.operator_email],
@@ -63,7 +64,7 @@ class RunFailureNotifier(SmtpNotifier):
             run_id=run_id,
             task=getattr(context.get("ti"), "task_id", ""),
             link=f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{quote(run_id, safe='')}",
-            untold=_asked(found, failure_mails.untold, []),
+            untold=untold,
         )
         self.to, self.from_email = body["to"], server.from_email
         self.subject, self.html_content = body["subject"], body["html"]

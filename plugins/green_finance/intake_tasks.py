@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import TriggerRule, get_current_context, task
@@ -134,7 +134,9 @@ def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
 
 def _label(department_code: str) -> None:
     """Name the mapped task after its department in Airflow's pages."""
-    get_current_context()["department"] = f"{departments()[department_code].short_name} {department_code}"
+    cast("dict[str, Any]", get_current_context())["department"] = (
+        f"{departments()[department_code].short_name} {department_code}"
+    )
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
@@ -192,7 +194,7 @@ def wire_intake(kind: IntakeKind, reference: Any) -> None:
 
     A department that was stopped is put to a person in a run of its own, once, for which nothing here waits.
     """
-    intake_id = open_intake(kind)
+    intake_id: Any = open_intake(kind)
     codes = departments_of(intake_id)
     pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
     judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)

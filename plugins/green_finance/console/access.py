@@ -123,7 +123,7 @@ async def admit(
 
 def for_whom(route: APIRoute) -> frozenset[Role]:
     """The roles of which one is needed for this route."""
-    tagged = frozenset(map(Role, route.tags))
+    tagged = frozenset(Role(str(tag)) for tag in route.tags)
     return tagged or frozenset(VIEWERS if route.methods <= _READING else OPERATORS)
 
 

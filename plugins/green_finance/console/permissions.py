@@ -18,7 +18,7 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager, SimpleAuthManagerRole
-from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException
 
 from include.domain.roles import Role, person_id
 from include.reference import departments

@@ -21,10 +21,10 @@ def start_sending(actor: str) -> str:
     """
     try:
         trigger_dag(_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=actor, conf={})
-        paused = DagModel.get_current(_DAG).is_paused
+        dag = DagModel.get_current(_DAG)
     except AirflowException as error:
         log.warning("%s was not started: %s", _DAG, error)
         return f"未能立即启动 {_DAG}，将由其下一次运行送出。"
-    if paused:
+    if dag is not None and dag.is_paused:
         return f"{_DAG} 处于暂停状态，请在 Airflow 中启用后送出。"
     return f"已启动 {_DAG} 送出。"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -21,19 +22,19 @@ from include.words.shown import Reader, shown
 
 router = APIRouter(prefix="/obstructions")
 
-_ACTS: dict[Act, str] = {
+_ACTS: Mapping[Act, str] = {
     "acknowledged": "接单",
     "in_progress": "开始办理",
     "resolved": "已办结",
     "unresolvable": "无法解决",
 }
-_EVENTS = {
+_EVENTS: Mapping[str, str] = {
     "opened": "机构报告",
     "climbed": "升级",
     "overdue": "国家级逾期",
     "verified": "结束",
     "reopened": "重新打开",
-    **_ACTS,
+    **{str(act): word for act, word in _ACTS.items()},
 }
 _OWNERS = {
     "MIIT": "工信部门",
@@ -107,7 +108,7 @@ def _bank(code: str) -> str:
     return institutions()[code].name if code in institutions() else code
 
 
-def _words(role: Reader) -> dict[str, object]:
+def _words(role: Reader) -> dict[str, Any]:
     return {
         "states": obstructions.STATES,
         "levels": enum_labels("coordinator.level"),

@@ -57,7 +57,7 @@ def unreadable(
     )
 
 
-@router.get("/{set_aside_id}/raw", tags=OPERATORS)
+@router.get("/{set_aside_id}/raw", tags=[*OPERATORS])
 def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
     """The bytes of a piece as they came, to be saved and never shown; the look is audited, for anything may stand in them."""
     with engine().begin() as connection:

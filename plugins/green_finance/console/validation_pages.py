@@ -30,7 +30,7 @@ def overview(quarter: Quarter) -> HTMLResponse:
     return published(KIND, quarter, f"{quarter} 的审核结果尚未生成。")
 
 
-@router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse, tags=DECIDERS)
+@router.get(f"/{KIND}/{{quarter}}/{DRY_RUN}/{{department_code}}", response_class=HTMLResponse, tags=[*DECIDERS])
 def dry_run(quarter: Quarter, department_code: Department, access: Admitted) -> HTMLResponse:
     """The results of a department's newest dry run, which are in a file alone."""
     folder = settings().reports_dir
@@ -52,7 +52,7 @@ def department(quarter: Quarter, department_code: Department, role: ReadsAs) -> 
         return document(open_page(connection, quarter, department_code))
 
 
-@router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse, tags=DECIDERS)
+@router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse, tags=[*DECIDERS])
 def rejudgement(quarter: Quarter) -> HTMLResponse:
     """What another rule set would make of a quarter."""
     return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
