@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from string import ascii_uppercase, digits
 
 import numpy as np
@@ -22,7 +22,8 @@ from expectations.custom.base import (
 )
 from include.domain.characters import character_matrix, matching, places_in
 from include.domain.identifiers import ORG_WEIGHTS, PROJECT_CODE, USCC_ALPHABET, USCC_WEIGHTS, uscc_is_valid
-from include.reference import institutions, rows
+from include.reference import institutions
+from include.reference.classifications import catalogue, industry_classes
 
 _INDUSTRY = re.compile(r"[0-9]{4}")
 _DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
@@ -74,7 +75,7 @@ def project_code(codes: pd.Series) -> pd.Series:
 
 
 class ExpectIndustryCodeToExist(ValueExpectation):
-    """The industry code has four digits and a division 01..97; a known class, once the table is complete (DQ04)."""
+    """The industry code has four digits and a division 01..97; in manufacturing a known class, if the table is complete (DQ04)."""
 
     complete: Text
     map_metric = "column_values.industry_code"
@@ -84,17 +85,18 @@ class ExpectIndustryCodeToExist(ValueExpectation):
 @value_condition("industry_code", "complete")
 def industry_code(codes: pd.Series, complete: str) -> pd.Series:
     """Whether each code can be a class of GB/T 4754-2017."""
-    known = _industry_classes() if complete == "true" else None
+    known = industry_classes() if complete == "true" else None
 
     def is_class(code: str) -> bool:
-        return _INDUSTRY.fullmatch(code) is not None and "01" <= code[:2] <= "97" and (known is None or code in known)
+        if _INDUSTRY.fullmatch(code) is None or not "01" <= code[:2] <= "97":
+            return False
+        return known is None or code in known or not _is_manufacturing(code)
 
     return each_distinct(is_class, codes)
 
 
-@cache
-def _industry_classes() -> frozenset[str]:
-    return frozenset(row["code"] for row in rows("industries") if row["level"] == "class")
+def _is_manufacturing(industry: str) -> bool:
+    return "13" <= industry[:2] <= "43"
 
 
 class ExpectIndustryToBeManufacturing(RowExpectation):
@@ -108,7 +110,7 @@ def manufacturing(columns: pd.DataFrame) -> pd.Series:
     """`columns`: industry code, direction of the retrofit."""
 
     def makes(code: str, sub_direction: str) -> bool:
-        return "13" <= code[:2] <= "43" or (code[:2] in _DATA_SERVICES and sub_direction == "green_data_centre")
+        return _is_manufacturing(code) or (code[:2] in _DATA_SERVICES and sub_direction == "green_data_centre")
 
     return each_distinct(makes, columns.iloc[:, 0], columns.iloc[:, 1])
 
@@ -129,18 +131,13 @@ class ExpectCatalogueCodeToBeListed(ValueExpectation):
 @value_condition("catalogue_code", "level", "complete")
 def catalogue_code(codes: pd.Series, level: str, complete: str) -> pd.Series:
     """Whether each code is listed as far as `level` asks."""
-    known = _catalogue()
+    known = catalogue()
     is_complete = complete == "true"
     if level == "group" and is_complete:
         return each_distinct(lambda code: code in known, codes)
     if level == "group":
         return each_distinct(lambda code: code.rpartition(".")[0] in known, codes)
     return each_distinct(lambda code: is_complete or code in known or code.rpartition(".")[0] not in known, codes)
-
-
-@cache
-def _catalogue() -> frozenset[str]:
-    return frozenset(row["code"] for row in rows("catalogue_2025"))
 
 
 class ExpectIntendedInstitutionsToBeListed(ValueExpectation):

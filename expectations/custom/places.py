@@ -7,7 +7,8 @@ import re
 import pandas as pd
 
 from expectations.custom.base import RowExpectation, Texts, each_distinct, row_condition
-from include.domain.identifiers import PROVINCE_PREFIXES, XPCC, department_of, loc_status, prefecture
+from include.domain.identifiers import PROVINCE_PREFIXES, XPCC, department_of, prefecture
+from include.reference.places import loc_status
 
 _REGION = re.compile(r"[1-9][0-9]{5}")
 _XINJIANG = "65"

@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
-from typing import Literal
 
-from stdnum import numdb
 from stdnum.cn import uscc
 
 from include.domain.numbers import whole_number
-
-LocStatus = Literal["unknown", "retired", "current"]
 
 PROVINCE_PREFIXES = frozenset(
     str(region * 10 + province)
@@ -54,7 +49,6 @@ _WIDE_PUNCTUATION = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide i
 _USUAL_MARKS = " ,.;:()%、。-"
 _BETWEEN = "\n"  # in no normalised text
 _IDLE_BLANKS = ("  ", f" {_BETWEEN}", f"{_BETWEEN} ")
-_LOC_ENTRY = re.compile(r"\[(?:[0-9]*)-([0-9]*)\].*")
 
 
 def usable_need_id(value: object) -> str | None:
@@ -215,27 +209,3 @@ def department_of(region_code: str) -> str:
 def prefecture(region_code: str) -> str:
     """The prefecture of a county's code; a code that ends in 00 is returned as it is."""
     return region_code if region_code.endswith("00") else region_code[:4] + "00"
-
-
-def loc_status(region_code: str, year: int) -> LocStatus:
-    """Whether the table of places (python-stdnum cn/loc) knows the code, and whether it was in use in `year`."""
-    last_year = _last_year_in_use(region_code)
-    if last_year is None:
-        return "unknown"
-    return "retired" if last_year < year else "current"
-
-
-_STILL_IN_USE = 9999
-
-
-@cache
-def _last_year_in_use(region_code: str) -> int | None:
-    parts = numdb.get("cn/loc").info(region_code)
-    entry = next((properties["county"] for _, properties in parts if "county" in properties), None)
-    if entry is None:
-        return None
-    ends = []
-    for name in entry.split(","):
-        interval = _LOC_ENTRY.fullmatch(name)
-        ends.append(int(interval[1]) if interval and interval[1] else _STILL_IN_USE)
-    return max(ends)

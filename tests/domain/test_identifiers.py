@@ -12,7 +12,6 @@ from include.domain.identifiers import (
     PROVINCE_PREFIXES,
     department_of,
     email_is_valid,
-    loc_status,
     make_uscc,
     mobile_is_valid,
     name_key,
@@ -178,24 +177,6 @@ def test_the_provinces_are_those_of_the_departments() -> None:
     provinces = {d.code[:2] for d in departments().values() if not d.planned_city and d.code != "660000"}
     assert provinces == PROVINCE_PREFIXES
     assert len(institutions()) == 26
-
-
-@pytest.mark.parametrize(
-    ("code", "year", "status"),
-    [
-        ("330106", 2026, "current"),
-        ("330113", 2026, "unknown"),
-        ("110103", 2026, "retired"),
-        ("110103", 2010, "current"),
-        ("110101", 2026, "current"),
-        ("130502", 2026, "current"),
-        ("500101", 2026, "current"),
-        ("999999", 2026, "unknown"),
-        ("", 2026, "unknown"),
-    ],
-)
-def test_places_are_looked_up_in_their_time(code: str, year: int, status: str) -> None:
-    assert loc_status(code, year) == status
 
 
 def test_the_prefecture_of_a_county() -> None:

@@ -29,12 +29,15 @@ POLICIES = [
     Policy({**policy().values, **changes})
     for changes in (
         {},
-        {"catalogue_complete": "true", "industries_complete": "true", "cutoff_inclusive": "false"},
+        {"catalogue_complete": "false", "industries_complete": "false", "cutoff_inclusive": "false"},
         {"push_factory_levels": "national;provincial", "county_less_cities": "620200", "lookback_years": "2"},
     )
 ]
 LIES = {FACTORIES[0]: (date(2026, 9, 28), date(2020, 1, 1)), FACTORIES[1]: (date(2023, 9, 28), date(2026, 9, 29))}
 """Days on which needs of these factories were withdrawn for false information."""
+AFTER_THE_QUARTER = CHECKED_AT.replace(month=10, day=20)
+RESPOND_BY = (date(2026, 10, 14), date(2026, 9, 28))
+"""Until when returns asked for an answer."""
 
 # What a failure needs is told by `told`; hypothesis could only try other seeds.
 quick = settings(
@@ -125,27 +128,35 @@ def test_the_register_is_asked_as_the_handbook_says(chance: random.Random, in_fo
 def test_other_needs_are_asked_as_the_handbook_says(chance: random.Random) -> None:
     needs = family(chance, 30)
     items = [need.item() for need in needs]
-    compared = fingerprints(items, checked_at=CHECKED_AT, policy=policy(), keyed_hash=keyed_hash)
+    compared = fingerprints(items, checked_at=AFTER_THE_QUARTER, policy=policy(), keyed_hash=keyed_hash)
     known = [one for one in compared if one.need_id is not None and one.revision is not None]
     newest = _newest(known)
-    history = History(open_needs=newest, window=newest, revisions=known)
-    stored = [Need(item, CHECKED_AT, policy()) for item in items]
-    verdicts = judge(items, checked_at=CHECKED_AT, policy=policy(), history=history)
+    returns = {
+        (one.need_id, one.revision): chance.choice(RESPOND_BY)
+        for one in known
+        if one.need_id and one.revision and chance.random() < 0.6
+    }
+    history = History(open_needs=newest, window=newest, revisions=known, respond_by=returns)
+    stored = [Need(item, AFTER_THE_QUARTER, policy()) for item in items]
+    verdicts = judge(items, checked_at=AFTER_THE_QUARTER, policy=policy(), history=history)
     for need, here, verdict in zip(needs, stored, verdicts, strict=True):
-        assert of_scope(verdict, "history") == set(history_findings(here, stored)), (need, needs)
+        assert of_scope(verdict, "history") == set(history_findings(here, stored, returns)), (need, needs)
 
 
 def test_what_is_compared_breaks_every_rule_and_keeps_it() -> None:
     """A comparison of needs on which a rule never fires proves nothing about it."""
     chance = random.Random(490)
-    fired = {rule for need in (spoilt_need(chance) for _ in range(1200)) for rule, _ in by_handbook(need, policy())}
+    fired = {
+        rule for number in range(1200) for rule, _ in by_handbook(spoilt_need(chance), POLICIES[number % len(POLICIES)])
+    }
     assert fired == {rule.rule_id for rule in rules().values() if rule.scope == "record"}
 
 
 def test_the_cases_of_each_rule_are_those_of_the_handbook_too() -> None:
     for rule, spoils, expected in CASES:
         findings = {tuple(one.split(" ")) for one in expected.split("|") if one}
-        assert by_handbook(SpoiltNeed({}, spoils), policy()) == findings, (rule, spoils)
+        here = Need(SpoiltNeed({}, spoils).item(), CHECKED_AT, policy())
+        assert record_findings(here) | set(history_findings(here, [here], {})) == findings, (rule, spoils)
 
 
 def _newest(known: Iterable[Fingerprint]) -> list[Fingerprint]:

@@ -94,6 +94,28 @@ def test_a_need_returned_in_an_earlier_intake_is_no_longer_open(database: sa.Eng
     assert found_now(database, filed(OWN)) == []
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "recommended_on", "expected"),
+    [
+        ({"finance__term_months": 3}, "2026-10-20", []),
+        ({"finance__term_months": 3}, "2026-10-21", ["DQ52 review.recommended_at"]),
+        ({}, "2026-10-20", ["DQ52 review.recommended_at"]),
+    ],
+)
+def test_what_was_returned_may_come_again_after_the_cut_off_within_the_term_of_the_return(
+    database: sa.Engine, spoilt: dict[str, Any], recommended_on: str, expected: list[str]
+) -> None:
+    judge(database, take_in(database, "now", [filed(OWN, **spoilt)], now=NOW), now=NOW)
+    again = filed(OWN, revision=2, review__recommended_at=f"{recommended_on}T17:00:00+08:00")
+    later = moment("2026-10-21 18:00")
+    judge(database, take_in(database, "later", [again], now=later), now=later)
+    with database.connect() as connection:
+        found = connection.execute(
+            sa.text("select rule_id || ' ' || field from finding where revision = 2 order by 1")
+        ).scalars()
+        assert list(found) == expected
+
+
 def test_a_need_returned_in_the_same_intake_counts_whichever_is_judged_first(database: sa.Engine) -> None:
     other = filed(OTHER, department_code="440000", submitted_at="2026-09-09T09:30:00+08:00")
     intake_id = take_in(database, "now", [other], now=NOW, department_code="440000")

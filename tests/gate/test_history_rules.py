@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from typing import Any
 
 import pytest
@@ -132,6 +133,31 @@ def test_a_benefit_may_rise_by_a_fifth_unless_a_new_report_backs_more() -> None:
     assert after("1300", **{"benefit.basis": ["third_party"]})[:1] == ["DQ05 benefit.basis"]
     before["attachments"] = [report]
     assert after("1300", **{"benefit.basis": "third_party", "attachments": [report]}) == risen
+
+
+@pytest.mark.parametrize(
+    ("respond_by", "recommended_at", "late"),
+    [
+        ({1: date(2026, 10, 20)}, "2026-10-20T23:59:59.999+08:00", False),
+        ({1: date(2026, 10, 20)}, "2026-10-21T00:00:00+08:00", True),
+        ({1: date(2026, 10, 20)}, "2026-06-30T12:00:00+08:00", False),
+        ({}, "2026-10-08T10:00:00+08:00", True),
+        ({2: date(2026, 10, 20)}, "2026-10-08T10:00:00+08:00", True),
+    ],
+)
+def test_a_correction_within_the_term_of_its_return_is_not_late(
+    respond_by: dict[int, date], recommended_at: str, late: bool
+) -> None:
+    first = clean_need({"submitted_at": "2026-06-10T09:30:00+08:00"})
+    second = clean_need(
+        {"revision": 2, "submitted_at": "2026-06-10T09:30:00+08:00", "review.recommended_at": recommended_at}
+    )
+    checked_at = CHECKED_AT.replace(month=10, day=22)
+    known = fingerprints([first, second], checked_at=checked_at, policy=policy(), keyed_hash=keyed_hash)
+    returned = {("FN202603000001", revision): day for revision, day in respond_by.items()}
+    history = History(revisions=known, respond_by=returned)
+    verdict = judge([second], checked_at=checked_at, policy=policy(), history=history)[0]
+    assert ("DQ52" in {finding.rule_id for finding in verdict.findings}) is late
 
 
 def test_a_revision_with_another_content_than_the_one_stored_first_is_held() -> None:

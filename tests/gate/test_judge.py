@@ -221,17 +221,24 @@ def test_long_lists_are_judged_element_by_element() -> None:
     [
         ({"supported_form_versions": "2025.1;2026.1"}, {"form_version": "2026.1"}, []),
         ({"clock_skew_seconds": "0"}, {"updated_at": "2026-09-30T18:00:01+08:00"}, [("DQ01", "updated_at", "hold")]),
-        (
-            {"industries_complete": "true"},
-            {"enterprise.industry_code": "1399"},
-            [("DQ04", "enterprise.industry_code", "block")],
-        ),
+        ({"industries_complete": "false"}, {"enterprise.industry_code": "1380"}, []),
         (
             {"catalogue_complete": "true"},
             {"project.catalogue_code": "1.1.99"},
             [("DQ17", "project.catalogue_code", "block")],
         ),
         ({"catalogue_complete": "true"}, {}, []),
+        (
+            {"catalogue_complete": "false"},
+            {"project.catalogue_code": "1.99.1"},
+            [("DQ17", "project.catalogue_code", "hold")],
+        ),
+        (
+            {"catalogue_complete": "false"},
+            {"project.catalogue_code": "1.1.99"},
+            [("DQ18", "project.catalogue_code", "hold")],
+        ),
+        ({"catalogue_complete": "false"}, {}, []),
         (
             {"county_less_cities": ""},
             {"project.site_county_code": "441900"},
@@ -301,7 +308,7 @@ def test_rules_look_at_the_day_of_the_recommendation_not_at_today() -> None:
 
 def test_the_version_changes_with_rules_policy_and_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     version = ruleset_version(POLICY)
-    assert version.startswith("2026.1+") and version == ruleset_version(policy())
+    assert version.startswith("2026.2+") and version == ruleset_version(policy())
     assert ruleset_version(under(sources_tolerance="1.03")) != version
     for folder in ("SUITES_DIR", "REFERENCE_DIR"):
         original: Path = getattr(rule_book, folder)

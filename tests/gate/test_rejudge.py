@@ -52,7 +52,7 @@ def test_every_verdict_comes_out_the_same_under_the_rule_set_that_gave_it(databa
         database,
         filed(1),
         filed(2, project__permits__land="missing", is_major="no"),
-        filed(3, project__catalogue_code="1.1.99"),
+        filed(3, finance__use_of_funds="购置锅炉并补充流动资金"),
         filed(4, need_id="no number"),
         filed(5, updated_at="2026-10-03T10:00:00+08:00"),
     )
@@ -111,7 +111,12 @@ def test_a_verdict_that_cannot_be_reproduced_is_an_error_that_names_the_need(dat
 
 
 def test_under_another_rule_set_what_changed_is_listed(database: sa.Engine) -> None:
-    judged(database, filed(1), filed(2, project__end_date="2027-06-30"), filed(3, project__catalogue_code="1.1.99"))
+    judged(
+        database,
+        filed(1),
+        filed(2, project__end_date="2027-06-30"),
+        filed(3, finance__use_of_funds="购置锅炉并补充流动资金"),
+    )
     result = again(database, SHORTER)
     assert (result.judged, result.reproduced) == (3, 0)
     changed = {

@@ -93,7 +93,7 @@ def test_the_counts_are_those_of_the_account(database: sa.Engine) -> None:
         database,
         filed(1),
         filed(2, project__permits__land="missing"),
-        filed(3, project__catalogue_code="1.1.99"),
+        filed(3, finance__use_of_funds="购置锅炉并补充流动资金"),
         filed(4),
         filed(4, revision=2, benefit__basis="self_estimate"),
         filed(5, need_id="no number"),
@@ -130,7 +130,7 @@ def test_each_rule_is_counted_by_needs_and_findings_worst_first(database: sa.Eng
             database,
             filed(1, project__permits__land="missing", project__permits__safety="missing"),
             filed(2, project__permits__land="missing", review__compliance_ok=False),
-            filed(3, project__catalogue_code="1.1.99", benefit__basis="self_estimate"),
+            filed(3, finance__use_of_funds="购置锅炉并补充流动资金", benefit__basis="self_estimate"),
         ),
     )
     counted = [(one["severity"], one["rule_id"], one["needs"], one["findings"]) for one in figures(database)["rules"]]
@@ -205,7 +205,7 @@ def test_what_is_written_in_names_cannot_run(database: sa.Engine) -> None:
 
 
 def test_a_decision_changes_the_page_and_nothing_else_does(database: sa.Engine) -> None:
-    intake_id = judged(database, filed(1, project__catalogue_code="1.1.99"))
+    intake_id = judged(database, filed(1, finance__use_of_funds="购置锅炉并补充流动资金"))
     first = publish(database, intake_id)
     pages.publish(
         database,

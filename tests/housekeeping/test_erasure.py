@@ -91,7 +91,7 @@ def test_a_push_on_its_way_is_named_and_nothing_is_erased(delivered: sa.Engine, 
 
 
 def test_a_need_that_still_waits_for_gate_hold_or_push_is_refused_with_what_to_do(database: sa.Engine) -> None:
-    taken_in(database, filed(1), filed(2, project__catalogue_code="1.1.99"), judged=False)
+    taken_in(database, filed(1), filed(2, finance__use_of_funds="购置锅炉并补充流动资金"), judged=False)
     with pytest.raises(ErasureRefused, match="尚未审核"):
         erased(database)
     judge(database, 1, now=NOW)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from include.domain.calendar import add_years
+from include.domain.calendar import SHANGHAI, add_years
 from include.domain.identifiers import name_keys
 from include.gate.engine.columns import ABSENT, FieldValues, listed_values
 from include.gate.engine.distinct_values import CaseFrame, Column, case_frame, measures, numbers
 from include.gate.engine.fingerprints import Fingerprint, Fingerprints, HashItem
 from include.gate.engine.form_reader import Filing
 from include.gate.engine.history import SHARED, History
+from include.gate.engine.moments import moment_of
 from include.gate.engine.record_head import Heads
 from include.reference import Policy
 from include.reference.form import choices
@@ -234,6 +235,16 @@ def _is_backed(one: Fingerprint, previous: Fingerprint, record: Mapping[str, Any
     if not isinstance(basis, str) or basis not in choices("benefit.basis"):
         return True
     return basis == "third_party" and bool(set(one.reports) - set(previous.reports))
+
+
+def answer_until(known: Fingerprints, history: History) -> Numbers:
+    """For each need the first second past the day until which the return of its previous revision asked for an answer, as a Moment
+    counts it; 0 where nothing was returned (DQ52)."""
+    until = np.zeros(len(known), dtype=np.int64)
+    for need, revision in enumerate(known.of_field["revision"]):
+        if revision is not None and revision > 1 and (due := history.answer_due(known[need])):
+            until[need] = moment_of(datetime.combine(due + timedelta(days=1), time(), SHANGHAI))[0]
+    return until
 
 
 # --- Columns -------------------------------------------------------------------------------------------------------------

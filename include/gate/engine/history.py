@@ -60,8 +60,8 @@ class History:
 
     `related`: the needs that have anything in common with the batch, whenever taken in. `open_needs`: candidates for H;
     `window`: candidates for W, each at its newest revision. `revisions`: earlier revisions, for P. `first_stored`: item_hash
-    stored first, where a revision came with several contents. `false_information`: days on which needs of a credit code were
-    withdrawn for it.
+    stored first, where a revision came with several contents. `respond_by`: until when the return of an earlier revision asked
+    for an answer. `false_information`: days on which needs of a credit code were withdrawn for it.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class History:
         window: Iterable[Fingerprint] = (),
         revisions: Iterable[Fingerprint] = (),
         first_stored: Mapping[Revision, str] | None = None,
+        respond_by: Mapping[Revision, date] | None = None,
         false_information: Mapping[str, Sequence[date]] | None = None,
     ) -> None:
         self.related = related
@@ -90,6 +91,7 @@ class History:
         for one in revisions:
             self._revisions.setdefault(one.need_id, []).append(one)
         self.first_stored = first_stored or {}
+        self._respond_by = respond_by or {}
         self.false_information = false_information or {}
 
     def shared(self, by: str, known: Fingerprints) -> list[int]:
@@ -151,6 +153,13 @@ class History:
             return None
         below = [p for p in self._revisions.get(one.need_id, ()) if p.revision is not None and p.revision < revision]
         return max(below, key=lambda p: p.revision or 0, default=None)
+
+    def answer_due(self, one: Fingerprint) -> date | None:
+        """The respond_by of P's return; None where there is no P, or it was not returned (DQ52)."""
+        previous = self.previous(one) if self._respond_by else None
+        if previous is None or previous.need_id is None or previous.revision is None:
+            return None
+        return self._respond_by.get((previous.need_id, previous.revision))
 
 
 def name_similarity(first: str | None, second: str | None) -> float:
@@ -265,6 +274,15 @@ _REVISIONS = sa.text(
     """
 )
 
+# One return for each revision; the platform may have been late to take it, which does not change its day.
+_RETURNS = sa.text(
+    f"""
+    select sent.need_id, sent.revision, (sent.body::json ->> 'respond_by')::date as respond_by
+    from {_WANTED} join delivery sent on sent.need_id = wanted.need_id and sent.revision < wanted.revision
+    where wanted.revision > 1 and sent.action = 'return' and sent.created_at <= :started_at
+    """
+)
+
 _REWRITTEN = sa.text(
     f"""
     select version.need_id, version.revision, version.item_hash
@@ -318,6 +336,7 @@ def load_history(
         window=window,
         revisions=[_fingerprint(row) for row in connection.execute(_REVISIONS, asked)],
         first_stored={(row.need_id, row.revision): row.item_hash for row in connection.execute(_REWRITTEN, asked)},
+        respond_by={(row.need_id, row.revision): row.respond_by for row in connection.execute(_RETURNS, asked)},
         false_information=false_information,
     )
 

@@ -127,7 +127,7 @@ def _findings(
     items: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy, surroundings: Surroundings
 ) -> Iterator[tuple[int, Finding]]:
     # pandas comes in with these: loading the gate stays cheap until it judges.
-    from include.gate.engine.enrichment import history_frame, register_frame
+    from include.gate.engine.enrichment import answer_until, history_frame, register_frame
     from include.gate.engine.fingerprints import read_fingerprints
     from include.gate.engine.form_reader import read_filing
     from include.gate.engine.frames import case_frames, format_frames, presence_frames
@@ -144,7 +144,7 @@ def _findings(
     yield from _case_findings(book, register_frame(filing, heads, register, history, policy), policy)
     known = read_fingerprints(items, filing, heads, surroundings.keyed_hash)
     yield from _case_findings(book, history_frame(items, known, history, surroundings.hash_item, policy), policy)
-    frame = needs_frame(filing, heads, policy.flag("cutoff_inclusive"))
+    frame = needs_frame(filing, heads, answer_until(known, history), policy.flag("cutoff_inclusive"))
     for breach in book.breaches("needs", frame):
         one = Finding(breach.rule.rule_id, breach.rule.field, cast(Severity, breach.rule.severity_under(policy)))
         for need in breach.rows:

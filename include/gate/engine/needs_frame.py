@@ -20,6 +20,7 @@ from include.gate.engine.distinct_values import categorical, frame_safe
 from include.gate.engine.fingerprints import skeletons
 from include.gate.engine.form_reader import Filing
 from include.gate.engine.record_head import Heads, quarter_span
+from include.reference.classifications import catalogue_marks
 from include.reference.form import fields_of_kind
 
 METRICS = {
@@ -28,8 +29,8 @@ METRICS = {
 _TERM_BOUND = 10**9
 
 
-def needs_frame(filing: Filing, heads: Heads, cutoff_inclusive: bool) -> pd.DataFrame:
-    """One row a need, for the rules that look at several fields of it."""
+def needs_frame(filing: Filing, heads: Heads, answer_until: NDArray[np.int64], cutoff_inclusive: bool) -> pd.DataFrame:
+    """One row a need, for the rules that look at several fields of it; `answer_until` as `enrichment.answer_until` gives it."""
     fields = filing.fields
 
     def choice(path: str) -> pd.Categorical:
@@ -67,6 +68,7 @@ def needs_frame(filing: Filing, heads: Heads, cutoff_inclusive: bool) -> pd.Data
             "industry_code": choice("enterprise.industry_code"),
             "project_name": text("project.name"),
             "category": choice("project.category"),
+            "catalogue_mark": _choices(fields["project.catalogue_code"], _marks),
             "sub_direction": _choices(sub_direction),
             "sub_direction_if_any": _choices(sub_direction, if_absent="none"),
             "sub_direction_given": ~sub_direction.absent,
@@ -92,6 +94,7 @@ def needs_frame(filing: Filing, heads: Heads, cutoff_inclusive: bool) -> pd.Data
             "needed_by": day("finance.needed_by"),
             "submitted_on": _wholes(heads.submitted.days("submitted_on"), day_number),
             "recommended": pd.arrays.IntegerArray(recommended.seconds, ~recommended.known),
+            "answer_until": answer_until,
             "quarter_begin": _wholes(quarter, lambda text: quarter_span(text, cutoff_inclusive)[0]),
             "quarter_deadline": _wholes(quarter, lambda text: quarter_span(text, cutoff_inclusive)[1]),
             "saving": benefit("energy_saving_tce"),
@@ -120,9 +123,20 @@ def _bounded(number: int) -> int:
     return max(-_TERM_BOUND, min(_TERM_BOUND, number))
 
 
-def _choices(field: FieldValues, if_absent: str | None = None) -> pd.Categorical:
+def _marks(codes: Sequence[Any]) -> Sequence[str | None]:
+    """The official mark of each catalogue code, None where the table has none."""
+    marks = catalogue_marks()
+    return [marks.get(code) if type(code) is str else None for code in codes]
+
+
+def _choices(
+    field: FieldValues,
+    of_distinct: Callable[[Sequence[Any]], Sequence[str | None]] = frame_safe,
+    *,
+    if_absent: str | None = None,
+) -> pd.Categorical:
     """Texts of which there are few; `if_absent` where nothing is given at all."""
-    texts = [*field.of_distinct(frame_safe), if_absent]
+    texts = [*field.of_distinct(of_distinct), if_absent]
     codes, categories = pd.factorize(np.array(texts, dtype=object))
     found = _at_places(field, codes[:-1], ABSENT)
     found[field.absent] = codes[-1]

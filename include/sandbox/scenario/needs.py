@@ -43,7 +43,7 @@ _CATALOGUE = {
     "zero_carbon_factory": ("1.4.2",),
     "clean_substitution": ("1.4.2",),
 }
-"""The level-3 codes that the reference table knows, by where they fit (DQ17, DQ18)."""
+"""Entries of the catalogue that fit, by direction; where carbon is claimed their mark is not none (G19)."""
 _POLICIES = (
     "工业领域碳达峰实施方案（2022年）重点任务第{n}项",
     "工业能效提升行动计划（2022年）重点任务第{n}项",

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from include.domain.identifiers import XPCC, department_of, prefecture
 from include.reference import policy, rows
+from include.reference.places import county_overrides
 
 _LINE = re.compile(r'  ([0-9]{4}) county="(.*)"')
 _INTERVAL = re.compile(r"\[([0-9]*)-([0-9]*)\](.*)")
@@ -40,7 +41,7 @@ def retired_places() -> Mapping[str, tuple[Place, ...]]:
 
 @cache
 def known_codes() -> frozenset[str]:
-    """Every code that the table of counties has an entry for."""
+    """Every code that is known, to the table of counties or as an override."""
     return frozenset(code for code, _, _ in _entries())
 
 
@@ -70,8 +71,8 @@ def _by_department(*, retired: bool) -> dict[str, list[Place]]:
 
 @cache
 def _entries() -> tuple[tuple[str, str, int | None], ...]:
-    """(code, name today, year in which it ended) of every entry of the table."""
-    entries = []
+    """(code, name today, year in which it ended) of every entry of the table, and of every override."""
+    entries = [(one.code, one.name, one.until.year if one.until else None) for one in county_overrides().values()]
     province = ""
     for line in (files("stdnum.cn") / "loc.dat").read_text(encoding="utf-8").splitlines():
         if line[:2].isdigit():

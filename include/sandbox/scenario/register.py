@@ -104,7 +104,7 @@ def spread(total: int, codes: list[str], least: int = 0) -> dict[str, int]:
 
 def make_factories(chance: random.Random, counts: dict[str, int]) -> dict[str, list[Factory]]:
     """Factories by department, `counts` of each, listed in the batches' proportions, without removals."""
-    industries = [row["code"] for row in rows("industries") if row["level"] == "class" and row["code"] < "44"]
+    industries = [row["code"] for row in rows("industries") if row["level"] == "class" and "13" <= row["code"] < "44"]
     batches = [(batch, day) for batch, day, _, _ in _BATCHES]
     weights = [added for _, _, added, _ in _BATCHES]
     taken: set[str] = set()

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from difflib import SequenceMatcher
 from typing import Any
 
+from include.domain.quarter import Quarter
+from include.reference.calendar import china_calendar
 from tests.gate.handbook.need import BENEFITS, Finding, Need
-from tests.gate.handbook.texts import normalise_id, normalise_mobile, skeleton
+from tests.gate.handbook.texts import SHANGHAI, normalise_id, normalise_mobile, skeleton
 
 SAVING, CARBON, BASELINE = BENEFITS[:3]
 
 
-def history_findings(need: Need, stored: Sequence[Need]) -> Iterator[Finding]:
+Returns = Mapping[tuple[str, int], date]
+"""need_id and revision of what was returned → respond_by of the return."""
+
+
+def history_findings(need: Need, stored: Sequence[Need], returns: Returns) -> Iterator[Finding]:
     """Findings of scope history (DQ43 excepted) among `stored`, every revision of every need, this one perhaps included."""
     numbers = [other for other in stored if other.usable("need_id", "revision")]
     newest: dict[str, Need] = {}
@@ -28,7 +35,9 @@ def history_findings(need: Need, stored: Sequence[Need]) -> Iterator[Finding]:
     same_code = [other for other in others if project is not None and _project_code(other) == project]
     if code is not None and any(_code(other) not in (None, code) for other in same_code):
         yield "G01", "project.project_code"
-    yield from _rises(need, numbers)
+    previous = _previous(need, numbers)
+    yield from _late(need, previous, returns)
+    yield from _rises(need, previous)
     yield from _templates(need, others)
 
 
@@ -72,17 +81,34 @@ def _reports(need: Need) -> set[str]:
     }
 
 
-def _rises(need: Need, stored: Sequence[Need]) -> Iterator[Finding]:
-    if not need.usable("need_id", "revision", "benefit.basis"):
-        return
+def _previous(need: Need, stored: Sequence[Need]) -> Need | None:
+    """P of section 4."""
+    if not need.usable("need_id", "revision"):
+        return None
     earlier = [
         other
         for other in stored
         if other.value("need_id") == need.value("need_id") and other.value("revision") < need.value("revision")
     ]
-    if not earlier:
+    return max(earlier, key=lambda other: other.value("revision"), default=None)
+
+
+def _late(need: Need, previous: Need | None, returns: Returns) -> Iterator[Finding]:
+    quarter, recommended = need.text("quarter"), need.moment("review.recommended_at")
+    if not need.usable("is_major") or need.value("is_major") or quarter is None or recommended is None:
         return
-    previous = max(earlier, key=lambda other: other.value("revision"))
+    respond_by = returns.get((previous.value("need_id"), previous.value("revision"))) if previous else None
+    if respond_by is not None and recommended.astimezone(SHANGHAI).date() <= respond_by:
+        return
+    opens = datetime.combine(date(int(quarter[:4]), 3 * int(quarter[5]) - 2, 1), time(), SHANGHAI)
+    closes = china_calendar().deadline(Quarter.parse(quarter), need.policy.flag("cutoff_inclusive"))
+    if recommended < opens or recommended >= closes:
+        yield "DQ52", "review.recommended_at"
+
+
+def _rises(need: Need, previous: Need | None) -> Iterator[Finding]:
+    if previous is None or not need.usable("benefit.basis"):
+        return
     if need.choice("benefit.basis") == "third_party" and _reports(need) - _reports(previous):
         return
     for path in (SAVING, CARBON):

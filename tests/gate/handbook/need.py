@@ -265,7 +265,8 @@ def _codes(need: Need) -> Iterator[Finding]:
             yield "DQ03", path
     if (code := written("enterprise.industry_code")) is not None:
         in_form = texts.full_match("[0-9]{4}", code) and 1 <= int(code[:2]) <= 97
-        if not in_form or (need.policy.flag("industries_complete") and code not in INDUSTRIES):
+        asked = in_form and need.policy.flag("industries_complete") and 13 <= int(code[:2]) <= 43
+        if not in_form or (asked and code not in INDUSTRIES):
             yield "DQ04", "enterprise.industry_code"
     name, mobile, email = (written(path) for path in CONTACT)
     if name is not None and not 2 <= len(texts.normalise_text(name)) <= 50:

@@ -6,13 +6,11 @@ Each is given a need and yields the rule and the field it fires on. A rule that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from include.domain.quarter import Quarter
 from include.reference import rows, word_list
-from include.reference.calendar import china_calendar
 from tests.gate.handbook import texts
 from tests.gate.handbook.need import BENEFITS, PERMITS, Finding, Need
 
@@ -26,6 +24,7 @@ CATALOGUE, USE, TERM = "project.catalogue_code", "finance.use_of_funds", "financ
 CATEGORY, DIRECTION, STATUS = "project.category", "project.sub_direction", "project.construction_status"
 START, END, NEEDED = "project.start_date", "project.end_date", "finance.needed_by"
 CATALOGUED = {row["code"] for row in rows("catalogue_2025")}
+UNMARKED = {row["code"] for row in rows("catalogue_2025_marks") if row["contribution"] == "none"}
 METRICS = {
     "energy_carbon": (SAVING, CARBON),
     "water_pollution": ("benefit.water_saving_m3", "benefit.pollutant_cut_t"),
@@ -105,6 +104,8 @@ def _industry_and_catalogue(need: Need) -> Iterator[Finding]:
             yield "DQ18", CATALOGUE
         if code[0] in "589":
             yield "G05", CATALOGUE
+        if code in UNMARKED and _over_zero(need, CARBON):
+            yield "G19", CATALOGUE
 
 
 def _review(need: Need) -> Iterator[Finding]:
@@ -177,7 +178,7 @@ def _terms(need: Need) -> Iterator[Finding]:
 
 def _dates(need: Need) -> Iterator[Finding]:
     start, end, needed = (need.day(path) for path in (START, END, NEEDED))
-    submitted, recommended = need.moment("submitted_at"), need.moment("review.recommended_at")
+    submitted = need.moment("submitted_at")
     quarter = need.text("quarter")
     if start is not None and end is not None:
         if end <= start:
@@ -192,12 +193,6 @@ def _dates(need: Need) -> Iterator[Finding]:
         filed = submitted.astimezone(texts.SHANGHAI).date()
         if needed < filed or needed > end:
             yield "DQ51", NEEDED
-    if need.usable("is_major") and not need.value("is_major") and quarter is not None and recommended is not None:
-        first = date(int(quarter[:4]), 3 * int(quarter[5]) - 2, 1)
-        opens = datetime.combine(first, time(), texts.SHANGHAI)
-        closes = china_calendar().deadline(Quarter.parse(quarter), need.policy.flag("cutoff_inclusive"))
-        if recommended < opens or recommended >= closes:
-            yield "DQ52", "review.recommended_at"
 
 
 def _project(need: Need) -> Iterator[Finding]:

@@ -82,7 +82,10 @@ def prefecture(code: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def loc_status(code: str, year: int) -> str:
-    """unknown, retired or current in the year."""
+    """unknown, retired or current in the year; county_overrides.csv is asked first."""
+    for row in rows("county_overrides"):
+        if row["code"] == code:
+            return "retired" if row["until"] and int(row["until"][:4]) < year else "current"
     entry = [part[1]["county"] for part in numdb.get("cn/loc").info(code) if part[1].get("county")]
     if not entry:
         return "unknown"
