@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from include.domain.calendar import SHANGHAI, add_years
+from include.base.business_time import SHANGHAI
+from include.domain.calendar import add_years
 from include.domain.identifiers import name_keys
 from include.gate.engine.columns import ABSENT, FieldValues, listed_values
 from include.gate.engine.distinct_values import CaseFrame, Column, case_frame, measures, numbers
