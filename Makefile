@@ -21,7 +21,7 @@ test: venv-dev  ## The whole test suite
 
 nightly: venv-dev  ## The state machines and the rule book at length: 2,000 courses of 50 steps, 16,000 spoilt needs
 	HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -q tests/domain/test_state_machines.py tests/delivery/test_delivery_course.py \
-		tests/gate/test_against_the_handbook.py
+		tests/gate/engine/test_against_the_handbook.py
 
 SIZES ?= 10000,100000
 bench: venv-dev  ## Measure gate, delivery, cases and escalation beside their peers and aims (SIZES=10000,100000,1000000)

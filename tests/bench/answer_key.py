@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from include.gate.engine.judge import judge
 from include.reference import policy
 from include.sandbox.scenario.stage import make_scenario
-from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
+from tests.support.scenario_surroundings import found, records_of, surroundings_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from include.domain.identifiers import make_uscc
 from include.register.in_use import RegisterRow
-from tests.gate.clean_need import put
+from tests.support.clean_need import put
 
 CHECKED_AT = datetime(2026, 9, 30, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 

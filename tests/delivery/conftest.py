@@ -10,7 +10,7 @@ import pytest
 from include.base.settings import Settings
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
-from tests.delivery.outbox import NOW, connected_to
+from tests.support.outbox import NOW, connected_to
 
 
 @pytest.fixture(scope="session")

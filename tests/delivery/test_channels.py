@@ -22,8 +22,8 @@ from include.delivery.stage import deliver
 from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.tables import channel_state, delivery_attempt
-from tests.delivery.outbox import NOW, Clock, deliveries, need_id, queue_pushes, with_connection
-from tests.platforms.scripted import Answer, scripted
+from tests.support.outbox import NOW, Clock, deliveries, need_id, queue_pushes, with_connection
+from tests.support.scripted import Answer, scripted
 
 
 def _run(database: sa.Engine, settings: Settings, clock: Clock):

@@ -30,8 +30,8 @@ from include.delivery.mail_message import message_id
 from include.delivery.stage import _WORTH_A_WORKER, DeliverySummary, deliver
 from include.reference import policy
 from include.store.outbox import NewDelivery, enqueue
-from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, states
-from tests.platforms.scripted import self_signed
+from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries, states
+from tests.support.scripted import self_signed
 
 
 class Mailbox:

@@ -20,7 +20,7 @@ from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import contact, delivery
-from tests.delivery.outbox import (
+from tests.support.outbox import (
     NOW,
     Clock,
     attempts,
@@ -32,8 +32,8 @@ from tests.delivery.outbox import (
     states,
     with_connection,
 )
-from tests.platforms.scripted import Answer, scripted
 from tests.support.rows import rewrite
+from tests.support.scripted import Answer, scripted
 
 BATCHES = "/v1/need-batches"
 

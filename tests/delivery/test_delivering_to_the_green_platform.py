@@ -14,7 +14,7 @@ from include.delivery.stage import DeliverySummary, deliver
 from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
-from tests.delivery.outbox import NOW, Clock, attempts, deliveries, states, with_connection
+from tests.support.outbox import NOW, Clock, attempts, deliveries, states, with_connection
 
 
 def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:

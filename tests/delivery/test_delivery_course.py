@@ -29,7 +29,7 @@ from include.delivery.record import record
 from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
 from include.store import tables
-from tests.delivery.outbox import CIPHER, NOW, need_id, queue_pushes, queue_withdrawal
+from tests.support.outbox import CIPHER, NOW, need_id, queue_pushes, queue_withdrawal
 from tests.support.rows import rewrite
 
 NEEDS = 3

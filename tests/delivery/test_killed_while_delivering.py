@@ -16,7 +16,7 @@ from include.delivery import rerun_jobs
 from include.delivery.stage import deliver
 from include.sandbox.server import Sandbox
 from include.store.tables import delivery
-from tests.delivery.outbox import KEY, Clock, attempts, need_id, queue_pushes
+from tests.support.outbox import KEY, Clock, attempts, need_id, queue_pushes
 
 _RUN = """
 import sys

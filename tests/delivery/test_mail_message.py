@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.delivery.mail_message import mail_message, message_id
-from tests.delivery.outbox import NOW
+from tests.support.outbox import NOW
 
 SENDER = "绿厂融通 <robot@example.test>"
 plain = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=120)

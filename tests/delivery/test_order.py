@@ -13,7 +13,7 @@ from include.delivery.claim import claim, present_worker, supersede
 from include.delivery.outcomes import Claim, Result
 from include.delivery.record import record
 from include.store.outbox import NewDelivery, enqueue
-from tests.delivery.outbox import NOW
+from tests.support.outbox import NOW
 from tests.support.rows import rewrite
 
 WORKERS = 3

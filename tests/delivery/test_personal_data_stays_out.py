@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from include.base.settings import Settings
 from include.delivery.stage import deliver
-from tests.delivery.everything_told import told
-from tests.delivery.outbox import Clock, everything, need_id, person, queue_pushes, with_connection
-from tests.platforms.scripted import Answer, Received, scripted
+from tests.support.everything_told import told
+from tests.support.outbox import Clock, everything, need_id, person, queue_pushes, with_connection
+from tests.support.scripted import Answer, Received, scripted
 
 
 def _echo(request: Received, *, status: int, outcome: str) -> Answer:

@@ -14,7 +14,7 @@ from include.register import watch as register_watch
 from include.sandbox.server import Sandbox
 from include.store.tables import alert, register_factory, register_snapshot
 from include.withdrawals.stage import Withdrawal, withdraw
-from tests.delivery.outbox import NOW, Clock, deliveries, need_id, payload, queue_pushes
+from tests.support.outbox import NOW, Clock, deliveries, need_id, payload, queue_pushes
 from tests.support.rows import rewrite
 
 TODAY = NOW.date()

@@ -14,7 +14,7 @@ from include.reconciliation import reconcile
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery
-from tests.delivery.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
+from tests.support.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
 from tests.support.rows import rewrite
 
 

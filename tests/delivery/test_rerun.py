@@ -14,7 +14,7 @@ from include.delivery.rerun import Selection
 from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery
-from tests.delivery.outbox import (
+from tests.support.outbox import (
     NOW,
     Clock,
     attempts,

@@ -19,7 +19,7 @@ from include.reconciliation import reconcile
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
-from tests.delivery.outbox import CIPHER, NOW, Clock, connected_to, deliveries, need_id, queue_pushes
+from tests.support.outbox import CIPHER, NOW, Clock, connected_to, deliveries, need_id, queue_pushes
 from tests.support.rows import AUDIT_KEYS, moment
 
 

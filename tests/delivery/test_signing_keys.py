@@ -15,9 +15,9 @@ from include.delivery.stage import deliver
 from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.platforms.signature import SignatureCheck
 from include.sandbox.server import Sandbox
-from tests.delivery.everything_told import told
-from tests.delivery.outbox import Clock, attempts, everything, queue_pushes, states, with_connection
-from tests.platforms.scripted import Answer, scripted
+from tests.support.everything_told import told
+from tests.support.outbox import Clock, attempts, everything, queue_pushes, states, with_connection
+from tests.support.scripted import Answer, scripted
 
 ALGORITHMS = ("HMAC-SHA256", "HMAC-SM3")
 UNREACHABLE = "http://127.0.0.1:9"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from include.domain.amendment import NOISE, OTHER, FieldChange, difference
 from include.reference import rows
-from tests.gate.clean_need import MISSING, clean_need
+from tests.support.clean_need import MISSING, clean_need
 
 CANARY = "绝密13912345678"
 _SCALARS = st.one_of(

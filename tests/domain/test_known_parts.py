@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from include.domain.known_parts import known_part
-from tests.gate.clean_need import clean_need
+from tests.support.clean_need import clean_need
 
 PERSON = {"name": "林晓", "mobile": "13800000000"}
 

@@ -15,7 +15,6 @@ from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import deliver
 from include.escalation import AuditSummary
 from include.store import tables
-from tests.delivery.outbox import Clock
 from tests.delivery.test_delivering_mails import Mailbox
 from tests.escalation.test_escalation import (
     CALENDAR,
@@ -28,6 +27,7 @@ from tests.escalation.test_escalation import (
     stalled_case,
     steps,
 )
+from tests.support.outbox import Clock
 from tests.support.rows import add_case, add_clock, moment, need_id
 
 BREACH = (need_id(1), "ICBC", "S01", "received-contacted@2026-10-08")

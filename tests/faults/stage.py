@@ -26,8 +26,8 @@ from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
 from include.store.outbox import Channel
-from tests.delivery.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.faults import worker
+from tests.support.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.support.rows import AUDIT_KEYS
 
 _REVISED_EVERY, _WITHDRAWN_EVERY = 5, 10

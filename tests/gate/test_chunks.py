@@ -12,9 +12,9 @@ from include.domain.identifiers import make_uscc
 from include.gate import consequences, late_history, stage
 from include.gate.engine.history import load_history
 from include.reference import policy
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import findings, judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import moment, need_id
+from tests.support.taken_in import findings, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 

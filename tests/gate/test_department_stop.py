@@ -13,8 +13,8 @@ from include.gate import department_stop as stops
 from include.gate.consequences import queue_pushes
 from include.reference import policy
 from include.store.tables import audit_entry, delivery, department_stop, judgement, need_version, quarantine
-from tests.gate.clean_need import clean_need
 from tests.support import rows
+from tests.support.clean_need import clean_need
 
 NOW = rows.moment("2026-10-09 10:00")
 WHERE = {"quarter": rows.QUARTER, "department_code": "330000"}

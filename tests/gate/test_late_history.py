@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from include.domain.identifiers import make_uscc
 from include.gate.consequences import queue_pushes
 from include.reference import policy
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import findings, judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import let_history_be_changed, moment, need_id, release
+from tests.support.taken_in import findings, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=1)

@@ -16,9 +16,9 @@ from include.reference import Policy, policy
 from include.register.in_use import RegisterUnusable
 from include.store import tables
 from include.store.reports import page_in_force
-from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.gate.test_validation_pages import filed, text_of
 from tests.support.rows import add_event, let_history_be_changed, moment, need_id, rewrite
+from tests.support.taken_in import CIPHER, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 LATER = NOW + timedelta(days=200)

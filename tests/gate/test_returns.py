@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from include.gate.engine.judge import ruleset_version
 from include.reference import policy, rules
-from tests.gate.clean_need import CHECKED_AT, clean_need
-from tests.gate.taken_in import judge, take_in
+from tests.support.clean_need import CHECKED_AT, clean_need
+from tests.support.taken_in import judge, take_in
 
 SPOILT = {
     "project.permits.land": "missing",

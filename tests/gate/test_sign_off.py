@@ -17,10 +17,10 @@ from include.quarantine import stage as quarantine
 from include.reference import Policy, policy
 from include.store.passed_needs import nowhere_pushed
 from include.store.tables import audit_entry, delivery, need_version, push_signature, signed_push
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import judge, take_in
 from tests.gate.test_department_stop import needs
 from tests.support import rows
+from tests.support.clean_need import clean_need
+from tests.support.taken_in import judge, take_in
 
 NOW = rows.moment("2026-10-09 15:00")
 REASON = "已核对数量和合计"

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from include.gate import department_stop as stops
 from include.reference import policy
 from include.store.tables import delivery, department_stop
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import judge, take_in
 from tests.support import rows
+from tests.support.clean_need import clean_need
+from tests.support.taken_in import judge, take_in
 
 NOW = rows.moment("2026-09-30 20:00")
 

@@ -21,9 +21,9 @@ from include.reference.calendar import china_calendar
 from include.reference.field_names import field_name
 from include.store import tables
 from include.store.reports import page_in_force
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import CIPHER, judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import moment, need_id, release
+from tests.support.taken_in import CIPHER, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 DEPARTMENT, QUARTER = "330000", "2026Q3"

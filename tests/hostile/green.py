@@ -19,9 +19,9 @@ from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy
 from include.reference.calendar import china_calendar
-from tests.gate.clean_need import clean_need
-from tests.platforms.scripted import Answer, Received, scripted
+from tests.support.clean_need import clean_need
 from tests.support.rows import moment
+from tests.support.scripted import Answer, Received, scripted
 
 NOW = moment("2026-10-01 00:10")
 QUARTER, ZHEJIANG = "2026Q3", "330000"

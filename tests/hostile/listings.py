@@ -15,7 +15,7 @@ from include.domain.pieces import SetAside
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from tests.hostile.green import QUARTER, ZHEJIANG, coordinator, factory, reported, sound_need, written
-from tests.platforms.scripted import Answer, Received, ScriptedServer
+from tests.support.scripted import Answer, Received, ScriptedServer
 
 Row = dict[str, Any]
 Reading = tuple[list[Any], list[SetAside]]

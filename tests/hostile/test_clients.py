@@ -12,7 +12,7 @@ import pytest
 from include.base.errors import PlatformUnavailable
 from tests.hostile.green import written
 from tests.hostile.listings import LISTINGS, Listing
-from tests.platforms.scripted import scripted
+from tests.support.scripted import scripted
 
 PILLS: dict[str, bytes] = {
     "integer of 5,000 digits": b"1" * 5_000,

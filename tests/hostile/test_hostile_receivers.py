@@ -18,8 +18,8 @@ from include.delivery.stage import DeliverySummary, deliver
 from include.domain.retry import FIRST_CEILING, LONGEST_ASKED_WAIT
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import channel_state
-from tests.delivery.outbox import KEY, NOW, Clock, attempts, deliveries, need_id, queue_pushes
-from tests.platforms.scripted import Answer, Received, scripted
+from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries, need_id, queue_pushes
+from tests.support.scripted import Answer, Received, scripted
 
 PUSHES = 12
 BAD = 3

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from include.gate import view as pages
 from tests.hostile.green import NOW, QUARTER, ZHEJIANG, Green, reported, sound_need, take_in, written
-from tests.plugins.test_console import Console, console
+from tests.plugins.console.test_console import Console, console
 
 __all__ = ["console"]
 

@@ -12,7 +12,7 @@ from include.base.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms.http import OutcomeUnknown, PlatformBusy, ProblemResponse
 from include.reference import policy
 from tests.hostile.listings import entry, green, market
-from tests.platforms.scripted import Answer, Received, scripted
+from tests.support.scripted import Answer, Received, scripted
 
 LONGEST = policy().integer("receiver_wait_max_minutes") * 60
 KEYS = ("push:1", "push:2", "push:3")

@@ -15,10 +15,10 @@ from include.housekeeping.erasure import Erasure, ErasureRefused, erase, main, n
 from include.store import tables
 from include.store.push_ledger import passed_on
 from include.store.set_aside import keep
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import CIPHER, KEY, judge, take_in
 from tests.support.canaries import IN_WORDS, MOBILE, PERSON, places_of_canaries
+from tests.support.clean_need import clean_need
 from tests.support.rows import add_hold, add_need, add_withdrawal, moment, need_id, rewrite
+from tests.support.taken_in import CIPHER, KEY, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 NEED = need_id(1)

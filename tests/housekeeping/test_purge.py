@@ -23,10 +23,10 @@ from include.store.outbox import NewDelivery, enqueue
 from include.store.push_ledger import passed_on
 from include.store.set_aside import keep
 from include.withdrawals.stage import Withdrawal, withdraw
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import CIPHER, judge, take_in
 from tests.support.canaries import IN_WORDS, MOBILE, NAME, PERSON, places_of_canaries, unkeyed_hashes
+from tests.support.clean_need import clean_need
 from tests.support.rows import add_withdrawal, moment, need_id
+from tests.support.taken_in import CIPHER, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 TEN_YEARS_ON = NOW + timedelta(days=3653)

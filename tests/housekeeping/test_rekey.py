@@ -15,9 +15,9 @@ from include.platforms.credit_market import FeedbackPage
 from include.store.cipher import open_cipher
 from include.store.sealed import SEALED
 from include.store.set_aside import keep
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import CIPHER, KEY, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import let_history_be_changed, moment, need_id
+from tests.support.taken_in import CIPHER, KEY, take_in
 
 NOW = moment("2026-09-30 18:00")
 NEW = "the newest key of the tests"

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import moment, rewrite
+from tests.support.taken_in import take_in
 
 NOW = moment("2026-09-30 18:00")
 

@@ -24,9 +24,9 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import add_hold, add_need, let_history_be_changed, rewrite
+from tests.support.taken_in import take_in
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 CIPHER = PersonalDataCipher(["key of the intake tests"])

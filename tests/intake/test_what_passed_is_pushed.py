@@ -15,8 +15,7 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.passed_needs import nowhere_pushed
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import (
     TAKEN_IN,
     add_delivery,
@@ -30,6 +29,7 @@ from tests.support.rows import (
     need_id,
     rewrite,
 )
+from tests.support.taken_in import judge, take_in
 
 NOW = moment("2026-09-30 20:00")
 ZHEJIANG = "330000"

@@ -16,7 +16,7 @@ from include.base.settings import CreditMarket, SigningKey
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.http import OutcomeUnknown, PlatformBusy
 from include.platforms.signing import string_to_sign, verify
-from tests.platforms.scripted import Answer, Received, ScriptedServer, scripted
+from tests.support.scripted import Answer, Received, ScriptedServer, scripted
 
 OLD = SigningKey(key_id="k1", secret="old-secret", algorithm="HMAC-SHA256")
 NEW = SigningKey(key_id="k2", secret="new-secret", algorithm="HMAC-SM3")

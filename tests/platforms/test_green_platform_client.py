@@ -14,7 +14,7 @@ from include.base.errors import CredentialsRefused, PlatformUnavailable
 from include.base.settings import GreenPlatform
 from include.platforms.green_platform import CursorExpired, GreenPlatformClient
 from include.platforms.http import OutcomeUnknown, ProblemResponse
-from tests.platforms.scripted import Answer, Received, ScriptedServer, scripted
+from tests.support.scripted import Answer, Received, ScriptedServer, scripted
 
 
 def answer(content: Any, status: int = 200) -> Answer:

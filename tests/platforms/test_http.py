@@ -24,7 +24,7 @@ from include.platforms.http import (
     own_pace,
 )
 from include.platforms.reader import read_value
-from tests.platforms.scripted import Answer, scripted, self_signed
+from tests.support.scripted import Answer, scripted, self_signed
 
 GOOD = Answer(200, b'{"answer": 42}')
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from green_finance.failure_mails import RunFailureNotifier
 from include.base.settings import Settings
 from include.delivery.stage import deliver
-from tests.delivery.outbox import Clock, deliveries
 from tests.delivery.test_delivering_mails import Mailbox, _settings, mailbox
+from tests.support.outbox import Clock, deliveries
 
 __all__ = ["mailbox"]
 

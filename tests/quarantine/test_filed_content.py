@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from include.domain.identifiers import make_uscc
 from include.quarantine.filed_content import filed_content
-from tests.gate.clean_need import CHECKED_AT, clean_need
-from tests.gate.taken_in import judge, take_in
+from tests.support.clean_need import CHECKED_AT, clean_need
+from tests.support.taken_in import judge, take_in
 
 CONTACT = {"name": "金丝雀", "mobile": "13912345678", "email": "canary@canary.cn"}
 

@@ -24,8 +24,7 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.withdrawals.stage import Withdrawal, withdraw
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import (
     QUARTER,
     TAKEN_IN,
@@ -38,6 +37,7 @@ from tests.support.rows import (
     need_id,
     rewrite,
 )
+from tests.support.taken_in import judge, take_in
 
 NOW = moment("2026-10-09 15:00")
 AMOUNT: Place = ("DQ37", "finance.total_investment")

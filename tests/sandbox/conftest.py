@@ -13,7 +13,7 @@ import rfc8785
 from include.reference import departments
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import NOW, GreenClient, MarketClient
+from tests.support.sandbox_clients import NOW, GreenClient, MarketClient
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
-from tests.sandbox.scenario_surroundings import found, records_of, surroundings_of
 from tests.support.rows import AUDIT_KEYS
+from tests.support.scenario_surroundings import found, records_of, surroundings_of
 
 CIPHER = PersonalDataCipher(["key of the answer-key test"])
 

@@ -14,7 +14,7 @@ from include.reference import case_transitions, reason_codes
 from include.reference.calendar import china_calendar
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import NOW, MarketClient
+from tests.support.sandbox_clients import NOW, MarketClient
 
 Needs = list[Mapping[str, Any]]
 ItemOf = Callable[..., dict[str, Any]]

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import NOW, MarketClient, mac
+from tests.support.sandbox_clients import NOW, MarketClient, mac
 
 Needs = list[Mapping[str, Any]]
 ItemOf = Callable[..., dict[str, Any]]

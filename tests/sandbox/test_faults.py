@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import GreenClient, MarketClient
+from tests.support.sandbox_clients import GreenClient, MarketClient
 
 NEEDS = "/v1/financing-needs"
 BATCHES = "/v1/need-batches"

@@ -15,7 +15,7 @@ import requests
 from include.sandbox.platforms.contract import load_contract
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import NOW, GreenClient
+from tests.support.sandbox_clients import NOW, GreenClient
 
 LISTING = "quarter=2026Q3&status=recommended"
 

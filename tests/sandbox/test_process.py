@@ -16,7 +16,7 @@ import requests
 
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
-from tests.sandbox.clients import NOW, GreenClient
+from tests.support.sandbox_clients import NOW, GreenClient
 
 SECRETS = {
     "GFF_SANDBOX_GREEN_SECRET": "green-secret",

@@ -18,7 +18,7 @@ from include.register.rules import judge_rows, read_entry
 from include.sandbox.scenario.defects import BLOCK, HOLD, WARN, several
 from include.sandbox.scenario.planning import TooFewNeeds
 from include.sandbox.scenario.stage import Scenario, make_scenario
-from tests.gate.handbook.verdicts import severity_of
+from tests.gate.engine.handbook.verdicts import severity_of
 
 
 @pytest.fixture(scope="module")

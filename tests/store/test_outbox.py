@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.store.outbox import KEY_REUSED, NewDelivery, enqueue
-from tests.delivery.outbox import NOW, attempts, deliveries, everything
+from tests.support.outbox import NOW, attempts, deliveries, everything
 
 
 def _new(body: dict[str, object], channel: str = "market") -> NewDelivery:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from tests.plugins.test_console import REASON, SAME_ORIGIN, Console, _address, _form, _state, console, hold
+from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, _address, _form, _state, console, hold
 
 __all__ = ["console", "hold"]
 

@@ -11,7 +11,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
 from include.store.set_aside import keep
 from include.store.tables import audit_entry
-from tests.plugins.test_console import Console, console
+from tests.plugins.console.test_console import Console, console
 from tests.support import rows
 
 __all__ = ["console"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from include.reference import Policy, rows
-from tests.gate.handbook.need import Finding
+from tests.gate.engine.handbook.need import Finding
 
 SEVERITIES = {row["rule_id"]: row["severity"] for row in rows("rules")}
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from include.domain.quarter import Quarter
 from include.reference.calendar import china_calendar
-from tests.gate.handbook.need import BENEFITS, Finding, Need
-from tests.gate.handbook.texts import SHANGHAI, normalise_id, normalise_mobile, skeleton
+from tests.gate.engine.handbook.need import BENEFITS, Finding, Need
+from tests.gate.engine.handbook.texts import SHANGHAI, normalise_id, normalise_mobile, skeleton
 
 SAVING, CARBON, BASELINE = BENEFITS[:3]
 

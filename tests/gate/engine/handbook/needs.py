@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.gate.clean_need import MISSING, clean_need, put
-from tests.gate.handbook.need import BENEFITS, CHOICES, COLLATERAL, METHODS, STATUSES
+from tests.gate.engine.handbook.need import BENEFITS, CHOICES, COLLATERAL, METHODS, STATUSES
+from tests.support.clean_need import MISSING, clean_need, put
 
 HOSTILE = (
     *(

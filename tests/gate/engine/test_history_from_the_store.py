@@ -14,9 +14,9 @@ from include.gate.engine.history import load_history
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.gate.clean_need import clean_need
-from tests.gate.taken_in import CIPHER, findings, judge, take_in
+from tests.support.clean_need import clean_need
 from tests.support.rows import add_event, moment, need_id
+from tests.support.taken_in import CIPHER, findings, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 THEN = moment("2026-06-30 18:00")

@@ -21,8 +21,8 @@ from include.store.tables import (
     report,
 )
 from include.store.tables.base import metadata
-from tests.plugins.test_console import REASON, SAME_ORIGIN, Console, console
-from tests.plugins.test_route_roles import FOR
+from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, console
+from tests.plugins.console.test_route_roles import FOR
 from tests.support import rows
 
 __all__ = ["console"]
@@ -297,7 +297,7 @@ def test_a_scope_of_the_auth_manager_can_only_be_narrowed_by_a_grant(
     two_departments: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from green_finance.console import access, permissions
-    from tests.plugins.test_route_roles import CustomViews, Said
+    from tests.plugins.console.test_route_roles import CustomViews, Said
 
     monkeypatch.setattr(permissions, "get_auth_manager", CustomViews)
 

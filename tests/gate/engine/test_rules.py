@@ -9,8 +9,8 @@ import pytest
 
 from include.gate.engine.judge import Verdict
 from include.reference import policy, rules
-from tests.gate.clean_need import CHECKED_AT, MISSING, clean_need, judge
-from tests.gate.handbook.verdicts import severity_of
+from tests.gate.engine.handbook.verdicts import severity_of
+from tests.support.clean_need import CHECKED_AT, MISSING, clean_need, judge
 
 E, P, F, B = "enterprise.", "project.", "finance.", "benefit."
 ZERO_CARBON = {P + "category": "zero_carbon_factory", P + "sub_direction": None}

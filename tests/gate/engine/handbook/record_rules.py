@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from include.reference import rows, word_list
-from tests.gate.handbook import texts
-from tests.gate.handbook.need import BENEFITS, PERMITS, Finding, Need
+from tests.gate.engine.handbook import texts
+from tests.gate.engine.handbook.need import BENEFITS, PERMITS, Finding, Need
 
 SAVING, CARBON, BASELINE = BENEFITS[:3]
 TOTAL, INVESTED, OWN, SUBSIDY, WANTED = (

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from include.register.in_use import RegisterRow
-from tests.gate.handbook.need import Finding, Need
-from tests.gate.handbook.texts import add_years, name_key, normalise_id
+from tests.gate.engine.handbook.need import Finding, Need
+from tests.gate.engine.handbook.texts import add_years, name_key, normalise_id
 
 
 def active(row: RegisterRow, day: date) -> bool:

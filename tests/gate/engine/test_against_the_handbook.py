@@ -15,15 +15,15 @@ from include.gate.engine.history import History
 from include.gate.engine.judge import Verdict, fingerprints
 from include.reference import Policy, policy, rules
 from include.register.in_use import Register
-from tests.gate.clean_need import CHECKED_AT, judge, keyed_hash
-from tests.gate.handbook.families import FACTORIES, family, registered_needs, some_register
-from tests.gate.handbook.history_rules import history_findings
-from tests.gate.handbook.need import Finding, Need
-from tests.gate.handbook.needs import SpoiltNeed, spoilt_need
-from tests.gate.handbook.record_rules import record_findings
-from tests.gate.handbook.register_rules import register_findings
-from tests.gate.handbook.verdicts import in_order, severity_of, verdict_on
-from tests.gate.test_rules import CASES
+from tests.gate.engine.handbook.families import FACTORIES, family, registered_needs, some_register
+from tests.gate.engine.handbook.history_rules import history_findings
+from tests.gate.engine.handbook.need import Finding, Need
+from tests.gate.engine.handbook.needs import SpoiltNeed, spoilt_need
+from tests.gate.engine.handbook.record_rules import record_findings
+from tests.gate.engine.handbook.register_rules import register_findings
+from tests.gate.engine.handbook.verdicts import in_order, severity_of, verdict_on
+from tests.gate.engine.test_rules import CASES
+from tests.support.clean_need import CHECKED_AT, judge, keyed_hash
 
 POLICIES = [
     Policy({**policy().values, **changes})

@@ -27,13 +27,13 @@ from include.rule_book.suites import Breach, RuleBook, RuleBookError, suites
 from include.sandbox.scenario.stage import make_scenario
 from include.store.database import connect, migrate
 from include.store.tables import metadata
-from tests.gate.clean_need import CHECKED_AT, clean_need, judge
-from tests.gate.test_rules import CASES
+from tests.gate.engine.test_rules import CASES
 from tests.intake import test_batch_rules
 from tests.matching import test_case_rules, test_event_rules
 from tests.register import test_register_snapshots, test_register_watch
-from tests.sandbox.scenario_surroundings import records_of, surroundings_of
+from tests.support.clean_need import CHECKED_AT, clean_need, judge
 from tests.support.rows import AUDIT_KEYS
+from tests.support.scenario_surroundings import records_of, surroundings_of
 
 RULES = sorted(one["meta"]["rule"] for suite in suites().values() for one in suite["expectations"])
 

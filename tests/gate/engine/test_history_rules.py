@@ -13,7 +13,7 @@ from include.domain.identifiers import make_uscc
 from include.gate.engine.history import History, name_similarity
 from include.gate.engine.judge import Verdict, fingerprints
 from include.reference import Policy, policy
-from tests.gate.clean_need import CHECKED_AT, clean_need, judge, keyed_hash
+from tests.support.clean_need import CHECKED_AT, clean_need, judge, keyed_hash
 
 OTHER, THIRD = make_uscc("91330100", "MA2TE5T1"), make_uscc("91330100", "MA2TE5T2")
 ALL_DIFFERENT: dict[str, Any] = {

@@ -19,7 +19,7 @@ from include.gate.engine.amounts import MALFORMED, scaled_amounts, scaled_benefi
 from include.gate.engine.gc_pause import collecting_by_hand
 from include.gate.engine.moments import moment, moment_of, read_moments
 from include.reference import policy
-from tests.gate.clean_need import CHECKED_AT, clean_need, judge
+from tests.support.clean_need import CHECKED_AT, clean_need, judge
 
 _WRITTEN = st.one_of(
     st.from_regex(r"\A[0-9]{1,13}([.][0-9]{1,5})?\Z", fullmatch=True), st.text("0129.,-+e１ \n", max_size=8)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from include.store.reports import write_page
 from include.store.tables import report
-from tests.plugins.test_console import Console, console
+from tests.plugins.console.test_console import Console, console
 from tests.support import rows
 
 __all__ = ["console"]

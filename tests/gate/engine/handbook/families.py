@@ -9,8 +9,8 @@ from typing import Any
 
 from include.domain.identifiers import make_uscc
 from include.register.in_use import RegisterRow
-from tests.gate.clean_need import clean_need, register_row
-from tests.gate.handbook.needs import SpoiltNeed, spoilt_need
+from tests.gate.engine.handbook.needs import SpoiltNeed, spoilt_need
+from tests.support.clean_need import clean_need, register_row
 
 FACTORIES = ("91330100MA2TE5T013", make_uscc("91330100", "MA2TE5T1"), make_uscc("91330100", "MA2TE5T2"))
 ENTRIES = (

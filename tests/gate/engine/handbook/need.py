@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from include.reference import Policy, rows, word_list
-from tests.gate.handbook import texts
+from tests.gate.engine.handbook import texts
 
 PERMITS = [f"project.permits.{name}" for name in ("filing", "land", "environment", "energy_review", "safety")]
 BENEFITS = [

@@ -14,7 +14,7 @@ from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.matching.test_case_rules import prepare
 from tests.matching.test_matching import CIPHER, NEED, NOW, PUSHED, Feed, report
-from tests.plugins.test_console import Console, console
+from tests.plugins.console.test_console import Console, console
 from tests.support.rows import add_hold, add_judgement, moment, rewrite
 
 __all__ = ["console"]

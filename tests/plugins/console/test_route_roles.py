@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute
 
 from include.domain.roles import Role
-from tests.plugins.test_console import SAME_ORIGIN, Console, console
+from tests.plugins.console.test_console import SAME_ORIGIN, Console, console
 from tests.support import rows
 
 __all__ = ["console"]

@@ -13,7 +13,7 @@ from include.domain.calendar import add_years
 from include.gate.engine.history import History
 from include.reference import policy
 from include.register.in_use import Register, RegisterUnusable, load_register
-from tests.gate.clean_need import CHECKED_AT, clean_need, judge, register_row
+from tests.support.clean_need import CHECKED_AT, clean_need, judge, register_row
 
 RD = date(2026, 9, 28)
 TODAY = date(2026, 10, 1)

@@ -17,9 +17,9 @@ from fastapi.testclient import TestClient
 
 from include.domain.roles import Role
 from include.store.tables import contact
-from tests.plugins.test_confined_users import two_departments
-from tests.plugins.test_console import SAME_ORIGIN, Console, console
-from tests.plugins.test_route_roles import _address, routes
+from tests.plugins.console.test_confined_users import two_departments
+from tests.plugins.console.test_console import SAME_ORIGIN, Console, console
+from tests.plugins.console.test_route_roles import _address, routes
 from tests.support import rows
 
 __all__ = ["console", "two_departments"]

@@ -17,7 +17,7 @@ from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
 from include.store.tables import alert, delivery, need_version
 from tests.gate.test_department_stop import needs
-from tests.plugins.test_console import REASON, SAME_ORIGIN, Console, _audit, console
+from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, _audit, console
 from tests.support import rows
 
 __all__ = ["console"]

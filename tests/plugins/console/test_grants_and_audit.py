@@ -12,7 +12,7 @@ from include import audit
 from include.domain.roles import Role
 from include.store import people
 from include.store.tables import audit_entry
-from tests.plugins.test_console import REASON, SAME_ORIGIN, Browser, Console, console
+from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Browser, Console, console
 from tests.support import rows
 
 __all__ = ["console"]
