@@ -63,8 +63,7 @@ class OpenItem:
 
 _NEEDS = """
     with pushed as (
-        select need_id, min(settled_at) as pushed_at, max(revision) as revision
-        from delivery where action = 'push' and state = 'delivered' group by need_id
+        select need_id, min(pushed_at) as pushed_at, max(revision) as revision from delivered_push group by need_id
     ), live as (
         select distinct on (v.need_id) v.need_id, v.quarter, v.is_major, v.enterprise_name, v.uscc, v.city_code,
                v.department_code, v.branch_code, pushed.pushed_at

@@ -52,7 +52,7 @@ _COUNTERS = sa.text(
            (select count(*) from decided where verdict = 'passed') as passed,
            (select count(*) from decided where verdict = 'held') as held,
            (select count(*) from decided where verdict = 'returned') as returned,
-           (select count(*) from delivery where action = 'push' and state = 'delivered') as pushed,
+           (select count(*) from delivered_push) as pushed,
            (select count(*) from delivery where state in ('pending', 'unknown')) as waiting,
            (select count(*) from matching_case) as cases,
            (select count(*) from feedback_event) as events,
@@ -75,8 +75,7 @@ _AFTER_THE_GATE = sa.text(
     )
     select need.department_code,
            count(*) filter (where exists (
-               select from delivery
-               where delivery.need_id = need.need_id and action = 'push' and delivery.state = 'delivered'
+               select from delivered_push push where push.need_id = need.need_id
            )) as pushed,
            count(*) filter (where exists (
                select from feedback_event where feedback_event.need_id = need.need_id

@@ -115,7 +115,7 @@ def each_life_told(connection: sa.Connection, today: date) -> Promise:
     return Promise("需求全程", True, f"{len(needs)} 项需求都能从填报查到现状，共 {entries:,} 条记录")
 
 
-_PUSHED = sa.text("select distinct need_id from delivery where action = 'push' and state = 'delivered'")
+_PUSHED = sa.text("select distinct need_id from delivered_push")
 
 
 def _tasks(run: Played) -> str:

@@ -181,8 +181,7 @@ def _memberships(
 _NEWEST_PUSHED = """
     from unnest(cast(:need_ids as text[])) wanted (need_id)
     cross join lateral (
-        select max(revision) as revision from delivery
-        where need_id = wanted.need_id and action = 'push' and state = 'delivered'
+        select max(revision) as revision from delivered_push where need_id = wanted.need_id
     ) pushed
     join need_version version on version.need_id = wanted.need_id and version.revision = pushed.revision
 """

@@ -281,18 +281,11 @@ _DROP = [
     for table in ("case_clock", "matching_case")
 ]
 
-_MATCHED = sa.text(
-    """
-    update delivery set matched = true
-    where need_id = any(:need_ids) and action = 'push' and state = 'delivered' and not matched
-    """
-)
+_MATCHED = sa.text("update delivered_push set matched = true where need_id = any(:need_ids) and not matched")
 
 _FOLDABLE = """
     event.type = any(:types) and event.institution_code = any(:institutions) and exists (
-        select from delivery push
-        where push.need_id = event.need_id and push.revision = event.revision
-          and push.action = 'push' and push.state = 'delivered'
+        select from delivered_push push where push.need_id = event.need_id and push.revision = event.revision
     )
 """
 
@@ -307,12 +300,11 @@ _TAKEN_IN = sa.text(
 # its institution to be listed), or the calendar of a year that a running clock could only guess.
 _STALE_NEEDS = sa.text(
     f"""
-    select need_id from delivery where action = 'push' and state = 'delivered' and not matched
+    select need_id from delivered_push where not matched
     union
     select notice.need_id from withdrawal_notice notice
     cross join lateral (
-        select max(revision) as revision from delivery
-        where need_id = notice.need_id and action = 'push' and state = 'delivered'
+        select max(revision) as revision from delivered_push where need_id = notice.need_id
     ) pushed
     left join lateral (
         select body::jsonb ->> 'stage' as stage from delivery

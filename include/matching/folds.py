@@ -171,14 +171,14 @@ def _columns(pairs: Sequence[Pair]) -> dict[str, list[str]]:
 
 _PUSHES = sa.text(
     """
-    select push.need_id, push.revision, coalesce(push.settled_at, push.created_at) as pushed_at, push.matched,
+    select push.need_id, push.revision, push.pushed_at, push.matched,
            version.quarter, version.department_code, version.financing_need, version.intended_institutions,
            exists (
                select from withdrawal_notice notice
                where notice.need_id = push.need_id and notice.revision >= push.revision
            ) as withdrawn
-    from delivery push join need_version version using (need_id, revision)
-    where push.need_id = any(:need_ids) and push.action = 'push' and push.state = 'delivered'
+    from delivered_push push join need_version version using (need_id, revision)
+    where push.need_id = any(:need_ids)
     order by push.need_id, push.revision
     """
 )

@@ -36,8 +36,8 @@ _NEED_SUMS = sa.text(
            version.financing_need, version.total_investment as total,
            version.total_investment - version.own_capital as external_funds
     from (
-        select need_id, max(revision) as revision from delivery
-        where need_id = any(:need_ids) and action = 'push' and state = 'delivered' group by need_id
+        select need_id, max(revision) as revision from delivered_push
+        where need_id = any(:need_ids) group by need_id
     ) pushed
     join need_version version using (need_id, revision)
     left join (

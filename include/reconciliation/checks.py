@@ -230,8 +230,8 @@ CHECKS = (
         "push_not_taken_back",
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
-        from delivery push join withdrawal_notice notice using (need_id)
-        where push.quarter = :quarter and push.action = 'push' and push.state = 'delivered'
+        from delivered_push push join withdrawal_notice notice using (need_id)
+        where push.quarter = :quarter
           and not exists (
               select from delivery withdrawal
               where withdrawal.action = 'withdrawal' and withdrawal.need_id = push.need_id
@@ -250,12 +250,9 @@ CHECKS = (
                    where row.source = 'ledger/' || cast(:quarter as text) and row.resolved_at is null
                      and row.known_as in (push.idempotency_key, push.need_id)
                ) then 'unreadable' end as explained
-        from delivery push
+        from delivered_push push
         join noted_before noted on noted.kind = 'push' and noted.key = push.idempotency_key
-        where push.state = 'delivered'
-          and not exists (
-              select from ledger_entry where ledger_entry.idempotency_key = push.idempotency_key
-          )
+        where not exists (select from ledger_entry where ledger_entry.idempotency_key = push.idempotency_key)
         """,
         "{need_id} 第{revision}版的推送（编号{delivery_id}）记为已送达，信贷市场服务平台台账中没有。",
         _deliver_again,
@@ -280,10 +277,9 @@ CHECKS = (
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
         from ledger_entry entry
-        join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
-        where push.state = 'delivered'
-          and ((entry.need_id, entry.revision) is distinct from (push.need_id, push.revision)
-               or push.receipt_no is not null and push.receipt_no <> entry.receipt_no)
+        join delivered_push push using (idempotency_key)
+        where (entry.need_id, entry.revision) is distinct from (push.need_id, push.revision)
+           or push.receipt_no is not null and push.receipt_no <> entry.receipt_no
         """,
         "{need_id} 第{revision}版的推送（编号{delivery_id}）与信贷市场服务平台台账的编号或回执不一致。",
         _ask("信贷市场服务平台"),
@@ -305,14 +301,13 @@ CHECKS = (
                    then case when taken_back.state in ('held', 'closed') then taken_back.state else 'in_flight' end
                end as explained
         from ledger_entry entry
-        join delivery push on push.action = 'push' and push.idempotency_key = entry.idempotency_key
+        join delivered_push push using (idempotency_key)
         left join delivery taken_back on taken_back.action = 'withdrawal' and taken_back.need_id = entry.need_id
-        where push.state = 'delivered'
-          and case entry.state
-              when 'held' then entry.superseded or taken_back.delivery_id is not null
-              when 'superseded' then not entry.superseded
-              when 'withdrawn' then taken_back.delivery_id is null
-          end
+        where case entry.state
+                  when 'held' then entry.superseded or taken_back.delivery_id is not null
+                  when 'superseded' then not entry.superseded
+                  when 'withdrawn' then taken_back.delivery_id is null
+              end
         """,
         "{need_id} 第{revision}版在信贷市场服务平台台账中的状态与本系统不一致（撤回或取代）。",
         _ask("信贷市场服务平台"),

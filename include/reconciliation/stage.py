@@ -192,10 +192,10 @@ def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str:
 _HELD_BY_THE_MARKET = sa.text(
     """
     select push.idempotency_key, push.need_id, push.revision, push.body, contact.ciphertext, entry.payload_sha256
-    from delivery push
+    from delivered_push push
     join ledger_entry entry on entry.idempotency_key = push.idempotency_key
     join contact on contact.need_id = push.need_id and contact.revision = push.revision
-    where push.action = 'push' and push.quarter = :quarter and push.state = 'delivered'
+    where push.quarter = :quarter
     """
 )
 
@@ -203,8 +203,7 @@ _NOTED_BEFORE = """
 create temporary table noted_before as
 select distinct 'need' as kind, need_id as key from need_version where quarter = :quarter
 union all
-select 'push', idempotency_key from delivery
-where action = 'push' and quarter = :quarter and state = 'delivered'
+select 'push', idempotency_key from delivered_push where quarter = :quarter
 """
 
 _PLATFORM_TABLES = """

@@ -96,8 +96,8 @@ _COLUMNS = "push.delivery_id, push.need_id, push.revision, push.body, contact.ci
 _DELIVERED = sa.text(
     f"""
     select {_COLUMNS}, push.channel, push.payload_fields, push.payload_hash, push.settled_at, push.receipt_no
-    from delivery push left join contact using (need_id, revision)
-    where push.need_id = :need_id and push.action = 'push' and push.state = 'delivered'
+    from delivered_push push left join contact using (need_id, revision)
+    where push.need_id = :need_id
     order by push.delivery_id
     """
 )

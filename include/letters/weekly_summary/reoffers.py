@@ -118,8 +118,7 @@ def _landed(connection: sa.Connection, today: date, policy: Policy) -> dict[tupl
 # Pushed, not withdrawn, without money from anybody; a need under an alert that holds money back is not to be offered around.
 _CANDIDATES = """
     with pushed as (
-        select need_id, min(settled_at) as pushed_at from delivery
-        where action = 'push' and state = 'delivered' and {which} group by need_id
+        select need_id, min(pushed_at) as pushed_at from delivered_push where {which} group by need_id
     )
     select version.need_id, version.quarter, version.department_code, version.enterprise_name, version.uscc,
            version.is_major, version.document::jsonb #>> '{{project,category}}' as category, pushed.pushed_at, (
