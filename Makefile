@@ -29,6 +29,7 @@ bench: venv-dev  ## Measure gate, delivery, cases and escalation beside their pe
 	$(RUN) -m tests.bench delivery
 	$(RUN) -m tests.bench cases --sizes $(SIZES)
 	$(RUN) -m tests.bench escalation --sizes 10000
+	$(RUN) -m tests.bench quarter
 
 SEED ?= 1
 faults: venv-dev  ## Kills, lost answers, outages, broken networks; judged from the receiver's side (SEED=1)

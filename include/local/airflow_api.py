@@ -96,7 +96,7 @@ class AirflowApi:
 
     def task_counts(self, dag_id: str, run_id: str) -> tuple[int, int]:
         """How many tasks of a run have ended, of how many."""
-        states = [task["state"] for task in self._tasks(dag_id, run_id)]
+        states = [task["state"] for task in self.tasks(dag_id, run_id)]
         ended = sum(state in ("success", "skipped", "failed", "upstream_failed", "removed") for state in states)
         return ended, len(states)
 
@@ -104,7 +104,7 @@ class AirflowApi:
         """The tasks of a run that failed."""
         return [
             FailedTask(task["task_id"], task["map_index"], task["try_number"], task["state"])
-            for task in self._tasks(dag_id, run_id)
+            for task in self.tasks(dag_id, run_id)
             if task["state"] in ("failed", "upstream_failed")
         ]
 
@@ -118,7 +118,8 @@ class AirflowApi:
             self._call("PATCH", path, json={"state": "failed"})
         return len(answer["dag_runs"])
 
-    def _tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run, as the API shows them."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         tasks: list[dict[str, Any]] = self._call("GET", path, params={"limit": 500})["task_instances"]
         return tasks
