@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+FOR_ANNOTATIONS = {"Connection", "Engine", "Row"}
 ALLOWED_IN_A_DAG_FILE = {"__future__", "dataclasses", "airflow", "green_finance"}
 
 
@@ -27,6 +29,26 @@ def test_a_dag_file_is_wiring_only(path: Path) -> None:
     assert _imports(tree, top_level=True) <= ALLOWED_IN_A_DAG_FILE
     assert _imports(tree, top_level=False) <= ALLOWED_IN_A_DAG_FILE | {"include"}
     assert len(path.read_text(encoding="utf-8").splitlines()) < 130
+
+
+_SQL = re.compile(
+    r"\s*(select|insert into|update|delete from|with)\b.*\b(from|set|values|as)\b", re.DOTALL | re.IGNORECASE
+)
+
+
+def test_plugins_hold_no_sql(repository: Path) -> None:
+    """Statements stand in the room that owns the facts; a page or task calls its `view.py` or `stage.py`."""
+    for path in sorted((repository / "plugins").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(repository)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("sqlalchemy") for alias in node.names), where
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+                assert node.module == "sqlalchemy.exc" or {alias.name for alias in node.names} <= FOR_ANNOTATIONS, where
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module != "include.store.tables", where
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not _SQL.match(node.value), where
 
 
 def test_airflow_executes_no_module_of_the_plugin_folder_but_the_registration(repository: Path) -> None:

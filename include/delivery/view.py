@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.store.outbox import Channel
+from include.store.tables import delivery
 
 CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
 
@@ -100,6 +101,16 @@ def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFig
     ]
 
 
+def waiting_by_channel(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    """(channel, open, held, oldest) of each channel with deliveries; `oldest`: since when one waits or is held."""
+    return connection.execute(_WAITING).all()
+
+
+def stored_delivery(connection: sa.Connection, delivery_id: int) -> sa.Row[Any] | None:
+    """A delivery as stored; None if there is none, or none that the reader may see."""
+    return connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
+
+
 def held_deliveries(
     connection: sa.Connection,
     *,
@@ -185,6 +196,14 @@ _FIGURES = sa.text(
            count(*) filter (where state = 'unknown') as unknown, count(*) filter (where state = 'held') as held,
            min(created_at) filter (where state in ('pending', 'unknown')) as oldest
     from delivery where state in ('pending', 'unknown', 'held') group by channel
+    """
+)
+_WAITING = sa.text(
+    """
+    select channel, count(*) filter (where state in ('pending', 'unknown')) as open,
+           count(*) filter (where state = 'held') as held,
+           min(created_at) filter (where state in ('pending', 'unknown', 'held')) as oldest
+    from delivery group by channel order by channel
     """
 )
 _BY_CLASS = sa.text(

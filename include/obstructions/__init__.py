@@ -2,6 +2,17 @@
 
 from include.obstructions.letter import letter
 from include.obstructions.stage import TicketSummary, act, advance
-from include.obstructions.view import STATES, Responsible, responsible, ticket, tickets
+from include.obstructions.view import STATES, Responsible, responsible, ticket, tickets, worked_on_count
 
-__all__ = ["STATES", "Responsible", "TicketSummary", "act", "advance", "letter", "responsible", "ticket", "tickets"]
+__all__ = [
+    "STATES",
+    "Responsible",
+    "TicketSummary",
+    "act",
+    "advance",
+    "letter",
+    "responsible",
+    "ticket",
+    "tickets",
+    "worked_on_count",
+]

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.errors import NotFound
-from include.domain.obstruction import Ticket
+from include.domain.obstruction import WORKED_ON, Ticket
 from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
 from include.reference import branches
 from include.store.coordinators import network
@@ -64,6 +64,14 @@ def responsible(connection: sa.Connection, row: sa.Row[Any]) -> list[Responsible
 def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa.Row[Any]]:
     """The tickets with their enterprise, those overdue first; `unsettled`: without those that came to an end."""
     return connection.execute(_TICKETS, {"unsettled": unsettled}).all()
+
+
+def worked_on_count(connection: sa.Connection) -> int:
+    """How many tickets the coordinators still have to work on."""
+    number: int = connection.execute(
+        sa.select(sa.func.count()).where(obstruction_ticket.c.state.in_(WORKED_ON))
+    ).scalar_one()
+    return number
 
 
 def ticket(

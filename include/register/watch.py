@@ -10,20 +10,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from include import audit
 from include.alerts.stage import close_alerts, raise_alerts
 from include.base.business_time import SHANGHAI
-from include.base.errors import InvalidRequest, NotFound, UserFacingError
+from include.base.errors import UserFacingError
 from include.domain.identifiers import name_key
-from include.domain.people import same_person
 from include.reference import Policy
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
 from include.rule_book.suites import RuleBook
-from include.store.tables import alert, alert_event, delivery
+from include.store.tables import alert
 from include.withdrawals.stage import Withdrawal, withdraw
 
 REMOVED = REMOVED_RULE
@@ -242,131 +241,11 @@ def _close_what_is_over(
         ).scalars()
         gone = sorted(set(over) - set(need_ids))
         if rule_id == REMOVED:
-            resumed = _resume_pushes(connection, gone, now)
+            resumed = resume_pushes(connection, gone, now)
         closed += close_alerts(connection, rule_id, gone, actor=_ACTOR, reason=reason, now=now)
     return closed, resumed
 
 
-def _resume_pushes(connection: sa.Connection, need_ids: Iterable[str], now: datetime) -> int:
+def resume_pushes(connection: sa.Connection, need_ids: Iterable[str], now: datetime) -> int:
+    """Send the pushes that were stopped because the factory was off the register; returns how many."""
     return connection.execute(_RESUME_PUSHES, {"need_ids": list(need_ids), "not_sent": _NOT_SENT, "now": now}).rowcount
-
-
-def open_alerts(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """The open alerts, holds before notes and the oldest first, each with its grounds and with what is known of its need."""
-    return list(
-        connection.execute(
-            sa.text(
-                """
-                select alert_id, rule_id, alert.need_id, institution_code, severity, opened_at, persons_required,
-                       version.quarter, version.department_code, version.uscc, version.enterprise_name,
-                       array(
-                           select ground from alert_ground where alert_ground.alert_id = alert.alert_id order by ground
-                       ) as grounds,
-                       array(
-                           select array[decision, actor, reason] from alert_agreement agreed
-                           where agreed.alert_id = alert.alert_id order by event_id
-                       ) as agreed
-                from alert
-                left join lateral (
-                    select quarter, department_code, uscc, enterprise_name from need_version
-                    where need_version.need_id = alert.need_id order by revision desc limit 1
-                ) version on true
-                where state = 'open' order by severity, opened_at, alert_id
-                """
-            )
-        )
-    )
-
-
-def settle_alert(
-    connection: sa.Connection,
-    alert_id: int,
-    *,
-    decision: Literal["cleared", "confirmed"],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-) -> bool:
-    """Record that a named person would clear or confirm an alert, with an audit entry; True once enough persons have.
-
-    An alert needs as many different persons as its rule did when it was opened (persons_required). Confirming a removal (G08c)
-    withdraws the need; clearing it lets a stopped push go. Raises InvalidRequest if there is no such alert, it is settled already,
-    the person has said the same before, or no reason is given.
-    """
-    actor, reason = audit.signed(actor, reason)
-    found = connection.execute(sa.select(alert).where(alert.c.alert_id == alert_id).with_for_update()).one_or_none()
-    if found is None:
-        raise NotFound(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")
-    if found.state != "open":
-        raise InvalidRequest(f"编号 {alert_id} 的警示已经处理过。", "请回到警示列表查看最新状态。")
-    if found.persons_required > 1 and not _agreed(connection, found, decision, actor, role, reason, now):
-        _audit(connection, found, f"agree_alert_{decision}", actor, role, reason, now)
-        return False
-    connection.execute(sa.update(alert).where(alert.c.alert_id == alert_id).values(state=decision, settled_at=now))
-    _note(connection, alert_id, decision, actor, role, reason, now)
-    if found.rule_id == REMOVED and decision == "confirmed":
-        withdraw(connection, [_as_pushed(connection, found.need_id)], now)
-    elif found.rule_id == REMOVED:
-        _resume_pushes(connection, [found.need_id], now)
-    _audit(connection, found, f"alert_{decision}", actor, role, reason, now)
-    return True
-
-
-_AGREED = sa.text("select decision, actor from alert_agreement where alert_id = :alert_id")
-
-
-def _agreed(
-    connection: sa.Connection,
-    found: sa.Row[Any],
-    decision: Literal["cleared", "confirmed"],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-) -> bool:
-    """Note what this person says; whether enough persons say the same now. Of what one person said, the last counts."""
-    before = connection.execute(_AGREED, {"alert_id": found.alert_id}).all()
-    same = [one.actor for one in before if one.decision == decision]
-    if any(same_person(actor, other) for other in same):
-        raise InvalidRequest(
-            f"您已同意{_DECISIONS[decision]}该警示，同一人不能重复同意。", "请由另一位人员核实后作出同样的决定。"
-        )
-    _note(connection, found.alert_id, _AGREES[decision], actor, role, reason, now)
-    return len(same) + 1 >= int(found.persons_required)
-
-
-_DECISIONS = {"cleared": "排除", "confirmed": "确认"}
-_AGREES = {"cleared": "clear_agreed", "confirmed": "confirm_agreed"}
-
-
-def _note(
-    connection: sa.Connection, alert_id: int, kind: str, actor: str, role: str, reason: str, now: datetime
-) -> None:
-    connection.execute(
-        alert_event.insert().values(alert_id=alert_id, kind=kind, actor=actor, role=role, reason=reason, at=now)
-    )
-
-
-def _audit(
-    connection: sa.Connection, found: sa.Row[Any], action: str, actor: str, role: str, reason: str, now: datetime
-) -> None:
-    audit.record(
-        connection,
-        actor=actor,
-        role=role,
-        action=action,
-        object_=f"{found.rule_id}/{found.need_id}",
-        reason=reason,
-        now=now,
-        details={"alert_id": found.alert_id, "institution_code": found.institution_code},
-    )
-
-
-def _as_pushed(connection: sa.Connection, need_id: str) -> Withdrawal:
-    revision = connection.execute(
-        sa.select(sa.func.max(delivery.c.revision)).where(
-            (delivery.c.action == "push") & (delivery.c.need_id == need_id)
-        )
-    ).scalar_one()
-    return Withdrawal(need_id=need_id, revision=revision, reason_code=_NOT_SENT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,16 @@ def page_in_force(connection: sa.Connection, kind: str, quarter: str) -> str | N
         .limit(1)
     ).scalar()
     return html
+
+
+def published_quarters(connection: sa.Connection, kind: str) -> Sequence[sa.Row[Any, Any]]:
+    """(quarter, created_at) of the page in force of each quarter, the newest quarter first."""
+    return connection.execute(
+        sa.select(report.c.quarter, sa.func.max(report.c.created_at).label("created_at"))
+        .where(report.c.kind == kind)
+        .group_by(report.c.quarter)
+        .order_by(report.c.quarter.desc())
+    ).all()
 
 
 def write_page(html: str, path: Path) -> Path:

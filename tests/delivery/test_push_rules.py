@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
+from include.alerts.settling import settle_alert
 from include.base.settings import Settings
 from include.delivery.stage import deliver
 from include.reference import policy
@@ -76,8 +77,8 @@ def test_what_a_person_lets_go_is_pushed_all_the_same(
     with database.begin() as connection:
         number = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
         said = {"role": "operator", "reason": "移出系笔误，已核实"}
-        assert not register_watch.settle_alert(connection, number, decision="cleared", actor="li", now=NOW, **said)
-        assert register_watch.settle_alert(connection, number, decision="cleared", actor="wang", now=NOW, **said)
+        assert not settle_alert(connection, number, decision="cleared", actor="li", now=NOW, **said)
+        assert settle_alert(connection, number, decision="cleared", actor="wang", now=NOW, **said)
     assert _run(database, settings, Clock()) == [("delivered", "accepted")]
 
 

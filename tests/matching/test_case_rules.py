@@ -12,9 +12,9 @@ from typing import Any, Literal
 import pytest
 import sqlalchemy as sa
 
+from include.alerts.settling import settle_alert
 from include.matching import collect_feedback, watch_post_loan
 from include.reference import policy
-from include.register import watch as register_watch
 from include.store import tables
 from tests.matching.test_matching import CIPHER, NEED, NOW, Feed, collect, derived, opened, push, report, rows
 from tests.support.rows import let_history_be_changed, moment, rewrite
@@ -164,7 +164,7 @@ def settle(database: sa.Engine, state: Literal["cleared", "confirmed"]) -> None:
     for actor in ("wang", "li"):
         with database.begin() as connection:
             for alert_id in connection.execute(sa.select(tables.alert.c.alert_id).filter_by(state="open")).scalars():
-                register_watch.settle_alert(
+                settle_alert(
                     connection, alert_id, decision=state, actor=actor, role="operator", reason="已向银行核实", now=NOW
                 )
 

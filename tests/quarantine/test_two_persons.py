@@ -11,13 +11,13 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from include.alerts.settling import settle_alert
 from include.base.errors import UserFacingError
 from include.domain.people import person_key, same_person
 from include.domain.roles import Role
 from include.matching import extensions
 from include.quarantine import stage as quarantine
 from include.reference import policy
-from include.register import watch as register_watch
 from include.store import people
 from tests.gate.test_department_stop import needs
 from tests.support import rows
@@ -58,7 +58,7 @@ def _approve_by_sql(connection: sa.Connection, actor: str) -> None:
 def _settle(decision: str) -> Callable[[sa.Connection, str], None]:
     def act(connection: sa.Connection, actor: str) -> None:
         alert_id = connection.execute(sa.text("select alert_id from alert")).scalar_one()
-        register_watch.settle_alert(
+        settle_alert(
             connection,
             alert_id,
             decision=decision,  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from include.alerts.settling import settle_alert
 from include.base.errors import InvalidRequest
 from include.reference import policy
 from include.register import watch as register_watch
@@ -96,9 +97,7 @@ def _settle(
     for actor in persons:
         with database.begin() as connection:
             alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
-            register_watch.settle_alert(
-                connection, alert_id, decision=decision, actor=actor, role="operator", reason=reason, now=NOW
-            )
+            settle_alert(connection, alert_id, decision=decision, actor=actor, role="operator", reason=reason, now=NOW)
 
 
 def test_a_factory_on_the_list_is_left_alone(database: sa.Engine) -> None:

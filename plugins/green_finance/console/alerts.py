@@ -12,7 +12,8 @@ from green_finance.console.access import CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
-from include.register import watch as register_watch
+from include.alerts.settling import settle_alert
+from include.alerts.view import open_alerts
 from include.words import need_life
 from include.words.shown import INSIDERS, shown
 
@@ -25,7 +26,7 @@ _DECISIONS = {"cleared": "排除", "confirmed": "确认"}
 def alerts(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """The open alerts, oldest first, each with the two ways to settle it."""
     with engine().connect() as connection:
-        found = register_watch.open_alerts(connection)
+        found = open_alerts(connection)
     return show(
         request,
         "alerts.html",
@@ -47,7 +48,7 @@ def settle(
 ) -> RedirectResponse:
     """Clear or confirm one alert."""
     with engine().begin() as connection:
-        settled = register_watch.settle_alert(
+        settled = settle_alert(
             connection,
             alert_id,
             decision=decision,

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -20,12 +19,19 @@ from green_finance.console.reading import ReadsAs
 from include.base.errors import NotFound
 from include.delivery import closing
 from include.delivery.channel import CHANNEL_NAMES
-from include.delivery.view import ERROR_CLASSES, acts, attempts, channel_figures, held_choices, held_deliveries
+from include.delivery.view import (
+    ERROR_CLASSES,
+    acts,
+    attempts,
+    channel_figures,
+    held_choices,
+    held_deliveries,
+    stored_delivery,
+)
 from include.reference.field_names import field_name
 from include.register.snapshots import FACTORY_REMOVED
 from include.store import people
 from include.store.needs import code_of
-from include.store.tables import delivery
 from include.words.shown import Reader, shown
 
 router = APIRouter(prefix="/deliveries")
@@ -107,7 +113,7 @@ def deliveries(
 def one_delivery(request: Request, delivery_id: Id, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
     """A delivery and every try of it."""
     with engine().connect() as connection:
-        found = connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
+        found = stored_delivery(connection, delivery_id)
         tries, by_persons = attempts(connection, delivery_id), acts(connection, delivery_id)
         uscc = code_of(connection, found.need_id) if found else None
         known = people.names(connection)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -20,10 +19,10 @@ from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter,
 from green_finance.console.reading import ReadsAs
 from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
+from include.intake.view import amendments as amendments_of
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.store.needs import code_of
-from include.store.tables import quarantine
 from include.words.shown import INSIDERS, Reader, shown
 
 if TYPE_CHECKING:
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/holds")
 
 _MOST_AMENDMENTS = 100
-_AMENDMENTS = sa.text(
-    """
-    select field, before, after, personal from amendment
-    where need_id = :need_id and revision = :revision order by field limit :most
-    """
-)
 _EVENTS = {
     "opened": "挂起",
     "approved": "同意放行",
@@ -112,9 +105,7 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
         hold, events = detail(connection, quarantine_id)
         filed = filed_content(connection, quarantine_id, role)
         uscc = code_of(connection, hold.need_id)
-        changes = connection.execute(
-            _AMENDMENTS, {"need_id": hold.need_id, "revision": hold.revision, "most": _MOST_AMENDMENTS + 1}
-        ).all()
+        changes = amendments_of(connection, hold.need_id, hold.revision, _MOST_AMENDMENTS + 1)
     amendments = [
         {
             "field": field_name(row.field),
@@ -178,18 +169,15 @@ def _shown(quarantine_id: int, decided: Decided) -> RedirectResponse:
     """Back to the hold; the validation pages of its department follow what was decided."""
     if decided.state != "open":
         from include.gate import view as pages
+        from include.quarantine.view import detail
 
         # A page of the whole quarter is made again: of all its departments, not only of those that this user may see.
         with whole_engine().connect() as connection:
-            place = connection.execute(
-                sa.select(quarantine.c.quarter, quarantine.c.department_code).where(
-                    quarantine.c.quarantine_id == quarantine_id
-                )
-            ).one()
+            hold, _events = detail(connection, quarantine_id)
         pages.refresh(
             whole_engine(),
-            quarter=place.quarter,
-            department_code=place.department_code,
+            quarter=hold.quarter,
+            department_code=hold.department_code,
             now=business_now(),
             reports_dir=settings().reports_dir,
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -12,44 +12,23 @@ from green_finance.connections import settings
 from green_finance.console.access import Admitted
 from green_finance.console.pages import business_now, engine, published, show
 from green_finance.console.parameters import Quarter
+from include import obstructions
+from include.alerts import view as alerts
+from include.delivery.view import waiting_by_channel
+from include.gate import department_stop
+from include.intake.view import newest_quarters
+from include.quarantine import view as quarantine
+from include.register.acceptance import held_snapshots
+from include.store.reports import published_quarters
+from include.store.set_aside import open_counts
 from include.store.sign_off import unsigned_quarters
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 router = APIRouter()
 
 _QUARTERS_SHOWN = 8
-
-_QUARTERS = sa.text("select distinct quarter from intake where not dry_run order by quarter desc limit :most")
-
-_WAITING = sa.text(
-    """
-    select channel,
-           count(*) filter (where state in ('pending', 'unknown')) as open,
-           count(*) filter (where state = 'held') as held,
-           min(created_at) filter (where state in ('pending', 'unknown', 'held')) as oldest
-    from delivery group by channel order by channel
-    """
-)
-
-_FOR_PEOPLE = sa.text(
-    """
-    select (select count(*) from quarantine where state = 'open') as holds,
-           (select count(*) from department_stop where state <> 'continued') as stops,
-           (select count(*) from alert where state = 'open') as alerts,
-           (select count(*) from obstruction_ticket where state in ('open', 'acknowledged', 'in_progress')) as obstructions,
-           (select count(*) from register_snapshot held
-            where not in_use and not exists (
-                select from register_snapshot newer
-                where newer.in_use and (newer.as_of, newer.snapshot_id) > (held.as_of, held.snapshot_id)
-            )) as registers,
-           (select count(*) from set_aside where resolved_at is null) as unreadable
-    """
-)
-
-_PUBLISHED = sa.text(
-    """
-    select quarter, max(created_at) as created_at from report where kind = :kind group by quarter order by quarter desc
-    """
-)
 
 _CHANNELS = {"market": "信贷市场服务平台", "green_platform": "绿色平台", "mail": "邮件"}
 
@@ -64,21 +43,32 @@ def overview(request: Request, access: Admitted) -> HTMLResponse:
             access=access,
             simulated=business_now() if settings().sandbox else None,
             quarters=_quarters(connection),
-            waiting=connection.execute(_WAITING).all(),
+            waiting=waiting_by_channel(connection),
             channels=_CHANNELS,
-            for_people=connection.execute(_FOR_PEOPLE).one(),
+            for_people=_for_people(connection),
             unsigned=sum(one.needs for one in unsigned_quarters(connection)),
-            validations=connection.execute(_PUBLISHED, {"kind": "validation"}).all(),
-            published=connection.execute(_PUBLISHED, {"kind": "circular"}).all(),
+            validations=published_quarters(connection, "validation"),
+            published=published_quarters(connection, "circular"),
         )
 
 
-def _quarters(connection: sa.Connection) -> list[tuple[str, Counter[str]]]:
+def _quarters(connection: Connection) -> list[tuple[str, Counter[str]]]:
     """The newest quarters, each with its records by outcome, as its validation pages count them."""
     from include.gate.results import quarter_counts
 
-    quarters = connection.execute(_QUARTERS, {"most": _QUARTERS_SHOWN}).scalars().all()
-    return [(quarter, quarter_counts(connection, quarter)) for quarter in quarters]
+    return [(quarter, quarter_counts(connection, quarter)) for quarter in newest_quarters(connection, _QUARTERS_SHOWN)]
+
+
+def _for_people(connection: Connection) -> dict[str, int]:
+    """How much waits for a person, by page."""
+    return {
+        "holds": quarantine.open_count(connection),
+        "stops": department_stop.waiting_count(connection),
+        "alerts": alerts.open_count(connection),
+        "obstructions": obstructions.worked_on_count(connection),
+        "registers": len(held_snapshots(connection)),
+        "unreadable": sum(open_counts(connection).values()),
+    }
 
 
 @router.get("/circular/{quarter}", response_class=HTMLResponse)

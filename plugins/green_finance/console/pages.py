@@ -8,11 +8,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import sqlalchemy as sa
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from sqlalchemy import Engine
 
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
@@ -54,12 +54,12 @@ _confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
 
 
 @cache
-def whole_engine() -> sa.Engine:
+def whole_engine() -> Engine:
     """The business database, at the newest schema: all of it, whoever asks."""
     return for_people(open_database(settings(), DatabaseRole.CONSOLE))
 
 
-def engine() -> sa.Engine:
+def engine() -> Engine:
     """The business database as the user of this request may see it: confined to his departments, if he is."""
     to = _confined_to.get()
     return whole_engine() if to is None else confined(whole_engine(), *to)
