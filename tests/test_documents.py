@@ -1,0 +1,86 @@
+"""The documents name files, commands and variables that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from include.domain.roles import Role
+from include.reference import rules
+
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "include/README.md",
+    *(str(path) for path in sorted(Path("docs").glob("**/*.md"))),
+)
+TO_BE_WRITTEN = frozenset(
+    {
+        "dags/export_ledger.py",
+        "include/housekeeping/ledger_export.py",
+        "include/letters/templates/stop_decided.txt",
+        "plugins/green_finance/console/signed.py",
+        "plugins/green_finance/console/templates/signed.html",
+    }
+)
+"""What the worked examples of CONTRIBUTING.md add."""
+
+_LINK = re.compile(r"\]\((?!\[)([^)\s]+)\)")
+_PATH = re.compile(r"`((?:include|plugins|dags|tests|docs|expectations)/[A-Za-z0-9_./*-]*)`")
+_COMMAND = re.compile(r"python -m ((?:include|tests)[A-Za-z_.]*)")
+_MACHINE = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|Users|var)/")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_and_paths_lead_to_files(name: str, repository: Path) -> None:
+    document = repository / name
+    text = document.read_text(encoding="utf-8")
+    for target in _LINK.findall(text):
+        if "://" in target:
+            continue
+        file, _, heading = unquote(target).partition("#")
+        linked = (document.parent / file).resolve() if file else document
+        assert linked.exists(), f"{name}: {target}"
+        if heading:
+            assert heading in set(_headings(linked)), f"{name}: {target}"
+    for path in _PATH.findall(text):
+        assert path in TO_BE_WRITTEN or list(repository.glob(path.rstrip("/"))), f"{name}: {path}"
+    for module in _COMMAND.findall(text):
+        path = repository / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{name}: {module}"
+    assert not _MACHINE.search(text), name
+
+
+def test_the_glossary_knows_every_room_role_and_rule_family(repository: Path) -> None:
+    glossary = (repository / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rooms = (repository / "include" / "README.md").read_text(encoding="utf-8")
+    for room in (repository / "include").iterdir():
+        if room.is_dir() and room.name != "__pycache__":
+            assert f"`{room.name}/`" in rooms, room.name
+    for role in Role:
+        assert f"`Role.{role.name}`" in glossary
+    families = {re.split(r"[0-9]", rule_id)[0] for rule_id in rules()}
+    assert all(re.search(rf"^\| {family}[0-9]+–", glossary, re.MULTILINE) for family in families), families
+
+
+def test_the_example_environment_names_every_variable_of_compose(repository: Path) -> None:
+    compose = (repository / "docker-compose.yaml").read_text(encoding="utf-8")
+    example = (repository / ".env.example").read_text(encoding="utf-8")
+    used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose))
+    offered = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
+    assert used <= offered, used - offered
+    required = set(re.findall(r"\$\{([A-Z_]+):\?", compose))
+    assert required <= set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+
+
+def _headings(document: Path) -> Iterator[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    for line in document.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            title = line.lstrip("#").strip().lower()
+            yield re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
