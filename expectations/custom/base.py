@@ -1,6 +1,6 @@
-"""What the expectation classes of the rule book share.
+"""Shared by the expectation classes of the rule book.
 
-Conditions look at columns as a whole, never row by row. Rows in which a named column is missing are left out: a rule is
+Conditions work on whole columns, never row by row. Rows in which a named column is missing are left out: a rule is
 evaluated only if every value that it names is usable (handbook, section 4).
 """
 
@@ -89,13 +89,13 @@ def value_condition(name: str, *arguments: str) -> Callable[[_Condition], _Condi
 def _held(
     function: Callable[..., pd.Series], domain: Any, kwargs: dict[str, Any], arguments: tuple[str, ...]
 ) -> pd.Series:
-    if domain.empty:  # no row in which every value is usable
+    if domain.empty:  # No row in which every value is usable.
         return pd.Series([], index=domain.index, dtype=bool)
     return function(domain, *(kwargs[argument] for argument in arguments))
 
 
 def each_distinct(condition: Callable[..., bool], *columns: pd.Series) -> pd.Series:
-    """`condition` of the values that the columns hold in each row, asked once for each combination that occurs."""
+    """`condition` of the values in each row, evaluated once for each combination that occurs."""
     codes, distinct = pd.factorize(columns[0])
     combinations: list[tuple[Any, ...]] = [(value,) for value in distinct]
     for column in columns[1:]:
@@ -108,6 +108,6 @@ def each_distinct(condition: Callable[..., bool], *columns: pd.Series) -> pd.Ser
 
 
 def all_distinct(condition: Callable[[list[Any]], Mask], column: pd.Series) -> pd.Series:
-    """`condition` of the list of all distinct values of a column, for conditions that look at many values at once."""
+    """`condition` of the list of all distinct values of a column, for conditions that process many values at once."""
     codes, distinct = pd.factorize(column)
     return pd.Series(condition(distinct.tolist())[codes], index=column.index)

@@ -31,7 +31,7 @@ def _options(path: str) -> frozenset[str]:
 
 
 class ExpectBenefitOfTheDirection(RowExpectation):
-    """At least one metric that belongs to the direction of the retrofit is claimed (DQ65; metric_map of section 4)."""
+    """At least one benefit that belongs to the direction of the retrofit is claimed (DQ65; metric_map of section 4)."""
 
     map_metric = "multicolumn_values.benefit_of_direction"
 
@@ -56,7 +56,7 @@ def _metrics() -> dict[str, frozenset[str]]:
 
 
 class ExpectCarbonNameToBeBacked(RowExpectation):
-    """A project whose name speaks of saving energy or carbon claims a saving of energy or carbon (G07)."""
+    """A project whose name promises to save energy or carbon claims such a saving (G07)."""
 
     map_metric = "multicolumn_values.carbon_name_backed"
 

@@ -130,7 +130,7 @@ class ExpectCatalogueCodeToBeListed(ValueExpectation):
 
 @value_condition("catalogue_code", "level", "complete")
 def catalogue_code(codes: pd.Series, level: str, complete: str) -> pd.Series:
-    """Whether each code is listed as far as `level` asks."""
+    """Whether each code is listed, at the level that `level` demands."""
     known = catalogue()
     is_complete = complete == "true"
     if level == "group" and is_complete:

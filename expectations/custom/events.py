@@ -32,7 +32,7 @@ _CATALOGUE_CODE = re.compile(r"[1-9](?:[.][1-9][0-9]?){2}")
 
 
 class ExpectCatalogueOfTheNeed(RowExpectation):
-    """What the institution calls the project is an entry of the catalogue, under the level-1 heading that was filed (G04)."""
+    """The institution's code is an entry of the catalogue, under the level-1 heading that was filed (G04)."""
 
     map_metric = "multicolumn_values.catalogue_of_the_need"
     success_keys = ("mostly",)
@@ -40,7 +40,7 @@ class ExpectCatalogueOfTheNeed(RowExpectation):
 
 @row_condition("catalogue_of_the_need")
 def catalogue_of_the_need(columns: pd.DataFrame) -> pd.Series:
-    """`columns`: code as reported, code as filed; the latter empty where it is not usable."""
+    """`columns`: code as reported, code as filed; the latter empty if it is not usable."""
     reported, filed = columns.iloc[:, 0], columns.iloc[:, 1]
     well_formed = pd.Series([_CATALOGUE_CODE.fullmatch(code) is not None for code in reported], index=columns.index)
     return well_formed & ((filed == "") | (reported.str[0] == filed.str[0]))

@@ -18,12 +18,12 @@ class ExpectLikenessBelow(ValueExpectation):
 
 @value_condition("likeness_below", "limit")
 def likeness_below(likeness: pd.Series, limit: str) -> pd.Series:
-    """`likeness`: as difflib computes it, so that the limit is the same floating-point number."""
+    """`likeness`: computed by difflib, so that the limit is the same floating-point number."""
     return likeness < float(limit)
 
 
 class ExpectFewEnterprisesSharing(RowExpectation):
-    """Fewer than so many enterprises share a content, a benefit or a contact (G13); a row tells of one of them."""
+    """Fewer than so many enterprises share a content, a benefit or a contact (G13); each row holds one of the three."""
 
     fewer_than: Text | int
     map_metric = "multicolumn_values.few_enterprises_sharing"
@@ -37,7 +37,7 @@ def few_enterprises_sharing(columns: pd.DataFrame, fewer_than: int) -> pd.Series
 
 
 class ExpectBenefitsNotToRise(RowExpectation):
-    """A benefit rises over that of the revision before by no more than a factor; a row tells of one of them (G12)."""
+    """A benefit exceeds that of the revision before by no more than a factor; each row holds one benefit (G12)."""
 
     maximum: Text
     map_metric = "multicolumn_values.benefits_not_rising"

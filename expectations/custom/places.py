@@ -44,7 +44,7 @@ def region_code(columns: pd.DataFrame, county_less: list[str]) -> pd.Series:
 
 
 class ExpectPlaceToBeKnown(RowExpectation):
-    """A county's code is in the table of places: that table may be behind a change of divisions (DQ14)."""
+    """A county's code is in the table of places; the table may lag behind changes of divisions (DQ14)."""
 
     map_metric = "multicolumn_values.place_known"
 

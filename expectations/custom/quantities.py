@@ -1,6 +1,6 @@
-"""Expectations about amounts, ratios, percentages and days; exact, with no rounding anywhere.
+"""Expectations about amounts, ratios, percentages and days; exact, without rounding.
 
-Amounts and benefits come as whole ten-thousandths, a ratio a/b is tested against k as a against k x b.
+Amounts and benefits are whole ten-thousandths; a ratio a/b is compared with k as a with k x b.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def amount(columns: pd.DataFrame, upper_bound: str, positive: list[str]) -> pd.S
 
 
 class ExpectNumberWithin(ValueExpectation):
-    """A percentage lies within bounds; `above` is excluded itself, the others are not (DQ59, DQ60, DQ61)."""
+    """A percentage lies within bounds; `above` is exclusive, the others inclusive (DQ59, DQ60, DQ61)."""
 
     above: Bound = None
     minimum: Bound = None
@@ -96,7 +96,7 @@ def amount_within(amounts: pd.Series, minimum: Bound, maximum: Bound) -> pd.Seri
 class ExpectRatioWithin(RowExpectation):
     """The ratio of two quantities lies within bounds; equality passes, except at a `below`.
 
-    Ratios under `unless_below` or over `unless_above` are the matter of another rule.
+    Ratios under `unless_below` or over `unless_above` belong to another rule.
     """
 
     minimum: Bound = None
@@ -124,7 +124,7 @@ def ratio_within(columns: pd.DataFrame, *bounds: Bound) -> pd.Series:
 
 
 def _compared(dividend: Whole, divisor: Whole, comparison: Comparison, bound: Bound) -> Mask:
-    """dividend ? bound x divisor, in whole numbers; in Python's own where 64 bits could be too few."""
+    """Compares dividend with bound x divisor in whole numbers; in Python's own if 64 bits could be too few."""
     limit = Fraction(bound)  # type: ignore[arg-type]
     largest = max(int(np.abs(dividend).max()) * limit.denominator, int(np.abs(divisor).max()) * abs(limit.numerator))
     if largest > _LARGEST:
@@ -158,7 +158,8 @@ class ExpectEndWithinYears(RowExpectation):
 
 @row_condition("end_within_years", "years")
 def end_within_years(columns: pd.DataFrame, years: int) -> pd.Series:
-    """`columns`: start, end. 29 February becomes 28: no day lies between the two where there is no 29th."""
+    """`columns`: start, end. 29 February becomes 28; this is exact, because no day lies between the two in years
+    without a 29th."""
     start, end = (columns.iloc[:, at].astype("int64") for at in range(2))
     return end <= start + int(years) * 10_000
 
@@ -171,7 +172,7 @@ class ExpectNewInvestment(RowExpectation):
 
 @row_condition("new_investment")
 def new_investment(columns: pd.DataFrame) -> pd.Series:
-    """`columns`: construction status, end, day of the recommendation; a row speaks of the first or of the others."""
+    """`columns`: construction status, end, day of the recommendation; a row holds either the first or the other two."""
     status, end, judged_on = (columns.iloc[:, at] for at in range(3))
     past = (end < judged_on).fillna(False).astype(bool)
     return ~(past | (status == "completed").fillna(False).astype(bool))

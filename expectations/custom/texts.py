@@ -17,7 +17,7 @@ from expectations.custom.base import (
 from include.reference import word_list
 
 _BETWEEN = "\n"
-"""No phrase of a word list has it."""
+"""A pattern without matches, for an empty word list."""
 
 
 class ExpectTextToHaveSubstance(RowExpectation):
@@ -49,7 +49,7 @@ class ExpectConcretePurpose(ValueExpectation):
 
 @value_condition("concrete_purpose", "prefixes")
 def concrete_purpose(purposes: pd.Series, prefixes: list[str]) -> pd.Series:
-    """Whether each purpose says more than the word list generic_use; the first prefix that fits is dropped, once."""
+    """Whether each purpose says more than the word list generic_use; the first matching prefix is dropped once."""
     generic = _words("generic_use")
 
     def is_generic(purpose: str) -> bool:
@@ -75,7 +75,7 @@ def without_phrase(texts: pd.Series, words: str) -> pd.Series:
 
 
 def holding_any(texts: pd.Series, phrases: Iterable[str]) -> pd.Series:
-    """Which texts hold one of the phrases: one search through all texts for each phrase, not one through each text."""
+    """Which texts contain one of the phrases: one search through all texts for each phrase, instead of one for each text."""
     listed = texts.tolist()
     ends = np.cumsum(np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)) + 1)
     whole = _BETWEEN.join(listed)

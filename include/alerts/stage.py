@@ -1,7 +1,7 @@
 """Alerts (警示): raising and closing them. One for each rule and need, or rule and case; later findings are added to it.
 
-An alert that was closed because it was no longer true is raised again when it is. One that a person cleared or confirmed is
-not, except that a cleared alert opens again for a ground that the person could not have looked at.
+An alert that was closed because it was no longer true is raised again if it becomes true. One that a person cleared or
+confirmed is not; but a cleared alert opens again for a ground that the person could not have seen.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def raise_alerts(
 def close_alerts(
     connection: sa.Connection, rule_id: str, need_ids: Sequence[str], *, actor: str, reason: str, now: datetime
 ) -> int:
-    """Close the open alerts of `rule_id` on these needs, as no longer true; returns how many were closed."""
+    """Close the open alerts of `rule_id` on these needs, because they are no longer true; returns how many were closed."""
     return connection.execute(
         _CLOSE, {"rule_id": rule_id, "need_ids": list(need_ids), "actor": actor, "reason": reason, "now": now}
     ).rowcount
@@ -81,7 +81,7 @@ def close_alerts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """An alert as it is stored."""
+    """An alert as stored."""
 
     alert_id: int
     state: str
@@ -94,7 +94,7 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """What is added to the history of an alert."""
+    """An addition to the history of an alert."""
 
     alert_id: int
     kind: str
@@ -103,7 +103,7 @@ class _Note:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What breaks a rule at a case, or (institution_code empty) at a need; each ground in words, and never personal."""
+    """What breaks a rule at a case, or (institution_code empty) at a need; each ground as a text without personal data."""
 
     rule_id: str
     need_id: str
@@ -112,21 +112,22 @@ class Grounds:
     grounds: frozenset[str]
 
 
-def rest_alerts_on(
+def sync_alerts(
     connection: sa.Connection,
     found: Sequence[Grounds],
     *,
     rule_ids: Collection[str],
-    judged_whole: Collection[tuple[str, str]],
+    complete_cases: Collection[tuple[str, str]],
     actor: str,
     now: datetime,
     policy: Policy,
 ) -> None:
-    """Let the alerts of `rule_ids` rest on what was found: open them, add to them, and close those that rest on nothing.
+    """Make the alerts of `rule_ids` match the findings: open them, add grounds, and close those without grounds.
 
-    `judged_whole`: the cases (need_id, institution_code) of which `found` says all; of others it says what was added.
+    `complete_cases`: the cases (need_id, institution_code) whose findings are complete; for other cases `found` holds
+    only what was added.
     """
-    whole = set(judged_whole)
+    whole = set(complete_cases)
     need_ids = sorted({need_id for need_id, _ in whole} | {one.need_id for one in found})
     standing = _standing(connection, need_ids, rule_ids)
     now_found = {(one.rule_id, one.need_id, one.institution_code): one for one in found}
@@ -193,7 +194,7 @@ def _open(connection: sa.Connection, found: Sequence[Grounds], now: datetime, po
 
 
 def _persons(connection: sa.Connection, found: Sequence[tuple[str, str, str]], policy: Policy) -> list[int]:
-    """How many must agree before an alert (rule_id, need_id, severity) is settled; a note is one person's matter."""
+    """How many persons must agree before an alert (rule_id, need_id, severity) is settled; one for a note."""
     own = any("release_two_persons" in values for values in policy.of_departments.values())
     need_ids = [need_id for _, need_id, _ in found] if own else []
     codes: dict[str, str] = (
@@ -214,7 +215,7 @@ _DEPARTMENTS = sa.text(
 
 
 def _take_away(connection: sa.Connection, still: Mapping[_Standing, frozenset[str]], now: datetime) -> list[_Note]:
-    """`still`: the grounds that alerts rest on now, of those found anew."""
+    """`still`: the grounds that remain, by alert."""
     gone = {alert: sorted(alert.grounds - grounds) for alert, grounds in still.items()}
     dropped = [{"alert_id": alert.alert_id, "ground": ground} for alert, lost in gone.items() for ground in lost]
     if dropped:

@@ -1,7 +1,8 @@
-"""For auditors (审计人员): `python -m include.audit verify` walks the chain, `head` says where it ends, `accept` takes over old history.
+"""For auditors (审计人员): `python -m include.audit verify` checks the chain, `head` shows its end, `accept` accepts old
+history.
 
-Works in the environment of the pipeline (AIRFLOW_CONN_BUSINESS_DB, GFF_REPORTS_DIR). Heads from the file beside the reports are
-compared by themselves; one from a mail is given as `--head 123:hash`.
+Needs the environment of the pipeline (AIRFLOW_CONN_BUSINESS_DB, GFF_REPORTS_DIR). Heads from the file beside the
+reports are compared automatically; a head from a mail is given as `--head 123:hash`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from include.store.grants import DatabaseRole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0: the chain holds, 1: it does not, 2: it could not be looked at."""
+    """Run the command; 0: the chain is unbroken, 1: it is broken, 2: it could not be read."""
     parser = argparse.ArgumentParser(prog="python -m include.audit", description="核查审计链。")
     commands = parser.add_subparsers(dest="command", required=True)
     heads = argparse.ArgumentParser(add_help=False)

@@ -1,4 +1,4 @@
-"""The names under which acts stand in the audit trail that no stage of the loop has of its own, and an entry for looks and exports."""
+"""Names of audited acts that belong to no stage of the loop, and an entry for looks and exports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def note_use(
     now: datetime,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note that somebody exported, tried out or looked at `object_`: what of it in `details`, never a value of it."""
+    """Record that somebody exported, tried or looked at `object_`; `details` says which parts, never their values."""
     record(
         connection,
         actor=actor,

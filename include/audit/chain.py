@@ -1,4 +1,4 @@
-"""The chain of audit entries: how one is added and sealed, and how the whole is walked."""
+"""The chain of audit entries: adding and sealing an entry, verifying the whole chain."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from include.store.tables import audit_entry
 
 GENESIS = "0" * 64
 LEAST_REASON = 4
-"""Characters: a shorter reason for a manual act says nothing."""
+"""Characters; a shorter reason for a manual act says nothing."""
 LONGEST_REASON = 500
-"""Characters: as many as are read."""
+"""Characters; people will not read more."""
 _CHAIN_LOCK = 4902026
 ACCEPTED = "accept_audit_history"
 _ROWS_AT_ONCE = 5_000
@@ -42,9 +42,9 @@ def record(
     now: datetime,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append an entry in the caller's transaction, so that an act and its entry stand or fall together.
+    """Append an entry in the caller's transaction, so that act and entry are committed together.
 
-    Never put personal data into `details`. Raises ConfigurationError if the connection's engine was given no key.
+    Never put personal data into `details`. Raises ConfigurationError if the connection's engine has no key.
     """
     keys = audit_keys(connection)
     if not keys:
@@ -70,10 +70,11 @@ def record(
 
 
 def signed(actor: str, reason: str) -> tuple[str, str]:
-    """Who acts and why, on one line each, as events and entries keep them.
+    """Actor and reason, on one line each, as events and entries store them.
 
-    Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON, longer than LONGEST_REASON, or holds what
-    is not seen (control, format and bidi characters, halves of characters): who reads the entry must see what was written.
+    Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON, longer than LONGEST_REASON, or
+    holds invisible characters (control, format and bidi characters, lone surrogates): a reader of the entry must see
+    what was written.
     """
     actor, reason = " ".join(actor.split()), " ".join(reason.split())
     if not actor:
@@ -94,7 +95,7 @@ def signed(actor: str, reason: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the chain ends: how many entries it has, and the hash of the last one."""
+    """The end of the chain: its number of entries, and the hash of the last one."""
 
     count: int
     hash: str
@@ -104,7 +105,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "123:hash", as mails and files say it. Raises InvalidRequest for anything else."""
+        """Parse "123:hash", the form in mails and files. Raises InvalidRequest for anything else."""
         count, _, digest = text.strip().partition(":")
         if not (
             count.isascii()
@@ -123,7 +124,7 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def head(connection: sa.Connection) -> Head:
-    """The head of the chain as it stands in the database; of an empty one, 0 and GENESIS."""
+    """The head of the stored chain; for an empty chain 0 and GENESIS."""
     last = connection.execute(
         sa.select(audit_entry.c.entry_id, audit_entry.c.entry_hash).order_by(audit_entry.c.entry_id.desc()).limit(1)
     ).one_or_none()
@@ -135,17 +136,18 @@ def head(connection: sa.Connection) -> Head:
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """Where the chain no longer holds."""
+    """The place where the chain breaks."""
 
     entry_id: int
     problem: str
 
 
 def verify(connection: sa.Connection, heads: Iterable[Head] = ()) -> ChainBreak | None:
-    """Walk the whole chain with the engine's keys; the first entry that was edited, removed, moved or sealed by somebody else.
+    """Verify the whole chain with the engine's keys; returns the first entry that was edited, removed, moved or sealed
+    by others.
 
-    `heads`: what left the database before; each must still be where it was. A lost tail, and entries from before there was a
-    key, pass only if a person accepted them (`accept`).
+    `heads`: handed out before; each must still be in its place. A lost tail, and entries from before there was a key,
+    pass only if a person accepted them (`accept`).
     """
     walk = _Walk(connection, heads)
     return walk.broken or walk.unaccepted()
@@ -154,10 +156,11 @@ def verify(connection: sa.Connection, heads: Iterable[Head] = ()) -> ChainBreak 
 def accept(
     connection: sa.Connection, *, actor: str, reason: str, now: datetime, heads: Iterable[Head] = ()
 ) -> tuple[Head, ...]:
-    """A person accepts what nothing vouches for: entries from before there was a key, and `heads` of a tail that a backup lacks.
+    """Accept what cannot be verified: entries from before there was a key, and `heads` of a tail that a restored backup
+    lacks.
 
-    The entry that says so is sealed like any other. Returns the accepted heads; empty, and nothing recorded, where there is
-    nothing to accept. Raises InvalidRequest as `signed` does, or where an entry itself does not hold: that is never accepted.
+    The acceptance is an entry, sealed like any other. Returns the accepted heads; empty, with no entry, if there is
+    nothing to accept. Raises InvalidRequest as `signed` does, or if an entry itself is broken: that is never accepted.
     """
     actor, reason = signed(actor, reason)
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
@@ -184,7 +187,7 @@ def accept(
 
 
 class _Walk:
-    """A walk through the chain, from its first entry to its end or to the first one that does not hold (`broken`)."""
+    """A walk through the chain, from its first entry to its end or to the first break (`broken`)."""
 
     def __init__(self, connection: sa.Connection, heads: Iterable[Head]) -> None:
         self._keys = {key_id(key): key for key in audit_keys(connection)}
@@ -210,7 +213,7 @@ class _Walk:
             self._compare_with_heads()
 
     def unaccepted(self) -> ChainBreak | None:
-        """What nothing vouches for and nobody accepted, the first of it."""
+        """The first thing that cannot be verified and that nobody accepted."""
         for one in self.vouched_by_nothing():
             if one == self._unsealed:
                 return ChainBreak(1, f"前{one.count}条记录没有密钥封印，也没有人确认接受")
@@ -222,7 +225,7 @@ class _Walk:
         return None
 
     def vouched_by_nothing(self) -> tuple[Head, ...]:
-        """The end of the entries without a key, and the heads that are not in the chain, as far as nobody accepted them."""
+        """The end of the entries without a key, and the heads that are not in the chain, unless somebody accepted them."""
         unsealed = [self._unsealed] if self._unsealed.count else []
         cut = [
             Head(count, hash_)
@@ -256,7 +259,7 @@ class _Walk:
 
 
 def key_id(key: str) -> str:
-    """What entries call a key; nothing of the key can be told from it."""
+    """The id of a key in entries; it reveals nothing of the key."""
     return hashlib.sha256(b"audit key id\0" + key.encode()).hexdigest()[:12]
 
 
@@ -265,7 +268,7 @@ def _seal(entry: Mapping[str, Any], key: str) -> str:
 
 
 def _unkeyed(entry: Mapping[str, Any]) -> str:
-    """How entries were sealed before there was a key."""
+    """The hash of entries from before there was a key."""
     return hashlib.sha256(_canonical({name: value for name, value in entry.items() if name != "key_id"})).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Changes of what all verdicts and deadlines rest on: policy, rule set and keys, noted when they are first met."""
+"""Changes of what all verdicts and deadlines depend on: policy, rule set and keys, recorded when first seen."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _WHAT: Mapping[Action, tuple[str, str]] = {
 def note_configuration(
     engine: sa.Engine, settings: Settings, policy: Policy, ruleset_version: str, *, actor: str, now: datetime
 ) -> tuple[Action, ...]:
-    """Add an entry, with what was before and what is now, for each of policy, rule set and keys that this database has not met.
+    """Add an entry, with old and new value, for each of policy, rule set and keys that this database has not seen.
 
-    Keys stand there by their ids, from which nothing of a key can be told. Returns what had changed.
+    Keys appear by their ids, which reveal nothing of them. Returns what had changed.
     """
     found: dict[Action, Any] = {
         Action.POLICY_CHANGED: policy_sha256(policy),
@@ -60,7 +60,7 @@ def note_configuration(
 
 
 def policy_sha256(policy: Policy) -> str:
-    """Hash of every value of the policy, the departments' own among them."""
+    """Hash of every value of the policy, the departments' own included."""
     own = {code: dict(values) for code, values in policy.of_departments.items()}
     written = json.dumps([dict(policy.values), own], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(written.encode()).hexdigest()

@@ -23,7 +23,7 @@ class HandedOut:
 
 
 def handed_out(reports_dir: Path) -> HandedOut:
-    """What the file beside the reports says; nothing where there is none yet."""
+    """The heads in the file beside the reports; none if it does not exist yet."""
     heads: list[Head] = []
     unreadable: list[int] = []
     for number, line in enumerate(_lines(reports_dir), start=1):
@@ -35,7 +35,7 @@ def handed_out(reports_dir: Path) -> HandedOut:
 
 
 def hand_out(reports_dir: Path, head: Head, now: datetime) -> None:
-    """Add a line "moment head" to the file beside the reports, which is never half-written; earlier lines stay as they are."""
+    """Add a line "moment head" to the file beside the reports, atomically; earlier lines stay as they are."""
     written = "".join(f"{line}\n" for line in [*_lines(reports_dir), f"{now.isoformat(timespec='seconds')} {head}"])
     write_page(written, reports_dir / _FILE)
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from include.store.tables import audit_entry, person
 
 PAGE = 100
-"""Entries a page."""
+"""Entries per page."""
 
 
 def entries(
     connection: sa.Connection, *, actor: str = "", action: str = "", object_: str = "", before: int | None = None
 ) -> Sequence[sa.Row[Any]]:
-    """Entries by a person (id, or the name he goes by), an act and the beginning of an object; `before` an entry, the next page."""
+    """Entries by a person (id, or current name), an act and the beginning of an object; `before` an entry, the next page."""
     entry = audit_entry.c
     chosen = sa.select(audit_entry).order_by(entry.entry_id.desc()).limit(PAGE)
     if actor:
@@ -32,7 +32,7 @@ def entries(
 
 
 def actions(connection: sa.Connection) -> list[str]:
-    """Every act that the trail knows, one index look-up each."""
+    """Every act in the trail, found by one index look-up each."""
     return list(connection.execute(_ACTIONS).scalars())
 
 

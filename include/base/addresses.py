@@ -14,5 +14,5 @@ def is_address(text: str) -> bool:
 
 
 def mailbox(address: str) -> str:
-    """The mailbox that an address names, however it is written: two posts with one mailbox are one reader."""
+    """The mailbox of an address, however it is written: two posts with one mailbox are one reader."""
     return unicodedata.normalize("NFKC", address).strip().lower()

@@ -12,20 +12,20 @@ from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-"""Business time: every local day and moment of the handbook."""
+"""The zone of every local day and moment of the handbook."""
 
 
 class Clock(Protocol):
-    """Whatever tells business time."""
+    """A source of business time."""
 
     def now(self) -> datetime:
-        """The moment (aware)."""
+        """The current moment (aware)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BusinessClock:
-    """A clock that goes on from the moment it was set to."""
+    """A clock that runs on from the moment it was set to."""
 
     started_at: datetime
     _monotonic_start: float
@@ -39,7 +39,7 @@ class BusinessClock:
         return cls(started_at, monotonic())
 
     def now(self) -> datetime:
-        """The moment, in Asia/Shanghai."""
+        """The current moment, in Asia/Shanghai."""
         return self.started_at + timedelta(seconds=monotonic() - self._monotonic_start)
 
     def today(self) -> date:

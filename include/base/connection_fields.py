@@ -1,6 +1,7 @@
-"""A connection as Airflow knows it, and its fields read with care: whatever cannot be used is named, and nothing is dropped silently.
+"""A connection as Airflow knows it, with strict reading of its fields: an unusable field is named, and none is dropped
+silently.
 
-Its secrets are `password` and those extras that `secrets` reads; no message repeats a value of either.
+Its secrets are `password` and those extras that `secrets` reads; no message repeats the value of either.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from include.base.addresses import is_address
 from include.base.errors import ConfigurationError
 
 SHORTEST_KEY = 16
-"""Characters of a key that encrypts or seals."""
+"""Least characters of a key that encrypts or seals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class ConnectionFields:
 
 @dataclass(frozen=True, slots=True)
 class GivenConnection:
-    """One connection, read field by field; each method raises ConfigurationError for what cannot be used."""
+    """One connection, read field by field; each method raises ConfigurationError for an unusable value."""
 
     name: str
     fields: ConnectionFields
@@ -98,7 +99,7 @@ class GivenConnection:
 
     @property
     def base_url(self) -> str:
-        """The host as a base URL: as it stands, or put together from host, schema and port."""
+        """The host as a base URL: as given, or composed of host, schema and port."""
         url, host = self._url()
         if url.startswith("http:") and not is_loopback(host) and not self.flag("allow_plaintext"):
             raise ConfigurationError(
@@ -109,7 +110,7 @@ class GivenConnection:
 
     @property
     def is_here(self) -> bool:
-        """Whether the base URL is one of this machine itself."""
+        """Whether the base URL points to this machine."""
         return is_loopback(self._url()[1])
 
     def _url(self) -> tuple[str, str]:
@@ -132,7 +133,7 @@ class GivenConnection:
         return url, parts.hostname or ""
 
     def required(self, what: str, value: object) -> str:
-        """`value` of the field `what`, which must be given as text."""
+        """`value` of the field `what`, which must be a non-empty text."""
         if value is None or value == "":
             raise ConfigurationError(f"连接 {self.name} 缺少 {what}。", self._where())
         return self._text(what, value)
@@ -192,19 +193,19 @@ def environment_name(connection_id: str) -> str:
 
 
 def authority(host: str, port: int | None = None) -> str:
-    """Host and port as part of a URL or for a reader: an IPv6 address in brackets."""
+    """Host and port for a URL or a reader: an IPv6 address in brackets."""
     shown = f"[{host.replace('%', '%25')}]" if ":" in host and _ip(host) else host
     return shown if port is None else f"{shown}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself."""
+    """Whether `host` is this machine."""
     found = _ip(host)
     return host == "localhost" or (found is not None and found.is_loopback)
 
 
 def refuse_short_keys(where: str, keys: tuple[str, ...]) -> None:
-    """Raise ConfigurationError if a key can be guessed because it is too short."""
+    """Raise ConfigurationError if a key is so short that it can be guessed."""
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise ConfigurationError(
             f"{where} 中有密钥不足 {SHORTEST_KEY} 个字符，容易被猜出。",

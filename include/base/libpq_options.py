@@ -7,7 +7,7 @@ from collections.abc import Set
 from include.base.connection_fields import GivenConnection
 from include.base.errors import ConfigurationError
 
-# What libpq may be told in business_db's extra; the rest (host, user, password …) are fields of the connection.
+# The libpq options that business_db's extra may set; the others (host, user, password …) are fields of the connection.
 LIBPQ_OPTIONS = frozenset(
     {
         "application_name",
@@ -41,9 +41,9 @@ LIBPQ_OPTIONS = frozenset(
 
 
 def libpq_options(given: GivenConnection, ours: Set[str], unsaid: Set[str]) -> dict[str, str]:
-    """The options in the extra of `given` beside `ours`, as text. Raises ConfigurationError for any other name.
+    """The options in the extra of `given` together with `ours`, as text. Raises ConfigurationError for any other name.
 
-    `unsaid`: those of `ours` that are still read and not to be used any more.
+    `unsaid`: deprecated names among `ours`, accepted but not offered in messages.
     """
     unknown = sorted(set(given.fields.extra) - ours - LIBPQ_OPTIONS)
     if unknown:

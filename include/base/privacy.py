@@ -1,8 +1,8 @@
 """Personal information (个人信息): encrypted at rest, bound to its row, found again by keyed hashes.
 
-A ciphertext says how it was made: format, algorithm, key, then nonce and what the algorithm made of the data. It belongs to
-one place (table and row), which is authenticated with it: in another row it does not open. The key that encrypts is the first
-one given; older ones go on decrypting until everything is encrypted anew (网络安全: 密码法, GB/T 39786-2021).
+A ciphertext names format, algorithm and key, then nonce and encrypted data. It belongs to one place (table and row),
+which is authenticated with it: in another row it does not decrypt. The first key given encrypts; older ones decrypt
+until everything is re-encrypted (网络安全: 密码法, GB/T 39786-2021).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENCRYPTED_FROM = _HEADER_BYTES + _NONCE_BYTES
 
 
 class CiphertextRefused(UserFacingError):
-    """A ciphertext was changed, or does not belong to the row in which it stands."""
+    """A ciphertext was changed, or does not belong to its row."""
 
 
 class _Aead(Protocol):
@@ -46,8 +46,8 @@ class _Aead(Protocol):
 class PersonalDataCipher:
     """Encrypts and decrypts personal data with the keys of the settings, newest first.
 
-    `hash_secret` keys the hashes; without one it is derived from the oldest key, so that hashes stay the same when a newer
-    key is put in front. Raises ConfigurationError for keys that are too short and for an algorithm that is not to be had.
+    `hash_secret` keys the hashes; without one it is derived from the oldest key, so that hashes stay the same when a
+    newer key is added in front. Raises ConfigurationError for keys that are too short and for an unavailable algorithm.
     """
 
     def __init__(
@@ -67,27 +67,27 @@ class PersonalDataCipher:
 
     @property
     def newest_header(self) -> bytes:
-        """How every ciphertext begins that is made now."""
+        """The first bytes of every new ciphertext."""
         return self._newest
 
     def fingerprint(self, text: str) -> str:
-        """A keyed hash by which equal personal data can be found, and which cannot be guessed back without the key."""
+        """A keyed hash by which equal personal data can be found; without the key it cannot be guessed back."""
         keyed = self._fingerprint.copy()
         keyed.update(text.encode("utf-8", "replace"))
         return keyed.hexdigest()
 
     def keyed_sha256(self, data: bytes) -> str:
-        """A keyed hash of what holds personal data, in lower-case hex: it says whether two are equal, and nothing else."""
+        """A keyed hash of personal data, in lower-case hex: it only shows whether two values are equal."""
         return self.keyed(hashlib.sha256(data).hexdigest())
 
     def keyed(self, sha256: str) -> str:
-        """The keyed hash of what has this SHA-256 (lower-case hex)."""
+        """The keyed hash of data with this SHA-256 (lower-case hex)."""
         keyed = self._keyed.copy()
         keyed.update(sha256.encode())
         return keyed.hexdigest()
 
     def item_hash(self, record: Mapping[str, Any]) -> str:
-        """What an item of the listing is known by: keyed, of its canonical JSON (RFC 8785) without updated_at."""
+        """The keyed hash of an item of the listing: of its canonical JSON (RFC 8785) without updated_at."""
         return self.keyed(item_sha256(record))
 
     def encrypt(self, data: bytes, place: str) -> bytes:
@@ -97,9 +97,9 @@ class PersonalDataCipher:
         return header + nonce + self._encrypt(nonce, data, header + place.encode("utf-8", "surrogatepass"))
 
     def decrypt(self, ciphertext: bytes, place: str) -> bytes:
-        """The data behind a ciphertext that was made for `place`.
+        """The data in a ciphertext that was made for `place`.
 
-        Raises CiphertextRefused if it was made for another place or changed; ConfigurationError if its key is not given.
+        Raises CiphertextRefused if it was changed or made for another place; ConfigurationError if its key is missing.
         """
         header = ciphertext[:_HEADER_BYTES]
         aead = self._aeads.get(header)
@@ -122,7 +122,7 @@ class PersonalDataCipher:
 
 
 class _Sm4Gcm:
-    """SM4-GCM (GB/T 32907) as `cryptography` offers AES-GCM: the tag follows the ciphertext."""
+    """SM4-GCM (GB/T 32907), like AES-GCM of `cryptography`: the tag follows the ciphertext."""
 
     def __init__(self, key: bytes) -> None:
         self._algorithm = algorithms.SM4(key)

@@ -1,8 +1,8 @@
-"""Settings: what a deployment must say, read in one place.
+"""Settings: everything that a deployment configures, read in one place.
 
-The four connections (`green_platform`, `credit_market`, `business_db`, `smtp_default`) are all that need be set, each as
-AIRFLOW_CONN_<NAME> (JSON or URI) or, inside Airflow, as a connection of that name. Secrets never appear in a repr, and stand
-in a connection under names that Airflow hides. What cannot be used raises ConfigurationError when a stage asks for it.
+The four connections (`green_platform`, `credit_market`, `business_db`, `smtp_default`) are all that must be set, each
+as AIRFLOW_CONN_<NAME> (JSON or URI) or, inside Airflow, as a connection of that name. Secrets never appear in a repr,
+and have names that Airflow hides. An unusable value raises ConfigurationError when a stage reads it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ log = logging.getLogger(__name__)
 CONNECTION_IDS = ("green_platform", "credit_market", "business_db", "smtp_default")
 PLATFORMS = ("green_platform", "credit_market")
 
-# Airflow hides an extra from its API, pages and logs only if the extra's name says that it is a secret.
+# Airflow hides an extra from its API, pages and logs only if its name says that it is a secret.
 PERSONAL_DATA_SECRET = "personal_data_secret"
 AUDIT_SECRET = "audit_secret"
 PERSONAL_DATA_ALGORITHM = "personal_data_algorithm"
 UNHIDDEN_PERSONAL_DATA_KEY = "personal_data_key"
-"""The name of PERSONAL_DATA_SECRET until 2026-11: still read, and not hidden by Airflow."""
+"""The name of PERSONAL_DATA_SECRET until 2026-11: still read, but Airflow does not hide it."""
 
 _OURS = {PERSONAL_DATA_SECRET, UNHIDDEN_PERSONAL_DATA_KEY, PERSONAL_DATA_ALGORITHM, AUDIT_SECRET}
 MAX_ANSWER_MB = 64
@@ -73,7 +73,7 @@ class GreenPlatform:
     ca: str | None = None
     rate_per_s: float | None = None
     max_answer_mb: float = MAX_ANSWER_MB
-    """The most that one answer may hold once it is unpacked, in MiB."""
+    """Limit of one answer after decompression, in MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +98,12 @@ class CreditMarket:
     ca: str | None = None
     rate_per_s: float | None = None
     max_answer_mb: float = MAX_ANSWER_MB
-    """The most that one answer may hold once it is unpacked, in MiB."""
+    """Limit of one answer after decompression, in MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """How to hand over mails (Airflow's SMTP connection as it is); `operator_email` gets what operators must look at."""
+    """How to hand over mails (Airflow's SMTP connection); `operator_email` gets what operators must look at."""
 
     host: str
     port: int
@@ -125,7 +125,7 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that a stage needs to know of its surroundings."""
+    """Everything that a stage needs to know about its environment."""
 
     connections: Mapping[str, ConnectionFields]
     fernet_key: str | None = field(default=None, repr=False)
@@ -164,15 +164,16 @@ class Settings:
 
     @property
     def may_move_time(self) -> bool:
-        """Whether a run may be told when it takes place: GFF_SANDBOX is set, and no platform is anywhere but on loopback.
+        """Whether a run may be given its moment: GFF_SANDBOX is set, and all platforms are on loopback.
 
-        Real data must never meet a moment that somebody made up: it would be purged as if its time were over.
+        Real data must never meet an invented moment: it would be purged as if its retention were over.
         """
         return self.sandbox and _on_this_machine(self.connections)
 
     @property
     def console_url(self) -> str:
-        """Where mails link to: `console_url` of smtp_default's extra, else /green-finance under Airflow; empty: nowhere."""
+        """Base URL of links in mails: `console_url` of smtp_default's extra, else /green-finance under Airflow; empty:
+        no links."""
         given = (
             self.connections["smtp_default"].extra.get("console_url") if "smtp_default" in self.connections else None
         )
@@ -255,7 +256,7 @@ class Settings:
     def personal_data_keys(self) -> tuple[str, ...]:
         """Keys for personal data, newest first: of business_db's extra, else Airflow's Fernet keys.
 
-        Raises ConfigurationError where there is none, or one is too short.
+        Raises ConfigurationError if there is none, or one is too short.
         """
         given = self._business_db()
         keys = given.secrets(PERSONAL_DATA_SECRET) if given else ()
@@ -278,13 +279,14 @@ class Settings:
 
     @property
     def personal_data_algorithm(self) -> str:
-        """What encrypts personal data from now on (AES-256-GCM, or SM4-GCM)."""
+        """The algorithm that encrypts new personal data (AES-256-GCM or SM4-GCM)."""
         given = self._business_db()
         return (given.text(PERSONAL_DATA_ALGORITHM) if given else None) or "AES-256-GCM"
 
     @property
     def audit_keys(self) -> tuple[str, ...]:
-        """Keys that seal the audit trail, newest first: of business_db's extra, else made of those for personal data.
+        """Keys that seal the audit trail, newest first: of business_db's extra, else derived from those for personal
+        data.
 
         Raises ConfigurationError as `personal_data_keys` does.
         """
@@ -323,7 +325,7 @@ def business_moment(text: str | None) -> datetime | None:
 
 
 def _rate(given: GivenConnection) -> float | None:
-    """Requests (or mails) a second that the receiver takes, of all workers together; None (or 0): as many as come."""
+    """Requests (or mails) a second that the receiver accepts, from all workers together; None (or 0): no limit."""
     return None if given.fields.extra.get("rate_per_s") in (0, "0") else given.number("rate_per_s", *_RATES)
 
 
@@ -349,7 +351,7 @@ def _next_key(given: GivenConnection) -> SigningKey | None:
 
 
 def _on_this_machine(connections: Mapping[str, ConnectionFields]) -> bool:
-    """Whether no platform is anywhere else."""
+    """Whether all platforms are on this machine."""
     given = (GivenConnection(name, connections[name]) for name in PLATFORMS if name in connections)
     try:
         return all(one.is_here for one in given)

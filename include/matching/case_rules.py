@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.alerts.stage import Grounds, rest_alerts_on
+from include.alerts.stage import Grounds, sync_alerts
 from include.base.business_time import SHANGHAI
 from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
@@ -46,14 +46,14 @@ def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *,
             for at in breach.rows:
                 pair, taken = looked_at[at]
                 found[breach.rule.rule_id, pair].add(f"反馈 {taken.event.event_id}")
-    rest_alerts_on(
+    sync_alerts(
         connection,
         [
             Grounds(rule_id, *pair, severity=severities[rule_id], grounds=frozenset(grounds))
             for (rule_id, pair), grounds in found.items()
         ],
         rule_ids=sorted(one["meta"]["rule"] for one in suites()[SUITE]["expectations"]),
-        judged_whole=[pair for pair, one in folded.items() if one.whole],
+        complete_cases=[pair for pair, one in folded.items() if one.whole],
         actor=_ACTOR,
         now=now,
         policy=policy,

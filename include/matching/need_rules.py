@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from include.alerts.stage import Grounds, rest_alerts_on
+from include.alerts.stage import Grounds, sync_alerts
 from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.matching.frames import answers, scaled, whole_numbers
@@ -41,11 +41,11 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
         )
         for breach in RuleBook(policy).breaches("need_amounts", frame):
             found += [_on_sum(breach.rule.rule_id, breach.rule.severity, looked_at[at]) for at in breach.rows]
-    rest_alerts_on(
+    sync_alerts(
         connection,
         found,
         rule_ids=sorted(_SUMS),
-        judged_whole=[(one.need_id, "") for one in sums],
+        complete_cases=[(one.need_id, "") for one in sums],
         actor=_ACTOR,
         now=now,
         policy=policy,
@@ -73,14 +73,14 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
                 need_id, institution_code, quarter, _ = looked_at[at]
                 missing[need_id].add(f"{institution_code} {quarter}")
         told = connection.execute(_NEEDS_TOLD, {"rule_id": "G16"}).scalars().all()
-        rest_alerts_on(
+        sync_alerts(
             connection,
             [
                 Grounds("G16", need_id, "", severity=severity, grounds=frozenset(grounds))
                 for need_id, grounds in sorted(missing.items())
             ],
             rule_ids=["G16"],
-            judged_whole=[(need_id, "") for need_id in sorted({*told, *missing})],
+            complete_cases=[(need_id, "") for need_id in sorted({*told, *missing})],
             actor=_ACTOR,
             now=now,
             policy=policy,

@@ -1,4 +1,5 @@
-"""The life of one need (需求全程) from filing to disbursement, in words, for people. Reads what all stages stored; writes nothing."""
+"""The life of one need (需求全程) from filing to disbursement, in words for people. Reads what all stages stored; writes
+nothing."""
 
 from __future__ import annotations
 

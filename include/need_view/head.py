@@ -1,4 +1,4 @@
-"""Where a need stands now: what it is, how far each institution has come, which limits run."""
+"""Where a need stands now: its facts, how far each institution has come, which limits run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_FOUND = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningLimit:
-    """A limit of the case path that runs or stands still; `overdue`: its due day is over."""
+    """A limit of the case path that runs or is paused; `overdue`: its due day has passed."""
 
     words: str
     due_on: date
@@ -64,13 +64,13 @@ class NeedHead:
 
     @property
     def drawn(self) -> Decimal:
-        """Over all institutions."""
+        """Sum over all institutions."""
         return sum((case.drawn for case in self.cases), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedRow:
-    """A need in the list of what was found."""
+    """A need in a list of search results."""
 
     need_id: str
     revision: int
@@ -110,7 +110,7 @@ _CLOCKS = sa.text(
     "select * from case_clock where need_id = :need_id and stopped_on is null order by due_on, from_type, to_type"
 )
 
-# Numbers of the need, of the enterprise, or a part of its name or of the project's; the names are those that `shown` shows.
+# Number of the need or of the enterprise, or a part of its name or of the project's, as `shown` shows the names.
 _FOUND = sa.text(
     """
     select * from (
@@ -186,8 +186,8 @@ def _case(row: sa.Row[Any], limits: tuple[RunningLimit, ...]) -> CaseRow:
 def find_needs(connection: sa.Connection, words: str, *, role: Reader) -> list[NeedRow]:
     """Needs by their number, the enterprise's credit code, or a part of its name or of the project's; newest first.
 
-    Without words the newest needs; at most MOST_FOUND of them. A sole proprietor is found by number and code alone: whoever may not
-    see a name cannot have it confirmed letter by letter either.
+    Without a search text the newest needs; at most MOST_FOUND of them. A sole proprietor is found by number and code
+    alone: whoever may not see a name must not be able to confirm it letter by letter.
     """
     wanted = words.strip()
     rows = connection.execute(
@@ -208,7 +208,7 @@ def find_needs(connection: sa.Connection, words: str, *, role: Reader) -> list[N
 
 
 def _may_be_found(row: sa.Row[Any], words: str, role: Reader) -> bool:
-    """Whether the words stand in what this reader sees of the need: a masked number cannot be searched for either."""
+    """Whether the text occurs in what this reader sees of the need: a masked number cannot be searched for either."""
     told = (
         row.need_id,
         row.uscc or "",

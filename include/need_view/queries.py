@@ -1,4 +1,4 @@
-"""What the life of a need is read from, one query for each kind of happening."""
+"""The statements behind the life of a need, one for each kind of event."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ EVENTS = sa.text(
     """
 )
 
-# Limits that ended before their day are told by the event that ended them.
+# Limits met in time need no entry: the event that met them is shown.
 CLOCKS = sa.text(
     """
     select * from case_clock

@@ -1,4 +1,4 @@
-"""All that happened to a need, in order of time: one query for each table that knows something of it."""
+"""Everything that happened to a need, in order of time: one query for each table that knows something about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from include.words.shown import INSIDERS, Reader, shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that happened: where it belongs (`part`), a sentence, and what else is to say.
+    """One event: its stage (`part`), a sentence, and further lines.
 
     `internal`: for those who may act, not for everyone who may look. `tone`: plain, good, warn or bad.
     """
@@ -43,14 +43,14 @@ def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Read
 
 
 def _bounded(entry: Entry) -> Entry:
-    """The entry with its first lines: a list of any length may have been filed, and each element may be a line."""
+    """The entry with its first lines only: a filed list may be of any length, with a line for each element."""
     more = len(entry.lines) - _MOST_LINES
     return entry if more <= 0 else replace(entry, lines=(*entry.lines[:_MOST_LINES], f"另有 {more:,} 处"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Of which need is told, to whom; `uscc` of its newest revision, names of people by id."""
+    """The need and its reader; `uscc` of its newest revision, names of people by id."""
 
     need_id: str
     today: date
@@ -60,7 +60,7 @@ class _Known:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the statements ask."""
+        """Parameters of the statements."""
         return {"need_id": self.need_id, "today": self.today}
 
     def shown(self, field: str, value: object) -> str:
@@ -71,7 +71,7 @@ class _Known:
 _YEARS = range(2000, 2101)
 _MOST_LINES = 100
 _LATE = timedelta(hours=1)
-"""An event that came in later than so says when it came in."""
+"""An event that arrived later than this also shows when it arrived."""
 
 
 def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
@@ -330,7 +330,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
 
 
 def _decided(known: _Known, row: sa.Row[Any], also: str, field: str = "reason") -> tuple[str, ...]:
-    """Who decided and why, with what else is to say."""
+    """Who decided and why, with further details."""
     who = "系统" if row.role == "system" else called(known.names, row.actor)
     return tuple(line for line in (also, f"{who}：{known.shown(field, row.reason)}" if row.reason else "") if line)
 
@@ -342,7 +342,7 @@ def _moment(text: object) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    # At the ends of the calendar, no other zone has the moment.
+    # At the ends of the calendar, the moment exists in no other zone.
     if found.year not in _YEARS:
         return None
     return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found

@@ -1,7 +1,7 @@
-"""What reconciliation asks, one check for each way in which two ledgers can differ.
+"""One check for each way in which two ledgers can differ.
 
-A check yields (need_id, revision, department_code, delivery_id, explained); `explained` is null where the difference is
-a finding. The tables platform_need, ledger_entry, other_content, our_need and noted_before are those of comparison.py.
+A check yields (need_id, revision, department_code, delivery_id, explained); `explained` is null if the difference is a
+finding. The tables platform_need, ledger_entry, other_content, our_need and noted_before are those of stage.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Suggestion = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A kind of difference, the query that finds it, and what a person is told (Chinese, without personal data)."""
+    """A kind of difference, the query that finds it, and the text for people (Chinese, without personal data)."""
 
     kind: str
     sql: str

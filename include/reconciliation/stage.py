@@ -1,9 +1,9 @@
-"""Reconciliation (对账): the platforms' ledgers and ours must tell the same story of a quarter, hop by hop.
+"""Reconciliation (对账): the platforms' ledgers and ours must agree on a quarter, hop by hop.
 
-    listing of the green platform ↔ need_version ↔ judgement ↔ outbox ↔ ledger of the credit-market platform
+listing of the green platform ↔ need_version ↔ judgement ↔ outbox ↔ ledger of the credit-market platform
 
 Every difference is either explained (on its way, waiting for a person, being corrected) or becomes a finding that stays
-open until it no longer holds. The external ledgers are loaded by COPY and compared by SQL in sets.
+open until it no longer holds. The external ledgers are loaded by COPY and compared by set-based SQL.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from include.store.outcomes import outcomes
 from include.store.sealed import CONTACT
 from include.store.set_aside import keep
 
-# What an intake or a delivery run that is going on right now may not have finished yet.
+# How long an intake or a delivery that is running now may take.
 _UNDER_WAY = timedelta(hours=1)
 # A delivery that has been due for so long is not on its way: nobody delivers.
 _NOT_DELIVERING = timedelta(days=1)
@@ -43,9 +43,9 @@ _LONGEST_STATUS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationSummary:
-    """`compared`: records looked at on each side; `explained`: differences by explanation; the rest are findings.
+    """`compared`: records on each side; `explained`: differences by explanation; the rest are findings.
 
-    `opened` and `closed` are of this run; `still_open` is how many stand after it, the new ones included.
+    `opened` and `closed` count this run; `still_open` is the number after it, new ones included.
     """
 
     compared: dict[str, int]
@@ -63,11 +63,11 @@ def reconcile(
     quarter: str,
     now: datetime,
 ) -> ReconciliationSummary:
-    """Compare all ledgers of `quarter` as of `now`: open a finding for each unexplained difference, close what is gone.
+    """Compare all ledgers of `quarter` as of `now`: open a finding for each unexplained difference, close those that
+    are gone.
 
-    Safe to run twice and side by side. What we hold is noted before the platforms are asked, so that a record that
-    arrives meanwhile is not taken for one that they lost. `cipher` opens the contacts: the hash of what the market holds is
-    that of the payload with the contact in it.
+    Safe to run twice and side by side. Our records are read before the platforms', so that a record that arrives
+    meanwhile does not look lost by them. `cipher` opens the contacts: the market's payload hash includes the contact.
     """
     with engine.connect() as connection:
         try:
@@ -92,8 +92,8 @@ def reconcile(
 def quarter_is_settled(connection: sa.Connection, quarter: str) -> bool:
     """Whether every passed need of `quarter` is pushed or its absence is explained, and no finding is open.
 
-    A push on its way is not settled; one that is held waits for a person and is explained, and so is one of a department
-    whose pushes are stopped, or of a factory that is no longer on the register.
+    A push on its way is not settled. Explained are a held push, which waits for a person, a push of a stopped
+    department, and one of a factory that is off the register.
     """
     unsettled: bool = connection.execute(sa.text(_UNSETTLED), {"quarter": quarter}).scalar_one()
     return not unsettled
@@ -110,7 +110,7 @@ def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: st
             try:
                 record = read_piece(raw)
             except UnreadablePiece:
-                continue  # the stages that take needs in set it aside
+                continue  # The stages that take needs in set it aside.
             if not isinstance(record, dict):
                 continue
             ordinal += 1
@@ -141,7 +141,7 @@ def _moment(record: Mapping[str, Any]) -> datetime | None:
 
 
 def _ledger(client: CreditMarketClient, quarter: str, unusable: list[SetAside]) -> Iterator[tuple[Any, ...]]:
-    """The rows of the ledger that can be used; the others are added to `unusable`."""
+    """The usable rows of the ledger; the others are added to `unusable`."""
     for page in client.ledger(quarter):
         unusable += page.set_aside
         for entry in page.items:
@@ -171,12 +171,12 @@ def _load(connection: sa.Connection, listed: Iterable[tuple[Any, ...]], ledger: 
     )
     for statement in (_PLATFORM_NEED, _LEDGER_ENTRY, _OUR_NEED):
         connection.execute(sa.text(statement))
-    # Tables made a moment ago have no statistics, and without them the joins of the checks go row by row.
+    # New tables have no statistics; without them the planner joins row by row.
     connection.execute(sa.text("analyze platform_need, ledger_entry, our_need, noted_before"))
 
 
 def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, quarter: str) -> None:
-    """Note which pushes the market holds with another content than ours; one whose contact was purged cannot be told."""
+    """Find pushes that the market holds with another content than ours; a push whose contact was purged cannot be compared."""
     connection.execute(sa.text("create temporary table other_content (idempotency_key text)"))
     held = connection.execute(_HELD_BY_THE_MARKET, {"quarter": quarter}, execution_options={"yield_per": 1000})
     differing = [(row.idempotency_key,) for row in held if _ours(cipher, row) != row.payload_sha256]
@@ -184,7 +184,7 @@ def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, qua
 
 
 def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str:
-    """The payload_sha256 of what we pushed."""
+    """The payload_sha256 of our push."""
     person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
     return payload_sha256(with_contact(push.body, person)[1])
 
@@ -216,8 +216,8 @@ create temporary table incoming_entry (
 )
 """
 
-# A need that changed while it was read is listed twice: the higher revision counts. `record_id` also names what has no
-# usable need_id.
+# A need that changed while it was read is listed twice: the higher revision counts. `record_id` also names records
+# without a usable need_id.
 _PLATFORM_NEED = """
 create temporary table platform_need as
 select distinct on (record_id) *
@@ -236,8 +236,7 @@ select distinct on (idempotency_key) *, max(revision) over (partition by need_id
 from incoming_entry order by idempotency_key
 """
 
-# The newest stored revision of each need of the quarter, or of each need that is listed for it, with its verdict as a person
-# may have decided it.
+# The newest stored revision of each need of the quarter, or of each need listed for it, with the outcome in force.
 _OUR_NEED = f"""
 create temporary table our_need as
 with verdict as ({outcomes()})
@@ -279,7 +278,7 @@ def _compare(connection: sa.Connection, quarter: str, now: datetime) -> Reconcil
 
 
 def _moments(quarter: str, now: datetime) -> dict[str, Any]:
-    """What the checks need to tell "not yet" from "missing"."""
+    """Moments by which the checks tell "not yet" from "missing"."""
     calendar = china_calendar()
     return {
         "quarter": quarter,

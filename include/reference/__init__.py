@@ -59,7 +59,7 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the rule book, texts as shown to users."""
+    """A row of the rule book, with the texts that users see."""
 
     rule_id: str
     severity: str
@@ -72,7 +72,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCode:
-    """A cause that institutions name for a refusal or an obstruction (R01 … R99)."""
+    """A cause that institutions give for a refusal or an obstruction (R01 … R99)."""
 
     code: str
     name: str
@@ -83,7 +83,7 @@ class ReasonCode:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """How an obstruction is worked on: the steps in order, what the bank needs to see before it goes on, and whom to write to for
+    """How an obstruction is worked on: the steps in order, the evidence that the bank needs, and whom to write to for
     what (`addressee`: enterprise, bank, approver or guarantor). The project's own."""
 
     reason_code: str
@@ -189,7 +189,7 @@ def case_limits() -> tuple[CaseLimit, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LimitOverride:
-    """A limit that differs for one institution, as its own promise of service or an agreement with it says."""
+    """A limit that differs for one institution, by its own promise of service or by agreement."""
 
     institution_code: str
     limit: CaseLimit
@@ -306,7 +306,7 @@ class Policy:
         return tuple(part for part in self.values[key].split(";") if part)
 
     def persons_to_release(self, rule_id: str) -> int:
-        """How many different persons must agree to let a finding of this rule go, or to settle an alert of it."""
+        """How many different persons must agree to release a finding of this rule, or to settle an alert of it."""
         return 2 if rule_id.startswith(self.listed("release_two_persons")) else 1
 
 
@@ -338,8 +338,8 @@ def own_policy_values(
 ) -> Mapping[str, Mapping[str, str]]:
     """Department → its own policy values, from rows as in policy_departments.csv.
 
-    Raises ConfigurationError for a department that does not exist, for a key that does not exist, is given twice or is read for no
-    department in particular, and for a value that cannot be used.
+    Raises ConfigurationError for an unknown department or key, a key given twice, a key that cannot differ by
+    department, and an unusable value.
     """
     own: dict[str, dict[str, str]] = {}
     for row in table:

@@ -35,7 +35,7 @@ def _statutory_holiday(day: date) -> bool:
 
 @cache
 def _statutory_days(year: int) -> frozenset[date]:
-    # Here, not above: whoever asks for published days alone need not load the package.
+    # Imported here: callers that need published days only need not load the package.
     import holidays
 
     return frozenset(holidays.country_holidays("CN", years=year))

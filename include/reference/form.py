@@ -1,4 +1,4 @@
-"""The form (融资需求表) as the gate reads it: which fields there are, of what kind, and which of them must be filled in.
+"""The form (融资需求表): its fields, their kinds, and which of them are required.
 
 Read from form_fields.csv. A path with `[]` stands for each element of a list.
 """
@@ -52,14 +52,14 @@ def fields_of_kind(*kinds: str) -> tuple[str, ...]:
 
 @cache
 def required_fields() -> frozenset[str]:
-    """Paths that must be filled in wherever the object (or element) around them is given (DQ12)."""
+    """Paths that must be filled in if the object (or element) around them is given (DQ12)."""
     in_elements = {f"finance.existing_financing[].{name}" for name in ("institution_code", "amount", "status")}
     return frozenset(in_elements) | {row["path"] for row in rows("form_fields") if row["required"] == "M"}
 
 
 @cache
 def expected_json_types() -> dict[str, str]:
-    """Path → JSON type that DQ13 asks for; choices (DQ05) and amounts (DQ06) have their own rules."""
+    """Path → JSON type that DQ13 demands; choices (DQ05) and amounts (DQ06) have rules of their own."""
     types = {path: _JSON_TYPES[kind] for path, kind in form_fields().items() if kind in _JSON_TYPES}
     types |= dict.fromkeys(LISTS, "array")
     types |= {f"{path}[]": "object" for path in LISTS if path != "finance.collateral"}

@@ -1,7 +1,7 @@
-"""Which keys policy.csv has, and what each may be: a switch that nobody reads, or a value that means nothing, is refused at load.
+"""Which keys policy.csv has, and their valid values: a key that no code reads, or an invalid value, is refused at load.
 
-A key is added here together with its row and the code that reads it. `by_department`: policy_departments.csv may set it for one
-department; of the others there is one for all, because code reads them for no department in particular.
+Add a key here together with its row and the code that reads it. `by_department`: policy_departments.csv may set it for
+one department; other keys have one value for all, because code reads them without a department.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from include.base.errors import ConfigurationError
 
 
 class Kind(Protocol):
-    """What a value may be."""
+    """The kind of values of a key."""
 
     @property
     def by_department(self) -> bool:
@@ -26,12 +26,12 @@ class Kind(Protocol):
         """Whether a value may be written so."""
 
     def in_words(self) -> str:
-        """What is accepted, in Chinese."""
+        """The accepted values, in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number, both ends included."""
+    """A whole number within bounds, both included."""
 
     least: int
     most: int
@@ -46,7 +46,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An exact decimal, both ends included."""
+    """An exact decimal within bounds, both included."""
 
     least: str
     most: str
@@ -76,7 +76,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Parts separated by semicolons, none twice, each of which matches `part` in full; `least` of them."""
+    """Parts separated by semicolons, none twice, each a full match of `part`; at least `least` of them."""
 
     part: str
     example: str
@@ -209,7 +209,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def check(key: str, written: str, table: str, *, department: bool = False) -> None:
-    """Refuse a row of `table` (a file name) that means nothing. Raises ConfigurationError with what is accepted instead."""
+    """Refuse an invalid row of `table` (a file name). Raises ConfigurationError, which says what is accepted."""
     kind = KINDS.get(key)
     if kind is None:
         raise _error(table, f"参数“{key}”不存在", "请核对参数名；程序不读取的参数不能写入。")
@@ -220,7 +220,7 @@ def check(key: str, written: str, table: str, *, department: bool = False) -> No
 
 
 def check_together(values: Mapping[str, str], table: str) -> None:
-    """Refuse values that contradict each other, or a key that is missing. Raises ConfigurationError."""
+    """Refuse values that contradict each other, or a missing key. Raises ConfigurationError."""
     if missing := sorted(KINDS.keys() - values.keys()):
         raise _error(table, f"缺少参数 {'、'.join(missing)}", "请补上该行，单位和含义见 docs/rules.md 或上一版本。")
     for lower, upper in _ASCENDING:

@@ -1,6 +1,6 @@
-"""Snapshots of the register that T05 held back (名单待确认): how they differ from the one in use, and taking one into use.
+"""Snapshots of the register that T05 held back (名单待确认): how they differ from the one in use, and accepting one.
 
-Until a person does, the gate goes on with the snapshot in use, and refuses to run once that is too old.
+Until a person does, the gate continues with the snapshot in use, and refuses to run once that is too old.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSnapshot:
-    """A snapshot not in use, beside the one in use before it. `gone`: factories that count in that one and not in this.
+    """A snapshot not in use, compared with the one in use before it. `gone`: factories active in that one and not in
+    this.
 
-    `gone_names` are the first of them by name, as the register in use has them and as everybody may see them.
+    `gone_names`: the first of them, named as in the register in use and masked for the public.
     """
 
     snapshot_id: int
@@ -37,7 +38,7 @@ class HeldSnapshot:
 
 
 def held_snapshots(connection: sa.Connection) -> list[HeldSnapshot]:
-    """The snapshots that wait for a person, the newest first; none that a newer one in use has overtaken."""
+    """The snapshots that wait for a person, the newest first; without those older than one in use."""
     return [
         HeldSnapshot(**{**row, "gone_names": _names(row["gone_names"])})
         for row in connection.execute(_HELD, {"named": _NAMED}).mappings()
@@ -51,9 +52,9 @@ def _names(factories: Sequence[tuple[str, str]]) -> list[str]:
 def accept_snapshot(
     connection: sa.Connection, snapshot_id: int, *, actor: str, role: str, reason: str, now: datetime
 ) -> date:
-    """Take a snapshot into use that T05 held back, with an audit entry; returns its day.
+    """Take a snapshot that T05 held back into use, with an audit entry; returns its day.
 
-    Raises NotFound if there is none such, InvalidRequest if the act is not signed with a name and a reason.
+    Raises NotFound if there is no such snapshot, InvalidRequest if name or reason is missing.
     """
     actor, reason = audit.signed(actor, reason)
     accepted: date | None = connection.execute(

@@ -1,4 +1,4 @@
-"""The register of green factories (绿色工厂名单) as the gate asks it: which rows of a credit code count on a day."""
+"""The register of green factories (绿色工厂名单) as the gate uses it: which rows of a credit code are active on a day."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SOUND = re.compile(r"[0-9A-Z]{18}")
 
 
 class RegisterUnusable(UserFacingError):
-    """There is no register that a verdict could rest on."""
+    """There is no register on which a verdict could be based."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +54,19 @@ class Register:
         return cls(found, content_sha256)
 
     def rows_of(self, uscc: str) -> Sequence[RegisterRow]:
-        """Every row of a normalised credit code, in force or not."""
+        """Every row of a normalised credit code, active or not."""
         return self._rows.get(uscc, ())
 
 
 def codes_of(records: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The credit codes that these records name, normalised, sound or not."""
+    """The credit codes that these records name, normalised, valid or not."""
     enterprises = (record.get("enterprise") for record in records)
     given = (enterprise.get("uscc") for enterprise in enterprises if isinstance(enterprise, dict))
     return set(normalise_ids([code for code in given if isinstance(code, str)]))
 
 
 def load_register(connection: sa.Connection, codes: Collection[str], *, today: date, policy: Policy) -> Register:
-    """What the newest snapshot in use as of `today` holds of these credit codes.
+    """The rows of these credit codes in the newest snapshot in use as of `today`.
 
     Raises RegisterUnusable if the snapshot is missing, empty or too old.
     """
@@ -85,14 +85,14 @@ def load_register(connection: sa.Connection, codes: Collection[str], *, today: d
 
 
 def register_of(connection: sa.Connection, content_sha256: str, codes: Collection[str]) -> Register:
-    """What the register with this content holds of these credit codes.
+    """The rows of these credit codes in the register with this content.
 
-    Raises RegisterUnusable if none of its rows, whatever their code, can be used.
+    Raises RegisterUnusable if none of its rows, of whatever code, is usable.
     """
     usable = (register_factory.c.content_sha256 == content_sha256) & register_factory.c.usable
     if not connection.execute(sa.select(sa.exists().where(usable))).scalar_one():
         raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
-    # Usable rows have sound codes (T01).
+    # Usable rows have valid codes (T01).
     wanted = array_of(code for code in codes if _SOUND.fullmatch(code))
     rows = connection.execute(_ROWS, {"content_sha256": content_sha256, "codes": wanted}).tuples()
     return Register.of(

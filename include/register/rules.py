@@ -1,6 +1,6 @@
-"""What is wrong with the register itself (T01-T05), judged by the register's suites.
+"""Defects of the register itself (T01-T05), found by the register's suites.
 
-A row that breaks T01 or T02 is kept but not used. A snapshot that has shrunk (T05) is kept but not taken into use: the one in use
+A row that breaks T01 or T02 is stored but not used. A snapshot that shrank (T05) is stored but not used: the one in use
 stays until an operator accepts the new one.
 """
 
@@ -26,7 +26,7 @@ LONGEST_NAME, LONGEST_CODE, MOST_ALIASES = 400, 64, 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterEntry:
-    """A row of the register as far as it can be read; `dates_sound`: its days are real and in order."""
+    """A row of the register as far as it can be read; `dates_sound`: its days are valid and in order."""
 
     uscc: str
     name: str
@@ -39,13 +39,13 @@ class RegisterEntry:
     dates_sound: bool
 
     def active_on(self, day: date) -> bool:
-        """Whether the row counts on `day`."""
+        """Whether the row is active on `day`."""
         return self.dates_sound and self.listed_on <= day and (self.removed_on is None or day < self.removed_on)
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterFinding:
-    """A rule that a row (or, at SNAPSHOT, the whole) breaks."""
+    """A rule that a row (or, at SNAPSHOT, the whole snapshot) breaks."""
 
     ordinal: int
     rule_id: str
@@ -59,7 +59,7 @@ class RegisterFinding:
 
 
 def read_entry(row: object) -> RegisterEntry:
-    """Read a row without trusting any of it; what is no text is read as an empty one, of a long one the beginning counts."""
+    """Read an untrusted row; a value that is not text counts as empty, a long text is cut."""
     given: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
     aliases = given.get("aliases")
     listed_on, removed_on = _day(given.get("listed_on")), _day(given.get("removed_on"))
@@ -81,7 +81,7 @@ def read_entry(row: object) -> RegisterEntry:
 
 
 def beyond_the_columns(row: object) -> str | None:
-    """Why a row is stored otherwise than it came, in Chinese without values; None where it is stored as it is."""
+    """Why the stored row differs from the received one, in Chinese without values; None if it does not."""
     if not isinstance(row, Mapping):
         return "名单行不是 JSON 对象"
     aliases = row.get("aliases")
@@ -95,7 +95,7 @@ def beyond_the_columns(row: object) -> str | None:
 
 
 def judge_rows(entries: Sequence[RegisterEntry], policy: Policy) -> list[RegisterFinding]:
-    """What the rules T01-T04 find in the rows of a snapshot."""
+    """Findings of T01-T04 in the rows of a snapshot."""
     import pandas as pd
 
     book = RuleBook(policy)
@@ -129,7 +129,7 @@ def judge_rows(entries: Sequence[RegisterEntry], policy: Policy) -> list[Registe
 
 
 def judge_snapshot(active: int, active_before: int | None, policy: Policy) -> list[RegisterFinding]:
-    """What T05 finds: `active` rows on the day of the snapshot, against those of the snapshot in use (None: there is none)."""
+    """Findings of T05: `active` rows on the day of the snapshot against those of the snapshot in use (None: there is none)."""
     import pandas as pd
 
     before = active_before or 0
@@ -166,7 +166,7 @@ def _of_one(entries: Sequence[RegisterEntry], ordinals: Sequence[int]) -> Iterat
 
 
 def _text(value: object) -> str:
-    """The text without what PostgreSQL cannot hold."""
+    """The text without characters that PostgreSQL cannot store."""
     return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 

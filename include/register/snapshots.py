@@ -1,4 +1,4 @@
-"""Which snapshot of the register of green factories (绿色工厂名单) is in use. Shared by the stages that ask it."""
+"""Which snapshot of the register of green factories (绿色工厂名单) is in use."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from include.store.tables import register_factory, register_snapshot
 
 FACTORY_REMOVED = "factory_removed"
-"""Reason of a withdrawal, and mark of a push that waits because its factory is off the list."""
+"""Reason of a withdrawal, and mark of a push that waits because its factory is off the register."""
 REMOVED_RULE = "G08c"
-"""The rule under which a person decides on a need whose factory is off the list."""
+"""The rule under which a person decides on a need whose factory is off the register."""
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInUse:
-    """The day of a snapshot, and the name of its content."""
+    """The day of a snapshot, and the hash of its content."""
 
     as_of: date
     content_sha256: str
@@ -36,14 +36,14 @@ def snapshot_in_use(connection: sa.Connection, day: date) -> SnapshotInUse | Non
 
 
 def has_rows(connection: sa.Connection, register: SnapshotInUse) -> bool:
-    """Whether any row of the snapshot can be used; nothing can be concluded from one without."""
+    """Whether any row of the snapshot is usable; without one nothing can be concluded."""
     usable = (register_factory.c.content_sha256 == register.content_sha256) & register_factory.c.usable
     found: bool = connection.execute(sa.select(sa.exists().where(usable))).scalar_one()
     return found
 
 
 def in_force(connection: sa.Connection, register: SnapshotInUse, day: date, usccs: Collection[str]) -> set[str]:
-    """Which of these credit codes have a row in force on `day`."""
+    """Which of these credit codes have an active row on `day`."""
     factory = register_factory.c
     rows = connection.execute(
         sa.select(factory.uscc).where(

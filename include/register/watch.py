@@ -1,8 +1,8 @@
-"""The register watch (G08c, DQ41): factories that were removed or renamed after their need went out.
+"""The register watch (G08c, DQ41): factories that were removed or renamed after their need was pushed.
 
-Run daily on the newest register in use. A removed factory's need that no institution has approved is withdrawn at once; where
-money was approved, a person decides on an alert (警示). A push of a removed factory that has not been tried is not sent. When
-the condition is no longer true, the alert is closed and such a push goes out after all.
+Runs daily on the newest register in use. A removed factory's need that no institution has approved is withdrawn at
+once; if money was approved, a person decides on an alert (警示). A push of a removed factory that has not been tried is
+stopped. When the condition is no longer true, the alert is closed and the push is sent after all.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _NOT_SENT = FACTORY_REMOVED
 
 
 class RegisterTooOld(UserFacingError):
-    """There is no register in use that says who is on the list today."""
+    """No register in use says who is active today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSummary:
-    """What the watch did now. `renamed`: needs filed under a former name that the register knows, all told."""
+    """What the watch did. `renamed`: total of needs filed under a former name that the register knows."""
 
     watched: int
     withdrawn: int
@@ -48,9 +48,9 @@ class WatchSummary:
     renamed: int
 
 
-# The needs whose push went out or is to go out, at the newest revision pushed, and not withdrawn. `sent`: a push may have
-# arrived. `approved`: a case has reached credit_approved. `looked_at`: a person released the name already. Needs on which
-# a person has decided are left alone.
+# The needs whose push was sent or is to be sent, at the newest pushed revision, and not withdrawn. `sent`: a push may
+# have arrived. `approved`: a case has reached credit_approved. `looked_at`: a person released the name already. Needs
+# on which a person has decided are left alone.
 _WATCHED = sa.text(
     """
     with pushed as (
@@ -106,7 +106,7 @@ _RESUME_PUSHES = sa.text(
 
 
 def watch(engine: sa.Engine, *, now: datetime, policy: Policy) -> WatchSummary:
-    """Compare what was pushed, or waits to be, with the newest register in use. A second run finds nothing new.
+    """Compare pushed and waiting needs with the newest register in use. A second run finds nothing new.
 
     Raises RegisterTooOld if there is no register in use, or none that is recent enough.
     """
@@ -179,7 +179,7 @@ def _register_in_use(connection: sa.Connection, today: date, policy: Policy) -> 
 
 
 def _active_names(connection: sa.Connection, content: str, today: date, usccs: Collection[str]) -> dict[str, _Names]:
-    """Name keys of the rows in force, by credit code; a code without one is not on the list today."""
+    """Name keys of the active rows, by credit code; a code without one is not on the register today."""
     current: dict[str, set[str]] = {}
     former: dict[str, set[str]] = {}
     for row in connection.execute(_ACTIVE, {"content": content, "today": today, "usccs": list(usccs)}):
@@ -231,7 +231,7 @@ def _withdraw(connection: sa.Connection, needs: Sequence[sa.Row[Any]], now: date
 def _close_what_is_over(
     connection: sa.Connection, still_true: dict[str, list[str]], reason: str, now: datetime
 ) -> tuple[int, int]:
-    """Close open alerts whose condition is over and let their pushes go; returns how many alerts, how many pushes."""
+    """Close open alerts whose condition no longer holds and send their pushes; returns how many alerts, how many pushes."""
     closed = resumed = 0
     for rule_id, need_ids in still_true.items():
         over = connection.execute(

@@ -1,4 +1,4 @@
-"""The frame of suite `batch`: what intake counts of a department's quarter, and what the gate's breaker asks it about (B08)."""
+"""The frame of suite `batch`: what intake counts of a department's quarter, and what the department stop asks of it (B08)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def batch_frame(rows: Sequence[Mapping[str, int | None]]) -> pd.DataFrame:
-    """The frame of suite `batch`; what a row does not name is missing."""
+    """The frame of suite `batch`; columns that a row does not name are missing."""
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype="Int64") for name in COLUMNS})

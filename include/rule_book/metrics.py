@@ -1,9 +1,10 @@
-"""A suite compiled into the metrics of Great Expectations that the gate needs: the rows in which each rule is broken.
+"""A suite compiled into the few metrics of Great Expectations that the gate needs: the rows in which each rule is
+broken.
 
-`Batch.validate` builds the graph of metrics anew for each batch, asks for counts, values, queries and result objects that
-nobody here reads, and filters the whole frame again for each of them. Here the expectations of a suite say once, for the
-parameters given, which metrics they rest on; each batch then computes `unexpected_index_list` of each expectation and what
-that depends on, with the library's own metric providers and metrics calculator.
+`Batch.validate` builds the graph of metrics anew for each batch, computes counts, values, queries and result objects
+that nobody reads, and filters the whole frame for each of them. Here the metrics of a suite are found once, for the
+given parameters; each batch then computes `unexpected_index_list` of each expectation and its dependencies, with the
+library's own metric providers and metrics calculator.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.metrics_calculator import MetricsCalculator
 from great_expectations.validator.validation_graph import MetricEdge, ValidationGraph
 
-# No values in results: personal data cannot leak from what was never collected, and rows are all the gate needs.
+# No values in results: personal data cannot leak from what was never collected, and the gate needs rows only.
 _RUNTIME = {"result_format": {"result_format": "COMPLETE", "exclude_unexpected_values": True}}
 _BATCH = "frame"
 _ABOUT_MISSING_VALUES = frozenset({"column_values.nonnull", "column_values.null"})
@@ -31,17 +32,17 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """The rows in which a rule is broken; None where it could not be evaluated."""
+    """The rows in which a rule is broken; None if it could not be evaluated."""
 
     rule_id: str
     rows: Sequence[int] | None
 
 
 class FrameEngine(PandasExecutionEngine):
-    """Runs metrics on one frame: applies each row condition once, and hands out the rows and columns of a domain only.
+    """Runs metrics on one frame: applies each row condition once, and returns only the rows and columns of a domain.
 
-    Where a domain leaves rows with missing values out, what remains is handed out in plain columns: Great Expectations
-    compares those of numpy as a whole, and those of pandas' nullable types value by value.
+    If a domain leaves out rows with missing values, the rest becomes plain columns: Great Expectations compares numpy's
+    columns as a whole, but pandas' nullable types value by value.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -55,7 +56,7 @@ class FrameEngine(PandasExecutionEngine):
         self.load_batch_data(_BATCH, frame)
 
     def get_domain_records(self, domain_kwargs: dict[str, Any]) -> pd.DataFrame:
-        """The rows and columns of a domain; of a table as a whole only its columns are asked, in whatever rows."""
+        """The rows and columns of a domain; of a whole-table domain only the columns matter, so no rows are filtered."""
         columns = list(dict.fromkeys(_columns(domain_kwargs)))
         if not columns:
             return self._frame
@@ -81,7 +82,7 @@ class FrameEngine(PandasExecutionEngine):
         rows = np.flatnonzero(kept)
         if len(rows) < len(kept):
             values = {name: array.take(rows) for name, array in values.items()}
-        # Of an array alone pandas would guess anew what it holds.
+        # From an array alone pandas would infer the type again.
         series = {name: pd.Series(array, index=rows, dtype=array.dtype, copy=False) for name, array in values.items()}
         return pd.DataFrame(series, copy=False)
 
@@ -93,7 +94,7 @@ class FrameEngine(PandasExecutionEngine):
             else self.condition_to_filter_clause(stated)
         )
         if text not in self._chosen:
-            # DataFrame.eval cleans the names of all columns anew for each condition.
+            # DataFrame.eval would clean the names of all columns again for each condition.
             held = pd.Series(pd.eval(text, resolvers=[self._named])).fillna(False)
             self._chosen[text] = np.asarray(held, dtype=bool)
         return self._chosen[text]
@@ -104,7 +105,7 @@ class FrameEngine(PandasExecutionEngine):
         return self._missing[name]
 
     def _plain_values(self, name: str) -> Any:
-        """The column without pandas' masks, anything where a value is missing."""
+        """The column without pandas' masks; missing values become arbitrary ones."""
         if name not in self._plain:
             array = self._named[name].array
             self._plain[name] = array.to_numpy(array.dtype.numpy_dtype, na_value=0) if _is_masked(array) else array
@@ -134,23 +135,23 @@ _IGNORED = {
 
 
 def _left_out(domain_kwargs: Mapping[str, Any]) -> str:
-    """Which rows a domain leaves out: those in which any, all or none of its values are missing."""
+    """The rows that a domain leaves out: those in which any, all or none of its values are missing."""
     return "any" if "column" in domain_kwargs else _IGNORED[domain_kwargs["ignore_row_if"]]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSuite:
-    """The metrics of a suite under certain parameters, as the edges of their graph; `asked` are those for its rules."""
+    """The metrics of a suite under certain parameters, as the edges of their graph; `asked` are those of its rules."""
 
     edges: Sequence[MetricEdge]
     asked: Sequence[tuple[str, MetricConfiguration]]
 
     @classmethod
     def of(cls, expectations: Sequence[Any], parameters: Mapping[str, Any]) -> CompiledSuite:
-        """Compile expectations that were taken in by Great Expectations; each carries its rule in its meta.
+        """Compile expectations that Great Expectations has loaded; each has its rule in its meta.
 
-        Raises ValueError for a rule about missing values, which no domain of a column holds: such a rule needs a column that
-        says whether a value is given.
+        Raises ValueError for a rule about missing values, which no domain of a column holds: such a rule needs a column
+        that says whether a value is given.
         """
         engine = FrameEngine(pd.DataFrame())
         graph = ValidationGraph(execution_engine=engine)
@@ -169,7 +170,7 @@ class CompiledSuite:
         return cls(graph.edges, asked)
 
     def run(self, frame: pd.DataFrame) -> list[RuleResult]:
-        """What each rule finds in the frame."""
+        """The findings of each rule in the frame."""
         engine = FrameEngine(frame)
         resolved, _ = MetricsCalculator(engine, show_progress_bars=False).resolve_validation_graph(
             ValidationGraph(execution_engine=engine, edges=list(self.edges)), runtime_configuration=_RUNTIME

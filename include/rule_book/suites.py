@@ -47,7 +47,7 @@ _LISTS = frozenset({"county_less_cities", "push_factory_levels", "supported_form
 
 
 class RuleBookError(Exception):
-    """The rule book is incomplete or could not be evaluated: a defect of the program, no matter of the data."""
+    """The rule book is incomplete or could not be evaluated: a defect of the program, not of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class BookedRule:
     severity_if: Mapping[str, str] | None
 
     def severity_under(self, policy: Policy) -> str:
-        """The severity, which for a few rules depends on a switch of the policy."""
+        """The severity; a few rules switch it by a policy value."""
         switch = self.severity_if
         return switch["severity"] if switch and policy.text(switch["policy"]) == switch["is"] else self.severity
 
@@ -74,14 +74,14 @@ class Breach:
 
 
 class RuleBook:
-    """The suites under a policy, ready to run on frames, one batch at a time in a process."""
+    """The suites under a policy, ready to run on frames; one batch at a time in a process."""
 
     def __init__(self, policy: Policy) -> None:
         suites()
         self._parameters = _parameters(policy)
 
     def breaches(self, suite: str, frame: pd.DataFrame) -> list[Breach]:
-        """Run a suite on its frame; the rules broken, each with the row numbers. Raises RuleBookError."""
+        """Run a suite on its frame; the broken rules, each with the row numbers. Raises RuleBookError."""
         if frame.empty:
             return []
         return evaluate(suites()[suite], _loaded(suite).compiled(self._parameters).run(frame))
@@ -89,7 +89,7 @@ class RuleBook:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A suite as Great Expectations took it in, and compiled for the values of the parameters that it names."""
+    """A suite loaded into Great Expectations, and compiled for the values of its parameters."""
 
     expectations: Sequence[Any]
     named: frozenset[str]
@@ -105,7 +105,7 @@ class _Loaded:
 
 
 def evaluate(suite: Mapping[str, Any], results: Sequence[RuleResult]) -> list[Breach]:
-    """The breaches that the results of a suite tell of. Raises RuleBookError if a rule was not evaluated."""
+    """The breaches in the results of a suite. Raises RuleBookError if a rule was not evaluated."""
     _refuse_dropped_rules(suite, [result.rule_id for result in results])
     booked = {expectation["meta"]["rule"]: expectation["meta"] for expectation in suite["expectations"]}
     found = []
@@ -131,7 +131,7 @@ def suites() -> Mapping[str, Mapping[str, Any]]:
 
 
 def ruleset_version(policy: Policy) -> str:
-    """Version of everything a verdict rests on: rules, policy values, word lists and reference tables."""
+    """Version of everything a verdict depends on: rules, policy values, word lists and reference tables."""
     digest = hashlib.sha256(_tables_digest())
     digest.update(json.dumps(dict(sorted(policy.values.items())), ensure_ascii=False).encode())
     return f"{policy.text('ruleset_version')}+{digest.hexdigest()[:12]}"
@@ -157,7 +157,7 @@ def _context() -> Any:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    # The library's 300,000 objects stay as long as the process: no later search for garbage needs to look at them again.
+    # The library's 300,000 objects live as long as the process: exempt them from garbage collection.
     gc.collect()
     gc.freeze()
     return context

@@ -1,4 +1,4 @@
-"""Withdrawing needs: the notice, and what becomes of their pushes. Shared by all stages that withdraw.
+"""Withdrawing needs: the notice, and the consequences for their pushes.
 
 Reason codes are those of the credit-market platform: withdrawn_by_enterprise, factory_removed, duplicate_project,
 false_information.
@@ -20,7 +20,7 @@ from include.store.tables import delivery, withdrawal_notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A need to withdraw as of one of its revisions; `intake_id`: which intake noticed it, None: by decision."""
+    """A need to withdraw, with one of its revisions; `intake_id`: the intake that noticed it, None: by decision."""
 
     need_id: str
     revision: int
@@ -29,7 +29,7 @@ class Withdrawal:
 
 
 def withdraw(connection: sa.Connection, withdrawals: Sequence[Withdrawal], now: datetime) -> list[str]:
-    """Note these withdrawals and take back the pushes of those that are new; returns the need_ids of the new ones.
+    """Store these withdrawals and take back the pushes of the new ones; returns the need_ids of the new ones.
 
     A push that has not been tried is superseded; one that may have arrived is followed by a withdrawal.
     """

@@ -1,1 +1,2 @@
-"""The words people read: one place for what each code, source and foreign text is called on pages, in mails and in logs."""
+"""Every word that people read: one place for the Chinese name of each code, source and foreign text on pages, in mails
+and logs."""

@@ -1,9 +1,10 @@
-"""Words from outside as people may see them: the one way of a value onto a page, into a mail, a search, an export or a message.
+"""Foreign texts as people may see them: the only way of a value onto a page, into a mail, a search, an export or a
+message.
 
-Handbook, section 12: contact data is never shown. A sole proprietor (个体工商户, entity type 92) stands for a person: its names are
-masked, and of its free texts nothing is shown, for they may repeat the name. In every other text telephone numbers, e-mail addresses
-and numbers of identity cards are masked. Nothing shown holds control, format or bidi characters, or an address that a mail client
-would turn into a link. Work is bounded, however long a text is.
+Handbook, section 12: contact data is never shown. A sole proprietor (个体工商户, entity type 92) is a person: its names are
+masked, and none of its free texts is shown, because they may repeat the name. In all other texts telephone numbers,
+e-mail addresses and numbers of identity cards are masked. Nothing shown holds control, format or bidi characters, or an
+address that a mail client would turn into a link. The work is bounded, however long a text is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Reader = Role | Literal["mail", "public"]
 """Who reads: a role of the console, the recipient of a mail, or everybody."""
 
 INSIDERS: frozenset[Reader] = frozenset({Role.OPERATOR, Role.APPROVER, Role.AUDITOR})
-"""Who may see why a need is held, who decided, and by what name an institution knows it."""
+"""Who may see why a need is held, who decided, and an institution's own number of an application."""
 
 SOLE_PROPRIETOR = "个体工商户（名称不显示）"
 NOT_OF_A_PERSON = "（个体工商户，不显示）"
@@ -38,7 +39,7 @@ NAME, TEXT, MESSAGE = 80, 400, 300
 """Characters shown of a name, of a free text, of a receiver's message."""
 
 _READ = 4_000
-"""Characters of a text that are looked at, and the end of these that may hold half a number or address."""
+"""Characters of a text that are processed, and the length of its end that may hold half a number or address."""
 _EDGE = 400
 
 _ENTITY_TYPE = "92"
@@ -60,12 +61,12 @@ _WORDS = frozenset(
         "post",
     }
 )
-"""Texts beside the form: of institutions, of platforms, and of the people who act."""
+"""Texts outside of the form: of institutions, of platforms, and of the people who act."""
 _ABOUT_A_PERSON = frozenset({"use_of_funds", "remark", "detail"})
-"""Those among them that others write who know the enterprise by its name; what our own people write only insiders see."""
+"""Texts of others, who know the enterprise by its name; texts of our own people are shown to insiders only."""
 _OUR_OWN = frozenset({"reason", "note"})
 _NUMBERS = frozenset({"institution_ref", "institution_code", "catalogue_code", "receipt_no"})
-"""Those that should be numbers or codes; a receiver may write anything there."""
+"""Texts that should be numbers or codes; a receiver may write anything there."""
 
 _HEAD = frozenset({"need_id", "form_version", "quarter"})
 _CODE = re.compile(r"[0-9A-Za-z_.:+/-]{1,64}")
@@ -73,10 +74,10 @@ _INDEX = re.compile(r"\[[0-9]{1,6}\]")
 
 
 def shown(field: str, value: object, uscc: str | None, role: Reader) -> str:
-    """`value` as this reader may see it, on one line; empty where there is nothing.
+    """`value` as this reader may see it, on one line; empty if there is nothing.
 
-    `field`: a path of the form (`finance.methods[0].amount`), or one of the texts beside it (`remark`, `reason`, `detail` …).
-    `uscc`: the enterprise that it is about; None where it is about none, or its code is unknown.
+    `field`: a path of the form (`finance.methods[0].amount`), or one of the texts outside of it (`remark`, `reason`,
+    `detail` …). `uscc`: of the enterprise concerned; None if there is none, or its code is unknown.
     """
     path = _INDEX.sub("[]", field[:_EDGE])
     if path not in _WORDS and path not in _form():
@@ -101,17 +102,17 @@ def shown(field: str, value: object, uscc: str | None, role: Reader) -> str:
 
 
 def is_sole_proprietor(uscc: str | None) -> bool:
-    """Whether a credit code is that of a person in business (entity type 92), however it is written."""
+    """Whether a credit code is that of a sole proprietor (entity type 92), however it is written."""
     return uscc is not None and normalise_id(uscc[:64]).startswith(_ENTITY_TYPE)
 
 
 def public(text: str, longest: int = TEXT) -> str:
-    """A text about nobody in particular, without what is personal in it and without links; at most so many characters."""
+    """A text about nobody in particular, without personal data and links; at most so many characters."""
     return _cut(_unlinked(_masked(text)), longest)
 
 
 def scrubbed(text: str, *secrets: str) -> str:
-    """A receiver's words without the values in `secrets` and without what is personal; at most MESSAGE characters."""
+    """A receiver's words without the values in `secrets` and without personal data; at most MESSAGE characters."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
@@ -119,7 +120,7 @@ def scrubbed(text: str, *secrets: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` without control, format and bidi characters, on one line; nothing in it can start a header of its own."""
+    """`text` on one line, without control, format and bidi characters, so that it cannot begin a header of its own."""
     if not text.isprintable():
         text = "".join(map(_visible, text))
     return " ".join(text.split())
@@ -134,7 +135,7 @@ def _form() -> Mapping[str, str]:
 
 
 def _tells_nothing(path: str, value: object, role: Reader) -> bool:
-    """Whether a value of a sole proprietor is a figure, a code or a date, and so no text that may name a person."""
+    """Whether a value of a sole proprietor is a figure, a code or a date, and not a text that may name a person."""
     if path in _NUMBERS:
         return isinstance(value, str) and _CODE.fullmatch(value) is not None
     if path in _WORDS:
@@ -158,7 +159,7 @@ def _plain(value: object) -> str:
 
 def _visible(character: str) -> str:
     category = unicodedata.category(character)
-    # What has no width of its own would only hide a number from the patterns below.
+    # A character without width could hide a number from the patterns below.
     return "" if category == "Cf" else " " if category[0] in "CZ" else character
 
 
@@ -191,13 +192,13 @@ _DATE = re.compile("20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 
 
 def _masked(text: str) -> str:
-    """The beginning of `text` on one line, masked; as it is written where there is nothing to mask."""
+    """The beginning of `text` on one line, masked; unchanged if there is nothing to mask."""
     line = one_line(text[:_READ])
     plain = unicodedata.normalize("NFKC", line)[:_READ]
     masked = _IDENTITY_CARD.sub(_if_born, _ADDRESS.sub(MASK, plain))
     masked = _LANDLINE.sub(MASK, _MOBILE.sub(_unless_a_date, masked))
     found = line if masked == plain else masked
-    # A number or an address may have been cut in two, and be none any more.
+    # A number or an address may have been cut in two, so that it no longer matches.
     return found if len(text) <= _READ and len(plain) < _READ else f"{found[:-_EDGE]}…"
 
 
@@ -220,7 +221,7 @@ _WWW = re.compile(r"(?i)(?<![a-z0-9])www[.]")
 
 
 def _unlinked(line: str) -> str:
-    """`line` with addresses of the web broken visibly: http：//evil[.]example is read by people, and by no mail client."""
+    """`line` with web addresses visibly broken: people can read http：//evil[.]example, mail clients do not link it."""
     if "." not in line and "://" not in line:
         return line
     broken = _WWW.sub("www[.]", line.replace("://", "：//"))
