@@ -1,4 +1,4 @@
-"""Intake (征集): what the departments recommended is read whole, kept as it came, and accounted for.
+"""Intake (征集): reads what the departments recommended whole, stores it as received, and accounts for every record.
 
 One transaction for each department, guarded by the intake's run id: a task that is started twice, or killed half-way,
 leaves either nothing or everything.

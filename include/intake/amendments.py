@@ -1,4 +1,4 @@
-"""What a higher revision changed in its need, noted when it is stored (修订对照)."""
+"""What a higher revision changed in its need, stored together with it (修订对照)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.intake.items import Item, read_record
 from include.store.database import array_of, copy_rows
 from include.store.sealed import RAW_PAYLOAD
 
-# Payloads of needs closed long ago are emptied by housekeeping; nothing can be compared with them any more.
+# Housekeeping empties the payloads of needs closed long ago: nothing can be compared with them any more.
 _PREVIOUS = sa.text(
     """
     select distinct on (stored.need_id, stored.revision)
@@ -28,7 +28,7 @@ _PREVIOUS = sa.text(
 
 
 def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, stored: Sequence[Item]) -> None:
-    """Note how each of these revisions, stored just now, differs from the highest stored revision below it."""
+    """Store how each of these new revisions differs from the highest stored revision below it."""
     items = {(item.need_id, item.revision): item for item in stored}
     previous = connection.execute(
         _PREVIOUS,

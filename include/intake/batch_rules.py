@@ -1,6 +1,6 @@
-"""Batch rules (B01-B10, G15): what a department's quarter as a whole tells, judged by the suite `batch`.
+"""Batch rules (B01-B10, G15): findings about a department's quarter as a whole, by the suite `batch`.
 
-One row a department, one for the manifest as a whole; a value is missing where its rule is not evaluated.
+One row for each department, one for the manifest as a whole; a value is missing if its rule is not evaluated.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BatchFinding:
 def judge_batch(
     connection: sa.Connection, intake_id: int, *, now: datetime, policy: Policy, calendar: WorkingCalendar
 ) -> list[BatchFinding]:
-    """Judge the departments of an intake and store what is found; again and again, each finding once."""
+    """Judge the departments of an intake and store the findings; repeated, it stores each finding once."""
     header = connection.execute(
         sa.text("select quarter, departments, kind from intake where intake_id = :intake_id"), {"intake_id": intake_id}
     ).one()
@@ -69,7 +69,7 @@ def judge_manifest(
     now: datetime,
     policy: Policy,
 ) -> list[BatchFinding]:
-    """Judge the structure of a manifest (B09) and store what is found, a row that is unusable under its department."""
+    """Judge the structure of a manifest (B09) and store the findings, those of an unusable row under its department."""
     codes = [row.department_code for row in manifest.departments]
     faults = (manifest.quarter != quarter) + len(set(codes) - set(departments())) + len(codes) - len(set(codes))
     named = {piece.known_as for piece in manifest.set_aside} & set(departments())
@@ -81,7 +81,7 @@ def judge_manifest(
 
 
 def _by_policy(codes: Sequence[str], policy: Policy) -> list[tuple[Policy, list[str]]]:
-    """The departments under the common policy, then each one that has values of its own."""
+    """The departments under the common policy, then each with values of its own."""
     common = [code for code in codes if policy.of_department(code) is policy]
     return [(policy, common), *((policy.of_department(code), [code]) for code in codes if code not in common)]
 
@@ -163,7 +163,7 @@ def _measured(
     rows: dict[str, dict[str, int | None]] = {}
     for code in {**departments(), **dict.fromkeys(totals)}:
         row: dict[str, int | None] = {"needs_before": before.get(code)}
-        # Who has a row that cannot be used (B09) has reported.
+        # A department with an unusable row (B09) has reported.
         if now.astimezone(SHANGHAI) >= deadline and code not in unusable:
             row["manifest_rows"] = int(code in manifest)
         if code in totals:
@@ -205,7 +205,7 @@ def _of_account(
 
 
 def _needs_before(connection: sa.Connection, quarter: Quarter) -> dict[str, int]:
-    """Needs of each department in the quarter before, as the newest intake that read the department counted them."""
+    """Needs of each department in the quarter before, as counted by the newest intake that read the department."""
     intakes = connection.execute(_INTAKES_BEFORE, {"quarter": str(quarter.previous())}).scalars().all()
     return {
         account.department_code: account.listed - account.superseded - account.unreadable

@@ -1,4 +1,4 @@
-"""Closing an intake: the batch rules are asked, nothing may be unaccounted for, and what passed must be on its way."""
+"""Closing an intake: judges the batch, accounts for every record, and checks that passed needs are on their way."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NAMED = 20
 def close(
     engine: sa.Engine, intake_id: int, *, now: datetime, policy: Policy, calendar: WorkingCalendar
 ) -> list[DepartmentAccount]:
-    """Judge the batch and check that every record of every department asked for is accounted for; returns the accounts.
+    """Judge the batch and check that every record of every requested department is accounted for; returns the accounts.
 
-    Raises IntakeIncomplete, naming each department and record count, if one is missing (B02, B06, B10), and each passed need
-    that is neither pushed, queued nor waiting for a named reason. A dry run has stored no verdicts: there, only the reading
+    Raises IntakeIncomplete, naming each department and record count that is missing (B02, B06, B10), and each passed
+    need that is neither pushed, queued nor waiting for a named reason. A dry run stores no verdicts: only its reading
     is checked.
     """
     with engine.begin() as connection:

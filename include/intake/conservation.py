@@ -1,4 +1,4 @@
-"""Conservation (守恒): every record that was listed has exactly one outcome, and the listing is what the manifest says."""
+"""Conservation (守恒): every listed record has exactly one outcome, and the listing agrees with the manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 
 def agrees_with_manifest(counts: tuple[int, int], recommended: int | None) -> bool:
-    """Whether (needs, unreadable items) is what the manifest says (B02).
+    """Whether (needs, unreadable items) agree with the manifest (B02).
 
     An unreadable item may or may not be among the needs that the department counted.
     """
@@ -18,7 +18,7 @@ def agrees_with_manifest(counts: tuple[int, int], recommended: int | None) -> bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepartmentAccount:
-    """What became of everything that one department's listing held (B10)."""
+    """The outcomes of all items in one department's listing (B10)."""
 
     department_code: str
     listed: int
@@ -31,7 +31,7 @@ class DepartmentAccount:
 
     @property
     def unaccounted(self) -> int:
-        """Items of which nothing is known: must be 0."""
+        """Items without an outcome: must be 0."""
         return self.listed - self.passed - self.held - self.returned - self.superseded - self.unreadable
 
 
@@ -88,7 +88,7 @@ def accounts(connection: sa.Connection, intake_id: int) -> list[DepartmentAccoun
     return [DepartmentAccount(**row) for row in rows]
 
 
-# A need listed twice, or in two revisions, is one; what cannot be addressed counts one by one.
+# A need listed twice, or in two revisions, counts once; records without a usable need_id count one by one.
 _STATED_AND_READ = sa.text(
     """
     select listing.department_code, listing.stated_total,
@@ -101,6 +101,6 @@ _STATED_AND_READ = sa.text(
 
 
 def stated_and_read(connection: sa.Connection, intake_id: int) -> dict[str, tuple[int, int]]:
-    """Of each department read in this intake: how many needs its first page stated, and how many were read (B06)."""
+    """For each department read in this intake: how many needs its first page stated, and how many were read (B06)."""
     rows = connection.execute(_STATED_AND_READ, {"intake_id": intake_id})
     return {row.department_code: (row.stated_total, row.needs_read) for row in rows}

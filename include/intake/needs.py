@@ -1,4 +1,4 @@
-"""One department's recommended needs, read whole and kept as they came."""
+"""Reads one department's recommended needs whole and stores them as received."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _READ_AGAIN = 2
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """What one department's listing held."""
+    """Counts of one department's listing."""
 
     department_code: str
     items: int
@@ -50,8 +50,8 @@ def pull_department(
 ) -> PullSummary:
     """Read one department's recommended needs whole and store them with their hashes.
 
-    A listing shorter than its stated total (B06), or other than the manifest says (B02), is read again; what still does
-    not add up is left to `account`. A department that this intake has read already is not read again.
+    A listing shorter than its stated total (B06), or different from the manifest (B02), is read again; what still
+    differs is left to `close`. A department that this intake has read already is not read again.
     """
     with engine.connect() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()

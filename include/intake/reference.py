@@ -1,4 +1,4 @@
-"""What an intake needs beside the needs themselves: manifest, register of green factories, coordinators."""
+"""What an intake needs besides the needs: manifest, register of green factories, coordinators."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def pull_manifest(
 ) -> int:
     """Store what each department says it recommended for `quarter`, odd rows too; returns the number of departments.
 
-    A row that cannot be used is set aside and told of (B09): the other departments close without it.
+    An unusable row is set aside and reported (B09): the other departments close without it.
     """
     manifest = client.manifest(quarter)
     rows = [
@@ -80,7 +80,7 @@ def pull_manifest(
 
 @dataclass(frozen=True, slots=True)
 class RegisterPull:
-    """A snapshot as it was read; `in_use` is False where it has shrunk so much that the one before stays (T05)."""
+    """A snapshot as read; `in_use` is False if it shrank so much that the one before stays (T05)."""
 
     rows: int
     unusable: int
@@ -95,10 +95,10 @@ def pull_register(
     now: datetime,
     policy: Policy,
 ) -> RegisterPull:
-    """Take a snapshot of the register of green factories and judge it (T01-T05); equal content is stored once.
+    """Read a snapshot of the register of green factories and judge it (T01-T05); equal content is stored once.
 
-    A row that cannot be used is kept and left out, a snapshot that has shrunk is kept and not taken into use. Raises
-    IntakeIncomplete if there is nothing to use at all.
+    An unusable row is stored and left out; a snapshot that shrank is stored and not used. Raises IntakeIncomplete if
+    nothing is usable.
     """
     rows = [row for page in client.green_factories(as_of) for row in page]
     content = hashlib.sha256(_written(rows)).hexdigest()
@@ -130,7 +130,8 @@ def pull_register(
 
 
 def _written(rows: Sequence[Any]) -> bytes:
-    """The rows as JSON, to be known again by; of one that is no JSON the hash of its bytes, U+FFFD for what has no encoding."""
+    """The rows as JSON, by which equal content is recognised; for a row that is not JSON the hash of its bytes, U+FFFD
+    for characters without an encoding."""
     told = [hashlib.sha256(row.raw).hexdigest() if isinstance(row, SetAside) else row for row in rows]
     try:
         return _encode(told)
@@ -139,7 +140,7 @@ def _written(rows: Sequence[Any]) -> bytes:
 
 
 def _not_as_they_came(rows: Sequence[Any]) -> Iterator[SetAside]:
-    """The rows that could not be read, or of which the tables cannot hold all."""
+    """The rows that could not be read, or that the tables cannot hold in full."""
     for row in rows:
         if isinstance(row, SetAside):
             yield row
@@ -156,7 +157,7 @@ _ACTIVE = sa.text(
 
 
 def _active_in_use(connection: sa.Connection, as_of: date) -> int | None:
-    """How many rows of the snapshot in use count on `as_of`; None without one."""
+    """How many rows of the snapshot in use are active on `as_of`; None without a snapshot."""
     snapshot = snapshot_in_use(connection, as_of)
     if snapshot is None:
         return None
@@ -206,9 +207,9 @@ _ENTRY_COLUMNS = ("uscc", "name", "aliases", "level", "batch", "department_code"
 def pull_coordinators(
     engine: sa.Engine, client: GreenPlatformClient, cipher: PersonalDataCipher, *, now: datetime
 ) -> int:
-    """Replace the list of coordinators (协调人) by what can be used of the platform's; returns how many are used.
+    """Replace the list of coordinators (协调人) by the usable rows of the platform's; returns how many there are.
 
-    Where nothing can be used, or nothing is listed, the list before stays: mails must go on. Either is set aside.
+    If no row is usable, or none is listed, the old list stays, because mails must go on. Either case is set aside.
     """
     listed = client.coordinators()
     used, unusable = _one_each(listed.items)

@@ -1,4 +1,4 @@
-"""One reading of the platform: who asked for it, for which quarter and departments."""
+"""One reading of the platform: which run, quarter and departments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IntakeKind = Literal["quarterly", "major", "corrections"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeRequest:
-    """One reading of a quarter: by whom it was asked (`run_id`), for which departments."""
+    """One reading of a quarter: the run that asked for it (`run_id`) and its departments."""
 
     run_id: str
     kind: IntakeKind
@@ -69,9 +69,9 @@ def header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
 
 
 def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:
-    """The departments that have needs of `quarter` whose newest judged revision went back, in the order of the list.
+    """The departments with needs of `quarter` whose newest judged revision was returned, in the order of the list.
 
-    Returned by the gate, or by a person who confirmed what it held.
+    Returned by the gate, or by a person who confirmed a hold.
     """
     with engine.connect() as connection:
         waiting = set(connection.execute(_RETURNED, {"quarter": quarter}).scalars())

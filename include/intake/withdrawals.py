@@ -21,10 +21,10 @@ def pull_withdrawals(
     now: datetime,
     intake_id: int,
 ) -> int:
-    """Note the needs of `quarter` that were withdrawn on the platform and take their pushes back.
+    """Store the withdrawals of needs of `quarter` on the platform and take their pushes back.
 
-    Returns how many withdrawals are new. What cannot be read, or bears no need_id and revision that can address a need, is
-    set aside: the withdrawal of one need never waits for the record of another.
+    Returns how many withdrawals are new. A record that is unreadable, or without a usable need_id and revision, is set
+    aside: the withdrawal of one need never waits for the record of another.
     """
     items: list[Item] = []
     for page in client.need_listing(quarter=quarter, status="withdrawn"):

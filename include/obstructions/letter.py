@@ -1,4 +1,4 @@
-"""The letter (函件参考) that may be sent about an obstruction: to the one who can remove its cause, without a word on the decision."""
+"""The letter (函件参考) about an obstruction, to the one who can remove its cause; it says nothing about the credit decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _OFFICES = {"approver": "项目审批有关部门", "guarantor": "政策性融�
 def letter(
     playbook: Playbook, reason: ReasonCode, *, need_id: str, company: str, banks: Sequence[str], answer_by: date | None
 ) -> str:
-    """The text; `company` as it may be shown, `banks` by name: all that reported the cause, `answer_by`: when the ticket is due."""
+    """The text. `company`: masked as needed; `banks`: names of all that reported the cause; `answer_by`: due day of the
+    ticket."""
     told = "、".join(banks)
     to = {**_OFFICES, "enterprise": company, "bank": told}[playbook.addressee]
     you = "你行" if playbook.addressee == "bank" else "你单位"

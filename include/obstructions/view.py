@@ -1,4 +1,4 @@
-"""Tickets as people look at them: the list, one of them with its history, who answers for it, and what is to be done about it."""
+"""Tickets as people see them: the list, one ticket with its history, who is responsible, and what to do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ticket_of(row: sa.Row[Any]) -> Ticket:
 
 
 def place_of(row: sa.Row[Any]) -> Place:
-    """Where the ticket's need belongs, from a row with its newest version."""
+    """The place of the ticket's need, from a row with its newest version."""
     branch = branches().get(row.branch_code or "")
     return Place(
         city_code=row.city_code,
@@ -44,7 +44,7 @@ def place_of(row: sa.Row[Any]) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Responsible:
-    """One of the two authorities at the ticket's level; `leads`: it is accountable, the other one works with it."""
+    """One of the two authorities at the ticket's level; `leads`: it is accountable, the other one supports it."""
 
     authority: Authority
     leads: bool
@@ -52,7 +52,7 @@ class Responsible:
 
 
 def responsible(connection: sa.Connection, row: sa.Row[Any]) -> list[Responsible]:
-    """Who answers for a ticket at its level now, the one that leads first."""
+    """Who is responsible for a ticket at its level now, the leading authority first."""
     coordinators = network(connection)
     both = [
         Responsible(one, one == row.authority, coordinators.accountable(one, row.level, place_of(row)))
@@ -62,7 +62,7 @@ def responsible(connection: sa.Connection, row: sa.Row[Any]) -> list[Responsible
 
 
 def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa.Row[Any]]:
-    """The tickets with their enterprise, those overdue first; `unsettled`: without those that came to an end."""
+    """The tickets with their enterprise, those overdue first; `unsettled`: without ended ones."""
     return connection.execute(_TICKETS, {"unsettled": unsettled}).all()
 
 
@@ -77,7 +77,7 @@ def worked_on_count(connection: sa.Connection) -> int:
 def ticket(
     connection: sa.Connection, ticket_id: int
 ) -> tuple[sa.Row[Any], Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
-    """A ticket, its history, and the other tickets of its cause. Raises NotFound if there is none such."""
+    """A ticket, its history, and the other tickets of its cause. Raises NotFound if there is no such ticket."""
     found = connection.execute(_TICKET, {"ticket_id": ticket_id}).one_or_none()
     if found is None:
         raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")

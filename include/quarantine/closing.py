@@ -1,6 +1,6 @@
-"""Closing held needs (挂起) that need no decision any more. Shared by the stages that overtake them.
+"""Closing holds (挂起) that need no decision any more.
 
-The event that closes one says why; the hold ends as expired, and never as released.
+The closing event says why; the hold ends as expired, never as released.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.reference import Policy
 
-# Locked in one order, so that closings at the same time wait for each other and do not block each other. A decision that
-# came first wins: what is no longer open then is left out.
+# Locked in one order, so that simultaneous closings wait for each other instead of deadlocking. A decision that came
+# first wins: a hold that is no longer open is left out.
 _CLOSE = """
     with due as (
         select hold.quarantine_id, {reason} as reason

@@ -1,6 +1,6 @@
-"""What was filed (申报内容), for the person who decides on a held need: the form in words, without personal data.
+"""What was filed (申报内容), for the person who decides on a hold: the form in words, without personal data.
 
-Read from the document that is kept without the contact; each value as `shown` lets it pass.
+Read from the stored document, which has no contact; each value passes `shown`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PARTS = {
     "": "表头",
 }
 
-# A hold on another content than the one that was stored first (DQ43) has no document of its own.
+# A hold on another content than the one stored first (DQ43) has no document of its own.
 _DOCUMENT = sa.text(
     """
     select version.document, version.uscc
@@ -41,7 +41,7 @@ _DOCUMENT = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A field as it was filed, in words, with its concrete path."""
+    """A filed field in words, with its concrete path."""
 
     path: str
     name: str
@@ -49,7 +49,7 @@ class Filed:
 
 
 def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -> Mapping[str, tuple[Filed, ...]]:
-    """Part of the form → its fields in the order of the form; empty where the record's own content is not kept readable."""
+    """Part of the form → its fields in the order of the form; empty if the record has no readable content of its own."""
     row = connection.execute(_DOCUMENT, {"quarantine_id": quarantine_id}).one_or_none()
     if row is None:
         return {}
@@ -65,7 +65,7 @@ def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -
 
 
 def _places(document: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The concrete paths of a field and what is there; a list gives one for each element, none if it is empty or no list."""
+    """The concrete paths of a field and their values; a list gives one for each element, none if it is empty or not a list."""
     found: list[tuple[str, Any]] = [("", document)]
     for step in path.split("."):
         name = step.removesuffix("[]")

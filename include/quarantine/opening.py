@@ -13,8 +13,9 @@ from include.reference import Policy
 
 _GATE = {"actor": "gate", "role": "system"}
 
-# The newest verdict on each content. What the platform lists as two contents of one revision (DQ43) is decided one after
-# the other: the second opens with the next intake of the department. Overtaken and withdrawn needs need no decision.
+# The newest verdict on each content. If the platform lists two contents of one revision (DQ43), they are decided one
+# after the other: the second opens with the next intake of the department. Overtaken and withdrawn needs need no
+# decision.
 _OPEN = sa.text(
     """
     insert into quarantine
@@ -72,10 +73,10 @@ _DECIDED_BEFORE = sa.text(
 def open_holds(
     connection: sa.Connection, *, quarter: str, department_code: str, now: datetime, decide_by: date, policy: Policy
 ) -> int:
-    """Open a hold for each record of the department's quarter that was judged held and has none; returns how many.
+    """Open a hold for each held record of the department's quarter that has none; returns how many.
 
-    Call it in the transaction that stores the verdicts, after the breaker. Closes what was overtaken; a hold all of whose
-    findings were released before, under other rules, is released at once. Run twice, it finds nothing new.
+    Call it in the transaction that stores the verdicts, after the department stop. Closes overtaken holds; a hold whose
+    findings were all released before, under other rules, is released at once. A second run finds nothing new.
     """
     where = {"quarter": quarter, "department_code": department_code, "now": now, "decide_by": decide_by}
     close_overtaken(connection, actor=_GATE["actor"], now=now)

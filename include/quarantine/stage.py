@@ -28,12 +28,12 @@ __all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release
 
 
 class DecisionRefused(UserFacingError):
-    """A held need cannot be decided in this way, or not any more."""
+    """A hold cannot be decided in this way, or not any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a decision came to: the state now, the findings that still wait for another person, and a sentence (Chinese)."""
+    """Result of a decision: the state now, the findings that still wait for another person, and a sentence (Chinese)."""
 
     quarantine_id: int
     state: Literal["open", "released", "returned"]
@@ -136,7 +136,7 @@ _LOCKED = sa.text(
 
 
 def locked(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
-    """The hold, locked first and read afterwards: whoever waited for the lock sees what was decided meanwhile."""
+    """The hold, read after locking it: whoever waited for the lock sees what was decided meanwhile."""
     connection.execute(
         sa.select(quarantine.c.quarantine_id).where(quarantine.c.quarantine_id == quarantine_id).with_for_update()
     )
@@ -182,7 +182,7 @@ def _chosen(found: Sequence[HoldFinding], places: Collection[Place] | None) -> S
 def _agreed_to(
     found: Sequence[HoldFinding], chosen: Sequence[HoldFinding], actor: str, *, explicit: bool
 ) -> Sequence[HoldFinding]:
-    """What this person agrees to now: of the findings chosen, those for which somebody is still missing."""
+    """What this person agrees to now: of the chosen findings, those that still lack a person."""
     waiting = [one for one in chosen if one.missing]
     again = [one for one in waiting if one.approved_already_by(actor)]
     agreed = [one for one in waiting if not one.approved_already_by(actor)]

@@ -1,6 +1,6 @@
-"""Held needs (挂起) as a person sees them: what was found, who has agreed to what, who is still needed, and what happened.
+"""Held needs (挂起) as a person sees them: findings, who agreed to what, who is still needed, and the history.
 
-By reading alone, and without personal data: names of sole proprietors are masked (handbook, section 12).
+Read-only and without personal data: names of sole proprietors are masked (handbook, section 12).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class HoldFinding:
 
     @property
     def place(self) -> Place:
-        """What a release of it binds to."""
+        """What its release binds to."""
         return (self.rule_id, self.field)
 
     def approved_already_by(self, actor: str) -> bool:
@@ -48,7 +48,7 @@ class HoldFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldEvent:
-    """Who did what, when and why; without rule and field where it concerns the need as a whole."""
+    """Who did what, when and why; without rule and field if it concerns the need as a whole."""
 
     kind: str
     rule_id: str
@@ -61,7 +61,7 @@ class HoldEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldNeed:
-    """A held record; need_id and revision are None where the platform gave none that can be used. Amount in 万元."""
+    """A held record; need_id and revision are None if the platform's are not usable. Amount in 万元."""
 
     quarantine_id: int
     origin: str
@@ -150,7 +150,7 @@ _EVENTS = sa.text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which of the open holds; None: no matter. `decide_by`: to be decided by that day or before."""
+    """Filter of the open holds; None: no restriction. `decide_by`: due by that day or before."""
 
     quarter: str | None = None
     department_code: str | None = None
@@ -158,13 +158,13 @@ class Chosen:
     decide_by: date | None = None
 
     def parameters(self) -> dict[str, object]:
-        """As the statements take it."""
+        """Parameters of the statements."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenHolds:
-    """How many holds are open, how many of them were chosen and are late, and what they can be chosen by."""
+    """How many holds are open, how many match the filter and are late, and the values to filter by."""
 
     everything: int
     chosen: int
@@ -181,9 +181,9 @@ def open_list(
     at_most: int | None = None,
     after: int | None = None,
 ) -> list[HeldNeed]:
-    """The chosen needs that wait for a decision; `after` the hold of that number, the last of the page before.
+    """The matching holds; `after`: the id of the last one on the page before.
 
-    The most urgent first: by the day to decide by, then major ones, then by the money they ask for.
+    The most urgent first: by the day to decide by, then major ones, then by amount.
     """
     asked = {**chosen.parameters(), "at_most": at_most, "after": after}
     rows = connection.execute(_OPEN, asked).mappings().all()
@@ -192,7 +192,7 @@ def open_list(
 
 
 def open_holds(connection: sa.Connection, chosen: Chosen, *, today: date) -> OpenHolds:
-    """Figures of all that is open, whatever page of it is shown."""
+    """Figures of all open holds, whatever page is shown."""
     counted = connection.execute(_COUNTED, {**chosen.parameters(), "today": today}).one()
     return OpenHolds(**counted._mapping, **connection.execute(_CHOICES).one()._mapping)
 
@@ -214,7 +214,7 @@ def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tup
 
 
 def hold_findings(connection: sa.Connection, quarantine_ids: Sequence[int]) -> Mapping[int, tuple[HoldFinding, ...]]:
-    """quarantine_id → what was found, by rule and field, with the approvals so far."""
+    """quarantine_id → findings, by rule and field, with the approvals so far."""
     found: defaultdict[int, list[HoldFinding]] = defaultdict(list)
     for row in connection.execute(_FINDINGS, {"quarantine_ids": list(quarantine_ids)}):
         rule = rules()[row.rule_id]

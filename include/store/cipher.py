@@ -1,7 +1,7 @@
-"""The cipher of a business database: the keys of the settings, and the secret of hashes that the database keeps.
+"""The cipher of a business database: the keys of the settings, and the database's own secret of hashes.
 
-Hashes cannot be made anew once personal data is purged, so their secret must outlive the keys. It is derived from the oldest
-key when the database is first used, and kept encrypted; `rekey` encrypts it anew like everything else.
+Hashes cannot be recomputed once personal data is purged, so their secret must outlive the keys. It is derived from the
+oldest key when the database is first used, and stored encrypted; `rekey` re-encrypts it like everything else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def open_cipher(engine: sa.Engine, settings: Settings) -> PersonalDataCipher:
         ciphertext = connection.execute(stored).scalar()
     if ciphertext is None:
         with engine.begin() as connection:
-            # A wrong key given once must not become the one that the secret is lost with.
+            # A wrong key given once must not become the key under which the secret is stored.
             encrypted = connection.execute(sa.select(contact).limit(1)).one_or_none()
             if encrypted is not None:
                 by_keys.decrypt(encrypted.ciphertext, CONTACT.place(encrypted.need_id, encrypted.revision))

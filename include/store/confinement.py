@@ -1,7 +1,7 @@
-"""A user who is confined to departments: his connections see and change only rows of those, whatever a page asks for.
+"""A user confined to departments: his connections see and change only rows of those, whatever a page asks for.
 
 The database itself filters (include/store/row_security.py): each transaction of a confined engine becomes the role
-`gff_within` and names the departments. Nothing changes for whoever is not confined, or for the pipeline.
+`gff_within` and names the departments. Other users and the pipeline are not affected.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import sqlalchemy as sa
 
 WITHIN = "gff_within"
 LONGEST_STATEMENT = "1min"
-"""Of a page or an act: who waits longer has gone, and the next one waits behind it."""
+"""For a page or an act: a reader does not wait longer, and the next one must not queue behind it."""
 _OPTION = "gff_confined_to"
 
 
 def confined(engine: sa.Engine, departments: Collection[str], actor: str) -> sa.Engine:
-    """`engine` (of `for_people`) as this user may use it. No department at all: he sees nothing of any."""
+    """`engine` (of `for_people`) for this user. With an empty set of departments he sees nothing of any."""
     return engine.execution_options(**{_OPTION: (",".join(sorted(departments)), actor)})
 
 
 def for_people(engine: sa.Engine) -> sa.Engine:
-    """`engine` for pages: no statement runs longer than LONGEST_STATEMENT, and `confined` ones begin as the role."""
+    """`engine` for pages: no statement runs longer than LONGEST_STATEMENT, and `confined` transactions begin as the role."""
     engine.dispose()
     sa.event.listen(engine, "connect", _bound)
     sa.event.listen(engine, "begin", _confine)
@@ -40,7 +40,7 @@ def _confine(connection: sa.Connection) -> None:
     to = connection.get_execution_options().get(_OPTION)
     if to is None:
         return
-    # Through the driver: SQLAlchemy's own transaction is only about to begin. Both settings end with it.
+    # Through the driver, because SQLAlchemy's own transaction is only about to begin. Both settings end with it.
     cursor = connection.connection.cursor()
     try:
         cursor.execute(_BECOME, (WITHIN, *to))

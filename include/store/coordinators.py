@@ -9,7 +9,7 @@ from include.store.tables import coordinator
 
 
 def network(connection: sa.Connection) -> Network:
-    """Who is on duty where, in the listing's order."""
+    """Who is on duty at which post, in the listing's order."""
     rows = connection.execute(sa.select(coordinator).order_by(coordinator.c.position))
     return Network(
         Coordinator(

@@ -1,4 +1,4 @@
-"""The engine of the business database, its migrations, and rows in great number: COPY, payloads, arrays."""
+"""The engine of the business database, its migrations, and bulk rows: COPY, payloads, arrays."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 4902025
 _AUDIT_KEYS = "audit_keys"
 _ROLE = "database_role"
-# What is asked most is in memory or on an SSD: PostgreSQL's own 4.0, for turning disks, makes it read whole tables where a
-# hundred keys are looked up. No statement runs as long as compiling it would take. Each is planned for the rows that it is given:
-# a plan made for few would take hours on many.
+# random_page_cost 1.1 fits SSD and cached data; the default 4.0 assumes spinning disks and would scan whole tables
+# where a hundred keys are looked up. JIT is off: no statement runs as long as compiling it takes. Plans are made for
+# the actual parameters: a plan made for few rows would take hours on many.
 _SESSION = (
     f"-c timezone={policy().text('timezone')} -c random_page_cost=1.1 -c jit=off -c plan_cache_mode=force_custom_plan"
 )
 
 
 def connect(url: sa.URL | str, *, role: DatabaseRole | None = None, audit_keys: Sequence[str] = ()) -> sa.Engine:
-    """An engine for `url`, whose query may hold libpq options; no connection is made yet.
+    """An engine for `url`, whose query may hold libpq options; it does not connect yet.
 
-    `role`: what its sessions are to the database; None: the login itself. `audit_keys`: what seals audit entries, newest first.
+    `role`: the role of its sessions; None: the login itself. `audit_keys`: keys that seal audit entries, newest first.
     """
     given = sa.make_url(url).query
     as_role = f" -c role={role}" if role else ""
     return sa.create_engine(
         url,
         pool_pre_ping=True,
-        # An error's text goes to logs: it names the statement, never the values that people and platforms sent.
+        # Error texts go to logs: they name the statement, never the values that people and platforms sent.
         hide_parameters=True,
         connect_args={
             "connect_timeout": given.get("connect_timeout", 10),
-            # What comes later wins: business time and plans stay as the queries need them.
+            # Later options win: time zone and plans stay as the queries need them.
             "options": f"{given.get('options', '')} {_SESSION}{as_role}".lstrip(),
         },
         execution_options={_AUDIT_KEYS: tuple(audit_keys), _ROLE: role},
@@ -60,14 +60,14 @@ def connect(url: sa.URL | str, *, role: DatabaseRole | None = None, audit_keys: 
 
 
 def audit_keys(connection: sa.Connection) -> tuple[str, ...]:
-    """The keys that the engine of `connection` was given to seal audit entries, newest first."""
+    """The engine's keys that seal audit entries, newest first."""
     keys: tuple[str, ...] = connection.get_execution_options().get(_AUDIT_KEYS, ())
     return keys
 
 
 @contextmanager
 def acting_as(connection: sa.Connection, role: DatabaseRole) -> Iterator[None]:
-    """Be `role` for what is executed inside, within one transaction; nothing changes where the engine is the login itself."""
+    """Act as `role` inside the block, within one transaction; without effect if the engine runs as the login itself."""
     if connection.get_execution_options().get(_ROLE) is None:
         yield
         return
@@ -83,7 +83,8 @@ _ACT_AS = sa.text("select set_config('role', :role, true)")
 def open_database(settings: Settings, role: DatabaseRole = DatabaseRole.PIPELINE) -> sa.Engine:
     """The business database at the newest schema, as `role`; an empty or older one is migrated first, if the login may.
 
-    Raises ConfigurationError where it cannot be reached, lacks the role, or is of another version and the login may not migrate it.
+    Raises ConfigurationError if it cannot be reached, lacks the role, or has another version that the login may not
+    migrate.
     """
     engine = connect(settings.business_db_url, role=role, audit_keys=settings.audit_keys)
     try:
@@ -101,7 +102,7 @@ def open_database(settings: Settings, role: DatabaseRole = DatabaseRole.PIPELINE
 
 
 def _prepare(url: sa.URL, role: DatabaseRole) -> None:
-    """Migrate as the login itself, and see that it may act as `role`."""
+    """Migrate as the login itself, and check that it may act as `role`."""
     login = connect(url)
     try:
         migrate(login)
@@ -153,7 +154,7 @@ def migrate(engine: sa.Engine) -> None:
 def _upgrade(connection: sa.Connection, config: Config) -> None:
     try:
         command.upgrade(config, "head")
-    except CommandError as error:  # the database is at a revision that this code does not have
+    except CommandError as error:  # The database's revision is unknown to this code.
         differences = str(error)
     else:
         differences = str(compare_metadata(MigrationContext.configure(connection), metadata) or "")
@@ -165,7 +166,7 @@ def _upgrade(connection: sa.Connection, config: Config) -> None:
 
 
 def _is_newest(engine: sa.Engine) -> bool:
-    """Whether the schema is that of this code; False, too, where the engine's role cannot be taken."""
+    """Whether the schema is that of this code; False also if the engine's role cannot be taken."""
     try:
         with engine.connect() as connection:
             return _state(connection) == _newest()
@@ -183,7 +184,7 @@ def _newest() -> tuple[str | None, str | None]:
 
 
 def _state(connection: sa.Connection) -> tuple[str | None, str | None]:
-    """The revision of the tables and the version of what is beside them; None for what is not there yet."""
+    """The revision of the tables and the version of the objects beside them; None if absent."""
     if connection.execute(sa.text("select to_regclass('alembic_version')")).scalar() is None:
         return None, None
     revision = connection.execute(sa.text("select version_num from alembic_version")).scalar()
@@ -200,7 +201,7 @@ def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], row
     with driver.cursor() as cursor:
         cursor.execute(sql.SQL("select {} from {} limit 0").format(named, sql.Identifier(table)))
         types = [column.type_code for column in cursor.description or ()]
-        # In binary form, the quicker one, the text of a document would be taken for a string.
+        # The binary format is quicker, but it would take the text of a document for a JSON string.
         binary = _JSON_TYPES.isdisjoint(types)
         statement = sql.SQL("copy {} ({}) from stdin (format {})").format(
             sql.Identifier(table), named, sql.SQL("binary" if binary else "text")
@@ -218,16 +219,16 @@ _JSON_TYPES = frozenset(psycopg.adapters.types[name].oid for name in ("json", "j
 def fetch_rows(
     connection: sa.Connection, statement: sa.TextClause, parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """The rows of `statement`; bytes come as they are, which for payloads takes a third of the time."""
+    """The rows of `statement`; bytes are not converted, which for payloads takes a third of the time."""
     compiled = statement.compile(dialect=connection.dialect)
     with _driver(connection).cursor(binary=True) as cursor:
         return cursor.execute(compiled.string, compiled.construct_params(dict(parameters))).fetchall()
 
 
 def array_of(values: Iterable[str | int]) -> str:
-    """The array of these values as PostgreSQL writes one: of many, far cheaper to pass than a list.
+    """These values as a PostgreSQL array literal: for many values far cheaper to pass than a list.
 
-    Raises ValueError for U+0000, which no text of PostgreSQL can hold.
+    Raises ValueError for U+0000, which PostgreSQL's text cannot hold.
     """
     given = list(map(str, values))
     if not given:

@@ -1,4 +1,4 @@
-"""Feedback events as they are stored, for the stages that fold them."""
+"""Stored feedback events, for the stages that fold them."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ _FIELDS = frozenset(FeedbackEvent.__struct_fields__)
 
 
 def stored_event(row: sa.Row[Any]) -> FeedbackEvent:
-    """The event of a row of the view counted_feedback, which may have other columns beside its own."""
+    """The event in a row of the view counted_feedback; the row may have further columns."""
     return FeedbackEvent(**{name: value for name, value in row._mapping.items() if name in _FIELDS})

@@ -1,6 +1,8 @@
-"""Who may do what in the business database: its roles, and what each may do with each table. Explained in docs/database-roles.md.
+"""Who may do what in the business database: its roles, and their rights on each table. Explained in
+docs/database-roles.md.
 
-Applied whenever the schema changes, from this one table: a table without an entry fails a test, and may be used by nobody but its owner.
+Applied whenever the schema changes, from this one table. A table without an entry fails a test, and only its owner may
+use it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from include.store.tables.base import history_of, metadata
 
 
 class DatabaseRole(StrEnum):
-    """What a session is to the database; each is a role without a login, and logins are its members."""
+    """The role of a session; roles have no login, logins are their members."""
 
     OWNER = "gff_owner"
     """Owns everything, for migrations alone."""
@@ -28,18 +30,18 @@ class DatabaseRole(StrEnum):
     CONSOLE = "gff_console"
     """The console: reads what is not sealed, and writes what its acts write."""
     WITHIN = WITHIN
-    """The console's users who are confined to departments (include/store/confinement.py): as CONSOLE, and less."""
+    """Users of the console who are confined to departments (include/store/confinement.py): like CONSOLE, with fewer rows."""
     PURGE = "gff_purge"
-    """Empties and deletes personal data whose time is over, drops old registers, encrypts anew under a new key."""
+    """Empties and deletes personal data after its retention, drops old registers, re-encrypts under a new key."""
     AUDITOR = "gff_auditor"
-    """Reads the audit trail, and says what of it was accepted."""
+    """Reads the audit trail and records acceptances."""
 
 
 RUNNING = tuple(role for role in DatabaseRole if role is not DatabaseRole.OWNER)
 """The roles of everything that runs: none owns anything."""
 
 # r: select, a: insert, w: update, d: delete, as PostgreSQL abbreviates them; of pipeline, console, purge and auditor.
-# On history, w is only for what may change later; without an auditor's column, he has nothing.
+# On history, w only for columns that may change later; without a letter in his column, the auditor has no right.
 _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     # Intake
     "intake": ("ra", "r", "r", ""),
@@ -122,12 +124,12 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "alembic_version": ("r", "r", "r", "r"),
 }
 _OWNERS_ALONE = ("raw_payload", "console_grant", "stored_secret")
-"""Tables that a confined user has no business with."""
+"""Tables closed to confined users."""
 _WORDS = {"r": "select", "a": "insert", "w": "update", "d": "delete"}
 
 
 def rights(table: str, role: DatabaseRole) -> str:
-    """What `role` may do with `table`, as letters of PostgreSQL."""
+    """What `role` may do with `table`, as PostgreSQL's letters."""
     pipeline, console, purge, auditor = _RIGHTS.get(table, ("", "", "", ""))
     within = "" if table in _OWNERS_ALONE else console
     return {
@@ -146,7 +148,7 @@ def known_tables() -> frozenset[str]:
 
 
 def grants() -> Iterator[str]:
-    """The statements that give the roles their rights, and take every other one from them."""
+    """The statements that give the roles their rights, and revoke all others."""
     tables = sorted(_RIGHTS)
     to_all = ", ".join(RUNNING)
     yield f"grant usage on schema public to {to_all}"
@@ -163,9 +165,9 @@ def grants() -> Iterator[str]:
 
 
 def _columns(table: str, letter: str, role: DatabaseRole) -> str:
-    """To which columns a right is confined, in brackets; empty: to none.
+    """The columns that a right is limited to, in brackets; empty: no limit.
 
-    The console does not read ciphertexts, and of history only that is changed which may change.
+    The console does not read ciphertexts, and of history only the columns that may change can be updated.
     """
     if letter == "r" and role in (DatabaseRole.CONSOLE, DatabaseRole.WITHIN):
         sealed = {place.column for place in SEALED if place.table == table}
@@ -188,9 +190,10 @@ class RolesMissing(ConfigurationError):
 
 
 def ensure_roles(connection: sa.Connection) -> None:
-    """Make the roles that the server lacks, and the login a member of them.
+    """Create roles that the server lacks, and make the login a member.
 
-    Raises RolesMissing where a role is not there, or the login cannot be the owner: the other roles may be other logins'.
+    Raises RolesMissing if a role is missing or the login cannot act as the owner; other roles may belong to other
+    logins.
     """
     login = connection.execute(sa.text("select quote_ident(session_user)")).scalar_one()
     for role in DatabaseRole:
@@ -226,7 +229,7 @@ def is_member(connection: sa.Connection, role: DatabaseRole) -> bool:
 
 
 def apply(connection: sa.Connection) -> None:
-    """Hand everything to its owner, and give the roles exactly their rights."""
+    """Make the owner own everything, and give the roles exactly their rights."""
     database = connection.execute(sa.text("select quote_ident(current_database())")).scalar_one()
     everybody = ", ".join(DatabaseRole)
     connection.execute(sa.text(f"grant usage, create on schema public to {DatabaseRole.OWNER}"))
@@ -249,10 +252,10 @@ def _done(connection: sa.Connection, statement: str) -> bool:
     return True
 
 
-# Rows are filtered for confined users alone, and COPY, by which rows come in great number, goes into no table that filters.
+# Row security is for confined users only, and COPY, by which bulk rows are loaded, refuses tables that filter.
 _KINDS: Mapping[DatabaseRole, str] = {DatabaseRole.PIPELINE: "nologin bypassrls"}
 _IS_THERE = sa.text("select exists (select from pg_roles where rolname = :role)")
-# Roles belong to the server: another database of it may be making this one at this very moment.
+# Roles belong to the server: another database of it may be creating this one right now.
 _CREATE = """
 do $$ begin
     create role {role} {kind};

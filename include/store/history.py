@@ -1,4 +1,4 @@
-"""History is only added to: triggers by which the database itself refuses any other change of the tables that say so.
+"""History is only added to: triggers by which the database refuses any other change of the tables marked so.
 
 Made from the tables' `info`, so that a table is marked in one place. The function is in schema/guards.sql.
 """
@@ -15,7 +15,7 @@ _FUNCTION = "refuse_change_of_history()"
 
 
 def guards() -> Iterator[str]:
-    """The statements that make every trigger."""
+    """The statements that create the triggers."""
     for table in metadata.sorted_tables:
         history = history_of(table)
         if history is not None:
@@ -25,7 +25,7 @@ def guards() -> Iterator[str]:
 def _guards(table: sa.Table, history: History) -> Iterator[str]:
     later = {*history.sealed, *history.purged, *history.once}
     fixed = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in later)
-    # Once for each statement: adding rows, by COPY too, costs nothing.
+    # Once for each statement: inserting rows, by COPY too, costs nothing.
     yield (
         f"create trigger only_added_to before update{f' of {fixed}' if later else ''} or delete or truncate on {table.name}"
         f" for each statement execute function {_FUNCTION}"

@@ -15,7 +15,7 @@ from include.store.database import connect, migrate
 
 
 def main() -> int:
-    """Bring schema, guards and grants to the newest state; 0 when they are."""
+    """Bring schema, guards and grants to the newest state; returns 0."""
     try:
         engine = connect(Settings.from_environment().business_db_url)
         migrate(engine)

@@ -1,4 +1,4 @@
-"""Needs as they were stored last, in SQL that stages share."""
+"""SQL about the newest version of needs, shared by stages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 
 def newest_version(need: str) -> str:
-    """SQL that joins the newest version of the need that the row `need` names, as `version`."""
+    """SQL that joins the newest version of the need in the row `need`, as `version`."""
     return f"""
         join lateral (
             select enterprise_name, uscc, is_major, city_code, department_code, branch_code, quarter
@@ -16,7 +16,7 @@ def newest_version(need: str) -> str:
     """
 
 
-# Of a need that was ever a sole proprietor's, its code: texts of its earlier revisions are shown too.
+# If the need ever was a sole proprietor's, that code: texts of its earlier revisions are shown too.
 _CODE = sa.text(
     """
     select uscc from need_version where need_id = :need_id
@@ -26,6 +26,6 @@ _CODE = sa.text(
 
 
 def code_of(connection: sa.Connection, need_id: str | None) -> str | None:
-    """The credit code by which `shown` knows whom the need is about; None where it is not known."""
+    """The credit code by which `shown` knows whom the need is about; None if unknown."""
     code: str | None = connection.execute(_CODE, {"need_id": need_id}).scalar()
     return code

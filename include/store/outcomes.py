@@ -1,7 +1,7 @@
-"""What became of a judged payload, in SQL that all stages share: the gate's verdict, or what a person made of a held need.
+"""Outcome of a judged payload, in SQL that all stages share: the gate's verdict, or a person's decision on the hold.
 
-A held need (挂起) is decided by its newest quarantine row: released means passed, returned means returned; an open one is
-held, and so is one that expired without a decision.
+The newest quarantine row decides a hold (挂起): released means passed, returned means returned; an open one is held, and
+so is one that expired without a decision.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DECIDED = """
 
 
 def effective(hold_state: str, verdict: str) -> str:
-    """The effective outcome: what the state of the newest hold says, else the gate's verdict; both are SQL expressions."""
+    """The effective outcome: by the state of the newest hold, else the gate's verdict; both are SQL expressions."""
     return f"""
         case {hold_state}
             when 'released' then 'passed'
@@ -40,16 +40,16 @@ def effective(hold_state: str, verdict: str) -> str:
 
 
 def outcomes(moment: str = "'infinity'") -> str:
-    """A query of (payload_sha256, verdict, decided_at): the outcome of each judged payload as it stood at `moment`.
+    """A query of (payload_sha256, verdict, decided_at): the outcome of each judged payload at `moment`.
 
-    `moment` is an SQL expression, such as a bound parameter. Join it to need_version.item_hash: the outcome of a revision
-    is that of the content stored first, whatever was listed under the same number later (DQ43).
+    `moment` is an SQL expression, such as a bound parameter. Join it to need_version.item_hash: the outcome of a
+    revision is that of the content stored first, whatever was listed under the same number later (DQ43).
     """
     return _DECIDED.format(moment=moment, verdict=effective("hold.state", "judged.verdict"))
 
 
 def awaiting_sign_off(need: str) -> str:
-    """Whether a push waits until approvers have signed it off; `need`: an alias with need_id and revision."""
+    """Whether a push waits for the signatures of approvers; `need`: an alias with need_id and revision."""
     return f"""
         exists (
             select from push_unsigned unsigned
@@ -70,10 +70,10 @@ def stopped(need: str) -> str:
 
 
 def pushable() -> str:
-    """Whether a need_version `version` that passed may be pushed, approvers willing.
+    """Whether a passed need_version `version` may be pushed, sign-off left aside.
 
-    It is neither purged, withdrawn nor overtaken by a higher revision, nothing of it waits for a person, and its department is not
-    stopped (B08).
+    It is neither purged, withdrawn nor overtaken by a higher revision, none of its findings waits for a person, and its
+    department is not stopped (B08).
     """
     return f"""
         version.document <> '{{}}'

@@ -1,6 +1,6 @@
-"""What passed is pushed: passed = delivered + queued + waiting for a named reason. Shared by those who check it.
+"""What passed is pushed: passed = delivered + queued + waiting for a named reason.
 
-The SQL function passed_needs says of each passed revision of a quarter what became of it; nothing (null) is a fault.
+The SQL function passed_needs gives the fate of each passed revision of a quarter; null is a fault.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 class NowherePushed:
     """A revision that passed and is neither pushed, queued nor waiting for a named reason.
 
-    `label` names it to a person: need_id and revision, or the record's hash where the platform's record bears none.
+    `label` names it for people: need_id and revision, or the record's hash if the platform's record has none.
     """
 
     department_code: str
@@ -23,7 +23,7 @@ class NowherePushed:
 
 
 def nowhere_pushed(connection: sa.Connection, quarter: str, departments: Collection[str]) -> list[NowherePushed]:
-    """The passed needs of these departments' quarter that nobody would ever push."""
+    """The passed needs of these departments' quarter that would never be pushed."""
     found = connection.execute(_NOWHERE, {"quarter": quarter, "departments": list(departments)})
     return [NowherePushed(row.department_code, row.label) for row in found]
 

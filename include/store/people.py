@@ -1,4 +1,4 @@
-"""Who acts in the console: names by id, and what administrators of the console granted."""
+"""Who acts in the console: names by id, and grants by administrators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.store.tables import console_grant, person
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person was granted beside what the auth manager says. `departments` None: not confined."""
+    """A person's grant in addition to the auth manager's roles. `departments` None: not confined."""
 
     actor_id: str
     roles: frozenset[Role] = frozenset()
@@ -25,7 +25,7 @@ class Grant:
 
 
 def remember(connection: sa.Connection, actor_id: str, name: str, now: datetime) -> None:
-    """Keep the name that this person goes by now."""
+    """Store this person's current name."""
     said = insert(person).values(actor_id=actor_id, name=name, seen_at=now)
     connection.execute(
         said.on_conflict_do_update(
@@ -40,13 +40,13 @@ def names(connection: sa.Connection) -> dict[str, str]:
 
 
 def called(known: Mapping[str, str], actor_id: str) -> str:
-    """A person as people read of him: the name that he goes by, and the id where the two differ."""
+    """A person as people read of him: his name, with the id if it differs."""
     name = known.get(actor_id, actor_id)
     return name if name == actor_id else f"{name}（{actor_id}）"
 
 
 def grant_of(connection: sa.Connection, actor_id: str) -> Grant:
-    """What this person was granted; nothing, for most."""
+    """This person's grant; an empty one for most."""
     row = connection.execute(sa.select(console_grant).where(console_grant.c.actor_id == actor_id)).one_or_none()
     return Grant(actor_id) if row is None else _grant(row)
 
@@ -65,7 +65,7 @@ def set_grant(
     by: str,
     now: datetime,
 ) -> None:
-    """Grant exactly this from now on; no role and no confinement takes the entry away."""
+    """Set exactly this grant; without roles and confinement the entry is removed."""
     held, within = sorted(roles), None if departments is None else sorted(departments)
     if not held and within is None:
         connection.execute(console_grant.delete().where(console_grant.c.actor_id == actor_id))

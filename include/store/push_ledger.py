@@ -1,7 +1,8 @@
-"""What was passed on of a need, to whom and when (对外提供个人信息的记录): kept after the personal data itself is gone.
+"""What was passed on of a need, to whom and when (对外提供个人信息的记录): kept after the personal data itself is purged.
 
-While the body of a push is there, its fields and the hash of its payload follow from it and the contact; the purge notes them
-before it empties either. The hash is keyed: it proves what was sent to whoever holds the payload, and gives nothing away.
+While the body of a push exists, its fields and the hash of its payload follow from body and contact; the purge stores
+them before it empties either. The hash is keyed: it proves what was sent to whoever holds the payload, and reveals
+nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _CONTACT_FIELDS = ("enterprise.contact.mobile", "enterprise.contact.name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """A push that reached the credit-market platform; `payload_hash`: None where the contact was gone before it was noted."""
+    """A push that reached the credit-market platform; `payload_hash`: None if the contact was purged before it was stored."""
 
     need_id: str
     revision: int
@@ -37,7 +38,7 @@ class Passed:
 
 
 def passed_on(connection: sa.Connection, cipher: PersonalDataCipher, need_id: str) -> Sequence[Passed]:
-    """Every push of a need that was delivered, in order."""
+    """Every delivered push of a need, in order."""
     found = []
     for push in connection.execute(_DELIVERED, {"need_id": need_id}):
         fields, payload_hash = push.payload_fields, push.payload_hash
@@ -58,7 +59,7 @@ def passed_on(connection: sa.Connection, cipher: PersonalDataCipher, need_id: st
 
 
 def note_pushes(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: Sequence[str]) -> None:
-    """Note the fields and the payload's hash of each push of these needs, before body and contact go."""
+    """Store the fields and the payload's hash of each push of these needs, before body and contact are purged."""
     noted = [
         {"delivery_id": push.delivery_id, "fields": fields, "payload_hash": payload_hash}
         for push in connection.execute(_NOT_NOTED, {"need_ids": need_ids, "emptied": EMPTIED_BODY}).all()
@@ -76,7 +77,7 @@ def _fields_and_hash(cipher: PersonalDataCipher, push: sa.Row[Any]) -> tuple[lis
     try:
         person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
     except UserFacingError:
-        # The key is lost or the row was tampered with: that is no reason to keep what must go.
+        # The key is lost or the row was changed: that is no reason to keep what must be purged.
         return fields, None
     return fields, cipher.keyed(payload_sha256(with_contact(push.body, person)[1]))
 

@@ -1,4 +1,4 @@
-"""Published pages: kept in table `report`, where the newest of a kind and quarter is in force, and written as files."""
+"""Published pages: stored in table `report`, where the newest of a kind and quarter is in force, and written as files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class PublishedPage:
 
 
 def lock_page(connection: sa.Connection, kind: str, quarter: str) -> None:
-    """Let nobody else publish this page until the transaction ends; lock before reading what the page will say."""
+    """Lock this page against other publishers until the transaction ends; lock before reading the page's figures."""
     connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"{kind}:{quarter}"})
 
 
 def publish_page(
     connection: sa.Connection, *, kind: str, quarter: str, html: str, figures: Mapping[str, Any], now: datetime
 ) -> PublishedPage:
-    """Store a page, with its figures as JSON, unless the one in force is the same. Expects `lock_page`."""
+    """Store a page, with its figures as JSON, unless the one in force is the same. Call `lock_page` before."""
     last = connection.execute(
         sa.select(report.c.report_id, report.c.html)
         .where((report.c.kind == kind) & (report.c.quarter == quarter))
@@ -67,7 +67,7 @@ def published_quarters(connection: sa.Connection, kind: str) -> Sequence[sa.Row[
 
 
 def write_page(html: str, path: Path) -> Path:
-    """Write a page as a file, whole or not at all; folders are made. Returns the path."""
+    """Write a page as a file, atomically; folders are made. Returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Returns (退回补正) that wait for an answer: sent back, and no newer revision read since. Shared by the stages that remind of them."""
+"""Returns (退回补正) without an answer: sent back, and no newer revision read since."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OpenReturn:
 
 
 def is_open(sent: str) -> str:
-    """SQL: whether the delivery `sent` is a return that waits for an answer; a withdrawal is not looked at."""
+    """SQL: whether the delivery `sent` is a return without an answer; withdrawals are not considered."""
     return f"""
         {sent}.action = 'return' and {sent}.state not in ('held', 'superseded', 'closed') and not exists (
             select from need_version newer where newer.need_id = {sent}.need_id and newer.revision > {sent}.revision
@@ -48,7 +48,7 @@ _OPEN = sa.text(
 
 
 def open_returns(connection: sa.Connection, quarters: list[str]) -> list[OpenReturn]:
-    """The open returns of needs of these quarters, the first to be answered first."""
+    """The open returns of needs of these quarters, the first due first."""
     found = [_open_return(row) for row in connection.execute(_OPEN, {"quarters": quarters})]
     return sorted(found, key=lambda one: (one.respond_by, one.need_id))
 
@@ -69,5 +69,5 @@ def _open_return(row: sa.Row[tuple[object, ...]]) -> OpenReturn:
 
 
 def respond_by(body: str) -> date:
-    """Until when a return asks for an answer, by its stored body."""
+    """By when a return asks for an answer, by its stored body."""
     return date.fromisoformat(json.loads(body)["respond_by"])

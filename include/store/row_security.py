@@ -1,7 +1,8 @@
-"""Which rows a user who is confined to departments sees: row-level security that binds the role `gff_within` alone.
+"""Which rows a confined user sees: row-level security that binds the role `gff_within` alone.
 
-A console's user who is confined to departments reads and acts as that role (include/store/confinement.py). Every other role, the
-pipeline's among them, is under the policy `everyone`, which PostgreSQL folds away, so that its plans and speed stay as they were.
+A user of the console who is confined to departments acts as that role (include/store/confinement.py). Every other role,
+the pipeline's included, is under the policy `everyone`, which PostgreSQL optimises away, so that plans and speed do not
+change.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from include.store.confinement import WITHIN
 
 _BY_DEPARTMENT = "within_departments(department_code)"
-# The policy of need_version applies within: a need of another department is not there.
+# The policy of need_version applies inside: a need of another department does not exist.
 _BY_NEED = "exists (select from need_version of_need where of_need.need_id = {table}.need_id)"
 
 
 def _by(parent: str, key: str) -> str:
-    """Rows that belong to a row of `parent` that may be seen."""
+    """Rows that belong to a visible row of `parent`."""
     return f"exists (select from {parent} of_parent where of_parent.{key} = {{table}}.{key})"
 
 
@@ -58,9 +59,9 @@ _ROWS: Mapping[str, str] = {
     "quarantine_event": _by("quarantine", "quarantine_id"),
     "quarantine_finding": _by("quarantine", "quarantine_id"),
     "rerun_item": _by("delivery", "delivery_id"),
-    # Answers about a need name no department; mails, which name neither, are of none.
+    # Answers about a need name no department; mails name neither and belong to none.
     "delivery": f"{_BY_DEPARTMENT} or department_code is null and {_BY_NEED}",
-    # A job is whose it is, and those may follow it whose deliveries are in it.
+    # A job is visible to its owner, and to those whose deliveries are in it.
     "rerun_job": "actor = current_setting('gff.actor', true)"
     " or exists (select from rerun_item of_job where of_job.job_id = {table}.job_id)",
     "report": "kind = 'circular' or within_departments(split_part(kind, '/', 2))",
@@ -85,12 +86,12 @@ NATIONAL = frozenset(
         "stored_secret",
     }
 )
-"""Tables that belong to no department. Confined users cannot read `raw_payload`, `console_grant`, `stored_secret`, nor what
-`contact` holds."""
+"""Tables that belong to no department. Confined users cannot read `raw_payload`, `console_grant`, `stored_secret`, nor
+the ciphertexts of `contact`."""
 
 
 def policies() -> Iterator[str]:
-    """The statements that confine each table. What a confined user adds follows from what he may see, and is not checked."""
+    """The statements that confine each table. What a confined user inserts follows from what he sees, and is not checked."""
     for table, rows in _ROWS.items():
         yield f"alter table {table} enable row level security"
         yield f"create policy everyone on {table} using (true) with check (true)"

@@ -1,4 +1,4 @@
-"""Where ciphertexts stand: each column that holds one, and the place to which each row binds it."""
+"""Every column of ciphertexts, and the place to which each row binds its ciphertext."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A column of ciphertexts. `key`: the columns that name a row, in order."""
+    """A column of ciphertexts. `key`: the columns that identify a row, in order."""
 
     table: str
     column: str
     key: tuple[str, ...]
 
     def place(self, *key: object) -> str:
-        """The place of one row, for `PersonalDataCipher`; `key`: what names the row."""
-        if len(key) == 1:  # the payloads', of which there are the most: a quarter of the time
+        """The place of one row, for `PersonalDataCipher`; `key`: identifies the row."""
+        if len(key) == 1:  # A fast path for payloads, the most numerous: a quarter of the time.
             return f"{self.table}/{key[0]}"
         return f"{self.table}/{'/'.join(map(str, key))}"
 
@@ -28,4 +28,4 @@ SET_ASIDE = Sealed("set_aside", "ciphertext", ("source", "raw_hash"))
 STORED_SECRET = Sealed("stored_secret", "ciphertext", ("name",))
 
 SEALED = (RAW_PAYLOAD, CONTACT, FEEDBACK_EVENT, SET_ASIDE, STORED_SECRET)
-"""All of them: what re-encryption and the tests walk through."""
+"""All sealed columns, for re-encryption and tests."""

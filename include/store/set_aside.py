@@ -1,7 +1,8 @@
-"""Pieces of foreign listings that could not be used (未能读取): kept whole and encrypted, counted, and shown.
+"""Pieces of foreign listings that could not be used (未能读取): stored whole and encrypted, counted, and shown.
 
 `source` names the listing: needs/2026Q3/330000/recommended, register, coordinators, manifest/2026Q3, feedback,
-ledger/2026Q3, institutions; its first part is its kind. A piece is open until a later reading of its source has it whole.
+ledger/2026Q3, institutions; its first part is its kind. A piece is open until a later reading of its source has it
+whole.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ def keep(
     now: datetime,
     whole: bool,
 ) -> None:
-    """Keep what this reading of `source` could not use; a piece met again is counted, and open again.
+    """Store what this reading of `source` could not use; a piece met again is counted, and open again.
 
-    `whole`: the source was read to its end, so that what it no longer holds is resolved.
+    `whole`: the source was read to its end, so that pieces it no longer holds are resolved.
     """
     met = {cipher.keyed_sha256(piece.raw): piece for piece in pieces}
-    # In one order, so that two readings at once never wait for each other in a circle.
+    # In one order, so that two readings at once cannot deadlock.
     rows = [
         {
             "source": source,
@@ -54,13 +55,13 @@ def keep(
 
 
 def resolve(connection: sa.Connection, source: str, known_as: Iterable[str], now: datetime) -> None:
-    """Say that a later reading of `source` had the pieces whole that bear one of these identifiers."""
+    """Resolve the pieces of `source` with these identifiers: a later reading had them whole."""
     connection.execute(_RESOLVE, {"source": source, "known_as": sorted({*known_as} - {""}), "now": now})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPiece:
-    """A piece as the console shows it; `purged`: its bytes are gone with their time."""
+    """A piece as the console shows it; `purged`: its bytes were deleted after their retention."""
 
     set_aside_id: int
     source: str
@@ -74,7 +75,7 @@ class KeptPiece:
 
 
 def open_pieces(connection: sa.Connection, *, kind: str = "", limit: int, offset: int = 0) -> Sequence[KeptPiece]:
-    """The open pieces, of listings of one kind or of all, the one met last first."""
+    """The open pieces, of one kind of listing or of all, the last met first."""
     rows = connection.execute(_OPEN, {"kind": kind, "limit": limit, "offset": offset})
     return [KeptPiece(**row) for row in rows.mappings()]
 
@@ -85,12 +86,12 @@ def open_counts(connection: sa.Connection) -> Mapping[str, int]:
 
 
 def may_be_seen(connection: sa.Connection, set_aside_id: int) -> bool:
-    """Whether whoever asks may know of this piece."""
+    """Whether this connection's user may see the piece."""
     return connection.execute(_SEEN, {"set_aside_id": set_aside_id}).first() is not None
 
 
 def raw_piece(connection: sa.Connection, cipher: PersonalDataCipher, set_aside_id: int) -> bytes | None:
-    """The bytes of a piece as they came; None if there is no such piece or its bytes are purged."""
+    """The bytes of a piece as received; None if there is no such piece or its bytes are purged."""
     piece = connection.execute(_CIPHERTEXT, {"set_aside_id": set_aside_id}).one_or_none()
     if piece is None or not piece.ciphertext:
         return None
@@ -98,7 +99,8 @@ def raw_piece(connection: sa.Connection, cipher: PersonalDataCipher, set_aside_i
 
 
 def empty_pieces(connection: sa.Connection, before: datetime) -> int:
-    """Drop the bytes of pieces met last before this moment, a piece has no need whose end could be waited for; returns how many."""
+    """Delete the bytes of pieces last met before this moment (a piece has no need whose end could start the term);
+    returns how many."""
     return connection.execute(_EMPTY, {"before": before}).rowcount
 
 

@@ -13,12 +13,12 @@ from include.base.business_time import SHANGHAI
 from include.store.outcomes import pushable
 
 STILL_WAITING = f"from push_unsigned waiting join need_version version using (need_id, revision) where {pushable()}"
-"""Of `waiting`: what is not withdrawn, overtaken, held or stopped meanwhile."""
+"""Of `waiting`: what was not withdrawn, overtaken, held or stopped meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsigned:
-    """What of a quarter waits for sign-off; `total` in 万元, `since` of what has waited longest."""
+    """What waits for sign-off in a quarter; `total` in 万元, `since`: of the oldest."""
 
     quarter: str
     needs: int
@@ -28,7 +28,7 @@ class Unsigned:
 
     @property
     def since_day(self) -> date:
-        """The local date since when."""
+        """The local date of `since`."""
         return self.since.astimezone(SHANGHAI).date()
 
 

@@ -1,6 +1,6 @@
-"""How far the sandbox's runs have moved business time: whoever comes after them, at the console too, goes on from there (ADR 5).
+"""How far the sandbox's runs have moved business time: later runs and the console continue from there (ADR 5).
 
-Outside the sandbox nothing is kept here, and nothing asked.
+Outside the sandbox nothing is stored or read here.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _MOVE = sa.text(
 
 
 def move_to(engine: sa.Engine, moment: datetime) -> None:
-    """Note that a run of the sandbox takes place at `moment` (aware); time that was moved further stays there."""
+    """Store that a run of the sandbox takes place at `moment` (aware); time never moves back."""
     with engine.begin() as connection:
         connection.execute(_MOVE, {"moment": moment})
 
 
 def business_start(engine: sa.Engine, settings: Settings) -> datetime | None:
-    """Where business time starts for whoever was given no moment; None: at the real time."""
+    """Where business time starts for a run without a moment of its own; None: at the real time."""
     if not settings.sandbox:
         return settings.business_start
     with engine.connect() as connection:

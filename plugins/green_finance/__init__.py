@@ -1,1 +1,1 @@
-"""What ties the pipeline to Airflow: timetables, assets, defaults, connections and the operator console."""
+"""Everything between the pipeline and Airflow: timetables, assets, defaults, connections and the operator console."""

@@ -1,4 +1,4 @@
-"""Assets (数据资产) by which one DAG tells the next that a quarter has come so far; the partition is the quarter."""
+"""Assets (数据资产) by which one DAG signals the next that a quarter has come so far; the partition is the quarter."""
 
 from __future__ import annotations
 

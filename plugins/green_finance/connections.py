@@ -13,7 +13,7 @@ from include.base.settings import CONNECTION_IDS, UNHIDDEN_PERSONAL_DATA_KEY, Co
 
 
 def settings() -> Settings:
-    """The settings, each connection looked up where Airflow keeps it; a missing one is named when a stage needs it."""
+    """The settings, with each connection as Airflow has it; a missing one raises only when a stage needs it."""
     found = Settings.given(
         {name: fields for name in CONNECTION_IDS if (fields := _connection(name)) is not None},
         conf.get("core", "fernet_key", fallback=None) or None,
@@ -27,7 +27,7 @@ def _connection(name: str) -> ConnectionFields | None:
     except AirflowNotFoundException:
         return None
     extra = connection.extra_dejson
-    # Airflow hides in logs what stands under a name that says so; this old one does not.
+    # Airflow hides values in logs by their names; this old name is not one of those.
     mask_secret(extra.get(UNHIDDEN_PERSONAL_DATA_KEY))
     return ConnectionFields(
         conn_type=connection.conn_type,

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "docs" / "dags.md"
 
-# The order in which a quarter passes through them.
+# In the order in which a quarter passes through them.
 ORDER = (
     "remind_departments",
     "quarterly_intake",
@@ -42,7 +42,7 @@ def render() -> str:
 
 
 def main() -> int:
-    """Write the document, or with --check say whether it is fresh."""
+    """Write the document; with --check only compare, and return 1 if it is out of date."""
     fresh = render()
     if "--check" not in sys.argv:
         TARGET.write_text(fresh, encoding="utf-8")

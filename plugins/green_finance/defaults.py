@@ -1,4 +1,4 @@
-"""What all DAGs share: owner, retries, time zone, parameters that occur more than once."""
+"""Shared by all DAGs: owner, retries, time zone, recurring parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from green_finance.failure_mails import RunFailureNotifier
 TIMEZONE = "Asia/Shanghai"
 START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
 
-# The clients retry for themselves; a task retry is for what outlasts them.
+# The clients retry by themselves; a task retry covers what lasts longer.
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "green-factory-finance",
     "retries": 1,

@@ -1,6 +1,6 @@
 """The tasks that empty the outbox, one for each channel; `deliver` and `rerun_deliveries` are wired from them.
 
-A receiver that is away makes its task red with one clear sentence. Nothing is lost by it: later runs try again.
+An unreachable receiver makes its task red with one clear sentence. Nothing is lost: later runs try again.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
 
 
 def _tell_figures(run: StageRun, channel: Channel) -> None:
-    """What waits on the channel, in the log and as gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics.
+    """Log what waits on the channel, and set gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics.
 
-    Every class is told, 0 too: a gauge keeps its last value until it gets another.
+    Every class is set, also to 0: a gauge keeps its last value until it gets another.
     """
     from include.delivery.view import ERROR_CLASSES, channel_figures
 

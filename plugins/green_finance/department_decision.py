@@ -1,7 +1,7 @@
-"""The question to a person whether a stopped department (B08) goes on, as an Airflow task that waits for the answer.
+"""The question to a person whether a stopped department (B08) continues, as an Airflow task that waits for the answer.
 
-Question and answer pass through no XCom, which others may write: the question is asked from the business database, and the answer is
-recorded where Airflow hands its own record of it over, with the id of the user who was logged in when answering.
+Question and answer bypass XCom, which others may write: the question comes from the business database, and the answer
+is recorded from Airflow's own record of it, with the id of the user who was logged in when answering.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from include.gate.department_stop import Decision, Stop
 
 ALL_AT_ONCE = len(departments())
-"""No department's question waits for another's answer."""
+"""One department's question must not wait for another's answer."""
 CONTINUE = "继续推送"
 KEEP = "维持暂停"
 CONTINUE_AFTER_ALL = "改为继续推送"
 STILL_KEEP = "仍维持暂停"
 
-# An answer says what the stop was like when it was asked about: what was decided meanwhile stands.
+# An answer says which state of the stop it was given for: a decision made meanwhile stands.
 _OPTIONS = {"open": (CONTINUE, KEEP), "kept": (CONTINUE_AFTER_ALL, STILL_KEEP)}
 _ASKED_ABOUT = {option: state for state, options in _OPTIONS.items() for option in options}
 _DECISIONS: dict[str, Decision] = {
@@ -43,12 +43,13 @@ _DECISIONS: dict[str, Decision] = {
 
 
 class DepartmentDecision(HITLOperator):
-    """Asks whether a stopped department's pushes go on; parks without a worker until somebody answers, with a reason.
+    """Asks whether a stopped department's pushes continue; waits without a worker until somebody answers, with a
+    reason.
 
-    The department and quarter are the run's params. Skips where the department was continued already, or was decided elsewhere
-    before the answer came. Silence releases nothing: after hold_decision_working_days (counted as calendar days) the stop is kept.
-    An answer without a usable reason fails the attempt, and the next one asks again. The question is asked anew too when an answer
-    comes so fast that the executor has not reported the parked task yet (apache/airflow#66374).
+    Department and quarter are the run's params. Skips if the department was continued already, or was decided elsewhere
+    before the answer came. Silence releases nothing: after hold_decision_working_days (counted as calendar days) the
+    stop is kept. An answer without a usable reason fails the attempt, and the next attempt asks again. The question is
+    also repeated if an answer comes before the executor has reported the waiting task (apache/airflow#66374).
     """
 
     def __init__(self, *, task_id: str, **kwargs: Any) -> None:
@@ -59,7 +60,7 @@ class DepartmentDecision(HITLOperator):
             description="必填，记入审计。例如：已与主管部门逐条核实，退回属实，其余可以推送。",
             source="task",
         )
-        # Airflow puts the DAG's own params and default arguments into `kwargs`: these stand above them.
+        # Airflow puts the DAG's own params and default arguments into `kwargs`: these override them.
         question = {
             "subject": "暂停推送的地区，是否继续推送？",
             "options": list(_DECISIONS),
@@ -72,7 +73,7 @@ class DepartmentDecision(HITLOperator):
         super().__init__(task_id=task_id, **{**kwargs, **question})
 
     def execute(self, context: Any) -> Any:
-        """Ask, with the figures of the stop as they are now."""
+        """Ask, with the current figures of the stop."""
         from include.gate import department_stop
 
         with stage_run() as run, run.engine.connect() as connection:
@@ -86,7 +87,8 @@ class DepartmentDecision(HITLOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Record who decided what and why, nobody's keeping where the time ran out; returns how many pushes were queued."""
+        """Record who decided what and why; without an answer in time, keep the stop in nobody's name. Returns how many
+        pushes were queued."""
         by = None if event.get("timedout") else event.get("responded_by_user")
         if by is None:
             event = {**event, "params_input": {}}
@@ -129,9 +131,10 @@ class DepartmentDecision(HITLOperator):
 
 
 def _operators() -> list[HITLUser] | None:
-    """Who alone may answer: the operators, where Airflow's simple auth manager would let its mere users answer too.
+    """The users who may answer: the operators, because Airflow's simple auth manager would let its plain users answer
+    too.
 
-    None: whoever may edit what the DAG asks people, which FAB and Keycloak grant role by role.
+    None: whoever may edit what the DAG asks people; FAB and Keycloak grant that role by role.
     """
     if not conf.get("core", "auth_manager").endswith(".SimpleAuthManager"):
         return None

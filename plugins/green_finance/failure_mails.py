@@ -1,8 +1,8 @@
-"""The mail that tells operators of a failed run (运行失败), by Airflow's SmtpNotifier.
+"""The mail about a failed run (运行失败) to operators, by Airflow's SmtpNotifier.
 
-It leaves by itself, not through the outbox: what has failed may be the database or the delivery. One mail for a run, however
-many of its tasks failed, and one a day for a scheduled DAG that goes on failing. That it left is noted in the outbox; one that
-could not leave waits there, and the next one names it.
+It bypasses the outbox: what failed may be the database or the delivery. One mail for a run, however many of its tasks
+failed, and one a day for a scheduled DAG that goes on failing. A sent mail is recorded in the outbox; one that could
+not be sent waits there, and the next one names it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class RunFailureNotifier(SmtpNotifier):
         super().__init__(to="")
 
     def render_template_fields(self, context: Context, jinja_env: object = None) -> None:
-        """Leave nothing to Airflow's templates: names of runs are data, and `dag.test()` has no DAG to render with."""
+        """Render nothing by Airflow's templates: names of runs are data, and `dag.test()` has no DAG to render with."""
 
     def notify(self, context: Context) -> None:
-        """Send the mail, unless one has left today that tells of this DAG.
+        """Send the mail, unless one about this DAG was sent today.
 
-        Where it cannot leave it waits in the outbox. Raises what the SMTP hook raises.
+        If it cannot be sent it waits in the outbox. Raises what the SMTP hook raises.
         """
         from include.letters import failure_mails
         from include.letters.composing import compose
@@ -83,7 +83,7 @@ def _is_scheduled(context: Mapping[str, Any]) -> bool:
 
 
 def _asked(found: Settings, ask: Callable[[Connection], T], otherwise: T) -> T:
-    """What the business database says; `otherwise` where it cannot be asked: what has failed may be the database."""
+    """The answer of the business database; `otherwise` if it cannot be asked: it may be what failed."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.store.database import connect

@@ -1,7 +1,7 @@
 """Airflow's pages in Chinese and in China's time by default.
 
-Airflow takes language and time zone from the browser and keeps a user's choice in local storage; it has no setting for a
-default. This sets the choice once, where none has been made: whoever picks another keeps it.
+Airflow takes language and time zone from the browser and stores a user's choice in local storage; it has no setting for
+a default. This sets the choice once if none was made: whoever picks another keeps it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ChineseByDefault:
                 start = None
             await send(message)
 
-        # A compressed page could not be read here; pages that people navigate to are small.
+        # A compressed page could not be read here; the pages concerned are small.
         plain = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
         await self._app({**scope, "headers": plain}, receive, with_script)
 

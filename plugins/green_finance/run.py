@@ -1,4 +1,4 @@
-"""What a task needs to call a stage: settings, database, clock, calendar, policy; and how a stage's failure is told."""
+"""What a task needs to call a stage (settings, database, clock, calendar, policy), and how a stage's failure is reported."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 
 
 class StageFailed(AirflowException):
-    """A stage could not do its work for now; trying again may help."""
+    """A stage could not do its work for now; a retry may help."""
 
 
 @dataclass(frozen=True)
 class StageRun:
-    """One task's surroundings. The database and the clients are opened when first asked for."""
+    """One task's environment. Database and clients are opened on first use."""
 
     settings: Settings
     run_id: str
@@ -48,7 +48,7 @@ class StageRun:
 
     @cached_property
     def clock(self) -> BusinessClock:
-        """Business time, from the moment that the run was given, if it was."""
+        """Business time, from the moment that the run was given, if any."""
         from include.store.simulated_time import business_start
 
         return BusinessClock.starting_at(self.given_start or business_start(self.engine, self.settings))
@@ -88,7 +88,7 @@ class StageRun:
         return open_cipher(self.engine, self.settings)
 
     def note_configuration(self) -> None:
-        """Leave an entry in the audit trail if policy, rule set or keys are others than at the last run that asked."""
+        """Add an audit entry if policy, rule set or keys differ from those last recorded."""
         from include import audit
         from include.rule_book.suites import ruleset_version
 
@@ -109,7 +109,7 @@ class StageRun:
         return CreditMarketClient(self.settings.credit_market)
 
     def quarter(self, asked: str | None) -> str:
-        """The quarter asked for, else the run's partition, else the quarter of the run's date."""
+        """The requested quarter, else the run's partition, else the quarter of the run's date."""
         given = asked or self.partition_key
         if not given:
             return str(Quarter.of(self.run_date.date()))
@@ -120,7 +120,7 @@ class StageRun:
 
 
 def chosen_departments(asked: list[str] | None) -> tuple[str, ...]:
-    """The departments asked for, or all of them."""
+    """The requested departments, or all of them."""
     unknown = sorted(set(asked or ()) - set(departments()))
     if unknown:
         raise InvalidRequest(
@@ -131,9 +131,9 @@ def chosen_departments(asked: list[str] | None) -> tuple[str, ...]:
 
 @contextmanager
 def stage_run() -> Iterator[StageRun]:
-    """Open a task's surroundings; a failure that a person has to act on becomes one clear sentence.
+    """Open a task's environment; a failure that a person has to act on becomes one clear sentence.
 
-    A platform that is away may be back: that failure is retried. What a person has to put right first is not.
+    An unreachable platform may come back: that failure is retried. What a person has to fix first is not.
     """
     context = get_current_context()
     dag_run = context["dag_run"]

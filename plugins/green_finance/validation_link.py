@@ -1,7 +1,7 @@
-"""The link from a department's judging task to its validation page, as a button on the task's page in Airflow.
+"""The link from the judging task to its validation page, as a button on the task's page in Airflow.
 
-Airflow 3 asks for the link where the task ran, right after it, and keeps the answer as an XCom for each mapped task; its web
-server only looks that up. So the link is part of the operator, and needs no registration as a plugin.
+Airflow 3 computes the link where the task ran, right after it, and stores it as an XCom for each mapped task; its web
+server only reads that. So the link is part of the operator, and needs no registration as a plugin.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ PAGE = "validation_page"
 
 
 class ValidationPageLink(BaseOperatorLink):
-    """审核结果页: the page that the task named in what it returned."""
+    """审核结果页: the page named in the task's result."""
 
     name = "审核结果页"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Path of the page on Airflow's web server; empty where the task came to no result."""
+        """Path of the page on Airflow's web server; empty if the task has no result."""
         returned = XCom.get_value(ti_key=ti_key, key="return_value") or {}
         return f"{CONSOLE}/{returned[PAGE]}" if PAGE in returned else ""
 
