@@ -36,14 +36,6 @@ def canonical_sha256(value: Any) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def item_sha256(record: Mapping[str, Any]) -> str:
-    """Lower-case hex SHA-256 of an item of the listing without updated_at: equal items have equal hashes.
-
-    Somebody who knows the rest of the item can guess the contact from it. So only its keyed form (item_hash) is stored.
-    """
-    return canonical_sha256({name: value for name, value in record.items() if name != "updated_at"})
-
-
 def canonical_json(value: Any) -> bytes:
     """`value` as canonical JSON (RFC 8785).
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from include.base.canonical import item_sha256
 from include.base.connection_fields import SHORTEST_KEY
 from include.base.errors import ConfigurationError, UserFacingError
 
@@ -85,10 +84,6 @@ class PersonalDataCipher:
         keyed = self._keyed.copy()
         keyed.update(sha256.encode())
         return keyed.hexdigest()
-
-    def item_hash(self, record: Mapping[str, Any]) -> str:
-        """The keyed hash of an item of the listing: of its canonical JSON (RFC 8785) without updated_at."""
-        return self.keyed(item_sha256(record))
 
     def encrypt(self, data: bytes, place: str) -> bytes:
         """`data` encrypted under the newest key for `place`, which names the table and the row ("contact/FN…/1")."""

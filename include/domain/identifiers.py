@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from stdnum.cn import uscc
 
-from include.domain.numbers import whole_number
-
 PROVINCE_PREFIXES = frozenset(
     str(region * 10 + province)
     for region, last in ((1, 5), (2, 3), (3, 7), (4, 6), (5, 4), (6, 5))
@@ -36,11 +34,6 @@ _MOBILE = re.compile(MOBILE)
 PROJECT_CODE = f"[0-9]{{2}}(?:0[1-9]|1[0-2])(?:00|{'|'.join(sorted(PROVINCE_PREFIXES))})[0-9]{{14}}"
 """A project code (项目代码, GB/T 40058-2021), normalised by normalise_id (DQ09)."""
 
-NEED_ID = "FN[0-9]{12}"
-_NEED_ID = re.compile(NEED_ID)
-LARGEST_REVISION = 2**31 - 1
-"""What the tables hold, and the contract allows."""
-
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@" + _LABEL + "(?:[.]" + _LABEL + ")+")
 _EMAIL_MAX = 254
@@ -49,17 +42,6 @@ _WIDE_PUNCTUATION = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide i
 _USUAL_MARKS = " ,.;:()%、。-"
 _BETWEEN = "\n"  # in no normalised text
 _IDLE_BLANKS = ("  ", f" {_BETWEEN}", f"{_BETWEEN} ")
-
-
-def usable_need_id(value: object) -> str | None:
-    """The need_id if it can address a need (DQ01)."""
-    return value if isinstance(value, str) and _NEED_ID.fullmatch(value) else None
-
-
-def usable_revision(value: object) -> int | None:
-    """The revision if it is a whole number that can be stored (DQ01); all who judge or store one ask here."""
-    revision = whole_number(value)
-    return revision if revision is not None and 1 <= revision <= LARGEST_REVISION else None
 
 
 def normalise_text(text: str) -> str:

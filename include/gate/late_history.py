@@ -200,7 +200,7 @@ def _found_now(
                 [stored_record(cipher, need.raw_sha256, payloads[need.raw_sha256]) for need in group],
                 checked_at=now,
                 policy=own_policy,
-                surroundings=Surroundings(nothing_listed, history, cipher.fingerprint, cipher.item_hash),
+                surroundings=Surroundings.of(nothing_listed, history, cipher),
             )
             for verdict in verdicts:
                 yield [finding for finding in verdict.findings if finding.rule_id in LATE_RULES]

@@ -152,9 +152,7 @@ def _judge_again(
                 records,
                 checked_at=judged_at,
                 policy=own_policy,
-                surroundings=Surroundings(
-                    _register(connection, register_sha256, records), history, cipher.fingerprint, cipher.item_hash
-                ),
+                surroundings=Surroundings.of(_register(connection, register_sha256, records), history, cipher),
             )
             for row, verdict in zip(group, verdicts, strict=True):
                 yield _Again(row, stored[row.judgement_id], verdict)

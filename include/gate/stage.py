@@ -295,13 +295,10 @@ def _verdicts(
     records = [stored_record(cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
     needs = [(need_id, revision) for _, _, need_id, revision, *_ in rows if need_id and revision]
     today = now.astimezone(SHANGHAI).date()
-    surroundings = Surroundings(
-        register=load_register(connection, codes_of(records), today=today, policy=policy),
-        history=load_history(
-            connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy
-        ),
-        keyed_hash=cipher.fingerprint,
-        hash_item=cipher.item_hash,
+    surroundings = Surroundings.of(
+        load_register(connection, codes_of(records), today=today, policy=policy),
+        load_history(connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy),
+        cipher,
     )
     return judge(records, checked_at=now, policy=policy, surroundings=surroundings), surroundings
 

@@ -131,7 +131,7 @@ _CLOSED_NEEDS = sa.text(
         select need_id,
                (make_date(substr(quarter, 1, 4)::int, substr(quarter, 6, 1)::int * 3 - 2, 1)
                 + make_interval(months => 3 * (1 + :validity)))::date as expires_on
-        from newest where quarter ~ '^20[0-9]{{2}}Q[1-4]$'
+        from newest
     )
     select newest.need_id,
            coalesce(

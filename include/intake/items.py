@@ -13,13 +13,13 @@ import msgspec
 
 from include.base.canonical import read_json
 from include.base.privacy import PersonalDataCipher
-from include.domain.identifiers import normalise_id, shortened, usable_need_id, usable_revision
+from include.domain.identifiers import normalise_id, shortened
+from include.domain.identity import identity_of, usable_quarter
 from include.domain.known_parts import known_part
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.reference import departments
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
-_QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 _NO_OBJECT = "不是 JSON 对象"
 _NO_ADDRESS = "need_id 或 revision 缺失或不合约定"
 _LONGEST_NAME, _LONGEST_CODE, _MOST_INSTITUTIONS = 200, 64, 100
@@ -70,13 +70,14 @@ def read_item(raw: bytes, cipher: PersonalDataCipher) -> Item:
         return unreadable_item(set_aside(raw, unreadable.problem), cipher)
     if not isinstance(record, dict):
         return unreadable_item(set_aside(raw, _NO_OBJECT), cipher)
+    known = identity_of(record, cipher)
     return Item(
         raw=raw,
         raw_sha256=cipher.keyed_sha256(raw),
         set_aside=None,
-        need_id=usable_need_id(record.get("need_id")),
-        revision=usable_revision(record.get("revision")),
-        item_hash=cipher.item_hash(record),
+        need_id=known.need_id,
+        revision=known.revision,
+        item_hash=known.item_hash,
     )
 
 
@@ -111,7 +112,7 @@ def version_row(
         "item_hash": item.item_hash,
         "raw_sha256": item.raw_sha256,
         "intake_id": intake_id,
-        "quarter": _usable_quarter(record) or listed_quarter,
+        "quarter": usable_quarter(record.get("quarter")) or listed_quarter,
         "department_code": department_code,
         "branch_code": department.branch_code if department else None,
         "is_major": record.get("is_major") is True,
@@ -135,11 +136,6 @@ def version_row(
 def _name(section: Mapping[str, Any]) -> str | None:
     name = _string(section, "name")
     return shortened(name, _LONGEST_NAME) if name is not None else None
-
-
-def _usable_quarter(record: Mapping[str, Any]) -> str | None:
-    value = _string(record, "quarter")
-    return value if value is not None and _QUARTER.fullmatch(value) else None
 
 
 def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from include.base.business_time import SHANGHAI
-from include.domain.identifiers import usable_need_id, usable_revision
+from include.domain.identity import usable_need_id, usable_revision
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.platforms.green_platform import Manifest, NeedPage
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from include.domain.identity import usable_quarter
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece
 from include.platforms.exchange import Answer
 from include.platforms.reader import read_page
 from include.reference import departments
-
-_QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Asked:
         if self.status is not None and record.get("status") != self.status:
             return "状态与所查询的不符"
         quarter, department = record.get("quarter"), record.get("department_code")
-        if self.quarter not in (None, quarter) and isinstance(quarter, str) and _QUARTER.fullmatch(quarter):
+        if self.quarter not in (None, quarter) and usable_quarter(quarter):
             return "季度与所查询的不符"
         if self.department not in (None, department) and isinstance(department, str) and department in departments():
             return "主管部门与所查询的不符"

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
-from include.domain.identifiers import usable_need_id, usable_revision
+from include.domain.identity import identity_of
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece
 from include.domain.push_payload import contact_of, payload_sha256, with_contact
 from include.domain.quarter import Quarter
@@ -114,12 +114,12 @@ def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: st
             if not isinstance(record, dict):
                 continue
             ordinal += 1
-            status = record.get("status")
+            status, known = record.get("status"), identity_of(record, cipher)
             yield (
                 ordinal,
-                usable_need_id(record.get("need_id")),
-                usable_revision(record.get("revision")),
-                cipher.item_hash(record),
+                known.need_id,
+                known.revision,
+                known.item_hash,
                 _department(record),
                 status if isinstance(status, str) and len(status) <= _LONGEST_STATUS else None,
                 record.get("is_major") is True,
@@ -222,8 +222,8 @@ _PLATFORM_NEED = """
 create temporary table platform_need as
 select distinct on (record_id) *
 from (
-    select incoming_item.*, need_id ~ '^FN[0-9]{12}$' and revision is not null as addressed,
-           case when need_id ~ '^FN[0-9]{12}$' and revision is not null then need_id
+    select incoming_item.*, need_id is not null and revision is not null as addressed,
+           case when need_id is not null and revision is not null then need_id
                 else 'item:' || left(item_hash, 12) end as record_id
     from incoming_item
 ) item

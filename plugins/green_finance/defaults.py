@@ -9,6 +9,7 @@ import pendulum
 from airflow.sdk import Param
 
 from green_finance.failure_mails import RunFailureNotifier
+from include.domain.identity import QUARTER
 
 TIMEZONE = "Asia/Shanghai"
 START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
@@ -39,7 +40,7 @@ def quarter_param() -> Param:
     return Param(
         None,
         type=["null", "string"],
-        pattern="^20[0-9]{2}Q[1-4]$",
+        pattern=f"^{QUARTER}$",
         title="季度",
         description="形如 2026Q3；不填则取运行的分区，再不然取运行日期所在季度。",
     )

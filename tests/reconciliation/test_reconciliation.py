@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import CreditMarket, GreenPlatform
+from include.domain.identity import item_hash
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import ReconciliationSummary, quarter_is_settled, reconcile
@@ -60,7 +61,7 @@ class Platforms:
             **changed,
         }
         self.listed.append(item)
-        return CIPHER.item_hash(item)
+        return item_hash(item, CIPHER)
 
     def hold(self, number: int, *, revision: int = 1, state: str = "held", **changed: Any) -> None:
         """Put a revision into the credit-market platform's ledger."""
@@ -233,7 +234,7 @@ def test_content_that_changed_without_a_new_revision_is_found_unless_a_person_al
     _reconcile(database, platforms)
     assert set(_open(database)) == {"content_changed 1.1"}
     with database.begin() as connection:
-        add_judgement(connection, 1, "held", item_hash=CIPHER.item_hash(platforms.listed[0]))
+        add_judgement(connection, 1, "held", item_hash=item_hash(platforms.listed[0], CIPHER))
     summary = _reconcile(database, platforms)
     assert (summary.closed, summary.explained) == (1, {"held": 1})
 

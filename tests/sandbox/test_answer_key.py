@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from include import intake
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import GreenPlatform
+from include.domain.identity import item_hash
 from include.gate import stage as gate
 from include.gate.engine.judge import Verdict, judge
 from include.intake.conservation import accounts
@@ -161,7 +162,7 @@ def test_the_stage_finds_the_same_in_what_was_read_and_stored(stored: tuple[sa.E
     departments = set(_departments_with_every_wider_rule(scenario))
     judged_needs = {filed.need_id for filed in scenario.filed if filed.department_code in departments}
     newest = {
-        CIPHER.item_hash(need): need["need_id"]
+        item_hash(need, CIPHER): need["need_id"]
         for need in records_of(scenario.needs)
         if need["need_id"] in judged_needs
     }

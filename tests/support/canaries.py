@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.base.canonical import canonical_sha256, item_sha256
+from include.base.canonical import canonical_sha256
 from include.base.privacy import PersonalDataCipher
+from include.domain.identity import item_sha256
 from include.store.sealed import SEALED
 
 NAME, MOBILE, EMAIL = "柳絮飞", "13987654321", "liuxufei@canary.example"

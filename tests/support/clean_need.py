@@ -9,8 +9,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.base.canonical import item_sha256
 from include.domain.identifiers import normalise_id
+from include.domain.identity import item_sha256
 from include.gate.engine.history import History
 from include.gate.engine.judge import Surroundings, Verdict
 from include.gate.engine.judge import judge as judge_in

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from include.base.canonical import item_sha256
+from include.domain.identity import item_sha256
 from include.gate.engine.history import History
 from include.gate.engine.judge import Surroundings, Verdict, fingerprints
 from include.reference import policy

@@ -10,8 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from include.base.privacy import PersonalDataCipher
+from include.domain.identity import item_hash
 from include.gate.engine.gc_pause import collecting_by_hand
 from include.reference import Policy, rules
 from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
@@ -73,6 +76,11 @@ class Surroundings:
     history: History
     keyed_hash: KeyedHash
     hash_item: HashItem
+
+    @classmethod
+    def of(cls, register: Register, history: History, cipher: PersonalDataCipher) -> Surroundings:
+        """With the hashes that `cipher` keys."""
+        return cls(register, history, cipher.fingerprint, partial(item_hash, cipher=cipher))
 
 
 def judge(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from include.base.business_time import SHANGHAI
 from include.domain.characters import matching
-from include.domain.identifiers import NEED_ID, usable_revision
+from include.domain.identity import NEED_ID, QUARTER, usable_revision
 from include.domain.quarter import Quarter
 from include.gate.engine.columns import ABSENT, FieldValues, as_texts, flag_values, listed_values, members, text_values
 from include.gate.engine.moments import Moments, moment_of, read_moments
@@ -32,7 +32,6 @@ HEAD_FIELDS = (
     "updated_at",
     "review.recommended_at",
 )
-_QUARTER = "20[0-9]{2}Q[1-4]"
 _HEAD = tuple(path for path in HEAD_FIELDS if "." not in path)
 _REVIEW = ("compliance_ok", "need_verified", "recommended_at", "recommended_by")
 _NO_REVIEW = dict.fromkeys(_REVIEW)
@@ -78,7 +77,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
         "need_id": matching(NEED_ID, as_texts(given["need_id"])),
         "revision": np.array([revision is not None for revision in revisions], dtype=bool),
         "form_version": _each(given["form_version"], lambda version: isinstance(version, str) and version in versions),
-        "quarter": matching(_QUARTER, as_texts(given["quarter"])),
+        "quarter": matching(QUARTER, as_texts(given["quarter"])),
         "is_major": _each(given["is_major"], lambda major: type(major) is bool),
         "department_code": _each(
             given["department_code"], lambda code: isinstance(code, str) and code in departments()

@@ -14,13 +14,12 @@ from typing import Any
 
 import rfc8785
 
+from include.domain.identity import NEED_ID, QUARTER
 from include.reference import branches, institutions
 from include.sandbox.banks.feed import BankFeed
 from include.sandbox.platforms.clock import SandboxClock
 from include.sandbox.platforms.problem import Problem
 
-_NEED_ID = re.compile(r"FN[0-9]{12}")
-_QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")
 _PAYLOAD_KEYS = {"enterprise", "project", "finance", "benefit"}
 _CONTACT_KEYS = {"name", "mobile"}
 
@@ -258,9 +257,9 @@ def _errors(item: Mapping[str, Any]) -> list[dict[str, str]]:
     """What is wrong with a pushed item beyond its form, without any value."""
     payload = item["payload"]
     errors = []
-    if not _NEED_ID.fullmatch(item["need_id"]):
+    if not re.fullmatch(NEED_ID, item["need_id"]):
         errors.append(("need_id", "需求编号应为FN加12位数字。"))
-    if not _QUARTER.fullmatch(item["quarter"]):
+    if not re.fullmatch(QUARTER, item["quarter"]):
         errors.append(("quarter", "季度格式应为2026Q3。"))
     if item["branch_code"] not in branches():
         errors.append(("branch_code", "分行代码不在名单内。"))

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from include.domain.identity import QUARTER
 from include.store.tables.base import metadata, moment, only_added_to, store_uncompressed
 
 _ITEM_HASH = "keyed hash of the item without updated_at as canonical JSON (RFC 8785)"
@@ -122,7 +123,7 @@ need_version = Table(
     ),
     moment("received_at"),
     Index(None, "quarter", "department_code"),
-    CheckConstraint("quarter ~ '^20[0-9]{2}Q[1-4]$'", name="quarter"),
+    CheckConstraint(f"quarter ~ '^{QUARTER}$'", name="quarter"),
     comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
     info=only_added_to(purged=("document", "enterprise_name", "project_name")),
 )

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
 from include.base.business_time import SHANGHAI, BusinessClock
+from include.domain.identity import QUARTER
 from include.domain.roles import Role
 from include.reference import departments, rules
 from include.store.confinement import confined, for_people
@@ -125,6 +126,7 @@ def _templates() -> Environment:
     found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
+    found.globals["quarter_pattern"] = QUARTER
     found.filters["moment"] = lambda at: at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
     found.filters["time_of_day"] = lambda at: at.astimezone(SHANGHAI).strftime("%H:%M")
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code

@@ -9,6 +9,8 @@ from annotated_types import Interval, Len
 from fastapi import Form
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
+from include.domain.identity import QUARTER
+
 MOST_ID = 2**63 - 1
 """The greatest number that a key of the database can be."""
 
@@ -25,8 +27,8 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 Id = Annotated[int, Interval(ge=1, le=MOST_ID)]
 OptionalId = Annotated[Id | None, BeforeValidator(lambda given: given or None)]
 """A number that a form may leave empty."""
-Quarter = Annotated[str, StringConstraints(pattern="^20[0-9]{2}Q[1-4]$")]
-AnyQuarter = Annotated[str, StringConstraints(pattern="^(20[0-9]{2}Q[1-4])?$")]
+Quarter = Annotated[str, StringConstraints(pattern=f"^{QUARTER}$")]
+AnyQuarter = Annotated[str, StringConstraints(pattern=f"^({QUARTER})?$")]
 """A filter: empty means every quarter. So with the next ones."""
 Department = Annotated[str, StringConstraints(pattern="^[1-9][0-9]{5}$")]
 AnyDepartment = Annotated[str, StringConstraints(pattern="^([1-9][0-9]{5})?$")]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.base.canonical import item_sha256
 from include.domain.identifiers import make_uscc
+from include.domain.identity import item_sha256
 from include.gate.engine.history import History, name_similarity
 from include.gate.engine.judge import Verdict, fingerprints
 from include.reference import Policy, policy
