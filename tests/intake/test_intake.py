@@ -107,7 +107,9 @@ def test_every_record_of_every_department_is_accounted_for(
     accounts = _close(database, intake_id)
     assert len(accounts) == 5
     assert all(account.unaccounted == 0 for account in accounts)
-    assert sum(account.listed for account in accounts) == _count(database, "intake_item")
+    # A revision listed with two contents (DQ43) is one record.
+    records = "(select distinct need_id, revision, coalesce(need_id, ordinal::text) from intake_item) record"
+    assert sum(account.listed for account in accounts) == _count(database, records)
     assert sum(account.unreadable for account in accounts) == 2
     assert min(sum(getattr(a, name) for a in accounts) for name in ("passed", "held", "returned")) > 0
 
