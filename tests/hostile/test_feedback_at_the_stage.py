@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
 from include.store.set_aside import open_pieces, raw_piece
-from tests.matching.test_matching import CIPHER, NOW, Page, collect, derived, opened, push, report, rows, states
+from tests.support.matching import CIPHER, NOW, Page, collect, derived, opened, push, report, rows, states
 from tests.support.rows import let_history_be_changed
 
 SOUND = [report(1, "received"), report(2, "contacted"), report(1, "received", institution="ABC")]

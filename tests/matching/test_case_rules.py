@@ -6,7 +6,7 @@ The need asks for 1,000 万元 of a total of 2,000, of which 800 are its own; it
 from __future__ import annotations
 
 import random
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import pytest
@@ -16,54 +16,24 @@ from include.alerts.settling import settle_alert
 from include.matching import collect_feedback, watch_post_loan
 from include.reference import policy
 from include.store import tables
-from tests.matching.test_matching import CIPHER, NEED, NOW, Feed, collect, derived, opened, push, report, rows
+from tests.support.matching import (
+    CIPHER,
+    NEED,
+    NOW,
+    Feed,
+    alerts,
+    collect,
+    derived,
+    opened,
+    prepare,
+    report,
+    rows,
+)
 from tests.support.rows import let_history_be_changed, moment, rewrite
 
-USCC = "91330100MA2TE5T013"
 APPROVED = report(1, "credit_approved", amount="500")
 CONTRACTED = report(2, "contracted", amount="500")
 DRAWN = report(3, "drawn", amount="500", use_of_funds="购置电炉")
-
-
-def prepare(database: sa.Engine, catalogue_code: str | None = "1.1.2") -> None:
-    push(database)
-    with database.begin() as connection:
-        rewrite(
-            connection,
-            sa.update(tables.need_version).values(
-                total_investment=2000,
-                own_capital=800,
-                uscc=USCC,
-                document="{}" if catalogue_code is None else f'{{"project": {{"catalogue_code": "{catalogue_code}"}}}}',
-            ),
-        )
-        connection.execute(
-            tables.register_snapshot.insert().values(
-                as_of=date(2026, 10, 1), content_sha256="list", row_count=1, taken_at=NOW
-            )
-        )
-        connection.execute(
-            tables.register_factory.insert().values(
-                content_sha256="list",
-                ordinal=0,
-                uscc=USCC,
-                name="青禾",
-                aliases=[],
-                level="national",
-                batch="1",
-                department_code="330000",
-                listed_on=date(2020, 1, 1),
-                removed_on=date(2026, 10, 12),
-            )
-        )
-    opened(database)
-
-
-def alerts(database: sa.Engine) -> list[str]:
-    found = rows(
-        database, "select severity, rule_id, institution_code from alert where state = 'open' order by rule_id, 3"
-    )
-    return [" ".join(one).strip() for one in found]
 
 
 def bank(code: str, *events: dict[str, Any], **more: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.matching import collect_feedback
-from tests.matching.test_matching import CIPHER, NOW, Feed, push, report
+from tests.support.matching import CIPHER, NOW, Feed, push, report
 from tests.support.rows import rewrite
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
 from include.matching import refold
-from tests.matching.test_case_rules import alerts
-from tests.matching.test_matching import NOW, PUSHED, Feed, collect, deliver, derived, opened, push, rows
+from tests.support.matching import NOW, PUSHED, Feed, alerts, collect, deliver, derived, opened, push, rows
 from tests.support.rows import let_history_be_changed, need_id, rewrite
 
 _FOLDED = (

@@ -17,7 +17,7 @@ from include.need_view import timeline
 from include.reference import policy
 from include.reference.calendar import china_calendar
 from tests.escalation.test_escalation import run, staff
-from tests.matching.test_matching import NEED, NOW, PUSHED, Feed, collect, deliver, derived, opened, push, report, rows
+from tests.support.matching import NEED, NOW, PUSHED, Feed, collect, deliver, derived, opened, push, report, rows
 from tests.support.rows import QUARTER, moment
 
 LONG_AGO = "2001-01-01T00:00:00+08:00"

@@ -17,7 +17,7 @@ from include.reference import CaseLimit, LimitOverride, Policy, case_limits, own
 from include.reference.calendar import china_calendar
 from include.store import tables
 from tests.domain.test_explanation import recounted
-from tests.matching.test_matching import NOW, Feed, collect, opened, push, report, rows
+from tests.support.matching import NOW, Feed, collect, opened, push, report, rows
 from tests.support.rows import moment, need_id
 
 CALENDAR = china_calendar()

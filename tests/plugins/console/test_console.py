@@ -678,7 +678,7 @@ def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, d
 
 
 def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Console, database: sa.Engine) -> None:
-    from tests.matching.test_matching import opened, push
+    from tests.support.matching import opened, push
 
     push(database, intended=["ICBC"])
     opened(database)

@@ -12,9 +12,8 @@ from include.matching import collect_feedback
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.matching.test_case_rules import prepare
-from tests.matching.test_matching import CIPHER, NEED, NOW, PUSHED, Feed, report
 from tests.plugins.console.test_console import Console, console
+from tests.support.matching import CIPHER, NEED, NOW, PUSHED, Feed, prepare, report
 from tests.support.rows import add_hold, add_judgement, moment, rewrite
 
 __all__ = ["console"]
