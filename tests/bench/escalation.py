@@ -17,7 +17,7 @@ from include.escalation import what_if
 from include.local.postgres import PostgresServer
 from include.store.database import connect, migrate
 from tests.bench.mail_sink import mail_sink
-from tests.escalation.test_escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
+from tests.support.escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
 from tests.support.outbox import Clock
 from tests.support.rows import QUARTER, moment, need_id, rewrite
 

@@ -16,17 +16,7 @@ from include.delivery.stage import deliver
 from include.escalation import AuditSummary
 from include.store import tables
 from tests.delivery.test_delivering_mails import Mailbox
-from tests.escalation.test_escalation import (
-    CALENDAR,
-    POLICY,
-    bodies,
-    keys,
-    overdue_day,
-    run,
-    staff,
-    stalled_case,
-    steps,
-)
+from tests.support.escalation import CALENDAR, POLICY, bodies, keys, overdue_day, run, staff, stalled_case, steps
 from tests.support.outbox import Clock
 from tests.support.rows import add_case, add_clock, moment, need_id
 

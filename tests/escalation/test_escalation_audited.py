@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from include import escalation, obstructions
 from include.escalation import AuditSummary, StepsMissing
 from include.store import tables
-from tests.escalation.test_escalation import (
+from tests.support.escalation import (
     CALENDAR,
     POLICY,
     POSTS,

@@ -24,7 +24,7 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
-from tests.escalation.test_escalation import CALENDAR, POLICY, pushed_need, run, staff
+from tests.support.escalation import CALENDAR, POLICY, pushed_need, run, staff
 from tests.support.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
 
 QUARTER = Quarter.parse("2026Q3")

@@ -16,7 +16,7 @@ from include.matching import refold
 from include.need_view import timeline
 from include.reference import policy
 from include.reference.calendar import china_calendar
-from tests.escalation.test_escalation import run, staff
+from tests.support.escalation import run, staff
 from tests.support.matching import NEED, NOW, PUSHED, Feed, collect, deliver, derived, opened, push, report, rows
 from tests.support.rows import QUARTER, moment
 

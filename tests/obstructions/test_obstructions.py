@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,32 +10,10 @@ import sqlalchemy as sa
 from include import audit, obstructions
 from include.base.errors import InvalidRequest
 from include.domain.obstruction import Act
-from include.reference import playbooks, policy, reason_codes
-from include.reference.calendar import china_calendar
+from include.reference import playbooks, reason_codes
 from include.store import tables
-from tests.escalation.test_escalation import pushed_need, staff
-from tests.support.rows import add_case, add_event, add_withdrawal, moment, rewrite
-
-NOW = moment("2026-10-09 11:00")
-CLOCKS: dict[str, Any] = {"calendar": china_calendar(), "policy": policy()}
-
-
-def obstructed(
-    connection: sa.Connection, institution: str = "ICBC", *, reason: str = "R04", number: str = "OB1"
-) -> None:
-    if not connection.execute(sa.select(tables.need_version.c.need_id)).first():
-        staff(connection)
-        pushed_need(connection, 1)
-    add_event(
-        connection, 1, "obstructed", institution_code=institution, sequence=1, reason_code=reason, obstruction_id=number
-    )
-    standing = {"obstruction_id": number, "opened_on": "2026-10-09", "reason_code": reason}
-    add_case(connection, 1, institution, state="contacted", open_obstructions=[standing])
-
-
-def advance(engine: sa.Engine, now: datetime = NOW) -> dict[str, int]:
-    found = obstructions.advance(engine, now=now, **CLOCKS)
-    return {name: number for name in found.__dataclass_fields__ if (number := getattr(found, name))}
+from tests.support.obstructions import CLOCKS, NOW, advance, answers, obstructed
+from tests.support.rows import add_event, add_withdrawal, moment, rewrite
 
 
 def act(
@@ -51,16 +27,6 @@ def states(engine: sa.Engine) -> list[tuple[str, str]]:
     with engine.connect() as connection:
         ticket = tables.obstruction_ticket.c
         return list(connection.execute(sa.select(ticket.state, ticket.level).order_by(ticket.ticket_id)).tuples())
-
-
-def answers(engine: sa.Engine) -> list[dict[str, Any]]:
-    with engine.connect() as connection:
-        rows = connection.execute(
-            sa.select(tables.delivery.c.body)
-            .where(tables.delivery.c.action == "obstruction_update")
-            .order_by(tables.delivery.c.delivery_id)
-        )
-        return [json.loads(row.body) for row in rows]
 
 
 def clear(engine: sa.Engine, institution: str = "ICBC") -> None:

@@ -18,9 +18,9 @@ from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.escalation.test_escalation import staff
 from tests.plugins.console.test_console import Console, console
 from tests.plugins.console.test_need_page import lived
+from tests.support.escalation import staff
 from tests.support.matching import CIPHER, NEED, NOW, Feed, report
 from tests.support.rows import (
     QUARTER,

@@ -652,7 +652,7 @@ def test_a_rerun_of_nothing_or_of_nonsense_is_refused_in_words(console: Console)
 
 
 def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, database: sa.Engine) -> None:
-    from tests.obstructions.test_obstructions import advance, answers, obstructed
+    from tests.support.obstructions import advance, answers, obstructed
 
     with database.begin() as connection:
         obstructed(connection)
@@ -723,7 +723,7 @@ def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Consol
 
 
 def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console, database: sa.Engine) -> None:
-    from tests.escalation.test_escalation import DUE, run, staff, stalled_case
+    from tests.support.escalation import DUE, run, staff, stalled_case
 
     with database.begin() as connection:
         staff(connection)
@@ -753,7 +753,7 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
 
 
 def test_another_ladder_is_tried_out_by_operators(console: Console, database: sa.Engine) -> None:
-    from tests.escalation.test_escalation import pushed_need, staff
+    from tests.support.escalation import pushed_need, staff
 
     with database.begin() as connection:
         staff(connection)
