@@ -35,6 +35,7 @@ os.environ.update(
 from include.local.postgres import PostgresServer
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
+from tests.support.quick_disk import folder_for_databases
 from tests.support.rows import AUDIT_KEYS
 
 settings.register_profile(
@@ -43,14 +44,18 @@ settings.register_profile(
 if "HYPOTHESIS_PROFILE" in os.environ:
     settings.load_profile(os.environ["HYPOTHESIS_PROFILE"])
 
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "512MB"}
+"""Settings of a server whose data nobody will miss."""
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A server of its own, in a folder that PostgreSQL's account may enter even where the tests run as root."""
-    with (
-        tempfile.TemporaryDirectory(prefix="postgres-tests-", dir="/var/tmp") as folder,
-        PostgresServer(Path(folder)) as server,
-    ):
+    """A server of its own, which need not survive a power cut."""
+    with folder_for_databases("postgres-tests-") as folder, PostgresServer(folder) as server:
+        with connect(server.url("postgres")).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            for setting, value in FORGETFUL.items():
+                connection.execute(sa.text(f"alter system set {setting} = '{value}'"))
+            connection.execute(sa.text("select pg_reload_conf()"))
         yield server
 
 

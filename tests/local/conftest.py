@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from include.local.environment import Environment, Layout
+from tests.support.quick_disk import folder_for_databases
 
 
 def _folder() -> Iterator[Layout]:
-    """A folder that PostgreSQL's account may enter even where the tests run as root."""
-    with tempfile.TemporaryDirectory(prefix="stack-tests-", dir="/var/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Layout(Path(name) / "local")
+    with folder_for_databases("stack-tests-") as folder:
+        yield Layout(folder / "local")
 
 
 @pytest.fixture

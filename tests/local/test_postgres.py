@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import pytest
 
 from include.base.errors import ConfigurationError
 from include.local.postgres import PostgresServer
+from tests.support.quick_disk import folder_for_databases
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may enter even where the tests run as root."""
-    with tempfile.TemporaryDirectory(prefix="postgres-tests-", dir="/var/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with folder_for_databases("postgres-tests-") as found:
+        yield found
 
 
 @pytest.fixture
