@@ -7,8 +7,8 @@ progress that factories and departments are to see.
 **When**: every fifteen minutes. **By hand**: trigger with `{}`.
 
 **Triage**: events of an unknown need or institution wait and are tried again; an unreadable event is kept and counted in the
-result of `collect_feedback`. Feedback that is late, repeated or contradictory is no reason to act; each run reads the last page
-of the run before again, so some is always repeated.
+result of `collect_feedback`. Late, repeated or contradictory feedback needs no action; each run reads the last page of the run
+before again, so some is always repeated.
 """
 
 from __future__ import annotations

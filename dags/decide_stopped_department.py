@@ -1,21 +1,22 @@
 """
 ### 决定暂停地区 decide_stopped_department
 
-Asks a person whether the pushes of a department go on, of which too large a share was returned (B08). Until then its passed needs
-wait; the other departments go on. 继续推送 queues all that wait, for `deliver` to send; 维持暂停 goes on waiting.
+Asks a person whether the pushes of a department continue, after too large a share of its needs was returned (B08). Until then
+its passed needs wait; other departments are not affected. 继续推送 queues all that wait, for `deliver` to send; 维持暂停 keeps them
+waiting.
 
 **When**: the intakes trigger it once for each department that they stopped. The question is under 待办 (Required Actions) in
 Airflow's menu, with the figures; a reason is required and goes into the audit trail with the id of the user who answered. If nobody
 answers within the days of `hold_decision_working_days`, the stop is kept: silence releases nothing.
 
-**In the console**: an operator decides on the page 暂停推送的地区 just as well. What is decided first stands: the other is told.
+**In the console**: an operator decides on the page 暂停推送的地区 just as well. What is decided first stands; the other person is told so.
 
 **By hand**: to decide on a kept stop, trigger again with `{"quarter": "2026Q3", "department": "330000"}`.
 
-**Triage**: `decision` skips what is decided already, or was decided in the console before the answer came (its log says by whom), and
-is red where the department was never stopped. An answer without a reason, or one given in the very second in which the question
-appeared, is asked for again. What was continued cannot be stopped again: withdraw single needs instead. An XCom of this DAG says
-how many pushes were queued and nothing else: question and answer do not pass through it.
+**Triage**: `decision` is skipped if the stop was decided before, or in the console before the answer came (its log says by whom). It
+is red if the department was never stopped. The question is asked again after an answer without a reason, or one given in the very
+second in which the question appeared. A continued department cannot be stopped again: withdraw single needs instead. The XCom of
+this DAG holds only how many pushes were queued: question and answer do not pass through it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ A case is opened for each institution that a pushed need names.
 
 **By hand**: trigger with `{}`. Two runs at once do no harm: each delivery is leased by one of them.
 
-**Triage**: a red task says in one sentence what is wrong: a receiver is away (later runs try again for 76 hours, nothing to do but to
-see that it comes back), credentials are refused, or a connection is missing. What a receiver refused stays `held` until a person acts:
+**Triage**: a red task says in one sentence what is wrong: a receiver is unreachable (later runs retry for 76 hours; only make sure
+that it comes back), credentials are refused, or a connection is missing. What a receiver refused stays `held` until a person acts:
 see `rerun_deliveries`.
 """
 

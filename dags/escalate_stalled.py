@@ -1,20 +1,21 @@
 """
 ### 停滞升级 escalate_stalled
 
-Moves tickets for obstructions (融资梗阻) up whose clocks are over. Finds cases and needs that stand still, raises each breach one
-rung of the ladder at a time, and queues one digest for each coordinator and working day. Operators get a notice of pushes
-without a result, holds without a decision, and vacant posts.
+Moves overdue tickets for obstructions (融资梗阻) one level up. Finds stalled cases and needs, raises each breach one rung of the
+ladder at a time, and queues one digest for each coordinator and working day. Operators get a notice of pushes without a result,
+holds without a decision, and vacant posts.
 
 **When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once.
 
 **By hand**: trigger with `{}`; a second run on the same day adds nothing.
 
-**Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is named in
-the operators' notice. Red at `audit_steps`: the message names the breaches that nobody was told of, the tickets that did not climb, and
-the mails that are gone or were not handed over within a day. For the first, trigger again (it catches up); for mails, look at the
-mail server and the outbox, and re-send or close them there; tell the developers if it stays red. What coordinators took on
-(console, `/green-finance/escalations`) waits until the case has been quiet for acknowledged_idle_working_days. Who would have been told
-under other figures: `/green-finance/escalations/what-if`, or `python -m include.escalation.what_if --quarter 2026Q3 --set KEY=VALUE`.
+**Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is
+named in the operators' notice. Red at `audit_steps`: the message names the breaches of which nobody was notified, the tickets
+that did not climb, and the mails that are missing or were not handed over within a day. For the first two, trigger again (it
+catches up); for mails, look at the mail server and the outbox, and re-send or close them there; tell the developers if it
+stays red. A breach that coordinators acknowledged (console, `/green-finance/escalations`) waits until the case has been quiet
+for acknowledged_idle_working_days. Who would have been notified under other figures: `/green-finance/escalations/what-if`, or
+`python -m include.escalation.what_if --quarter 2026Q3 --set KEY=VALUE`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from green_finance.timetables import WorkingDaysTimetable
 
 @task
 def pull_coordinators() -> int:
-    """Read who coordinates now."""
+    """Read the current coordinators."""
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
@@ -39,7 +40,7 @@ def pull_coordinators() -> int:
 
 @task
 def advance_obstructions() -> dict[str, int]:
-    """Follow what institutions report of obstructions, and move up what is over its clocks; returns counts."""
+    """Update tickets from what institutions report, and move overdue ones up; returns counts."""
     from include import obstructions
 
     with stage_run() as run:
@@ -64,7 +65,7 @@ def escalate() -> dict[str, int]:
 
 @task
 def notify_operator() -> bool:
-    """Queue the day's notice of what operators must look at; returns whether there was anything new to say."""
+    """Queue the day's notice to operators; returns whether there was anything new."""
     from include import escalation
 
     with stage_run() as run:
@@ -80,7 +81,7 @@ def notify_operator() -> bool:
 
 @task
 def audit_steps() -> dict[str, int]:
-    """Check by another way of counting that what was due was told, and that its mails are there; red if not."""
+    """Check independently that everything due was notified and its mails exist; red if not."""
     from include import escalation
 
     with stage_run() as run:

@@ -2,16 +2,16 @@
 ### 日常维护 housekeeping
 
 Purges the personal data of needs whose retention has ended, drops register snapshots that nobody needs any more, and verifies
-the audit chain. Reads the register of the day and looks for factories that were removed or renamed since their need went out
-(G08c, DQ41): a removed factory's need that no institution has approved is withdrawn; where money was approved, an alert (警示)
-waits for a person in the console. So it does where a bank did not report for a full quarter how money it paid out is used
+the audit chain. Reads the register of the day and looks for factories that were removed or renamed since their need was pushed
+(G08c, DQ41): a removed factory's need that no institution has approved is withdrawn; if money was approved, an alert (警示) waits
+for a person in the console. An alert is also raised if a bank did not report for a full quarter how the money it paid out is used
 (G16).
 
 **When**: every day at 03:00. **By hand**: trigger with `{}`.
 
-**Triage**: `housekeep` red means that the audit chain does not hold: its message says from which entry on. Keep the database as it is
-and tell the auditors. Deliveries and audit entries are never deleted. `pull_register` or `watch_register` red: the platform was away, or
-no register in use is recent enough; nothing was withdrawn, run again once there is one.
+**Triage**: `housekeep` red means that the audit chain is broken: its message names the first broken entry. Keep the database as it is
+and tell the auditors. Deliveries and audit entries are never deleted. `pull_register` or `watch_register` red: the platform was
+unreachable, or no register in use is recent enough; nothing was withdrawn, run again once there is one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from green_finance.run import stage_run
 
 @task
 def housekeep() -> dict[str, int]:
-    """Note what has changed of policy, rules and keys; purge, drop, verify; returns counts."""
+    """Record changes of policy, rules and keys; purge, drop, verify; returns counts."""
     from include.housekeeping import stage as stage
 
     with stage_run() as run:
@@ -45,7 +45,7 @@ def pull_register() -> dict[str, object]:
 
 @task
 def watch_register() -> dict[str, int]:
-    """Withdraw needs of removed factories, raise alerts and close those that are over; returns counts."""
+    """Withdraw needs of removed factories, raise alerts and close those no longer true; returns counts."""
     from include.register import watch as register_watch
 
     with stage_run() as run:

@@ -1,8 +1,8 @@
 """
 ### 随时征集 major_intake
 
-Takes in what does not wait for a cut-off: major needs (重大项目融资需求), which departments may recommend at any time, and the
-needs of the newest closed quarter that were returned and come back corrected. Judges them and queues them at once.
+Takes in needs that do not wait for a cut-off: major ones (重大项目融资需求), which departments may recommend at any time, and
+corrected ones of the newest closed quarter. Judges them and queues them at once.
 
 **When**: on each of China's working days at 10:00.
 

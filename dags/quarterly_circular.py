@@ -6,8 +6,8 @@ Publishes the quarter's circular (信息通报): the funnel from filing to disbu
 **When**: once `reconcile` finds the quarter settled, ten working days after its end at the earliest; the run carries the quarter as
 partition. **By hand**: trigger with `{"quarter": "2026Q3"}`; publishing unchanged figures again changes nothing.
 
-**Triage**: the page is served by the console (menu 绿厂融通). Its figures come from the business database alone: where they look wrong,
-run `reconcile` first.
+**Triage**: the page is served by the console (menu 绿厂融通). Its figures come from the business database alone: if they look
+wrong, run `reconcile` first.
 """
 
 from __future__ import annotations

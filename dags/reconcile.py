@@ -21,7 +21,7 @@ from green_finance.run import stage_run
 
 @task
 def closed_quarter() -> str:
-    """The quarter asked for, else the newest one whose cut-off has passed."""
+    """The requested quarter, else the newest one whose cut-off has passed."""
     asked = get_current_context()["params"]["quarter"]
     with stage_run() as run:
         return run.quarter(asked or str(run.calendar.newest_closed_quarter(run.now)))
@@ -39,7 +39,7 @@ def compare(quarter: str) -> dict[str, int]:
 
 @task(outlets=[quarter_settled])
 def tell_settled(quarter: str) -> None:
-    """Tell the circular that the quarter may be published; skipped while it may not."""
+    """Signal the circular that the quarter may be published; skipped while it may not."""
     from include import circular, reconciliation
 
     context = get_current_context()

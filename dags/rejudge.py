@@ -1,15 +1,15 @@
 """
 ### 重新审核 rejudge
 
-Judges the stored payloads of a past quarter again, each with the inputs that its verdict rested on: payload, moment, register,
-history, the department's policy. Sends nothing and stores no verdict.
+Judges the stored payloads of a past quarter again, each with the inputs of its verdict: payload, moment, register, history, the
+department's policy. Sends nothing and stores no verdict.
 
-**By hand only**: trigger with `{"quarter": "2026Q3"}`; `departments` limits it. Under the rule set that gave them, all verdicts must
-come out the same. Under another one the page 重新审核对照 (console, `/green-finance/rejudgement/2026Q3`) lists what changed: do this
+**By hand only**: trigger with `{"quarter": "2026Q3"}`; `departments` limits it. Under the same rule set all verdicts must be
+reproduced. Under another one the page 重新审核对照 (console, `/green-finance/rejudgement/2026Q3`) lists what changed: do this
 before new thresholds or rules go live.
 
-**Triage**: red with needs named means that a verdict could not be reproduced: keep the database as it is and tell the developers.
-Red because a register is gone: it was dropped after its retention; choose a later quarter.
+**Triage**: red with needs named means that a verdict could not be reproduced: keep the database as it is and tell the
+developers. Red because a register is missing: it was dropped after its retention; choose a later quarter.
 """
 
 from __future__ import annotations

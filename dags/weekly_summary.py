@@ -7,9 +7,9 @@ returns and obstructions are open, and which institutions may be thought of afte
 **When**: on each of China's working days at 08:45; it acts on the first one of a week on which it runs. **By hand**: trigger with
 `{}`; a second run in the same week adds nothing.
 
-**Triage**: no mail on another day is right, and so is none to a department of which there is nothing to tell. Each summary is queued
-once for ever; it leaves with `deliver`. A region without a coordinator on duty is named in a notice to the operators, and its
-summary goes one level up.
+**Triage**: no mail on another day is right, and so is none to a department without news. Each summary is queued once
+for ever; it leaves with `deliver`. A region without a coordinator on duty is named in a notice to the operators, and
+its summary goes one level up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Who may see and do what in the console. Closed by default: what does not say whom it is for is for viewers to see and operators to do.
+"""Who may see and do what in the console. Closed by default: without a statement, viewers may see and operators may
+act.
 
-Every request passes `admit`. It asks for Airflow's user, the roles that the auth manager and the console's own grants give him
-(`permissions`, `include.store.people`), and for the role that the route's tags name, any of them; a route without tags is for
-viewers if it only reads, else for operators. An act that a browser sends must
-come from the console's own page, with the token that the page was given.
+Every request passes `admit`. It asks for Airflow's user, the roles that the auth manager and the console's own grants
+give him (`permissions`, `include.store.people`), and for one of the roles in the route's tags. A route without tags is
+for viewers if it only reads, else for operators. An act sent by a browser must come from the console's own page, with
+that page's token.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ _WHO = {
 
 @dataclass(frozen=True)
 class Access:
-    """A user of the console: the auth manager's id, a name for show, roles, and the departments he is confined to (None: all)."""
+    """A user of the console: the auth manager's id, a name for display, roles, and the departments he is confined to
+    (None: all)."""
 
     actor: str
     name: str
@@ -53,13 +55,13 @@ class Access:
 
     @cached_property
     def may_operate(self) -> bool:
-        """Whether he may do what waits for an operator."""
+        """Whether he may act as an operator."""
         return Role.OPERATOR in self.roles
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A person who acts: `actor`, the immutable id, as events and the audit trail name him; `name` is for show."""
+    """A person who acts: `actor`, the immutable id, as stored in events and the audit trail; `name` is for display."""
 
     actor: str
     name: str = ""
@@ -68,7 +70,7 @@ class Operator:
 
 
 def find_access(user: GetUserDep) -> Access:
-    """What the auth manager and the grants say of the user. An id that is nobody's has no role."""
+    """The user's roles and departments, from the auth manager and the grants. An id that is nobody's has no role."""
     actor, name = permissions.identity(user), display_name(user.get_name())
     if not actor:
         return Access("", name, frozenset())
@@ -78,7 +80,7 @@ def find_access(user: GetUserDep) -> Access:
     with whole_engine().connect() as connection:
         grant = people.grant_of(connection, actor)
     if not permissions.expresses_all_roles():
-        # Simple has no role below its viewer to give an auditor, who is to see the audit trail and nothing else.
+        # Simple has no role below viewer, and an auditor may see the audit trail only.
         alone = Role.AUDITOR in grant.roles and roles == {Role.VIEWER}
         roles = grant.roles if alone else roles | grant.roles
     if grant.departments is not None:
@@ -87,7 +89,7 @@ def find_access(user: GetUserDep) -> Access:
 
 
 async def posted_token(request: Request) -> str:
-    """The token of a form; "" for what is no form."""
+    """The token of a form; "" if the request is not a form."""
     if request.method in _READING:
         return ""
     token = (await request.form()).get(FIELD)
@@ -99,9 +101,9 @@ async def admit(
     access: Annotated[Access, Depends(find_access)],
     token: Annotated[str, Depends(posted_token)],
 ) -> Access:
-    """The user, if the route is for one of his roles; what he reads is confined to his departments. Raises NotPermitted.
+    """The user, if the route is for one of his roles; his reads are confined to his departments. Raises NotPermitted.
 
-    Async, since what it sets for the request must hold in the request's own context.
+    Async, because what it sets must be visible in the request's own context.
     """
     request.state.access = access
     if not access.roles:
@@ -136,7 +138,7 @@ Admitted = Annotated[Access, Depends(admit)]
 
 def _acting(*roles: Role) -> Callable[[Admitted], Operator]:
     def who(access: Admitted) -> Operator:
-        """The person behind an act, in the first of these roles that he has; his name is kept. Raises NotPermitted."""
+        """The person behind an act, in the first of these roles that he has; his name is stored. Raises NotPermitted."""
         held = next((role for role in roles if role in access.roles), None)
         if held is None:
             raise NotPermitted(f"须由{_in_words(roles)}办理。", "请由有相应角色的人员办理。")
@@ -148,12 +150,12 @@ def _acting(*roles: Role) -> Callable[[Admitted], Operator]:
 
 
 def may_operate(access: Admitted) -> bool:
-    """Whether the user may do what waits for an operator."""
+    """Whether the user may act as an operator."""
     return access.may_operate
 
 
 def _nation_wide(operator: CurrentOperator) -> Operator:
-    """An operator for what belongs to no department. Raises NotPermitted for one who is confined to some."""
+    """An operator for matters of no single department. Raises NotPermitted if he is confined to some."""
     if operator.departments is not None:
         raise NotPermitted("该事项涉及全国，当前用户只能办理所属主管部门的事项。", "请由不限主管部门的运维人员办理。")
     return operator
@@ -170,8 +172,9 @@ CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 def _from_the_console(request: Request, actor: str, token: str) -> bool:
     """Whether the console's own page sent this act.
 
-    A script that names its token in a header, and has no cookie, cannot be another site's page. Every browser is checked, whatever
-    headers it or a proxy adds: it must say that the page is of this site, and the page must hold the token given to this user.
+    A script with a token in a header and no cookie cannot be another site's page. Every browser is checked, whatever
+    headers it or a proxy adds: it must say that the page is of this site, and the page must hold the token given to
+    this user.
     """
     by_browser = any(name in request.headers for name in ("cookie", "origin", "sec-fetch-site"))
     if not by_browser and request.headers.get("authorization", "").lower().startswith("bearer "):

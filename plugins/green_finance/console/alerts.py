@@ -1,4 +1,4 @@
-"""Alerts (警示): what was found after the gate, and waits for a person to clear or confirm it."""
+"""Alerts (警示): findings after the gate that wait for a person to clear or confirm them."""
 
 from __future__ import annotations
 

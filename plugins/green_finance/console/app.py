@@ -69,7 +69,7 @@ _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 
 @console.exception_handler(UserFacingError)
 def problem(request: Request, error: UserFacingError) -> HTMLResponse:
-    """What a person can do about it, in Chinese; 403: not permitted, 404: not there, 503: not set up, else 400."""
+    """The error in Chinese and what to do; 403: not permitted, 404: not found, 503: not set up, else 400."""
     status = _STATUS.get(type(error), 400)
     heading = {403: "无权查看或办理", 404: "没有找到"}.get(status, "未能办理")
     return show(request, "problem.html", status, heading=heading, what=error.what, next_step=error.next_step)
@@ -77,7 +77,7 @@ def problem(request: Request, error: UserFacingError) -> HTMLResponse:
 
 @console.exception_handler(HTTPException)
 def refused(request: Request, error: HTTPException) -> HTMLResponse:
-    """No such page, or no login (any more), in words; the status stays."""
+    """No such page, or no login (any more), in words; the status is kept."""
     what, next_step = _REFUSALS.get(
         error.status_code, ("请求未能办理。", "请返回上一页重试；仍不成功的，请联系数据工程师。")
     )
@@ -99,7 +99,7 @@ def misread(request: Request, error: RequestValidationError) -> HTMLResponse:
 
 @console.exception_handler(OperationalError)
 def not_now(request: Request, error: OperationalError) -> HTMLResponse:
-    """The database is away, or gave up on a statement that ran too long."""
+    """The database is unreachable, or a statement ran too long."""
     log.warning("%s: %s", request.url.path, type(error.orig).__name__)
     too_long = isinstance(error.orig, QueryCanceled)
     return show(
@@ -113,7 +113,7 @@ def not_now(request: Request, error: OperationalError) -> HTMLResponse:
 
 @console.exception_handler(Exception)
 def broken(request: Request, error: Exception) -> HTMLResponse:
-    """A defect of the program: the reader is told what to do, the web server's log has the rest."""
+    """A defect of the program: the reader learns what to do, the web server's log has the rest."""
     return show(
         request,
         "problem.html",

@@ -1,4 +1,4 @@
-"""Sign-off (签批): where the policy demands it, approvers let go what has passed, having looked at counts, totals and what is odd."""
+"""Sign-off (签批): if the policy demands it, approvers release passed needs after looking at counts, totals and oddities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/approvals")
 
 SHOWN = 300
-"""Needs of a list that one page shows; a department's own list shows all of it."""
+"""Needs of a list on one page; the list of a single department shows all."""
 
 _DEMANDED = {
     "none": "目前不要求签批：审核通过即推送；此前已列入的仍须签批。",
@@ -34,7 +34,7 @@ _DEMANDED = {
 
 @router.get("", response_class=HTMLResponse)
 def quarters(request: Request) -> HTMLResponse:
-    """The quarters of which something waits for sign-off."""
+    """The quarters with pushes that wait for sign-off."""
     with engine().connect() as connection:
         waiting = unsigned_quarters(connection)
     return show(request, "approvals.html", waiting=waiting, demanded=_DEMANDED[policy().text("push_approval")])
@@ -44,7 +44,7 @@ def quarters(request: Request) -> HTMLResponse:
 def quarter_of(
     request: Request, quarter: Quarter, access: Admitted, role: ReadsAs, department: AnyDepartment = ""
 ) -> HTMLResponse:
-    """What of a quarter waits, batch by batch, with what is odd; and who has signed what."""
+    """What waits in a quarter, batch by batch, with its oddities; and who has signed what."""
     from include.gate import sign_off, sign_off_view
 
     with engine().connect() as connection:
@@ -61,7 +61,7 @@ def quarter_of(
     }
 
     def listed(batch: Batch) -> list[WaitingPush]:
-        """What is odd first, then by the money; of one department where asked for."""
+        """Odd needs first, then by amount; of one department if given."""
         chosen = [one for one in batch.pushes if department in ("", one.department_code)]
         chosen.sort(key=lambda one: (one.revision_key not in times, not one.released, -(one.financing_need or 0)))
         return chosen if department else chosen[:SHOWN]

@@ -1,4 +1,4 @@
-"""The audit trail (审计): for auditors alone, and the one page that they have."""
+"""The audit trail (审计): for auditors alone, and their only page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trail(
     before: OptionalId = None,
     verify: bool = False,
 ) -> HTMLResponse:
-    """Entries, newest first; with `verify` also whether the whole chain holds, against the heads that left the database."""
+    """Entries, newest first; with `verify` also whether the whole chain is unbroken, compared with the heads handed out."""
     with whole_engine().connect() as connection:
         found = view.entries(connection, actor=actor, action=action, object_=object, before=before)
         known = view.actions(connection)

@@ -1,4 +1,4 @@
-"""Deadlines (时限): why each clock of a need is due when it is, how due days moved, and more time by two persons."""
+"""Deadlines (时限): why each clock of a need is due when it is, how due days moved, and extensions by two persons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Text = Annotated[Words, Form()]
 
 @router.get("", response_class=HTMLResponse)
 def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words = "") -> HTMLResponse:
-    """Requests that wait for a second person; of one need its clocks explained, and how they moved."""
+    """Requests that wait for a second person; for one need its clocks explained, and how they moved."""
     need_id = need_id.upper()
     with engine().connect() as connection:
         waiting = extensions.waiting_extensions(connection)
@@ -65,7 +65,7 @@ def request_extension(
     working_days: Text = "",
     reason: Reason = "",
 ) -> RedirectResponse:
-    """Ask for more time on a clock that runs."""
+    """Ask for more time on a running clock."""
     try:
         started, number = date.fromisoformat(day0), int(working_days)
     except ValueError:
@@ -95,7 +95,7 @@ def decide_extension(
     decision: Annotated[Literal["approved", "refused"], Form()],
     reason: Reason = "",
 ) -> RedirectResponse:
-    """Approve or refuse a request of another person."""
+    """Approve or refuse another person's request."""
     with engine().begin() as connection:
         need_id = extensions.decide_extension(
             connection,

@@ -68,7 +68,7 @@ _OUTCOMES = {
     "factory_removed": "企业已不在名单内，暂缓推送",
 }
 _SHOWN = 300
-# Classes whose note says the same as their name: the receiver has said nothing.
+# Classes whose note repeats their name: the receiver said nothing.
 _IN_OUR_WORDS = ("contact_missing", "maybe_sent")
 _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
@@ -150,7 +150,7 @@ def close(
 
 
 def in_words(detail: str | None, uscc: str | None, role: Reader) -> str:
-    """What a receiver said, with the fields of the form by their names."""
+    """A receiver's message, with Chinese names for fields of the form."""
     return _FIELD.sub(lambda found: field_name(found["path"]), shown("detail", detail, uscc, role))
 
 
@@ -171,7 +171,7 @@ class _Event:
 def _history(
     tries: Sequence[Any], by_persons: Sequence[Any], uscc: str | None, role: Reader, known: Mapping[str, str]
 ) -> list[_Event]:
-    """Tries and what persons did, in order of time."""
+    """Tries and acts of persons, in order of time."""
     events = [
         _Event(
             one.attempted_at,

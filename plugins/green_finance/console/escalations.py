@@ -1,4 +1,5 @@
-"""What stands still (停滞事项): who was told when, what comes next, taking a breach on; and the ladder tried out (升级试算)."""
+"""Stalled items (停滞事项): who was notified when, what comes next, acknowledging a breach; and the what-if of the ladder
+(升级试算)."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _ROWS = 1_000
 
 @router.get("", response_class=HTMLResponse)
 def breaches(request: Request, operator: MayOperate, department: AnyDepartment = "", title: Words = "") -> HTMLResponse:
-    """What is overdue, the longest first."""
+    """Overdue breaches, the longest first."""
     with engine().connect() as connection:
         everything = escalation.open_breaches(
             connection, now=business_now(), calendar=china_calendar(), policy=policy()
@@ -65,7 +66,7 @@ def acknowledge(
     institution_code: Annotated[AnyCode, Form()] = "",
     note: Reason = "",
 ) -> RedirectResponse:
-    """Record that the coordinators took it on; its ladder waits while the case is worked on."""
+    """Record that the coordinators acknowledge it; its ladder waits while the case is worked on."""
     with engine().begin() as connection:
         escalation.acknowledge(
             connection,
@@ -81,7 +82,7 @@ def acknowledge(
 
 
 async def figures(request: Request) -> dict[str, str]:
-    """The figures to try, by the names that the form gives them; blank ones are as they are."""
+    """The policy values to try, by the form's names; a blank one stays as it is."""
     form = await request.form()
     keys = [one.key for group in what_if.groups(what_if.in_force()) for one in group.parameters]
     return {key: value.strip() for key in keys if isinstance(value := form.get(key), str) and value.strip()}
@@ -89,7 +90,7 @@ async def figures(request: Request) -> dict[str, str]:
 
 @router.get("/what-if", response_class=HTMLResponse, tags=[*OPERATORS])
 def what_if_form(request: Request) -> HTMLResponse:
-    """The form, filled in with the figures in force."""
+    """The form, filled in with the values in force."""
     return _tried(request, what_if.in_force())
 
 
@@ -101,10 +102,11 @@ def try_out(
     quarter: Annotated[Quarter, Form()],
     every: Annotated[bool, Form()] = False,
 ) -> HTMLResponse:
-    """Who would have been told when on a past quarter's cases under other figures; nothing is sent, and the look is audited.
+    """Who would have been notified when on a past quarter's cases under other values; nothing is sent, and the use is
+    audited.
 
-    It takes seconds of a processor: for operators, one at a time each, of a quarter that is not too large; asked for again, the
-    same answer serves for a while.
+    It takes seconds of a processor: only for operators, one at a time each, for quarters up to a size; a repeated
+    question is answered from memory for a while.
     """
     present = what_if.in_force()
     assumed = what_if.changed(present, given)
@@ -112,7 +114,7 @@ def try_out(
     key = (quarter, tuple(sorted(given.items())), operator.departments, now.date())
     with engine().begin() as turn:
         what_if.take_turn(turn, of, operator.actor)
-        # In its own transaction: other people's acts wait for the audit trail's lock.
+        # In a transaction of its own: other people's acts wait for the audit trail's lock.
         with engine().begin() as connection:
             what_if.record_look(connection, of, present, assumed, actor=operator.actor, role=operator.role, now=now)
         outcome = _answers.get(key)
@@ -164,7 +166,7 @@ class _Answers:
         return answer if monotonic() - at < self._SECONDS else None
 
     def keep(self, key: Hashable, answer: what_if.WhatIf) -> None:
-        """Keep an answer; the oldest goes."""
+        """Store an answer; the oldest is dropped."""
         with self._lock:
             self._kept.pop(key, None)
             self._kept[key] = (monotonic(), answer)

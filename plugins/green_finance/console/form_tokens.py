@@ -1,6 +1,7 @@
 """The token in every form of the console: proof that the console itself gave this form to this user.
 
-Another site can make a browser send a form with the user's cookie, but cannot read a page of the console to copy the token.
+Another site can make a browser send a form with the user's cookie, but it cannot read a page of the console to copy the
+token.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 FIELD = "form_token"
 _LONGEST_USE = 12 * 3600
-"""Seconds: how long a page may stay open before its form is sent."""
+"""Seconds that a page may stay open before its form is sent."""
 
 
 def token_for(actor: str) -> str:
@@ -19,7 +20,7 @@ def token_for(actor: str) -> str:
 
 
 def is_token_of(actor: str, token: str) -> bool:
-    """Whether `token` was given to this user, lately."""
+    """Whether `token` was given to this user, not too long ago."""
     try:
         return bool(_serializer().loads(token, max_age=_LONGEST_USE) == actor)
     except BadSignature:

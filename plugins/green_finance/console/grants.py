@@ -1,4 +1,4 @@
-"""Who may what (权限): roles and departments that the console adds to what the auth manager says. For its administrators."""
+"""Grants (权限): roles and departments in addition to the auth manager's. For administrators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/grants", tags=[*ADMINISTRATORS])
 
 @router.get("", response_class=HTMLResponse)
 def grants(request: Request, person: Words = "") -> HTMLResponse:
-    """Everybody who was granted something, and the form, filled in with what `person` has now."""
+    """All grants, and the form, filled in with the present grant of `person`."""
     with whole_engine().connect() as connection:
         found, names = people.grants(connection), people.names(connection)
         chosen = people.grant_of(connection, person)
@@ -46,7 +46,7 @@ def grant(
     department: Annotated[list[Department], Form()] = [],  # noqa: B006
     reason: Reason = "",
 ) -> RedirectResponse:
-    """Give the person exactly this."""
+    """Set exactly this grant."""
     with whole_engine().begin() as connection:
         granting.grant(
             connection,

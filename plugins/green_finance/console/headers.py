@@ -1,4 +1,4 @@
-"""What every answer of the console tells the browser, refusals and redirects included; cookies that stay on TLS; small bodies only."""
+"""Headers of every answer of the console, refusals and redirects included; cookies that stay on TLS; small bodies only."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
     ),
-    # Not no-referrer: with it, a browser sends "Origin: null" with the console's own forms.
+    # Not no-referrer: a browser would send "Origin: null" with the console's own forms.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 
 
 _LARGEST_BODY = 1024 * 1024
-"""Bytes: many times what a form of the console holds."""
+"""Bytes; many times the size of a form of the console."""
 
 
 class ClosedToTheBrowser:
-    """ASGI middleware: the answer loads nothing from anywhere, is not kept, and its cookies need TLS where the request had it."""
+    """ASGI middleware: answers load nothing from elsewhere, are not cached, and their cookies need TLS if the request
+    used it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,7 +48,8 @@ class ClosedToTheBrowser:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                # As Airflow treats its own cookie; behind a proxy its web server takes the scheme from X-Forwarded-Proto.
+                # As Airflow treats its own cookie; behind a proxy its web server takes the scheme from
+                # X-Forwarded-Proto.
                 if scope.get("scheme") == "https" or conf.get("api", "ssl_cert", fallback=""):
                     message["headers"] = [_secured(name, value) for name, value in message["headers"]]
             await send(message)

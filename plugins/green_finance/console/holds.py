@@ -1,4 +1,4 @@
-"""Held needs (隔离区): the list, one of them with its history, and the two ways to decide it."""
+"""Held needs (隔离区): the list, one hold with its history, and the two decisions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def held_needs(
     due: AnyCode = "",
     after: OptionalId = None,
 ) -> HTMLResponse:
-    """The needs that wait for a decision, the most urgent first, a page of them; why they wait only for those who may know."""
+    """The needs that wait for a decision, the most urgent first, by pages; why they wait only for insiders."""
     from include.quarantine.view import Chosen, open_holds, open_list
 
     today = business_now().astimezone(SHANGHAI).date()
@@ -85,7 +85,7 @@ def held_needs(
 
 
 def _remaining(decide_by: date, today: date) -> str:
-    """How far off the day to decide by is, in words; in working days, as it was counted."""
+    """How far away the day to decide by is, in words; counted in working days."""
     if decide_by == today:
         return "今日到期"
     if decide_by < today:
@@ -95,7 +95,7 @@ def _remaining(decide_by: date, today: date) -> str:
 
 @router.get("/{quarantine_id}", response_class=HTMLResponse)
 def held_need(request: Request, quarantine_id: Id, access: Admitted, role: ReadsAs) -> HTMLResponse:
-    """One held need: what the revision changed, and for those who may know what was found, who agreed, and the two decisions."""
+    """One hold: what the revision changed, and for insiders the findings, who agreed, and the two decisions."""
     from include.quarantine.filed_content import filed_content
     from include.quarantine.view import detail
     from include.reference.field_names import field_name
@@ -147,7 +147,7 @@ def decide(
     reason: Reason = "",
     finding: Findings = [],  # noqa: B006
 ) -> RedirectResponse:
-    """Agree to let the chosen findings pass, or send the need back with them."""
+    """Agree to release the chosen findings, or return the need with them."""
     from include.quarantine import stage as held
 
     act = held.release if decision == "release" else partial(held.confirm, calendar=china_calendar())

@@ -1,4 +1,4 @@
-"""One need from filing to disbursement (需求全程): where it stands, and all that happened to it; and the way to find it."""
+"""One need from filing to disbursement (需求全程): its state and everything that happened to it; and the search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WEEKDAYS = "一二三四五六日"
 
 @router.get("", response_class=HTMLResponse)
 def needs(request: Request, role: ReadsAs, q: Words = "") -> HTMLResponse:
-    """Needs by number, credit code or a part of a name; the newest without any of them."""
+    """Needs by number, credit code or a part of a name; the newest without a search text."""
     with engine().connect() as connection:
         found = need_view.find_needs(connection, q, role=role)
     return show(request, "needs.html", found=found, q=q, most=need_view.MOST_FOUND)

@@ -1,4 +1,4 @@
-"""Where each quarter stands, what waits in the outbox and for people, and the published pages."""
+"""The state of each quarter, what waits in the outbox and for people, and the published pages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def overview(request: Request, access: Admitted) -> HTMLResponse:
 
 
 def _quarters(connection: Connection) -> list[tuple[str, Counter[str]]]:
-    """The newest quarters, each with its records by outcome, as its validation pages count them."""
+    """The newest quarters, each with its records by outcome, as on its validation pages."""
     from include.gate.results import quarter_counts
 
     return [(quarter, quarter_counts(connection, quarter)) for quarter in newest_quarters(connection, _QUARTERS_SHOWN)]

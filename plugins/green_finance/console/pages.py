@@ -1,4 +1,4 @@
-"""How the console answers: its templates, its database, and a word about what was done, shown on the page that follows."""
+"""How the console answers: its templates, its database, and the message about an act on the page that follows."""
 
 from __future__ import annotations
 
@@ -56,28 +56,28 @@ _confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
 
 @cache
 def whole_engine() -> Engine:
-    """The business database, at the newest schema: all of it, whoever asks."""
+    """The business database, at the newest schema, not confined."""
     return for_people(open_database(settings(), DatabaseRole.CONSOLE))
 
 
 def engine() -> Engine:
-    """The business database as the user of this request may see it: confined to his departments, if he is."""
+    """The business database as this request's user may see it: confined to his departments, if he is."""
     to = _confined_to.get()
     return whole_engine() if to is None else confined(whole_engine(), *to)
 
 
 def confine_request(departments: frozenset[str] | None, actor: str) -> None:
-    """Confine what `engine` gives to this request to these departments; None: not confined."""
+    """Confine `engine` for this request to these departments; None: not confined."""
     _confined_to.set(None if departments is None else (departments, actor))
 
 
 def business_now() -> datetime:
-    """Business time, as the tasks have it."""
+    """Business time, the same as in tasks."""
     return BusinessClock.starting_at(business_start(whole_engine(), settings())).now()
 
 
 def show(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:
-    """A page; with the note left by the act before it, once."""
+    """A page; with the message of the act before it, once."""
     note = unquote(request.cookies.get(_NOTE, ""))
     page = HTMLResponse(
         _templates()
@@ -98,14 +98,14 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
 
 
 def done(address: str, note: str) -> RedirectResponse:
-    """After an act: on to the page at `address` (relative), which shows `note`. Reloading it repeats nothing."""
+    """After an act: redirect to the page at `address` (relative), which shows `note`. Reloading it repeats nothing."""
     answer = RedirectResponse(address, status_code=303)
     answer.set_cookie(_NOTE, quote(note), max_age=60, httponly=True, samesite="strict")
     return answer
 
 
 def _pages_for(request: Request) -> list[tuple[str, str]]:
-    """The pages that this visitor may open; none, before it is known who he is."""
+    """The pages that this visitor may open; none before the visitor is identified."""
     access = getattr(request.state, "access", None)
     return [(address, name) for role, address, name in _PAGES if access is not None and role in access.roles]
 
@@ -116,7 +116,7 @@ def _form_token(request: Request) -> str:
 
 
 def _root(request: Request) -> str:
-    """The way from a page up to the console's first one, wherever the console is mounted."""
+    """The relative path from a page to the console's first one, wherever the console is mounted."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     return "../" * (path.count("/") - 1) or "./"
 
@@ -137,7 +137,7 @@ def _templates() -> Environment:
 
 
 class _People:
-    """The names of those who ever acted, read once for a page that names any of them."""
+    """The names of everybody who ever acted, read once for a page that shows any."""
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -157,7 +157,7 @@ def _by_whom(context: Context, actor: str, role: str) -> str:
 
 
 def published(kind: str, quarter: str, missing: str) -> HTMLResponse:
-    """The page in force of this kind, as it was published; 404 with the sentence `missing` if there is none."""
+    """The page in force of this kind, as published; 404 with the sentence `missing` if there is none."""
     with engine().connect() as connection:
         html = page_in_force(connection, kind, quarter)
     if html is None:

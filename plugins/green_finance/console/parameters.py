@@ -1,4 +1,4 @@
-"""What a request may hold, as types: bounded, and without characters that are not seen. What does not fit is refused in words."""
+"""Types of request parameters: bounded, without invisible characters. Anything else is refused with a message."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from include.domain.identity import QUARTER
 
 MOST_ID = 2**63 - 1
-"""The greatest number that a key of the database can be."""
+"""The largest number that a key of the database can be."""
 
 
 def seen(text: str) -> str:
-    """`text`, without blanks around it. Raises ValueError if it holds what is not seen: control, format and half characters."""
+    """`text`, without blanks around it. Raises ValueError for invisible characters: control, format, lone surrogates."""
     if any(unicodedata.category(one) in _UNSEEN for one in text):
         raise ValueError("characters that are not seen")
     return text.strip()
@@ -26,19 +26,19 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 Id = Annotated[int, Interval(ge=1, le=MOST_ID)]
 OptionalId = Annotated[Id | None, BeforeValidator(lambda given: given or None)]
-"""A number that a form may leave empty."""
+"""A number that may be left empty."""
 Quarter = Annotated[str, StringConstraints(pattern=f"^{QUARTER}$")]
 AnyQuarter = Annotated[str, StringConstraints(pattern=f"^({QUARTER})?$")]
-"""A filter: empty means every quarter. So with the next ones."""
+"""A filter: empty means every quarter. Likewise the next ones."""
 Department = Annotated[str, StringConstraints(pattern="^[1-9][0-9]{5}$")]
 AnyDepartment = Annotated[str, StringConstraints(pattern="^([1-9][0-9]{5})?$")]
 AnyCode = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_.-]{0,64}$")]
 """A rule, a channel, an error class, an institution: a code of ours."""
 Words = Annotated[str, StringConstraints(max_length=100), AfterValidator(seen)]
-"""What a person typed to find something, or an identifier from outside."""
+"""A search text, or an identifier from outside."""
 Numbers = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(seen)]
 """Many ids, separated by commas."""
 Findings = Annotated[list[Words], Len(max_length=500), Form()]
 Ids = Annotated[list[Id], Len(max_length=1_000)]
 Reason = Annotated[str, Form()]
-"""Why: `audit.signed` bounds it, and says what is wrong with it."""
+"""A reason: `audit.signed` bounds it, and says what is wrong with it."""

@@ -1,6 +1,6 @@
 """What Airflow's auth manager says of a user: roles in the console, and departments. docs/access.md has the table.
 
-The auth manager is asked for each role by a permission of its own, so that nobody has a role by being logged in.
+Each role is a permission of its own at the auth manager, so that nobody has a role just by being logged in.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ log = logging.getLogger(__name__)
 
 
 def expresses_all_roles() -> bool:
-    """Whether the auth manager itself can say who approves and audits; Airflow's simple one cannot."""
+    """Whether the auth manager itself can name approvers and auditors; Airflow's simple one cannot."""
     return not isinstance(get_auth_manager(), SimpleAuthManager)
 
 
 def identity(user: BaseUser) -> str:
-    """The user's immutable id, normalised; "" for a visitor who is nobody (`auth_role_public` of FAB)."""
+    """The user's immutable id, normalised; "" for an anonymous visitor (`auth_role_public` of FAB)."""
     return "" if getattr(user, "is_anonymous", False) else person_id(user.get_id())
 
 
 def roles_given(user: BaseUser) -> frozenset[Role]:
-    """The roles that the auth manager gives this user; where it cannot be asked, none."""
+    """The roles that the auth manager gives this user; none if it cannot be asked."""
     manager = get_auth_manager()
     if isinstance(manager, SimpleAuthManager):
         return _simple_roles(manager, user)
@@ -66,13 +66,13 @@ def _permitted(manager: Any, action: str, user: BaseUser) -> bool:
     try:
         return bool(manager.is_authorized_custom_view(method=action, resource_name=RESOURCE, user=user))
     except (AirflowException, requests.RequestException) as error:
-        # Keycloak answers so where the scope was never created, or is away itself: closed rather than open.
+        # Keycloak answers so if the scope was never created, or if it is unreachable itself: closed rather than open.
         log.warning("The auth manager could not say who %s: %s", action, type(error).__name__)
         return False
 
 
 def _simple_roles(manager: SimpleAuthManager, user: Any) -> frozenset[Role]:
-    """Simple's roles are a ladder: it answers any view alike, so each step is asked for what only that step may do."""
+    """Simple's roles are a ladder: it answers every view alike, so each step is asked for something that only it may do."""
     if (user.role or "").upper() not in SimpleAuthManagerRole.__members__:
         return frozenset()
     found = set()
@@ -97,7 +97,7 @@ def _groups(user: Any) -> set[str]:
 
 
 def _claims(token: str | None) -> dict[str, Any]:
-    """What a token says. It came inside Airflow's own signed one, so its signature is not checked again."""
+    """The claims of a token. It came inside Airflow's own signed one, so its signature is not checked again."""
     try:
         part = (token or "").split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))

@@ -1,4 +1,4 @@
-"""As whom the console's user reads: what `shown` asks of every page."""
+"""In which role the console's user reads: `shown` asks for it on every page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from include.words.shown import Reader
 
 
 def reader(access: Admitted) -> Reader:
-    """The role in which he may see most. A mere administrator sees what everybody does."""
+    """The role in which he may see most. An administrator without other roles sees what everybody sees."""
     return next((role for role in (Role.OPERATOR, Role.APPROVER, Role.AUDITOR) if role in access.roles), Role.VIEWER)
 
 

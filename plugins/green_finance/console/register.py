@@ -1,4 +1,4 @@
-"""The register of green factories (绿色工厂名单): snapshots that shrank too much (T05) wait here to be taken into use."""
+"""The register of green factories (绿色工厂名单): snapshots that shrank too much (T05) wait here for acceptance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/register")
 
 @router.get("", response_class=HTMLResponse)
 def register(request: Request, access: Admitted) -> HTMLResponse:
-    """What waits, beside what is in use."""
+    """The waiting snapshots, compared with the one in use."""
     with engine().connect() as connection:
         held = intake.held_snapshots(connection)
     return show(

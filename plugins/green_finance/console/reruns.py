@@ -1,4 +1,4 @@
-"""Sending again (重新发送): choose, look at what would happen, start, watch, and take back what was not sent yet."""
+"""Sending again (重新发送): choose, preview, start, watch, and cancel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATES = {"running": "进行中", "done": "已完成", "cancelled": "已取消"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The form's fields as they were filled in; `delivery_ids` as text, those ticked on a list included."""
+    """The form's fields as filled in; `delivery_ids` as text, those ticked on a list included."""
 
     channel: str = ""
     quarter: str = ""
@@ -52,7 +52,7 @@ class Asked:
     failed_since: str = ""
 
     def selection(self) -> Selection:
-        """What they mean. Raises InvalidRequest."""
+        """The selection. Raises InvalidRequest."""
         return Selection(
             channel=_channel(self.channel),
             quarter=self.quarter or None,
@@ -132,7 +132,7 @@ def start(
     reason: Reason = "",
     request_key: Annotated[Words, Form()] = "",
 ) -> RedirectResponse:
-    """Make the selected deliveries due, and have them sent; pressed twice, once."""
+    """Make the selected deliveries due, and start sending; pressed twice, it acts once."""
     with engine().begin() as connection:
         started = rerun.rerun(
             connection,
@@ -151,7 +151,7 @@ def start(
 def one_rerun(
     request: Request, job_id: Id, operator: MayOperate, role: ReadsAs, cancelling: bool = False
 ) -> HTMLResponse:
-    """How far a re-run is; the page refreshes itself while it runs, but not under the hands of who is `cancelling`."""
+    """Progress of a re-run; the page refreshes itself while it runs, except for a user who is `cancelling`."""
     with engine().connect() as connection:
         job, items = rerun_jobs.progress(connection, job_id), rerun_jobs.items(connection, job_id)
     return show(
@@ -180,7 +180,7 @@ def cancel(job_id: Id, operator: CurrentOperator, reason: Reason = "") -> Redire
 
 
 def _criteria(asked: Asked) -> list[str]:
-    """What was asked for, in words."""
+    """The selection, in words."""
     words = ERROR_CLASSES.get(asked.error_class, (asked.error_class, ""))[0]
     told = {
         "通道": CHANNEL_NAMES[channel] if (channel := _channel(asked.channel)) else "",

@@ -1,4 +1,4 @@
-"""Having the outbox emptied now, from within Airflow's API server."""
+"""Starts the DAG that empties the outbox, from within Airflow's API server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def start_sending(actor: str) -> str:
-    """Start the DAG that empties the outbox; says in Chinese what came of it.
+    """Start the DAG that empties the outbox; returns the result in Chinese.
 
-    What is in the outbox is sent by the DAG's next run in any case: that it cannot be started now is no failure of the act.
+    The DAG's next run sends what is in the outbox anyway, so a failure to start it now does not fail the act.
     """
     try:
         trigger_dag(_DAG, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=actor, conf={})

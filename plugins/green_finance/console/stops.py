@@ -1,6 +1,6 @@
-"""Departments whose pushes wait (暂停推送的地区, B08): an operator lets them go on, or keeps them waiting, with a reason.
+"""Departments whose pushes wait (暂停推送的地区, B08): an operator continues them, or keeps them waiting, with a reason.
 
-The same is asked in Airflow, by `decide_stopped_department`. What is decided first stands.
+`decide_stopped_department` asks the same in Airflow. What is decided first stands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续�
 
 @router.get("", response_class=HTMLResponse)
 def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
-    """All stops, those that still wait first, each with the two ways to decide it."""
+    """All stops, waiting ones first, each with the two decisions."""
     from include.gate import department_stop
 
     with engine().connect() as connection:
@@ -49,7 +49,7 @@ def decide(
     seen: Annotated[Literal["open", "kept"], Form()],
     reason: Reason = "",
 ) -> RedirectResponse:
-    """Let the pushes of a department go on, or keep them waiting."""
+    """Continue the pushes of a department, or keep them waiting."""
     from include.gate import department_stop
 
     with engine().begin() as connection:

@@ -1,4 +1,4 @@
-"""Tickets for obstructions (融资梗阻工单): the list, one of them with its playbook and letter, and what coordinators did."""
+"""Tickets for obstructions (融资梗阻工单): the list, one ticket with its playbook and letter, and the coordinators' acts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _AUTHORITIES = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 @router.get("", response_class=HTMLResponse)
 def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLResponse:
-    """What is being worked on, the most urgent first; with `settled` also what came to an end."""
+    """Tickets that are worked on, the most urgent first; with `settled` also ended ones."""
     with engine().connect() as connection:
         found = obstructions.tickets(connection, unsettled=not settled)
     return show(request, "tickets.html", tickets=found, settled=settled, today=business_now().date(), **_words(role))
@@ -55,7 +55,7 @@ def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLRespo
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
 def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
-    """A ticket: who answers for it, what to do, a letter to copy, its history, and the acts that are possible now."""
+    """A ticket: who is responsible, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)
         responsible = obstructions.responsible(connection, found)
@@ -88,7 +88,7 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
 
 @router.post("/{ticket_id}")
 def act(ticket_id: Id, operator: CurrentOperator, what: Annotated[Act, Form()], note: Reason = "") -> RedirectResponse:
-    """Record what the coordinators did; the institution is answered."""
+    """Record an act of the coordinators; the institution is answered."""
     with engine().begin() as connection:
         number = obstructions.act(
             connection,

@@ -1,4 +1,5 @@
-"""What the platforms sent and nobody could use (未能读取): what, from whom, since when, how often, and its bytes for operators."""
+"""Pieces from the platforms that could not be used (未能读取): what, from whom, since when, how often, and its bytes for
+operators."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def unreadable(
     kind: AnyCode = "",
     page: Annotated[int, Query(ge=1, le=_MOST_PAGES)] = 1,
 ) -> HTMLResponse:
-    """The pieces that are still unreadable, the one met last first; `kind`: of one kind of listing."""
+    """The pieces that are still unreadable, the last met first; `kind`: of one kind of listing."""
     kind = kind if kind in KINDS else ""
     with engine().connect() as connection:
         counts = set_aside.open_counts(connection)
@@ -59,7 +60,8 @@ def unreadable(
 
 @router.get("/{set_aside_id}/raw", tags=[*OPERATORS])
 def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
-    """The bytes of a piece as they came, to be saved and never shown; the look is audited, for anything may stand in them."""
+    """The bytes of a piece as received, to be saved and never shown; the download is audited, because they may hold
+    anything."""
     with engine().begin() as connection:
         found = None
         if set_aside.may_be_seen(connection, set_aside_id):
@@ -82,7 +84,7 @@ def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
 
 @cache
 def _cipher() -> PersonalDataCipher:
-    """The console itself may read neither ciphertexts nor their secret: this act alone does, as the pipeline."""
+    """The console itself may read neither ciphertexts nor their secret: only this act does, as the pipeline."""
     as_pipeline = open_database(settings(), DatabaseRole.PIPELINE)
     try:
         return open_cipher(as_pipeline, settings())

@@ -1,4 +1,4 @@
-"""The pages that the gate publishes: results of a quarter and of its departments, dry runs, and what a new rule set would change."""
+"""The gate's pages: results of a quarter and of its departments, dry runs, and what a new rule set would change."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dry_run(quarter: Quarter, department_code: Department, access: Admitted) -> 
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}", response_class=HTMLResponse)
 @router.get(f"/{KIND}/{{quarter}}/{{department_code}}.html", response_class=HTMLResponse)
 def department(quarter: Quarter, department_code: Department, role: ReadsAs) -> HTMLResponse:
-    """The results of a department's quarter; why needs are held only for those who may know."""
+    """The results of a department's quarter; why needs are held only for insiders."""
     page = published(f"{KIND}/{department_code}", quarter, f"{department_code} {quarter} 的审核结果尚未生成。")
     if role in INSIDERS:
         return page
@@ -54,5 +54,5 @@ def department(quarter: Quarter, department_code: Department, role: ReadsAs) -> 
 
 @router.get(f"/{REJUDGEMENT}/{{quarter}}", response_class=HTMLResponse, tags=[*DECIDERS])
 def rejudgement(quarter: Quarter) -> HTMLResponse:
-    """What another rule set would make of a quarter."""
+    """What another rule set would change in a quarter."""
     return published(REJUDGEMENT, quarter, f"{quarter} 尚未重新审核。")
