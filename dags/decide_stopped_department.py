@@ -23,9 +23,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag
 
-from green_finance.defaults import dag_defaults
+from green_finance.defaults import QUARTER_PATTERN, dag_defaults
 from green_finance.department_decision import ALL_AT_ONCE, DepartmentDecision
-from include.domain.identity import QUARTER
 
 
 @dag(
@@ -33,7 +32,7 @@ from include.domain.identity import QUARTER
     dag_display_name="决定暂停地区 decide_stopped_department",
     doc_md=__doc__,
     params={
-        "quarter": Param(type="string", pattern=f"^{QUARTER}$", title="季度", description="形如 2026Q3。"),
+        "quarter": Param(type="string", pattern=QUARTER_PATTERN, title="季度", description="形如 2026Q3。"),
         "department": Param(
             type="string", pattern="^[1-9][0-9]{5}$", title="受理主管部门", description="六位代码，例如 330000。"
         ),

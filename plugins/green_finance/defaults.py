@@ -12,6 +12,7 @@ from green_finance.failure_mails import RunFailureNotifier
 from include.domain.identity import QUARTER
 
 TIMEZONE = "Asia/Shanghai"
+QUARTER_PATTERN = f"^{QUARTER}$"
 START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
 
 # The clients retry by themselves; a task retry covers what lasts longer.
@@ -40,7 +41,7 @@ def quarter_param() -> Param:
     return Param(
         None,
         type=["null", "string"],
-        pattern=f"^{QUARTER}$",
+        pattern=QUARTER_PATTERN,
         title="季度",
         description="形如 2026Q3；不填则取运行的分区，再不然取运行日期所在季度。",
     )
