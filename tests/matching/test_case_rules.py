@@ -6,18 +6,14 @@ The need asks for 1,000 万元 of a total of 2,000, of which 800 are its own; it
 from __future__ import annotations
 
 import random
-from datetime import datetime
 from typing import Any, Literal
 
 import pytest
 import sqlalchemy as sa
 
 from include.alerts.settling import settle_alert
-from include.matching import collect_feedback, watch_post_loan
-from include.reference import policy
 from include.store import tables
 from tests.support.matching import (
-    CIPHER,
     NEED,
     NOW,
     Feed,
@@ -30,94 +26,42 @@ from tests.support.matching import (
     rows,
 )
 from tests.support.rows import let_history_be_changed, moment, rewrite
-
-APPROVED = report(1, "credit_approved", amount="500")
-CONTRACTED = report(2, "contracted", amount="500")
-DRAWN = report(3, "drawn", amount="500", use_of_funds="购置电炉")
-
-
-def bank(code: str, *events: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
-    """The same events, reported by another bank."""
-    return [event | {"institution_code": code, "event_id": f"{code}-{event['event_id']}"} | more for event in events]
-
-
-def code(value: str) -> dict[str, Any]:
-    return report(1, "credit_approved", amount="500", catalogue_code=value)
-
-
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        ([APPROVED, CONTRACTED, DRAWN], []),
-        ([APPROVED, CONTRACTED, DRAWN | {"amount": "500.01"}], ["hold G03a ICBC", "hold G03b ICBC"]),
-        ([APPROVED, CONTRACTED | {"amount": "400"}, DRAWN | {"amount": "400.01"}], ["hold G03a ICBC"]),
-        ([APPROVED, CONTRACTED | {"amount": "400"}, DRAWN | {"amount": "400"}], []),
-        ([APPROVED, CONTRACTED | {"amount": "500.01"}], ["hold G03b ICBC"]),
-        ([APPROVED, report(3, "drawn", amount="10", use_of_funds="购置电炉")], ["hold G03c ICBC"]),
-        ([code("1.1.1")], []),
-        ([code("2.1.1")], ["hold G04 ICBC"]),
-        ([code("1.1")], ["hold G04 ICBC"]),
-        ([report(3, "credit_approved", amount="500")], []),
-        ([report(4, "credit_approved", amount="500")], ["hold G08b ICBC"]),
-        ([report(4, "received")], []),
-        ([APPROVED, CONTRACTED, DRAWN | {"use_of_funds": "归还贷款"}], ["hold G09a ICBC"]),
-        ([APPROVED, CONTRACTED | {"use_of_funds": "补充流动资金"}], ["hold G09a ICBC"]),
-        ([APPROVED | {"use_of_funds": "补充流动资金"}, CONTRACTED], []),
-        ([APPROVED, CONTRACTED, report(3, "drawn", amount="5")], ["warn G09b ICBC"]),
-        ([APPROVED | {"green_label": True}], []),
-        ([report(1, "declined", reason_code="R01", green_label=True)], ["hold G17 ICBC"]),
-        ([report(1, "declined", reason_code="R01", green_label=False)], []),
-        ([APPROVED, report(2, "received", green_label=True, catalogue_code="9.1.1")], []),
-    ],
+from tests.support.rule_cases.case import (
+    APPROVED,
+    CONTRACTED,
+    DRAWN,
+    GREEN_LABELS,
+    SUMS,
+    SUSPICIONS,
+    alerts_on,
+    alerts_on_label,
+    alerts_on_sums,
+    bank,
+    code,
+    quarterly,
+    reports_owed,
 )
+
+
+@pytest.mark.parametrize(("events", "expected"), SUSPICIONS)
 def test_each_suspicion_of_a_case_is_an_alert(
     database: sa.Engine, events: list[dict[str, Any]], expected: list[str]
 ) -> None:
-    prepare(database)
-    collect(database, Feed(events))
-    assert alerts(database) == expected
+    assert alerts_on(database, events) == expected
 
 
-@pytest.mark.parametrize(
-    ("filed", "reported", "expected"),
-    [
-        (None, None, ["hold G17 ICBC"]),
-        (None, "2.1.1", []),
-        ("1.1", None, ["hold G17 ICBC"]),
-        ("1.1.2", None, []),
-        ("0.1.1", "2.1.1", []),
-    ],
-)
+@pytest.mark.parametrize(("filed", "reported", "expected"), GREEN_LABELS)
 def test_a_green_label_rests_on_a_catalogue_entry_of_the_bank_or_of_the_need(
     database: sa.Engine, filed: str | None, reported: str | None, expected: list[str]
 ) -> None:
-    prepare(database, filed)
-    collect(database, Feed([APPROVED | {"green_label": True, "catalogue_code": reported}]))
-    assert alerts(database) == expected
+    assert alerts_on_label(database, filed, reported) == expected
 
 
-@pytest.mark.parametrize(
-    ("approved", "contracted", "drawn", "expected"),
-    [
-        ((600, 600), (500, 500), (), []),
-        ((600, 600.01), (500, 500), (), ["warn G02b"]),
-        ((600, 600), (500, 500.01), (), ["hold G02a"]),
-        ((600, 600), (500, 500), (1500, 500), ["hold G03a ICBC", "hold G03b ICBC"]),
-        ((600, 600), (500, 500), (1500, 500.01), ["hold G03a ABC", "hold G03a ICBC", "hold G03b ICBC", "hold G18"]),
-    ],
-)
+@pytest.mark.parametrize(("approved", "contracted", "drawn", "expected"), SUMS)
 def test_the_sums_over_all_banks_are_held_against_the_need(
     database: sa.Engine, approved: Any, contracted: Any, drawn: Any, expected: list[str]
 ) -> None:
-    prepare(database)
-    events: list[dict[str, Any]] = []
-    for at, institution in enumerate(["ICBC", "ABC"]):
-        events += bank(institution, APPROVED, amount=str(approved[at]))
-        events += bank(institution, CONTRACTED, amount=str(contracted[at]))
-        if drawn:
-            events += bank(institution, DRAWN, amount=str(drawn[at]))
-    collect(database, Feed(events))
-    assert alerts(database) == expected
+    assert alerts_on_sums(database, approved, contracted, drawn) == expected
 
 
 # --- Life of an alert ------------------------------------------------------------------------------------------------------
@@ -238,28 +182,8 @@ def test_alerts_and_cases_do_not_depend_on_how_the_feed_is_cut_repeated_or_shuff
 # --- Use of funds, quarter by quarter (G16) -----------------------------------------------------------------------------------
 
 
-def quarterly(database: sa.Engine, now: datetime) -> list[str]:
-    watch_post_loan(database, now=now, policy=policy())
-    statement = """
-        select ground from alert_ground join alert using (alert_id)
-        where rule_id = 'G16' and state = 'open' order by ground
-    """
-    return [ground for (ground,) in rows(database, statement)]
-
-
 def test_each_full_quarter_after_the_first_draw_needs_a_report(database: sa.Engine) -> None:
-    prepare(database)
-    feed = Feed([APPROVED, CONTRACTED, DRAWN])
-    collect(database, feed)
-    assert quarterly(database, moment("2027-03-31 12:00")) == []
-    assert quarterly(database, moment("2027-04-01 12:00")) == ["ICBC 2027Q1"]
-    assert quarterly(database, moment("2027-07-01 12:00")) == ["ICBC 2027Q1", "ICBC 2027Q2"]
-    feed.events.append(report(4, "post_loan") | {"occurred_at": "2027-03-31T23:00:00+08:00"})
-    collect_feedback(database, feed, moment("2027-07-02 08:00"), cipher=CIPHER)
-    assert quarterly(database, moment("2027-07-02 12:00")) == ["ICBC 2027Q2"]
-    feed.events.append(report(5, "post_loan") | {"occurred_at": "2027-06-30T23:00:00+08:00"})
-    collect_feedback(database, feed, moment("2027-07-03 08:00"), cipher=CIPHER)
-    assert quarterly(database, moment("2027-07-03 12:00")) == []
+    assert reports_owed(database) == [[], ["ICBC 2027Q1"], ["ICBC 2027Q1", "ICBC 2027Q2"], ["ICBC 2027Q2"], []]
     assert [kind for kind, _ in history(database, "G16")] == ["opened", "repeated", "closed"]
     assert rows(database, "select need_id, institution_code from alert where rule_id = 'G16'") == [(NEED, "")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,51 +21,14 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy
 from include.register.acceptance import accept_snapshot
 from include.register.rules import judge_rows, judge_snapshot, read_entry
+from tests.support.rule_cases.register import ROWS, SNAPSHOTS, found, row
 
 DAY = date(2026, 10, 1)
 CIPHER = PersonalDataCipher(["key of the register tests"])
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
-def row(**changes: Any) -> dict[str, Any]:
-    return {
-        "uscc": "91330100MA2TE5T013",
-        "name": "浙江青禾新材料有限公司",
-        "aliases": [],
-        "level": "national",
-        "batch": "2023年度",
-        "department_code": "330000",
-        "listed_on": "2024-03-01",
-        "removed_on": None,
-    } | changes
-
-
-def found(*rows: object) -> list[str]:
-    findings = judge_rows([read_entry(one) for one in rows], policy())
-    return sorted(f"{one.ordinal} {one.rule_id} {one.field}" for one in findings)
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        ([row()], []),
-        ([row(uscc="91330100MA2TE5T014")], ["0 T01 uscc"]),
-        ([row(uscc=" 9133 0100ma2te5t013")], []),
-        ([row(uscc=None)], ["0 T01 uscc"]),
-        ([row(listed_on="2024-02-30")], ["0 T02 listed_on;removed_on"]),
-        ([row(listed_on="20240301")], ["0 T02 listed_on;removed_on"]),
-        ([row(listed_on=None)], ["0 T02 listed_on;removed_on"]),
-        ([row(removed_on="soon")], ["0 T02 listed_on;removed_on"]),
-        ([row(removed_on="2024-02-29")], ["0 T02 listed_on;removed_on"]),
-        ([row(removed_on="2024-03-01")], []),
-        ([row(), row(name="浙江青禾 新材料有限公司")], ["0 T03 uscc", "1 T03 uscc"]),
-        ([row(removed_on="2025-01-01"), row(listed_on="2025-01-01")], []),
-        ([row(removed_on="2025-01-02"), row(listed_on="2025-01-01")], ["0 T03 uscc", "1 T03 uscc"]),
-        ([row(), row(name="另一工厂")], []),
-        ([row(department_code="999999", level=3)], ["0 T04 department_code", "0 T04 level"]),
-        ([7], ["0 T01 uscc", "0 T02 listed_on;removed_on", "0 T04 department_code", "0 T04 level"]),
-    ],
-)
+@pytest.mark.parametrize(("rows", "expected"), ROWS)
 def test_each_odd_row_is_told_with_its_reason(rows: list[object], expected: list[str]) -> None:
     assert found(*rows) == expected
 
@@ -99,18 +62,7 @@ def test_the_rows_of_one_factory_may_be_many() -> None:
     assert sum(one.rule_id == "T03" for one in told) == 20_000
 
 
-@pytest.mark.parametrize(
-    ("active", "before", "shrunken"),
-    [
-        (90, 100, False),
-        (89, 100, True),
-        (8995, 10_000, True),
-        (0, None, True),
-        (1, None, False),
-        (0, 100, True),
-        (110, 100, False),
-    ],
-)
+@pytest.mark.parametrize(("active", "before", "shrunken"), SNAPSHOTS)
 def test_a_snapshot_may_lose_a_tenth(active: int, before: int | None, shrunken: bool) -> None:
     assert bool(judge_snapshot(active, before, policy())) == shrunken
 

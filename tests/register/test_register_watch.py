@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from include.alerts.settling import settle_alert
 from include.base.errors import InvalidRequest
-from include.reference import policy
-from include.register import watch as register_watch
-from include.register.watch import RegisterTooOld, WatchSummary
+from include.register.watch import RegisterTooOld
 from include.store.tables import (
     alert,
     alert_event,
@@ -22,63 +18,12 @@ from include.store.tables import (
     delivery,
     finding,
     judgement,
-    need_version,
     register_factory,
     register_snapshot,
     withdrawal_notice,
 )
 from tests.support import rows
-
-NOW = rows.moment("2026-10-20 03:00")
-USCC = "91330100MA2TE5T013"
-OTHER = "91330100MA2TE5T021"
-NAME = "青禾精密铸造有限公司"
-
-
-def _register(
-    connection: sa.Connection,
-    *,
-    as_of: date = date(2026, 10, 20),
-    removed_on: date | None = None,
-    name: str = NAME,
-    aliases: Sequence[str] = (),
-    usable: bool = True,
-    in_use: bool = True,
-) -> None:
-    content = rows.digest(as_of, removed_on, name, aliases, usable)
-    connection.execute(
-        register_snapshot.insert().values(as_of=as_of, content_sha256=content, row_count=2, taken_at=NOW, in_use=in_use)
-    )
-    for ordinal, (uscc, row_name, row_usable, row_removed) in enumerate(
-        [(USCC, name, usable, removed_on), (OTHER, "另一家企业", True, None)]
-    ):
-        connection.execute(
-            register_factory.insert().values(
-                content_sha256=content,
-                ordinal=ordinal,
-                uscc=uscc,
-                name=row_name,
-                aliases=list(aliases),
-                level="national",
-                batch="2024年度",
-                department_code="330000",
-                listed_on=date(2024, 1, 1),
-                removed_on=row_removed,
-                usable=row_usable,
-            )
-        )
-
-
-def _pushed(connection: sa.Connection, number: int = 1, state: str = "delivered") -> None:
-    rows.add_need(connection, number)
-    rows.rewrite(
-        connection, sa.update(need_version).where(need_version.c.need_id == rows.need_id(number)).values(uscc=USCC)
-    )
-    rows.add_delivery(connection, number, state=state)
-
-
-def _watch(database: sa.Engine, now: datetime = NOW) -> WatchSummary:
-    return register_watch.watch(database, now=now, policy=policy())
+from tests.support.register import NAME, NOW, list_factory, pushed_of_it, settle, watch
 
 
 def _alerts(database: sa.Engine) -> list[tuple[str, str, str]]:
@@ -91,30 +36,21 @@ def _deliveries(database: sa.Engine, action: str) -> list[sa.Row]:
         return list(connection.execute(sa.select(delivery).where(delivery.c.action == action)))
 
 
-def _settle(
-    database: sa.Engine, decision: str, reason: str = "与主管部门核实", persons: tuple[str, ...] = ("wang", "li")
-) -> None:
-    for actor in persons:
-        with database.begin() as connection:
-            alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
-            settle_alert(connection, alert_id, decision=decision, actor=actor, role="operator", reason=reason, now=NOW)
-
-
 def test_a_factory_on_the_list_is_left_alone(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection)
-        _pushed(connection)
-    summary = _watch(database)
+        list_factory(connection)
+        pushed_of_it(connection)
+    summary = watch(database)
     assert (summary.watched, summary.withdrawn, summary.alerts_opened) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("how", [{"removed_on": date(2026, 10, 20)}, {"usable": False}])
 def test_a_removed_factory_s_need_is_withdrawn_where_nobody_has_approved(database: sa.Engine, how: dict) -> None:
     with database.begin() as connection:
-        _register(connection, **how)
-        _pushed(connection)
+        list_factory(connection, **how)
+        pushed_of_it(connection)
         rows.add_case(connection, 1, state="accepted")
-    assert _watch(database).withdrawn == 1
+    assert watch(database).withdrawn == 1
     withdrawal = _deliveries(database, "withdrawal")[0]
     assert json.loads(withdrawal.body) == {
         "need_id": rows.need_id(1),
@@ -128,29 +64,29 @@ def test_a_removed_factory_s_need_is_withdrawn_where_nobody_has_approved(databas
     assert (notice.reason_code, notice.intake_id) == ("factory_removed", None)
     assert (entry.action, json.loads(entry.details)) == ("withdraw_needs", {"need_ids": [rows.need_id(1)]})
     assert _alerts(database) == []
-    again = _watch(database)
+    again = watch(database)
     assert (again.watched, again.withdrawn) == (0, 0)
     assert len(_deliveries(database, "withdrawal")) == 1
 
 
 def test_a_removal_of_tomorrow_is_none_today(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 21))
-        _pushed(connection)
-    assert _watch(database).withdrawn == 0
+        list_factory(connection, removed_on=date(2026, 10, 21))
+        pushed_of_it(connection)
+    assert watch(database).withdrawn == 0
 
 
 @pytest.mark.parametrize("state", ["credit_approved", "closed"])
 def test_where_credit_was_approved_a_person_decides(database: sa.Engine, state: str) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection)
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection)
         rows.add_case(connection, 1, state=state, furthest_state="credit_approved")
-    assert _watch(database).alerts_opened == 1
-    assert _watch(database).alerts_opened == 0
+    assert watch(database).alerts_opened == 1
+    assert watch(database).alerts_opened == 0
     assert _alerts(database) == [("G08c", rows.need_id(1), "open")]
     assert _deliveries(database, "withdrawal") == []
-    _settle(database, "confirmed")
+    settle(database, "confirmed")
     assert len(_deliveries(database, "withdrawal")) == 1
     with database.connect() as connection:
         entries = [(entry.actor, entry.action) for entry in connection.execute(sa.select(audit_entry))]
@@ -166,42 +102,42 @@ def test_where_credit_was_approved_a_person_decides(database: sa.Engine, state: 
 
 def test_an_alert_that_was_cleared_does_not_come_back(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection)
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection)
         rows.add_case(connection, 1, state="credit_approved")
-    _watch(database)
-    _settle(database, "cleared")
-    summary = _watch(database)
+    watch(database)
+    settle(database, "cleared")
+    summary = watch(database)
     assert (summary.withdrawn, summary.alerts_opened) == (0, 0)
     assert _alerts(database) == [("G08c", rows.need_id(1), "cleared")]
     with pytest.raises(InvalidRequest, match="已经处理"):
-        _settle(database, "confirmed")
+        settle(database, "confirmed")
 
 
 def test_settling_needs_a_reason(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection, state="pending")
-    _watch(database)
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection, state="pending")
+    watch(database)
     with pytest.raises(InvalidRequest, match="理由"):
-        _settle(database, "cleared", reason=" ")
+        settle(database, "cleared", reason=" ")
 
 
 def test_a_push_of_a_removed_factory_is_not_sent_until_the_factory_is_back(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection, state="pending")
-    summary = _watch(database)
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection, state="pending")
+    summary = watch(database)
     assert (summary.withdrawn, summary.pushes_stopped, summary.alerts_opened) == (0, 1, 1)
     assert [(one.state, one.outcome) for one in _deliveries(database, "push")] == [("superseded", "factory_removed")]
     assert _deliveries(database, "withdrawal") == []
-    again = _watch(database)
+    again = watch(database)
     assert (again.pushes_stopped, again.alerts_opened, again.alerts_closed) == (0, 0, 0)
 
     next_day = NOW + timedelta(days=1)
     with database.begin() as connection:
-        _register(connection, as_of=next_day.date())
-    back = _watch(database, next_day)
+        list_factory(connection, as_of=next_day.date())
+    back = watch(database, next_day)
     assert (back.pushes_resumed, back.alerts_closed) == (1, 1)
     assert [(one.state, one.outcome) for one in _deliveries(database, "push")] == [("pending", None)]
     assert _alerts(database) == [("G08c", rows.need_id(1), "closed")]
@@ -211,45 +147,45 @@ def test_a_push_of_a_removed_factory_is_not_sent_until_the_factory_is_back(datab
 
     removed_again = next_day + timedelta(days=1)
     with database.begin() as connection:
-        _register(connection, as_of=removed_again.date(), removed_on=removed_again.date())
-    assert _watch(database, removed_again).alerts_opened == 1
+        list_factory(connection, as_of=removed_again.date(), removed_on=removed_again.date())
+    assert watch(database, removed_again).alerts_opened == 1
     assert _alerts(database) == [("G08c", rows.need_id(1), "open")]
 
 
 def test_confirming_a_removal_before_the_push_leaves_nothing_to_send(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection, state="pending")
-    _watch(database)
-    _settle(database, "confirmed")
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection, state="pending")
+    watch(database)
+    settle(database, "confirmed")
     assert _deliveries(database, "withdrawal") == []
     assert [one.state for one in _deliveries(database, "push")] == ["superseded"]
-    assert _watch(database).watched == 0
+    assert watch(database).watched == 0
 
 
 def test_a_new_name_that_lists_the_old_one_is_only_counted(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, name="青禾智造有限公司", aliases=["青禾精密铸造 有限公司"])
-        _pushed(connection)
-    summary = _watch(database)
+        list_factory(connection, name="青禾智造有限公司", aliases=["青禾精密铸造 有限公司"])
+        pushed_of_it(connection)
+    summary = watch(database)
     assert (summary.renamed, summary.alerts_opened) == (1, 0)
 
 
 def test_a_name_that_the_register_does_not_know_raises_an_alert_until_it_does(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, name="青禾智造有限公司")
-        _pushed(connection)
-    assert _watch(database).alerts_opened == 1
+        list_factory(connection, name="青禾智造有限公司")
+        pushed_of_it(connection)
+    assert watch(database).alerts_opened == 1
     assert _alerts(database) == [("DQ41", rows.need_id(1), "open")]
     with database.begin() as connection:
-        _register(connection, as_of=date(2026, 10, 21), name="青禾智造有限公司", aliases=[NAME])
-    assert _watch(database, NOW + timedelta(days=1)).alerts_closed == 1
+        list_factory(connection, as_of=date(2026, 10, 21), name="青禾智造有限公司", aliases=[NAME])
+    assert watch(database, NOW + timedelta(days=1)).alerts_closed == 1
 
 
 def test_a_name_that_a_person_released_already_is_not_asked_again(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, name="青禾智造有限公司")
-        _pushed(connection)
+        list_factory(connection, name="青禾智造有限公司")
+        pushed_of_it(connection)
         connection.execute(
             finding.insert().values(
                 judgement_id=connection.execute(sa.select(judgement.c.judgement_id)).scalar_one(),
@@ -260,44 +196,44 @@ def test_a_name_that_a_person_released_already_is_not_asked_again(database: sa.E
                 severity="hold",
             )
         )
-    assert _watch(database).alerts_opened == 0
+    assert watch(database).alerts_opened == 0
 
 
 def test_a_withdrawn_need_is_not_watched_and_its_alert_is_closed(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
-        _pushed(connection)
+        list_factory(connection, removed_on=date(2026, 10, 1))
+        pushed_of_it(connection)
         rows.add_case(connection, 1, state="drawn")
-    _watch(database)
+    watch(database)
     with database.begin() as connection:
         rows.add_withdrawal(connection, 1)
-    assert _watch(database).alerts_closed == 1
+    assert watch(database).alerts_closed == 1
 
 
 def test_no_verdict_rests_on_an_old_an_empty_or_a_doubtful_register(database: sa.Engine) -> None:
     with pytest.raises(RegisterTooOld):
-        _watch(database)
+        watch(database)
     with database.begin() as connection:
-        _register(connection, as_of=date(2026, 9, 1), removed_on=date(2026, 8, 1))
-        _register(connection, removed_on=date(2026, 10, 1), in_use=False)
-        _pushed(connection)
+        list_factory(connection, as_of=date(2026, 9, 1), removed_on=date(2026, 8, 1))
+        list_factory(connection, removed_on=date(2026, 10, 1), in_use=False)
+        pushed_of_it(connection)
     with pytest.raises(RegisterTooOld):
-        _watch(database)
+        watch(database)
     with database.begin() as connection:
         connection.execute(sa.update(register_snapshot).values(in_use=True))
         rows.rewrite(connection, sa.update(register_factory).values(usable=False))
     with pytest.raises(RegisterTooOld, match="为空"):
-        _watch(database)
+        watch(database)
     assert _deliveries(database, "withdrawal") == []
 
 
 def test_two_watches_at_once_have_one_effect(database: sa.Engine) -> None:
     with database.begin() as connection:
-        _register(connection, removed_on=date(2026, 10, 1))
+        list_factory(connection, removed_on=date(2026, 10, 1))
         for number in range(1, 6):
-            _pushed(connection, number)
+            pushed_of_it(connection, number)
     with ThreadPoolExecutor(2) as threads:
-        summaries = list(threads.map(lambda _: _watch(database), range(2)))
+        summaries = list(threads.map(lambda _: watch(database), range(2)))
     assert sorted(summary.withdrawn for summary in summaries) == [0, 5]
     assert len(_deliveries(database, "withdrawal")) == 5
     with database.connect() as connection:

@@ -22,8 +22,8 @@ from tests.gate.engine.handbook.needs import SpoiltNeed, spoilt_need
 from tests.gate.engine.handbook.record_rules import record_findings
 from tests.gate.engine.handbook.register_rules import register_findings
 from tests.gate.engine.handbook.verdicts import in_order, severity_of, verdict_on
-from tests.gate.engine.test_rules import CASES
 from tests.support.clean_need import CHECKED_AT, judge, keyed_hash
+from tests.support.rule_cases.record import CASES
 
 POLICIES = [
     Policy({**policy().values, **changes})

@@ -1,6 +1,6 @@
 """Breaking any one rule turns a test red: proven by breaking each of them, in every way its suite allows.
 
-The true findings of all cases are taken once: of the case tables beside this file and those of batches, events and the
+The true findings of all cases are taken once: of the case tables of records, batches, events, cases and the
 register, and of the sandbox's scenario, whose answer key says what each need must give. A mutant is a rule as its suite states
 it, with one thing changed. It is run on the frames of those cases; where its rows are the true ones, no test would have noticed,
 and it is named here. A rule turned round finds none of the rows that it should, so that a rule that fires in some case is
@@ -12,7 +12,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -22,17 +24,17 @@ import sqlalchemy as sa
 from include.gate.engine.judge import judge as judge_scenario
 from include.local.postgres import PostgresServer
 from include.reference import policy
+from include.register.rules import judge_snapshot
 from include.rule_book import suites as rule_book
 from include.rule_book.suites import Breach, RuleBook, RuleBookError, suites
 from include.sandbox.scenario.stage import make_scenario
 from include.store.database import connect, migrate
 from include.store.tables import metadata
-from tests.gate.engine.test_rules import CASES
-from tests.intake import test_batch_rules
-from tests.matching import test_case_rules, test_event_rules
-from tests.register import test_register_snapshots, test_register_watch
 from tests.support.clean_need import CHECKED_AT, clean_need, judge
-from tests.support.rows import AUDIT_KEYS
+from tests.support.matching import push
+from tests.support.register import list_factory, pushed_of_it, watch
+from tests.support.rows import AUDIT_KEYS, add_case
+from tests.support.rule_cases import batch, case, event, record, register
 from tests.support.scenario_surroundings import records_of, surroundings_of
 
 RULES = sorted(one["meta"]["rule"] for suite in suites().values() for one in suite["expectations"])
@@ -175,12 +177,15 @@ def judged(postgres: PostgresServer) -> Judged:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RuleBook, "breaches", watching)
-        judge([clean_need(spoilt) for _, spoilt, _ in CASES], checked_at=CHECKED_AT, policy=policy())
+        judge([clean_need(spoilt) for _, spoilt, _ in record.CASES], checked_at=CHECKED_AT, policy=policy())
         _judge_scenario()
-        _play(test_batch_rules.test_each_batch_rule_fires_on_its_numbers_and_not_on_the_nearest_ones)
-        _play(test_register_snapshots.test_each_odd_row_is_told_with_its_reason)
-        _play(test_register_snapshots.test_a_snapshot_may_lose_a_tenth)
-        _play_events(postgres)
+        for row, _ in batch.CASES:
+            batch.found(row)
+        for rows, _ in register.ROWS:
+            register.found(*rows)
+        for active, before, _ in register.SNAPSHOTS:
+            judge_snapshot(active, before, policy())
+        _play_on_a_database(postgres)
     return seen
 
 
@@ -190,41 +195,42 @@ def _judge_scenario() -> None:
     judge_scenario(records_of(made.needs), checked_at=made.cut_off, policy=policy(), surroundings=surroundings)
 
 
-def _play(test: Callable[..., None]) -> None:
-    for case in _cases(test):
-        test(**case)
-
-
-def _cases(test: Callable[..., None]) -> Iterator[dict[str, Any]]:
-    """The cases of a parametrized test, as keyword arguments."""
-    (mark,) = (one for one in getattr(test, "pytestmark", ()) if one.name == "parametrize")
-    names, values = mark.args
-    for case in values:
-        yield dict(zip(names, case, strict=True))
-
-
-def _play_events(postgres: PostgresServer) -> None:
+def _play_on_a_database(postgres: PostgresServer) -> None:
     postgres.create_database("event_cases")
     database = connect(postgres.url("event_cases"), audit_keys=AUDIT_KEYS)
     migrate(database)
-    for test in (
-        test_event_rules.test_each_defect_of_an_event_is_found,
-        test_case_rules.test_each_suspicion_of_a_case_is_an_alert,
-        test_case_rules.test_a_green_label_rests_on_a_catalogue_entry_of_the_bank_or_of_the_need,
-        test_case_rules.test_the_sums_over_all_banks_are_held_against_the_need,
-    ):
-        for case in _cases(test):
-            _empty(database)
-            test(database, **case)
-    for one in (
-        test_case_rules.test_each_full_quarter_after_the_first_draw_needs_a_report,
-        test_register_watch.test_a_factory_on_the_list_is_left_alone,
-        test_register_watch.test_a_removal_of_tomorrow_is_none_today,
-        test_register_watch.test_an_alert_that_was_cleared_does_not_come_back,
-    ):
+    for play in _plays():
         _empty(database)
-        one(database)
+        play(database)
     database.dispose()
+
+
+def _plays() -> Iterator[Callable[[sa.Engine], object]]:
+    for events, _ in event.CASES:
+        yield partial(_report_on_a_push, events=events)
+    for events, _ in case.SUSPICIONS:
+        yield partial(case.alerts_on, events=events)
+    for filed, reported, _ in case.GREEN_LABELS:
+        yield partial(case.alerts_on_label, filed=filed, reported=reported)
+    for approved, contracted, drawn, _ in case.SUMS:
+        yield partial(case.alerts_on_sums, approved=approved, contracted=contracted, drawn=drawn)
+    yield case.reports_owed
+    yield partial(_watch_the_register, removed_on=None, state="pushed")
+    yield partial(_watch_the_register, removed_on=date(2026, 10, 21), state="pushed")
+    yield partial(_watch_the_register, removed_on=date(2026, 10, 1), state="credit_approved")
+
+
+def _report_on_a_push(database: sa.Engine, events: Sequence[dict[str, Any]]) -> None:
+    push(database)
+    event.found(database, *events)
+
+
+def _watch_the_register(database: sa.Engine, removed_on: date | None, state: str) -> None:
+    with database.begin() as connection:
+        list_factory(connection, removed_on=removed_on)
+        pushed_of_it(connection)
+        add_case(connection, 1, state=state)
+    watch(database)
 
 
 def _empty(database: sa.Engine) -> None:

@@ -17,8 +17,8 @@ from include.reference import Policy, policy, rules
 from include.reference.form import form_fields
 from include.rule_book import suites as rule_book
 from include.rule_book.suites import RuleBook, RuleBookError, evaluate, suites
-from tests.gate.engine.test_rules import CASES
 from tests.support.clean_need import CHECKED_AT, MISSING, clean_need, judge, put
+from tests.support.rule_cases.record import CASES
 
 POLICY = policy()
 
