@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 _SEVERITIES = {"block": "block 退回", "hold": "hold 挂起", "warn": "warn 提示"}
 _INTRODUCTION = """# Rule book (规则手册)
 
-Generated from `expectations/suites/*.json` by `python -m include.rule_book.documents`; do not edit.
+Generated from `include/reference/rules.csv` and `expectations/suites/*.json` by `python -m include.rule_book.documents`; do not edit.
 
 Each rule is one expectation of Great Expectations. It is evaluated only where every value that it names is **usable**: there, of
 the right JSON type, and without a finding about its form. A rule that is not evaluated finds nothing; no finding ends the others.
@@ -47,17 +48,6 @@ _FORM_SUITES = frozenset(
     }
 )
 _KEYS_IN_OTHER_WORDS = {"deadline(": "cutoff_inclusive", "may be recommended": "cutoff_inclusive"}
-_COLUMNS = (
-    "Rule",
-    "Severity",
-    "Field",
-    "Fires when",
-    "Thresholds",
-    "提示",
-    "怎么改",
-    "Provenance",
-    "Suite: expectation",
-)
 _THRESHOLD_COLUMNS = ("Policy key", "Value", "Unit", "Provenance", "Meaning")
 
 
@@ -148,7 +138,7 @@ _SECTIONS = (
 
 
 def render() -> str:
-    """The document: a table for each section, in the order of the rule ids."""
+    """The document: a chapter for each section, in it a heading for each rule, in the order of their ids."""
     left = [
         _Booked(expectation["meta"]["rule"], name, expectation)
         for name, suite in suites().items()
@@ -156,42 +146,49 @@ def render() -> str:
     ]
     parts = [_INTRODUCTION]
     for section in _SECTIONS:
-        lines = sorted(_line(rule) for rule in left if section.holds(rule))
-        left = [rule for rule in left if not section.holds(rule)]
-        parts.append(_part(section.title, section.introduction, (_COLUMNS, *lines)))
+        held = sorted((rule for rule in left if section.holds(rule)), key=lambda rule: rule.rule_id)
+        left = [rule for rule in left if rule not in held]
+        parts.append(_part(section.title, section.introduction, *map(_entry, held)))
     title, introduction, keys = _AFTER_THE_VERDICT
     thresholds = [
         (f"`{key}`", *(_policy()[key][name] for name in ("value", "unit", "provenance", "meaning"))) for key in keys
     ]
-    parts.append(_part(title, introduction, (_THRESHOLD_COLUMNS, *thresholds)))
+    table = (_THRESHOLD_COLUMNS, ["---"] * len(_THRESHOLD_COLUMNS), *thresholds)
+    parts.append(_part(title, introduction, "\n".join(map(_row, table))))
     return "\n".join(parts)
 
 
-def _part(title: str, introduction: str, table: Sequence[Sequence[str]]) -> str:
-    columns, *lines = table
-    return f"## {title}\n\n{introduction}\n\n" + "\n".join(map(_row, (columns, ["---"] * len(columns), *lines))) + "\n"
+def _part(title: str, introduction: str, *blocks: str) -> str:
+    return "\n\n".join((f"## {title}", _wrapped(introduction), *blocks)) + "\n"
 
 
-def _line(rule: _Booked) -> tuple[str, ...]:
-    meta, condition = rule.expectation["meta"], _conditions()[rule.rule_id]
-    return (
-        rule.rule_id,
-        _severity(meta),
-        meta["field"].replace(";", "; "),
-        condition,
-        _thresholds(condition),
-        meta["message"],
-        meta["how_to_fix"],
-        meta["provenance"],
-        f"{rule.suite}: {rule.expectation['type']}",
-    )
+def _entry(booked: _Booked) -> str:
+    """A rule under a heading of its own."""
+    rule, condition = rules()[booked.rule_id], _conditions()[booked.rule_id]
+    fields = ", ".join(f"`{field}`" for field in rule.field.split(";"))
+    told = {
+        "Severity": _severity(booked),
+        "Field": fields,
+        "Fires when": condition,
+        "Threshold": _thresholds(condition),
+        "提示": rule.message,
+        "怎么改": rule.how_to_fix,
+        "Source": rule.provenance,
+        "Suite": f"`{booked.suite}`, `{booked.expectation['type']}`",
+    }
+    lines = (_wrapped(f"- **{name}**: {text}", "  ") for name, text in told.items() if text)
+    return "\n".join((f"### {booked.rule_id}", "", *lines))
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _thresholds(condition: str) -> str:
     """The policy values that a rule's condition names: key, present value, unit, provenance."""
     named = dict.fromkeys(word for word in re.findall("[a-z0-9_]+", condition) if word in _policy())
     named |= {key: None for words, key in _KEYS_IN_OTHER_WORDS.items() if words in condition}
-    return "<br>".join(
+    return "; ".join(
         f"`{key}` = {' '.join(filter(None, (one['value'], one['unit'])))} ({one['provenance']})"
         for key, one in ((key, _policy()[key]) for key in named)
     )
@@ -219,7 +216,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _severity(meta: Mapping[str, Any]) -> str:
+def _severity(booked: _Booked) -> str:
+    meta = booked.expectation["meta"]
     text = _SEVERITIES[meta["severity"]]
     switch = meta.get("severity_if")
     if switch is None:

@@ -52,7 +52,7 @@ class RuleBookError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BookedRule:
-    """A rule as its suite states it."""
+    """A rule of rules.csv, with the switch of the policy on which its severity depends, if any."""
 
     rule_id: str
     severity: str
@@ -121,12 +121,17 @@ def evaluate(suite: Mapping[str, Any], results: Sequence[RuleResult]) -> list[Br
 
 @cache
 def suites() -> Mapping[str, Mapping[str, Any]]:
-    """The suites as written, by name; together they hold each rule of SCOPES exactly once. Raises RuleBookError."""
+    """The suites by name, each expectation with the severity and the field of its rule; together they hold each rule of SCOPES
+    exactly once. Raises RuleBookError."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SUITES_DIR.glob("*.json"))}
     held = sorted(expectation["meta"]["rule"] for suite in found.values() for expectation in suite["expectations"])
     wanted = sorted(rule.rule_id for rule in rules().values() if rule.scope in SCOPES)
     if held != wanted:
         raise RuleBookError(f"the suites hold {held}, the rule book asks for {wanted}")
+    for suite in found.values():
+        for expectation in suite["expectations"]:
+            rule = rules()[expectation["meta"]["rule"]]
+            expectation["meta"] |= {"severity": rule.severity, "field": rule.field}
     return found
 
 

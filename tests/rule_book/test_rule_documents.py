@@ -11,27 +11,30 @@ from include.rule_book import documents
 from include.rule_book.suites import SCOPES, suites
 
 
-def _tables() -> dict[str, list[list[str]]]:
-    """Title of each section → the cells of its table, headings left out."""
-    found = {}
+def _entries() -> dict[str, tuple[str, dict[str, str]]]:
+    """Rule → the title of its section, and what is told of it by name."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
     for part in documents.render().split("\n## ")[1:]:
-        title, *lines = part.splitlines()
-        table = [line for line in lines if line.startswith("| ")]
-        found[title] = [re.split(r"(?<!\\) \| ", line[2:-2]) for line in table[2:]]
+        title, *entries = part.split("\n### ")
+        rule_ids = [entry.split("\n", 1)[0] for entry in entries]
+        assert rule_ids == sorted(rule_ids)
+        for entry in entries:
+            rule_id, told = entry.split("\n", 1)
+            assert rule_id not in found
+            lines = " ".join(told.split()).split("- **")[1:]
+            found[rule_id] = title, dict(line.strip().split("**: ", 1) for line in lines)
     return found
 
 
-def test_the_document_has_a_row_for_each_rule_in_one_section() -> None:
-    found: dict[str, str] = {}
-    for title, lines in _tables().items():
-        listed = [line for line in lines if line[0] in rules()]
-        assert [line[0] for line in listed] == sorted(line[0] for line in listed), title
-        for line in listed:
-            rule = rules()[line[0]]
-            assert line[5:8] == [rule.message, rule.how_to_fix, rule.provenance]
-            assert line[0] not in found
-            found[line[0]] = title
+def test_the_document_has_a_heading_for_each_rule_in_one_section() -> None:
+    found = _entries()
     assert sorted(found) == sorted(rule.rule_id for rule in rules().values() if rule.scope in SCOPES)
+    conditions = {row["rule_id"]: row["condition_en"] for row in rows("rules")}
+    for rule_id, (_, told) in found.items():
+        rule = rules()[rule_id]
+        assert told["Fires when"] == " ".join(conditions[rule_id].split())
+        assert (told["提示"], told["怎么改"], told["Source"]) == (rule.message, rule.how_to_fix, rule.provenance)
+    assert found["DQ17"][1]["Severity"] == "hold 挂起; block 退回 when catalogue_complete = true"
     for rule_id, words in {
         "DQ02": "填写",
         "DQ21": "需求内容",
@@ -44,20 +47,20 @@ def test_the_document_has_a_row_for_each_rule_in_one_section() -> None:
         "G18": "跟踪",
         "T05": "快照",
     }.items():
-        assert words in found[rule_id], rule_id
+        assert words in found[rule_id][0].splitlines()[0], rule_id
 
 
 def test_each_threshold_stands_with_its_key_its_present_value_and_where_it_comes_from() -> None:
-    lines = {line[0]: line for table in _tables().values() for line in table}
-    assert lines["DQ22"][4] == "`min_own_capital_ratio` = 0.20 ratio (general practice)"
-    assert lines["DQ52"][4] == "`cutoff_inclusive` = true (notice)"
-    assert lines["DQ20"][4] == ""
-    assert lines["`return_respond_working_days`"][1:4] == ["10", "working days", "ours"]
+    told = {rule_id: entry for rule_id, (_, entry) in _entries().items()}
+    assert told["DQ22"]["Threshold"] == "`min_own_capital_ratio` = 0.20 ratio (general practice)"
+    assert told["DQ52"]["Threshold"] == "`cutoff_inclusive` = true (notice)"
+    assert "Threshold" not in told["DQ20"]
+    assert "| `return_respond_working_days` | 10 | working days | ours |" in documents.render()
     values = {row["key"]: row["value"] for row in rows("policy")}
     for suite in suites().values():
         for expectation in suite["expectations"]:
             for key in re.findall(r'"\$PARAMETER": "([^"]+)"', json.dumps(expectation)):
-                assert f"`{key}` = {values[key]}" in lines[expectation["meta"]["rule"]][4], key
+                assert f"`{key}` = {values[key]}" in told[expectation["meta"]["rule"]]["Threshold"], key
 
 
 def test_a_stale_document_is_noticed(
