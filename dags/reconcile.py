@@ -38,7 +38,7 @@ def compare(quarter: str) -> dict[str, int]:
 
 
 @task(outlets=[quarter_settled])
-def tell_settled(quarter: str) -> None:
+def signal_settled(quarter: str) -> None:
     """Signal the circular that the quarter may be published; skipped while it may not."""
     from include import circular, reconciliation
 
@@ -60,7 +60,7 @@ def tell_settled(quarter: str) -> None:
 )
 def reconcile():
     quarter = closed_quarter()
-    compare(quarter) >> tell_settled(quarter)
+    compare(quarter) >> signal_settled(quarter)
 
 
 reconcile()

@@ -24,10 +24,10 @@ from include.register.rules import (
     SNAPSHOT,
     RegisterEntry,
     RegisterFinding,
-    beyond_the_columns,
     judge_rows,
     judge_snapshot,
     read_entry,
+    stored_differently,
 )
 from include.register.snapshots import snapshot_in_use
 from include.store.database import copy_rows
@@ -121,7 +121,7 @@ def pull_register(
             .values(as_of=as_of, content_sha256=content, row_count=len(rows), taken_at=now, in_use=in_use)
             .on_conflict_do_nothing()
         )
-        keep(connection, cipher, "register", _not_as_they_came(rows), now=now, whole=True)
+        keep(connection, cipher, "register", _altered_rows(rows), now=now, whole=True)
     if not in_use:
         log.error("绿色工厂名单（%s）%s", as_of, f"{rules()['T05'].message}{rules()['T05'].how_to_fix}")
     if unusable:
@@ -139,12 +139,12 @@ def _written(rows: Sequence[Any]) -> bytes:
         return _encode(storable(told))
 
 
-def _not_as_they_came(rows: Sequence[Any]) -> Iterator[SetAside]:
+def _altered_rows(rows: Sequence[Any]) -> Iterator[SetAside]:
     """The rows that could not be read, or that the tables cannot hold in full."""
     for row in rows:
         if isinstance(row, SetAside):
             yield row
-        elif (problem := beyond_the_columns(row)) is not None:
+        elif (problem := stored_differently(row)) is not None:
             yield set_aside(_written([row])[1:-1], problem)
 
 

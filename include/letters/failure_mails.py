@@ -17,13 +17,13 @@ from include.store.outbox import NewDelivery, enqueue
 _LISTED = 20
 
 
-def told_on(connection: sa.Connection, dag_id: str, day: date) -> bool:
+def notified_on(connection: sa.Connection, dag_id: str, day: date) -> bool:
     """Whether a mail has left that tells of a run of this DAG that failed on `day` (Asia/Shanghai)."""
     told: bool = connection.execute(_TOLD, {"prefix": _key(dag_id, ""), "day": day}).scalar_one()
     return told
 
 
-def untold(connection: sa.Connection) -> list[str]:
+def waiting_runs(connection: sa.Connection) -> list[str]:
     """Failed runs whose mails wait to leave, each as `dag/run`, the latest first; at most 20."""
     rows = connection.execute(_WAITING, {"prefix": _PREFIX, "most": _LISTED}).scalars()
     return [key.removeprefix(_PREFIX).replace(":", "/", 1) for key in rows]

@@ -14,7 +14,7 @@ from include.local.plan import quarter_plan
 from include.local.play import Played, Player
 from include.local.promises import (
     Promise,
-    each_life_told,
+    each_life_shown,
     each_need_once,
     ledgers_explained,
     no_mail_twice,
@@ -76,12 +76,12 @@ def _play(environment: Environment, display: Display, *, once: bool) -> int:
                 each_need_once(figures.passed_needs(connection, str(QUARTER)), sandbox.ledger()),
                 no_mail_twice(sandbox.message_ids()),
                 ledgers_explained(connection, str(QUARTER)),
-                each_life_told(connection, steps[-1].moment.date()),
+                each_life_shown(connection, steps[-1].moment.date()),
             ]
     finally:
         business.dispose()
     display.promises(promises)
-    _tell_failures(display, player, played)
+    _show_failures(display, player, played)
     display.addresses(addresses(environment))
     kept = all(promise.kept for promise in promises)
     display.say("演示完成，所有承诺均已兑现。" if kept else f"演示完成，但有承诺未兑现：{_broken(promises)}。")
@@ -103,7 +103,7 @@ def addresses(environment: Environment) -> list[tuple[str, str, str]]:
     ]
 
 
-def _tell_failures(display: Display, player: Player, played: list[Played]) -> None:
+def _show_failures(display: Display, player: Player, played: list[Played]) -> None:
     for run in played:
         if not run.succeeded:
             folder = player.log_folder(run.step.dag_id, run.run_id)

@@ -99,19 +99,19 @@ def ledgers_explained(connection: sa.Connection, quarter: str) -> Promise:
     return Promise("对账", True, "各方台账之间没有未解释的差异")
 
 
-def each_life_told(connection: sa.Connection, today: date) -> Promise:
+def each_life_shown(connection: sa.Connection, today: date) -> Promise:
     """The page of each need shows everything that happened, its push included if it was pushed."""
     pushed = set(connection.execute(_PUSHED).scalars())
     needs: list[str] = list(connection.execute(sa.text("select distinct need_id from need_version")).scalars())
-    entries, untold = 0, []
+    entries, incomplete = 0, []
     for need_id in needs:
         need_view.need_head(connection, need_id, today=today, role=Role.OPERATOR)
         told = need_view.timeline(connection, need_id, today=today, role=Role.OPERATOR)
         entries += len(told)
         if not told or (need_id in pushed and not any(entry.part == "发送" for entry in told)):
-            untold.append(need_id)
-    if untold:
-        return Promise("需求全程", False, f"{len(untold)} 项需求的记录不完整：{_some(untold)}")
+            incomplete.append(need_id)
+    if incomplete:
+        return Promise("需求全程", False, f"{len(incomplete)} 项需求的记录不完整：{_some(incomplete)}")
     return Promise("需求全程", True, f"{len(needs)} 项需求都能从填报查到现状，共 {entries:,} 条记录")
 
 

@@ -29,7 +29,7 @@ from include.local.plan import Step, quarter_plan
 from include.local.postgres import PostgresServer
 from include.local.promises import (
     Promise,
-    each_life_told,
+    each_life_shown,
     each_need_once,
     ledgers_explained,
     no_mail_twice,
@@ -150,7 +150,7 @@ def _ended(engine: sa.Engine, sandbox: Sandbox, quarter: str, now: datetime, sec
             each_need_once(figures.passed_needs(connection, quarter), ledger),
             no_mail_twice([mail["message_id"] for mail in sandbox.mails()]),
             ledgers_explained(connection, quarter),
-            each_life_told(connection, now.date()),
+            each_life_shown(connection, now.date()),
             _no_mail_on_days_off(connection),
             _cut_off(quarter),
         )

@@ -59,7 +59,7 @@ class _Known:
     names: Mapping[str, str]
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """Parameters of the statements."""
         return {"need_id": self.need_id, "today": self.today}
 
@@ -76,7 +76,7 @@ _LATE = timedelta(hours=1)
 
 def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     changes: dict[int, list[str]] = {}
-    for row in connection.execute(queries.AMENDMENTS, known.asked):
+    for row in connection.execute(queries.AMENDMENTS, known.parameters):
         name = field_name(row.field)
         if row.personal:
             line = f"{name}：已变更（个人信息，不显示）"
@@ -88,7 +88,7 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             )
             line = f"{name}：{before} → {after}"
         changes.setdefault(row.revision, []).append(line)
-    for row in connection.execute(queries.VERSIONS, known.asked):
+    for row in connection.execute(queries.VERSIONS, known.parameters):
         document = json.loads(row.document)
         review = document.get("review") if isinstance(document.get("review"), dict) else {}
         for at, title in (
@@ -107,7 +107,7 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.VERDICTS, known.asked):
+    for row in connection.execute(queries.VERDICTS, known.parameters):
         secret = row.verdict == "held"
         findings = [f"{field_name(field)}：{need_life.rule(rule_id)}" for rule_id, field in row.findings or ()]
         tone = {"passed": "good", "held": "warn", "returned": "bad"}[row.verdict]
@@ -120,7 +120,7 @@ def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.HOLDS, known.asked):
+    for row in connection.execute(queries.HOLDS, known.parameters):
         about = f"：{need_life.rule(row.rule_id)}" if row.rule_id else ""
         yield Entry(
             at=row.at,
@@ -133,7 +133,7 @@ def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.SIGN_OFFS, known.asked):
+    for row in connection.execute(queries.SIGN_OFFS, known.parameters):
         if row.actor is None:
             title = f"第 {row.revision} 版列入待签批，须 {row.persons_required} 人签批后推送"
             yield Entry(at=row.at, part="签批", title=title)
@@ -143,7 +143,7 @@ def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.DELIVERIES, known.asked):
+    for row in connection.execute(queries.DELIVERIES, known.parameters):
         what = need_life.ACTIONS[row.action]
         if row.action == "progress":
             what = f"{what}：{need_life.stage(json.loads(row.body)['stage'])}"
@@ -165,7 +165,7 @@ def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.EVENTS, known.asked):
+    for row in connection.execute(queries.EVENTS, known.parameters):
         lines = []
         if row.rate is not None:
             lines.append(f"年利率 {row.rate.normalize():f}%")
@@ -207,7 +207,7 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.CLOCKS, known.asked):
+    for row in connection.execute(queries.CLOCKS, known.parameters):
         path = f"{need_life.state(row.from_type)} → {need_life.state(row.to_type)}"
         late = row.stopped_on is None or row.stopped_on > row.due_on
         then = f"于 {row.stopped_on} 完成" if row.stopped_on is not None else "至今未完成"
@@ -224,7 +224,7 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.STEPS, known.asked):
+    for row in connection.execute(queries.STEPS, known.parameters):
         who = need_life.institution(row.institution_code) if row.institution_code else "整项需求"
         told = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
@@ -247,7 +247,7 @@ def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.TICKETS, known.asked):
+    for row in connection.execute(queries.TICKETS, known.parameters):
         lines = list(_decided(known, row, "", "note"))
         if row.kind in ("opened", "climbed", "reopened"):
             lines.insert(0, f"{need_life.AUTHORITIES[row.authority]}牵头，{need_life.LEVELS[row.level]}")
@@ -262,7 +262,7 @@ def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.ALERTS, known.asked):
+    for row in connection.execute(queries.ALERTS, known.parameters):
         who = f"（{need_life.institution(row.institution_code)}）" if row.institution_code else ""
         yield Entry(
             at=row.at,
@@ -278,7 +278,7 @@ def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     labels = enum_labels("withdrawal.reason_code")
-    for row in connection.execute(queries.WITHDRAWALS, known.asked):
+    for row in connection.execute(queries.WITHDRAWALS, known.parameters):
         yield Entry(
             at=row.noticed_at,
             part="撤回",
@@ -288,7 +288,7 @@ def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.AUDIT, known.asked):
+    for row in connection.execute(queries.AUDIT, known.parameters):
         yield Entry(
             at=row.at,
             part="审计",
@@ -299,7 +299,7 @@ def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _reconciled(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.DIFFERENCES, known.asked):
+    for row in connection.execute(queries.DIFFERENCES, known.parameters):
         yield Entry(
             at=row.found_at,
             part="对账",

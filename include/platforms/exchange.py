@@ -72,7 +72,7 @@ class Bounds:
             raise TimeoutError("the exchange has lasted too long")
         return left
 
-    def came(self, number: int) -> None:
+    def received(self, number: int) -> None:
         """Count received bytes; raises OSError past the limit."""
         self._bytes_left -= number
         if self._bytes_left < 0:
@@ -167,7 +167,7 @@ class _TimedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         self._socket.settimeout(min(READ_TIMEOUT_S, self._bounds.left()))
         number = self._raw.readinto(buffer)
-        self._bounds.came(number or 0)
+        self._bounds.received(number or 0)
         return number
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ def read_entry(row: object) -> RegisterEntry:
     )
 
 
-def beyond_the_columns(row: object) -> str | None:
+def stored_differently(row: object) -> str | None:
     """Why the stored row differs from the received one, in Chinese without values; None if it does not."""
     if not isinstance(row, Mapping):
         return "名单行不是 JSON 对象"

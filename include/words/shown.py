@@ -88,7 +88,7 @@ def shown(field: str, value: object, uscc: str | None, role: Reader) -> str:
         return INTERNAL
     if path in _NUMBERS and uscc is None and isinstance(value, str) and value and not _CODE.fullmatch(value):
         return NO_NUMBER
-    if is_sole_proprietor(uscc) and not _tells_nothing(path, value, role):
+    if is_sole_proprietor(uscc) and not _names_nobody(path, value, role):
         return SOLE_PROPRIETOR if path == "enterprise.name" else NOT_OF_A_PERSON if value else ""
     if isinstance(value, Mapping) or (
         isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value)
@@ -134,7 +134,7 @@ def _form() -> Mapping[str, str]:
     } | {"enterprise.contact": "personal"}
 
 
-def _tells_nothing(path: str, value: object, role: Reader) -> bool:
+def _names_nobody(path: str, value: object, role: Reader) -> bool:
     """Whether a value of a sole proprietor is a figure, a code or a date, and not a text that may name a person."""
     if path in _NUMBERS:
         return isinstance(value, str) and _CODE.fullmatch(value) is not None

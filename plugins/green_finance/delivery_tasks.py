@@ -57,10 +57,10 @@ def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
     try:
         return deliver(run.engine, channel, settings=run.settings, clock=run.clock)
     finally:
-        _tell_figures(run, channel)
+        _report_figures(run, channel)
 
 
-def _tell_figures(run: StageRun, channel: Channel) -> None:
+def _report_figures(run: StageRun, channel: Channel) -> None:
     """Log what waits on the channel, and set gauges `green_finance.delivery.<channel>.<figure>` of Airflow's metrics.
 
     Every class is set, also to 0: a gauge keeps its last value until it gets another.
@@ -70,7 +70,7 @@ def _tell_figures(run: StageRun, channel: Channel) -> None:
     with run.engine.connect() as connection:
         figures = next(one for one in channel_figures(connection, run.now) if one.channel == channel)
     waits_s = (run.now - figures.oldest).total_seconds() if figures.oldest else 0.0
-    told = {
+    gauges = {
         "pending": figures.pending,
         "unknown": figures.unknown,
         "held": figures.held,
@@ -79,9 +79,9 @@ def _tell_figures(run: StageRun, channel: Channel) -> None:
         **{f"class.{name}": 0 for name in ERROR_CLASSES},
         **{f"class.{name}": number for name, number in figures.by_class.items()},
     }
-    for name, value in told.items():
+    for name, value in gauges.items():
         stats.gauge(f"green_finance.delivery.{channel}.{name}", value)
-    log.info("%s: %s", channel, {name: value for name, value in told.items() if value})
+    log.info("%s: %s", channel, {name: value for name, value in gauges.items() if value})
 
 
 def _unless_away(summary: DeliverySummary) -> dict[str, int]:

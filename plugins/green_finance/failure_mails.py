@@ -49,11 +49,13 @@ class RunFailureNotifier(SmtpNotifier):
 
         found = settings()
         dag, run_id, day = context["dag"], str(context["run_id"]), _day(context)
-        if _is_scheduled(context) and _asked(found, lambda books: failure_mails.told_on(books, dag.dag_id, day), False):
+        if _is_scheduled(context) and _ask_database(
+            found, lambda connection: failure_mails.notified_on(connection, dag.dag_id, day), False
+        ):
             return
         server = found.mail_server
         title = dag.dag_display_name
-        untold: list[str] = _asked(found, failure_mails.untold, [])
+        waiting: list[str] = _ask_database(found, failure_mails.waiting_runs, [])
         body = compose(
             "run_failed",
             to=[server.operator_email],
@@ -64,7 +66,7 @@ class RunFailureNotifier(SmtpNotifier):
             run_id=run_id,
             task=getattr(context.get("ti"), "task_id", ""),
             link=f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{quote(run_id, safe='')}",
-            untold=untold,
+            waiting=waiting,
         )
         self.to, self.from_email = body["to"], server.from_email
         self.subject, self.html_content = body["subject"], body["html"]
@@ -75,14 +77,18 @@ class RunFailureNotifier(SmtpNotifier):
             left = True
         finally:
             now = _moment(context)
-            _asked(found, lambda books: failure_mails.note(books, dag.dag_id, run_id, body, left=left, now=now), None)
+            _ask_database(
+                found,
+                lambda connection: failure_mails.note(connection, dag.dag_id, run_id, body, left=left, now=now),
+                None,
+            )
 
 
 def _is_scheduled(context: Mapping[str, Any]) -> bool:
     return getattr(context.get("dag_run"), "run_type", None) == _SCHEDULED
 
 
-def _asked(found: Settings, ask: Callable[[Connection], T], otherwise: T) -> T:
+def _ask_database(found: Settings, ask: Callable[[Connection], T], otherwise: T) -> T:
     """The answer of the business database; `otherwise` if it cannot be asked: it may be what failed."""
     from sqlalchemy.exc import SQLAlchemyError
 
