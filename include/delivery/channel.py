@@ -168,7 +168,7 @@ _WRITE = sa.text(
     set failures = :failures, openings = :openings, last_failure = coalesce(:reason, last_failure),
         opened_at = case when cast(:breaker as text) = 'closed' then null else coalesce(opened_at, :now) end,
         changed_at = case when breaker = :breaker then changed_at else :now end, breaker = :breaker,
-        -- A failure that arrives late moves no wait that runs already.
+        -- A late failure does not change a wait that runs already.
         probe_at = case when breaker = 'open' and cast(:breaker as text) = 'open' then probe_at else :now + :wait end,
         probe_after = case when breaker = 'open' and cast(:breaker as text) = 'open' then probe_after
                            else clock_timestamp() + :wait end

@@ -1,8 +1,7 @@
-"""What the business database has beside its tables: views, functions, triggers, policies, rights.
+"""Everything in the business database beside its tables: views, functions, triggers, policies, rights.
 
-Each is stated once, in SQL beside this file or in the module that makes it from the tables (history.py, row_security.py, grants.py).
-
-All of it is made anew whenever any of it changes, so that it needs no migrations.
+Each is stated once, in SQL beside this file or in the module that derives it from the tables (history.py,
+row_security.py, grants.py). All of it is created again whenever any of it changes, so that it needs no migrations.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _AS_ONE = {"no_parameters": True}
 
 @cache
 def version() -> str:
-    """Changes whenever the tables or anything beside them are defined in another way."""
+    """Changes whenever the definition of the tables or of anything beside them changes."""
     definitions = [
         *(path.read_text(encoding="utf-8") for path in sorted(Path(tables.__file__).parent.glob("*.py"))),
         *(_sql(name) for name in ("values.sql", *_BESIDE_TABLES)),
@@ -36,15 +35,16 @@ def version() -> str:
 
 
 def made_version(connection: sa.Connection) -> str | None:
-    """The version that was made last in this database; None where none was."""
+    """The version last made in this database; None if none was."""
     made: str | None = connection.execute(_MADE_VERSION).scalar_one()
     return made
 
 
 def clear(connection: sa.Connection) -> None:
-    """Drop everything beside the tables, and make what the tables are built on; in the transaction that ends with `make`.
+    """Drop everything beside the tables, and create what the tables depend on; in the transaction that ends with
+    `make`.
 
-    What somebody else built on a view or function of ours makes it fail, rather than vanish.
+    Fails if somebody else's object depends on a view or function of ours, instead of dropping it.
     """
     for statement in connection.execute(_DROPS, {"owner": DatabaseRole.OWNER}).scalars().all():
         connection.execute(sa.text(statement))
@@ -52,7 +52,7 @@ def clear(connection: sa.Connection) -> None:
 
 
 def make(connection: sa.Connection) -> None:
-    """Make everything beside the tables, and note its version; whoever calls it may act as the tables' owner."""
+    """Create everything beside the tables, and store its version; the caller may act as the tables' owner."""
     for name in _BESIDE_TABLES:
         connection.exec_driver_sql(_sql(name), execution_options=_AS_ONE)
     for statement in _derived():
@@ -71,7 +71,7 @@ def _sql(name: str) -> str:
 
 
 _MADE_VERSION = sa.text("select obj_description(to_regprocedure('refuse_change_of_history()'), 'pg_proc')")
-# In this order: what is dropped first is built on what comes later. Functions that a table is built on stay.
+# In this order: dependent objects are dropped first. Functions that a table depends on stay.
 _DROPS = sa.text(
     """
     with ours as (select oid from pg_roles where rolname = cast(:owner as text)),

@@ -1,4 +1,4 @@
--- What policies, triggers and roles need of the database itself.
+-- Functions that policies, triggers and roles use.
 
 -- Whether the department is one of those that a confined user's session names (include/store/confinement.py).
 create function within_departments(code text) returns boolean language sql stable parallel safe as $$

@@ -1,4 +1,4 @@
--- Needs as they were stored last, and what the gate and people made of them.
+-- The newest revisions of needs, and their outcomes.
 --
 -- A view reads with its owner's eyes unless it says otherwise: each view of these files says otherwise, so that the rows of a
 -- confined user (include/store/row_security.py) are confined here too.
@@ -23,7 +23,7 @@ create function outcome_of(hold_state text, verdict text) returns text language 
     end
 $$;
 
--- What became of each judged payload as it stood at a moment: the gate's verdict, or what a person made of a held need (挂起). A
+-- The outcome of each judged payload at a moment: the gate's verdict, or a person's decision on the hold (挂起). A
 -- hold is decided by its newest quarantine row; one that expired without a decision stays held. Join it to need_version.item_hash:
 -- the outcome of a revision is that of the content stored first, whatever was listed under the same number later (DQ43).
 create function effective_outcome_at(moment timestamptz)

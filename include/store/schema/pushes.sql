@@ -1,13 +1,13 @@
--- Pushes: what arrived, what waits for approvers (签批), and what became of each need that passed.
+-- Pushes: which arrived, which wait for approvers (签批), and the fate of each passed need.
 
--- Each push that the receiver has, since when it is known here.
+-- Each push that the receiver holds, and since when we know it.
 create view delivered_push with (security_invoker = true) as
 select delivery_id, need_id, revision, quarter, department_code, idempotency_key, body, body_sha256, receipt_no, channel,
        payload_fields, payload_hash, settled_at, matched, coalesce(settled_at, created_at) as pushed_at
 from delivery
 where action = 'push' and state = 'delivered';
 
--- Since when it is there, which is earlier where the answer was lost.
+-- When it arrived, which is earlier if the answer was lost.
 create view arrived_push with (security_invoker = true) as
 select push.delivery_id, push.need_id, push.revision, coalesce(tried.arrived_at, push.pushed_at) as arrived_at
 from delivered_push push
@@ -17,7 +17,7 @@ left join lateral (
       and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
 ) tried on true;
 
--- What waits until approvers have signed it off.
+-- Pushes that wait for the signatures of approvers.
 create view push_unsigned with (security_invoker = true) as
 select waiting.*, (
            select count(*) from signed_push signed
@@ -29,9 +29,9 @@ where waiting.persons_required > (
     where signed.need_id = waiting.need_id and signed.revision = waiting.revision
 );
 
--- What became of each passed need of a quarter: pushed, queued, or waiting for a named reason. What passed is the newest verdict
--- on a payload, or what a person made of the hold on it. A revision listed with two contents is the content stored first. fate is
--- null where nothing explains that a need is nowhere: nobody would ever push it.
+-- The fate of each passed need of a quarter: pushed, queued, or waiting for a named reason. Passed is decided by the newest verdict
+-- on a payload, or by a person's decision on its hold. Of a revision listed with two contents the one stored first counts. fate is
+-- null if nothing explains that a need is nowhere: it would never be pushed.
 create function passed_needs(wanted_quarter text)
 returns table (
     need_id text, revision integer, department_code text, payload_sha256 text, delivery_id bigint, fate text
@@ -88,7 +88,7 @@ returns table (
     ) push on true
 $$;
 
--- How far each need came until a moment: its newest revision then, what became of it, when it was withdrawn and first pushed.
+-- How far each need came by a moment: its newest revision then, its outcome, when it was withdrawn and first pushed.
 create function need_state_at(moment timestamptz)
 returns table (
     need_id text, revision integer, item_hash text, quarter text, department_code text, is_major boolean, received_at timestamptz,

@@ -43,7 +43,7 @@ for each row when (new.state = 'released') execute function refuse_release_witho
 
 -- Alerts ------------------------------------------------------------------------------------------------------------------
 
--- What a person agreed to before a new ground came up was said without knowing it; of what one person said, the last counts.
+-- Agreements older than the newest ground do not count: the person did not know it. A person's last agreement counts.
 create view alert_agreement with (security_invoker = true) as
 select distinct on (event.alert_id, person_key(event.actor))
        event.alert_id, event.event_id, event.actor, person_key(event.actor) as person, event.reason, event.at,

@@ -1,6 +1,6 @@
 -- Functions that the tables themselves call, in columns, checks and indexes. They are made before the tables.
 
--- Who acts, whatever his id looks like: one person is one key. As include/domain/people.py has it; a test compares the two over
+-- The key of a person, however his id is written. The same as in include/domain/people.py; a test compares the two over
 -- all characters.
 create or replace function person_key(actor text) returns text language sql immutable strict parallel safe as $$
     select normalize(

@@ -1,12 +1,13 @@
 """The business database, as SQLAlchemy Core tables.
 
-What happened is only added to: tables marked `only_added_to` refuse any update, deletion and truncation (include/store/history.py),
-but for ciphertexts, which a purge empties and a new key encrypts anew, and for what is filled in once, such as the end of a
-difference. The others are derived from them, and rebuilt at any time (matching_case, case_clock, waiting_feedback, alert_ground);
-or carry the state that their attempts and events add up to (delivery, quarantine, alert, obstruction_ticket, department_stop,
-channel_state, set_aside, rerun_job); or hold what is current (coordinator, person, console_grant, simulated_time), or what goes with its
-time (contact, need_fingerprint, register_snapshot, register_factory). `contact` alone holds personal data, encrypted;
-`raw_payload` and `set_aside` are encrypted whole, since a filer may write anything anywhere.
+History is only added to: tables marked `only_added_to` refuse any update, deletion and truncation
+(include/store/history.py), except for ciphertexts, which a purge empties and a new key re-encrypts, and for columns
+that are filled in once, such as the end of a difference. Other tables are derived from history and can be rebuilt at
+any time (matching_case, case_clock, waiting_feedback, alert_ground); or hold the state that attempts and events result
+in (delivery, quarantine, alert, obstruction_ticket, department_stop, channel_state, set_aside, rerun_job); or hold
+current data (coordinator, person, console_grant, simulated_time), or data with a term (contact, need_fingerprint,
+register_snapshot, register_factory). Only `contact` holds personal data, encrypted; `raw_payload` and `set_aside` are
+encrypted whole, because a filer may write anything anywhere.
 
 Money is in 万元. Times are stored with offset; local dates are Asia/Shanghai.
 """

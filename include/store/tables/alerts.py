@@ -40,7 +40,7 @@ alert = Table(
     CheckConstraint("severity in ('hold', 'warn')", name="severity"),
     CheckConstraint("state in ('open', 'cleared', 'confirmed', 'closed')", name="state"),
     Index(None, "need_id"),
-    comment="A hold outside the gate (警示): a named person clears or confirms it; closed: no longer true",
+    comment="A hold outside the gate (警示): named persons clear or confirm it; closed: no longer true",
 )
 
 alert_event = Table(
@@ -67,5 +67,5 @@ alert_ground = Table(
     metadata,
     Column("alert_id", ForeignKey("alert.alert_id"), primary_key=True),
     Column("ground", Text, primary_key=True, comment="a feedback event, a quarter without a report, or an amount"),
-    comment="What an alert rests on now",
+    comment="The present grounds of an alert",
 )

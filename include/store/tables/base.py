@@ -1,4 +1,4 @@
-"""What all tables share."""
+"""Shared by all tables."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def moment(name: str, *, nullable: bool = False) -> Column[object]:
 
 
 def store_uncompressed(table: Table, column: str) -> None:
-    """Have PostgreSQL store long values of `column` as they are, from the creation of `table` on.
+    """Make PostgreSQL store long values of `column` uncompressed, from the creation of `table` on.
 
-    Nothing is gained by compressing what is encrypted, and next to nothing on a need of 2 KB: trying took half the time of storing it.
+    Ciphertexts do not compress, and a need of 2 KB hardly does: trying took half the time of storing it.
     """
     event.listen(table, "after_create", DDL(f"alter table {table.name} alter column {column} set storage external"))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How a table is only added to.
+    """In which respects a table is only added to.
 
-    `sealed`: columns of ciphertexts, which a purge empties and a new key encrypts anew. `purged`: columns in which a person may stand,
-    which a purge empties. `once`: columns that are filled in later, and then stay as they are.
+    `sealed`: columns of ciphertexts, which a purge empties and a new key re-encrypts. `purged`: columns that may name a
+    person, which a purge empties. `once`: columns that are filled in later, and then never change.
     """
 
     sealed: Sequence[str] = ()
@@ -53,7 +53,7 @@ def only_added_to(
 
 
 def history_of(table: Table) -> History | None:
-    """How `table` is only added to; None where it keeps a state."""
+    """How `table` is only added to; None if it holds a state."""
     found: History | None = table.info.get(_HISTORY)
     return found
 

@@ -45,7 +45,7 @@ feedback_event = Table(
         nullable=False,
         comment="the fields of the contract as received, JSON text, without the remark",
     ),
-    Column("sealed", LargeBinary, comment="the remark and whatever the contract does not know, as JSON, encrypted"),
+    Column("sealed", LargeBinary, comment="the remark and members that the contract does not know, as JSON, encrypted"),
     moment("received_at"),
     Column("reapply_from", Date),
     Column("institution_ref", Text, comment="the institution's own number; may point to a person, internal"),
@@ -61,7 +61,7 @@ feedback_moment = Table(
     moment("counted_at"),
     moment("noted_at"),
     info=only_added_to(),
-    comment="Events that count as of another moment than the institution states, for that is implausible (E09)",
+    comment="Events whose stated moment is implausible, with the moment at which they count (E09)",
 )
 
 waiting_feedback = Table(
@@ -81,7 +81,7 @@ event_finding = Table(
     Column("field", Text, primary_key=True),
     Column("severity", Text, nullable=False),
     moment("found_at"),
-    comment="Defects of what institutions report (E01-E11)",
+    comment="Defects of institutions' reports (E01-E11)",
     info=only_added_to(),
 )
 
@@ -117,7 +117,7 @@ matching_case = Table(
     Column("anomalies", JSONB, nullable=False, comment="[{event_id, reason}]"),
     Column("reopened", Integer, nullable=False),
     moment("folded_at"),
-    Column("folding", Text, comment="JSON: where the fold stands, to add later events to it; null: fold anew"),
+    Column("folding", Text, comment="JSON: the state of the fold, to add later events to it; null: fold anew"),
     Index("ix_matching_case_ended", "need_id", postgresql_where=text("state in ('declined', 'closed')")),
     Index("ix_matching_case_drawn", "need_id", postgresql_where=text("drawn > 0 and state <> 'closed'")),
     comment="A need at an institution (对接案件): the fold of its events",
@@ -133,7 +133,13 @@ case_clock = Table(
     Column("day0", Date, primary_key=True),
     Column("number", Integer, nullable=False, server_default="0", comment="in `unit`"),
     Column("unit", Text, nullable=False, server_default="working_days"),
-    Column("stood_still", JSONB, nullable=False, server_default="[]", comment="pauses: [[after, up to and with]]"),
+    Column(
+        "stood_still",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="pauses as [[exclusive start, inclusive end]]",
+    ),
     Column("extended", Integer, nullable=False, server_default="0", comment="working days granted beyond the limit"),
     Column("due_on", Date, nullable=False),
     Column("provisional", Boolean, nullable=False),

@@ -1,4 +1,4 @@
-"""Deadlines (时限): by which policy a case is counted, what was granted beyond it, and how due days moved."""
+"""Deadlines (时限): the policy by which a case is counted, extensions, and how due days moved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ policy_snapshot = Table(
     Column("policy_sha256", Text, primary_key=True),
     Column("content", Text, nullable=False, comment="canonical JSON: limits, those of single institutions, policy"),
     moment("first_used_at"),
-    comment="The policy as it stood when cases opened",
+    comment="The policy at the moment when cases opened",
     info=only_added_to(),
 )
 
@@ -35,7 +35,7 @@ case_policy = Table(
     Column("institution_code", Text, primary_key=True),
     Column("policy_sha256", ForeignKey("policy_snapshot.policy_sha256"), nullable=False),
     moment("pinned_at"),
-    comment="By which policy the clocks of a case are counted, from its opening on",
+    comment="The policy by which the clocks of a case are counted, from its opening on",
     info=only_added_to(),
 )
 

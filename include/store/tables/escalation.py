@@ -1,4 +1,4 @@
-"""Escalation (升级): each rung of the ladder that was taken."""
+"""Escalation (升级): each taken rung of the ladder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ escalation_step = Table(
     metadata,
     Column("step_id", BigInteger, Identity(always=True), primary_key=True),
     Column("need_id", Text, nullable=False),
-    Column(
-        "institution_code", Text, nullable=False, server_default="", comment="empty where the need as a whole stalls"
-    ),
+    Column("institution_code", Text, nullable=False, server_default="", comment="empty if the need as a whole stalls"),
     Column("rule_id", Text, nullable=False, comment="S01 … S08, or OBSTRUCTION"),
     Column("breach", Text, nullable=False, comment="which limit and when it began, e.g. received-contacted@2026-10-08"),
     Column("step", Integer, nullable=False),
@@ -33,8 +31,8 @@ escalation_step = Table(
     Column("due_on", Date, nullable=False),
     Column("overdue_working_days", Integer, nullable=False),
     Column("provisional", Boolean, nullable=False),
-    Column("coordinator_id", Text, nullable=False, server_default="", comment="who was told; empty if superseded"),
-    Column("idempotency_key", Text, comment="of the mail that told it"),
+    Column("coordinator_id", Text, nullable=False, server_default="", comment="who was notified; empty if superseded"),
+    Column("idempotency_key", Text, comment="of the mail"),
     moment("raised_at"),
     UniqueConstraint("need_id", "institution_code", "rule_id", "breach", "step", "coordinator_id"),
     CheckConstraint("state in ('mailed', 'superseded')", name="state"),
@@ -50,11 +48,11 @@ escalation_acknowledgement = Table(
     Column("institution_code", Text, nullable=False, server_default=""),
     Column("rule_id", Text, nullable=False),
     Column("breach", Text, nullable=False),
-    Column("step", Integer, nullable=False, comment="the highest that had been told"),
+    Column("step", Integer, nullable=False, comment="the highest step sent by then"),
     Column("actor", Text, nullable=False),
     Column("note", Text, nullable=False),
     moment("at"),
     Index(None, "need_id"),
-    comment="A breach taken on by the coordinators; the newest counts",
+    comment="Breaches acknowledged by the coordinators; the newest entry counts",
     info=only_added_to(purged=("note",)),
 )

@@ -25,14 +25,14 @@ judgement = Table(
     metadata,
     Column("judgement_id", BigInteger, Identity(always=True), primary_key=True),
     Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
-    Column("need_id", Text, comment="null where DQ01 makes it unusable"),
-    Column("revision", Integer, comment="null where DQ01 makes it unusable"),
+    Column("need_id", Text, comment="null if unusable (DQ01)"),
+    Column("revision", Integer, comment="null if unusable (DQ01)"),
     Column("quarter", Text, nullable=False),
-    Column("department_code", Text, nullable=False, comment="whose listing it came in"),
+    Column("department_code", Text, nullable=False, comment="of the listing that contained it"),
     Column("verdict", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
-    Column("payload_sha256", Text, nullable=False, comment="the item_hash that was judged, keyed"),
-    Column("register_sha256", Text, comment="content of the register that the verdict rests on"),
+    Column("payload_sha256", Text, nullable=False, comment="keyed item_hash of the judged content"),
+    Column("register_sha256", Text, comment="content of the register used for the verdict"),
     moment("judged_at"),
     UniqueConstraint("payload_sha256", "ruleset_version"),
     CheckConstraint("verdict in ('passed', 'held', 'returned')", name="verdict"),
@@ -66,7 +66,7 @@ batch_finding = Table(
     Column("field", Text, primary_key=True),
     Column("severity", Text, nullable=False),
     moment("found_at"),
-    comment="What the batch rules say of a department's quarter (B01-B10, G15)",
+    comment="Findings about a department's quarter (B01-B10, G15)",
     info=only_added_to(),
 )
 
@@ -76,8 +76,8 @@ quarantine = Table(
     Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
     Column("judgement_id", ForeignKey("judgement.judgement_id"), nullable=False),
     Column("origin", Text, nullable=False),
-    Column("need_id", Text, comment="null where DQ01 makes it unusable"),
-    Column("revision", Integer, comment="null where DQ01 makes it unusable"),
+    Column("need_id", Text, comment="null if unusable (DQ01)"),
+    Column("revision", Integer, comment="null if unusable (DQ01)"),
     Column("quarter", Text, nullable=False),
     Column("department_code", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -90,7 +90,7 @@ quarantine = Table(
     Index("uq_quarantine_open", "need_id", "revision", unique=True, postgresql_where=text("state = 'open'")),
     Index(None, "need_id", "revision"),
     Index(None, "quarter", "department_code"),
-    comment="Held needs (隔离区): what waits for a person, and how it ended",
+    comment="Held needs (隔离区): waiting for a person, and the decision",
 )
 
 quarantine_finding = Table(
@@ -134,7 +134,7 @@ quarantine_event = Table(
         unique=True,
         postgresql_where=text("kind = 'approved'"),
     ),
-    comment="Who did what to a held need, when, why; approved: one person agreed to release a finding",
+    comment="Acts on a held need, with person, moment and reason; approved: one person agreed to release a finding",
     info=only_added_to(),
 )
 

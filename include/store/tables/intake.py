@@ -59,7 +59,7 @@ raw_payload = Table(
     Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted"),
     Column("size_bytes", Integer, nullable=False),
     moment("received_at"),
-    # Whoever reads a row wants the payload: up to this size it stays in it.
+    # Whoever reads a row wants the payload: up to this size it is stored in the row.
     postgresql_with={"toast_tuple_target": 8160},
     info=only_added_to(sealed=("ciphertext",)),
 )
@@ -78,7 +78,7 @@ intake_item = Table(
     Column("item_hash", Text, comment=_ITEM_HASH),
     Index(None, "need_id", "revision"),
     Index(None, "item_hash"),
-    comment="What was listed, item by item, repeats of a page dropped",
+    comment="The listed items, without those of repeated pages",
     info=only_added_to(),
 )
 
@@ -103,9 +103,9 @@ need_version = Table(
     Column("item_hash", Text, nullable=False, comment=_ITEM_HASH),
     Column("raw_sha256", ForeignKey("raw_payload.raw_sha256"), nullable=False),
     Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
-    Column("quarter", Text, nullable=False, comment="as filed; where that is unusable, as listed"),
+    Column("quarter", Text, nullable=False, comment="as filed; if unusable, as listed"),
     Column("department_code", Text, nullable=False),
-    Column("branch_code", Text, comment="of the department; null where the department is unknown"),
+    Column("branch_code", Text, comment="of the department; null if the department is unknown"),
     Column("is_major", Boolean, nullable=False),
     Column("uscc", Text, comment="normalised; null unless a string"),
     Column("enterprise_name", Text),
@@ -119,12 +119,12 @@ need_version = Table(
         "document",
         Text,
         nullable=False,
-        comment="what the form knows of the item, without the contact, as JSON text; {} once purged",
+        comment="the form's fields of the item, without the contact, as JSON text; {} once purged",
     ),
     moment("received_at"),
     Index(None, "quarter", "department_code"),
     CheckConstraint(f"quarter ~ '^{QUARTER}$'", name="quarter"),
-    comment="Each revision of each need that can be addressed; the first stored wins (DQ43)",
+    comment="Each revision of each need with usable id and revision; the first stored wins (DQ43)",
     info=only_added_to(purged=("document", "enterprise_name", "project_name")),
 )
 store_uncompressed(need_version, "document")
@@ -135,7 +135,7 @@ contact = Table(
     Column("need_id", Text, primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("ciphertext", LargeBinary, nullable=False, comment='{"name", "mobile", "email"} as JSON, encrypted'),
-    comment="Personal information (个人信息), apart from everything else",
+    comment="Personal information (个人信息), separate from everything else",
 )
 
 amendment = Table(
@@ -145,9 +145,9 @@ amendment = Table(
     Column("revision", Integer, primary_key=True),
     Column("field", Text, primary_key=True, comment="concrete path, e.g. finance.methods[0].amount"),
     Column("previous_revision", Integer, nullable=False),
-    Column("before", Text, comment="JSON text; null: not there, or personal"),
-    Column("after", Text, comment="JSON text; null: not there, or personal"),
-    Column("personal", Boolean, nullable=False, comment="a contact field: that it changed is said, never its values"),
+    Column("before", Text, comment="JSON text; null: absent, or personal"),
+    Column("after", Text, comment="JSON text; null: absent, or personal"),
+    Column("personal", Boolean, nullable=False, comment="a contact field: only the fact that it changed is stored"),
     comment="What a revision changed, field by field (修订对照)",
     info=only_added_to(purged=("before", "after")),
 )
@@ -165,7 +165,7 @@ need_fingerprint = Table(
     Column("project_name", Text, comment="its skeleton"),
     Column("content", Text, comment="keyed hash of its skeleton"),
     Column("benefit", Text, comment="saving, carbon and baseline, all above zero"),
-    Column("mobile", Text, comment="keyed hash: cannot be turned back or guessed without the key"),
+    Column("mobile", Text, comment="keyed hash: cannot be guessed without the key"),
     Column("saving", BigInteger, comment="ten-thousandths of a tce"),
     Column("carbon", BigInteger, comment="ten-thousandths of a tCO2"),
     Column("reports", ARRAY(Text), nullable=False, comment="SHA-256 of the third-party reports attached"),
@@ -174,7 +174,7 @@ need_fingerprint = Table(
     Index(None, "content"),
     Index(None, "benefit"),
     Index(None, "mobile"),
-    comment="What other needs are compared with (DQ42, G01, G12, G13), so that no pairs need be compared",
+    comment="Values by which needs are compared (DQ42, G01, G12, G13), so that no pairs have to be",
 )
 
 withdrawal_notice = Table(
@@ -184,7 +184,7 @@ withdrawal_notice = Table(
     Column("revision", Integer, nullable=False),
     Column("reason_code", Text, nullable=False),
     moment("noticed_at"),
-    Column("intake_id", ForeignKey("intake.intake_id"), comment="which noticed it; null: withdrawn by decision"),
+    Column("intake_id", ForeignKey("intake.intake_id"), comment="that noticed it; null: withdrawn by decision"),
     comment="Needs withdrawn on the green platform or by decision",
     info=only_added_to(),
 )

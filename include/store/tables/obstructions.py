@@ -25,7 +25,7 @@ obstruction_ticket = Table(
     Column("ticket_id", BigInteger, Identity(always=True), primary_key=True),
     Column("need_id", Text, nullable=False),
     Column("institution_code", Text, nullable=False),
-    Column("obstruction_id", Text, nullable=False, comment="the institution's own; made up where it gave none (E07)"),
+    Column("obstruction_id", Text, nullable=False, comment="the institution's own; generated if it gave none (E07)"),
     Column(
         "answerable",
         Boolean,
@@ -59,7 +59,7 @@ obstruction_ticket = Table(
         "resolve_by",
         postgresql_where=text("state in ('open', 'acknowledged', 'in_progress')"),
     ),
-    comment="One for each obstruction that an institution reports; how it came there is in obstruction_event",
+    comment="One for each obstruction that an institution reports; its history is in obstruction_event",
 )
 
 obstruction_event = Table(

@@ -1,4 +1,4 @@
-"""The outbox (发件箱), its attempts, and the channels they go through."""
+"""The outbox (发件箱), its attempts, and its channels."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ delivery = Table(
     Column("revision", Integer),
     Column("quarter", Text),
     Column("department_code", Text),
-    Column("body", Text, nullable=False, comment="JSON as sent, frozen, without the contact; {} once purged"),
+    Column("body", Text, nullable=False, comment="JSON as sent, never changed, without the contact; {} once purged"),
     Column("body_sha256", Text, nullable=False, comment="empty once the body is purged"),
     Column("state", Text, nullable=False),
-    Column("outcome", Text, comment="the receiver's word: accepted, duplicate, stale …"),
+    Column("outcome", Text, comment="the receiver's answer: accepted, duplicate, stale …"),
     Column("error_class", Text, comment="why it is not delivered"),
     Column("receipt_no", Text),
     Column("payload_fields", ARRAY(Text), comment="a push whose body is purged: the fields that were passed on"),
@@ -93,7 +93,7 @@ delivery = Table(
     ),
     Index("ix_delivery_held", "error_class", postgresql_where=text("state = 'held'")),
     Index(None, "need_id", "action"),
-    comment="The outbox (发件箱): pending and unknown are open; held waits for a person; closed: a person gave it up",
+    comment="The outbox (发件箱): pending and unknown are open; held waits for a person; closed by a person",
 )
 store_uncompressed(delivery, "body")
 
@@ -109,7 +109,7 @@ delivery_attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("error_class", Text),
     Column("http_status", Integer),
-    Column("detail", Text, comment="what the receiver said, without values of the payload"),
+    Column("detail", Text, comment="the receiver's message, without values of the payload"),
     Column("receipt_no", Text),
     CheckConstraint("kind in ('send', 'look_up', 'check')", name="kind"),
     Index(None, "delivery_id"),
@@ -122,22 +122,24 @@ channel_state = Table(
     metadata,
     Column("channel", Text, primary_key=True),
     Column("breaker", Text, nullable=False),
-    Column("failures", Integer, nullable=False, comment="straight ones"),
+    Column("failures", Integer, nullable=False, comment="in a row"),
     Column("openings", Integer, nullable=False, comment="of the breaker, without a success between them"),
     moment("opened_at", nullable=True),
-    Column("probe_at", DateTime(timezone=True), nullable=False, comment="business time from which one request may ask"),
+    Column(
+        "probe_at", DateTime(timezone=True), nullable=False, comment="business time from which one request may probe"
+    ),
     Column(
         "probe_after", DateTime(timezone=True), nullable=False, comment="the same by the real clock; the first counts"
     ),
-    Column(
-        "next_request_at", DateTime(timezone=True), nullable=False, comment="real clock: the rate's next free moment"
-    ),
+    Column("next_request_at", DateTime(timezone=True), nullable=False, comment="real clock: the rate's next free slot"),
     moment("resume_at", nullable=True),
     Column(
-        "resume_after", DateTime(timezone=True), comment="real clock; the receiver asked to be left alone until either"
+        "resume_after",
+        DateTime(timezone=True),
+        comment="real clock; the receiver asked for a pause until the first of both",
     ),
     Column("last_failure", Text, comment="in words, without values of a payload"),
     moment("changed_at"),
     CheckConstraint("breaker in ('closed', 'open', 'half_open')", name="breaker"),
-    comment="A receiver as all workers share it: its circuit breaker (熔断) and its rate",
+    comment="State of a receiver shared by all workers: its circuit breaker (熔断) and its rate",
 )

@@ -11,9 +11,9 @@ person = Table(
     "person",
     metadata,
     Column("actor_id", Text, primary_key=True, comment="the auth manager's immutable id, normalised"),
-    Column("name", Text, nullable=False, comment="for show; may change"),
+    Column("name", Text, nullable=False, comment="for display; may change"),
     moment("seen_at"),
-    comment="Names of those who acted, so that pages show a name beside an id",
+    comment="Names of persons who acted, so that pages show a name beside an id",
 )
 
 console_grant = Table(
@@ -28,5 +28,5 @@ console_grant = Table(
     moment("changed_at"),
     CheckConstraint("roles <@ array['approver', 'auditor']", name="roles"),
     CheckConstraint("person_key(changed_by) <> person_key(actor_id)", name="by_another"),
-    comment="Roles and confinement that an administrator of the console gave a person; the audit trail has the history",
+    comment="Roles and confinement granted by an administrator of the console; the audit trail has the history",
 )

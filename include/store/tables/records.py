@@ -42,7 +42,7 @@ reconciliation_finding = Table(
         unique=True,
         postgresql_where=text("closed_at is null"),
     ),
-    comment="A difference between two ledgers that is not explained",
+    comment="An unexplained difference between two ledgers",
     info=only_added_to(once=("closed_at",)),
 )
 
@@ -58,7 +58,7 @@ audit_entry = Table(
     Column("reason", Text, nullable=False),
     Column("details", Text, nullable=False, comment="canonical JSON"),
     Column("previous_hash", Text, nullable=False),
-    Column("key_id", Text, comment="of the key of entry_hash; null: from before there was a key, a plain SHA-256"),
+    Column("key_id", Text, comment="of the key of entry_hash; null: older than keys, a plain SHA-256"),
     Column("entry_hash", Text, nullable=False),
     Index(None, "action", "entry_id"),
     comment="Who did what, when, why; each entry seals the one before",

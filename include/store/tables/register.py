@@ -1,4 +1,4 @@
-"""The register of green factories (绿色工厂名单) and who coordinates."""
+"""The register of green factories (绿色工厂名单), and the coordinators."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ register_snapshot = Table(
         Boolean,
         nullable=False,
         server_default="true",
-        comment="false: shrunken (T05), waits for an operator to accept it",
+        comment="false: it shrank (T05) and waits for an operator's acceptance",
     ),
     UniqueConstraint("as_of", "content_sha256"),
-    comment="The register of green factories (绿色工厂名单) as it stood on a day",
+    comment="The register of green factories (绿色工厂名单) on a day",
 )
 
 register_factory = Table(
@@ -73,5 +73,5 @@ coordinator = Table(
     Column("role", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("on_duty", Boolean, nullable=False),
-    comment="Who coordinates, as last listed by the green platform",
+    comment="The coordinators, as last listed by the green platform",
 )

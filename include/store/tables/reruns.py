@@ -1,4 +1,4 @@
-"""Re-runs (重新发送): what a person had sent again, and what became of it."""
+"""Re-runs (重新发送): what a person sent again, and the result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ rerun_job = Table(
     Column("job_id", BigInteger, Identity(always=True), primary_key=True),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("selection", JSONB, nullable=False, comment="what was asked for"),
+    Column("selection", JSONB, nullable=False, comment="the criteria of the request"),
     moment("started_at"),
     moment("cancelled_at", nullable=True),
     Column("cancelled_by", Text),
-    Column("request_key", Text, comment="of one request to start: asking again starts nothing new"),
+    Column("request_key", Text, comment="of one request to start: repeated, it starts nothing new"),
     UniqueConstraint("request_key"),
-    comment="A re-run of deliveries; how far it is follows from its items",
+    comment="A re-run of deliveries; its progress follows from its items",
 )
 
 rerun_item = Table(
@@ -32,7 +32,7 @@ rerun_item = Table(
     moment("settled_before", nullable=True),
     moment("next_attempt_before", nullable=True),
     Column("lease_until_before", DateTime(timezone=True), comment="real clock"),
-    Column("attempts_before", Integer, nullable=False, comment="more now: it was tried"),
+    Column("attempts_before", Integer, nullable=False, comment="a larger number now: it was tried"),
     comment="A delivery that a re-run made due, as it was before",
     info=only_added_to(),
 )

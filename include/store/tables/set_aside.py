@@ -1,4 +1,4 @@
-"""What came from outside and could not be used."""
+"""Unusable pieces from outside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ set_aside = Table(
     Column("ciphertext", LargeBinary, nullable=False, comment="the bytes as received, encrypted; empty once purged"),
     Column("size_bytes", Integer, nullable=False),
     Column("problem", Text, nullable=False, comment="what is wrong, in Chinese, without values"),
-    Column("known_as", Text, nullable=False, comment="the identifier that it bears; empty where there is none"),
+    Column("known_as", Text, nullable=False, comment="the identifier in it; empty if there is none"),
     moment("first_seen_at"),
     moment("last_seen_at"),
     Column("times_seen", Integer, nullable=False, comment="readings that met it"),
@@ -37,5 +37,5 @@ set_aside = Table(
     UniqueConstraint("source", "raw_hash"),
     Index(None, "source", "known_as"),
     Index("ix_set_aside_open", "last_seen_at", postgresql_where=text("resolved_at is null")),
-    comment="Pieces of foreign listings that could not be used, kept whole; resolved_at: a later reading had it whole",
+    comment="Unusable pieces of foreign listings, stored whole; resolved_at: a later reading had it whole",
 )

@@ -34,7 +34,7 @@ push_wait = Table(
     CheckConstraint("persons_required in (1, 2)", name="persons_required"),
     Index(None, "quarter"),
     info=only_added_to(),
-    comment="Needs that passed and were not pushed at once, since approvers sign pushes off (签批)",
+    comment="Passed needs that wait because approvers sign pushes off (签批)",
 )
 
 push_signature = Table(
