@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from include.domain.roles import Role
-from include.reference import rules
+from include.reference import case_limits, reason_codes, rows, rules
 
 DOCUMENTS = (
     "README.md",
@@ -66,6 +66,24 @@ def test_the_glossary_knows_every_room_role_and_rule_family(repository: Path) ->
         assert f"`Role.{role.name}`" in glossary
     families = {re.split(r"[0-9]", rule_id)[0] for rule_id in rules()}
     assert all(re.search(rf"^\| {family}[0-9]+–", glossary, re.MULTILINE) for family in families), families
+
+
+def test_the_handbook_and_the_tables_agree_word_for_word(repository: Path) -> None:
+    """Rules B, DQ and G, reason codes and limits; the handbook has no table of the rules E and T."""
+    text = (repository / "docs" / "handbook.md").read_text(encoding="utf-8")
+    lines = [[cell.strip() for cell in line.strip().strip("|").split(" | ")] for line in text.splitlines()]
+    told = {line[0]: [cell.strip("`") for cell in line[1:]] for line in lines if line[0] in rules() and len(line) >= 7}
+    assert set(told) == {rule_id for rule_id in rules() if rule_id[0] not in "ET"}
+    for row in rows("rules"):
+        columns = ("severity", "field", "condition_en", "message_zh", "how_to_fix_zh", "provenance")
+        if row["rule_id"] in told:
+            cells = told[row["rule_id"]]
+            assert [cells[0], *cells[-5:]] == [row[column] for column in columns], row["rule_id"]
+    for code, reason in reason_codes().items():
+        assert [code, reason.name, reason.repairable, reason.owner, reason.remedy] in lines, code
+    for limit in case_limits():
+        counted = f"{limit.limit} {limit.unit}"
+        assert any(line[:2] == [f"{limit.from_type} → {limit.to_type}", counted] for line in lines), limit
 
 
 def test_the_example_environment_names_every_variable_of_compose(repository: Path) -> None:
