@@ -36,7 +36,7 @@ def follow_obstructions() -> dict[str, int]:
     from include import obstructions
 
     with stage_run() as run:
-        return asdict(obstructions.advance(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
+        return asdict(obstructions.advance(run.engine, day=run.day))
 
 
 @dag(

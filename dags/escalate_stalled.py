@@ -44,7 +44,7 @@ def advance_obstructions() -> dict[str, int]:
     from include import obstructions
 
     with stage_run() as run:
-        return asdict(obstructions.advance(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
+        return asdict(obstructions.advance(run.engine, day=run.day))
 
 
 @task
@@ -53,13 +53,7 @@ def escalate() -> dict[str, int]:
     from include import escalation
 
     with stage_run() as run:
-        summary = escalation.escalate(
-            run.engine,
-            now=run.now,
-            calendar=run.calendar,
-            policy=run.policy,
-            console_url=run.settings.console_url,
-        )
+        summary = escalation.escalate(run.engine, day=run.day, console_url=run.settings.console_url)
         return asdict(summary)
 
 
@@ -72,9 +66,7 @@ def notify_operator() -> bool:
         return escalation.operator_notice(
             run.engine,
             recipient=run.settings.mail_server.operator_email,
-            now=run.now,
-            calendar=run.calendar,
-            policy=run.policy,
+            day=run.day,
             console_url=run.settings.console_url,
         )
 
@@ -85,7 +77,7 @@ def audit_steps() -> dict[str, int]:
     from include import escalation
 
     with stage_run() as run:
-        return asdict(escalation.audit_steps(run.engine, now=run.now, calendar=run.calendar, policy=run.policy))
+        return asdict(escalation.audit_steps(run.engine, day=run.day))
 
 
 @dag(

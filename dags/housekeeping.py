@@ -31,7 +31,7 @@ def housekeep() -> dict[str, int]:
 
     with stage_run() as run:
         run.note_configuration()
-        return asdict(stage.housekeep(run.engine, run.cipher, run.now, run.policy, run.settings.reports_dir))
+        return asdict(stage.housekeep(run.engine, run.cipher, day=run.day, reports_dir=run.settings.reports_dir))
 
 
 @task
@@ -49,7 +49,7 @@ def watch_register() -> dict[str, int]:
     from include.register import watch as register_watch
 
     with stage_run() as run:
-        return asdict(register_watch.watch(run.engine, now=run.now, policy=run.policy))
+        return asdict(register_watch.watch(run.engine, day=run.day))
 
 
 @task

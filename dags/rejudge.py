@@ -41,10 +41,8 @@ def judge_again() -> dict[str, int]:
             audit.note_use(
                 connection,
                 audit.Action.REJUDGED,
-                actor=run.run_id,
-                role="system",
+                act=run.act(),
                 object_=result.quarter,
-                now=run.now,
                 details={"departments": list(result.departments), "judged": result.judged},
             )
         return {

@@ -29,14 +29,7 @@ def remind() -> int:
         quarter = run.quarter(asked)
         intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
         return reminders.remind(
-            run.engine,
-            client,
-            run.cipher,
-            quarter,
-            now=run.now,
-            calendar=run.calendar,
-            policy=run.policy,
-            console_url=run.settings.console_url,
+            run.engine, client, run.cipher, quarter, day=run.day, console_url=run.settings.console_url
         )
 
 

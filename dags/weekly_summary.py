@@ -36,9 +36,7 @@ def summarise() -> dict[str, int]:
             client,
             run.cipher,
             operator=run.settings.mail_server.operator_email,
-            now=run.now,
-            calendar=run.calendar,
-            policy=run.policy,
+            day=run.day,
             console_url=run.settings.console_url,
         )
         return asdict(summary)

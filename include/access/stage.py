@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain.people import same_person
 from include.domain.roles import Role, person_id
@@ -24,20 +24,17 @@ def grant(
     *,
     roles: Collection[Role],
     departments: Iterable[str] | None,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
+    act: Act,
 ) -> None:
     """Set exactly these roles and this confinement (None: not confined), with an audit entry.
 
     Raises InvalidRequest for oneself, an unusable id, a role that cannot be granted here, or an unknown department.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     identity = person_id(actor_id)
     if not identity or identity != actor_id.strip():
         raise InvalidRequest("用户编号为空，或含有看不见的字符。", "请填写该用户在“总览”页看到的编号。")
-    if same_person(identity, actor):
+    if same_person(identity, act.actor_id):
         raise InvalidRequest("不能给自己授权。", "请由另一位系统管理员办理。")
     if not set(roles) <= set(GRANTABLE):
         raise InvalidRequest("此处只能授予审批人员和审计人员。", "其他角色请在 Airflow 的认证系统中设置。")
@@ -45,15 +42,12 @@ def grant(
     if unknown := sorted((within or frozenset()) - known_departments().keys()):
         raise InvalidRequest(f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请勾选名单内的主管部门。")
     before = people.grant_of(connection, identity)
-    people.set_grant(connection, identity, roles=roles, departments=within, by=actor, now=now)
+    people.set_grant(connection, identity, roles=roles, departments=within, by=act.actor_id, now=act.at)
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action="grant",
         object_=f"person:{identity}",
-        reason=reason,
-        now=now,
         details={"before": _written(before), "after": _written(Grant(identity, frozenset(roles), within))},
     )
 

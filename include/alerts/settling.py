@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
 from include.domain.people import same_person
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE
@@ -21,14 +21,7 @@ _AGREED = sa.text("select decision, actor from alert_agreement where alert_id = 
 
 
 def settle_alert(
-    connection: sa.Connection,
-    alert_id: int,
-    *,
-    decision: Literal["cleared", "confirmed"],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
+    connection: sa.Connection, alert_id: int, *, decision: Literal["cleared", "confirmed"], act: Act
 ) -> bool:
     """Record that a named person clears or confirms an alert, with an audit entry; True once enough persons agree.
 
@@ -36,64 +29,51 @@ def settle_alert(
     withdraws the need; clearing it sends a stopped push. Raises NotFound if there is no such alert, InvalidRequest if it is
     settled already, the person has agreed before, or no reason is given.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     found = connection.execute(sa.select(alert).where(alert.c.alert_id == alert_id).with_for_update()).one_or_none()
     if found is None:
         raise NotFound(f"没有编号为 {alert_id} 的警示。", "请回到警示列表，重新选择。")
     if found.state != "open":
         raise InvalidRequest(f"编号 {alert_id} 的警示已经处理过。", "请回到警示列表查看最新状态。")
-    if found.persons_required > 1 and not _agreed(connection, found, decision, actor, role, reason, now):
-        _audit(connection, found, f"agree_alert_{decision}", actor, role, reason, now)
+    if found.persons_required > 1 and not _agreed(connection, found, decision, act):
+        _audit(connection, found, f"agree_alert_{decision}", act)
         return False
-    connection.execute(sa.update(alert).where(alert.c.alert_id == alert_id).values(state=decision, settled_at=now))
-    _note(connection, alert_id, decision, actor, role, reason, now)
+    connection.execute(sa.update(alert).where(alert.c.alert_id == alert_id).values(state=decision, settled_at=act.at))
+    _note(connection, alert_id, decision, act)
     if found.rule_id == REMOVED_RULE and decision == "confirmed":
-        withdraw(connection, [_as_pushed(connection, found.need_id)], now)
+        withdraw(connection, [_as_pushed(connection, found.need_id)], act.at)
     elif found.rule_id == REMOVED_RULE:
-        resume_pushes(connection, [found.need_id], now)
-    _audit(connection, found, f"alert_{decision}", actor, role, reason, now)
+        resume_pushes(connection, [found.need_id], act.at)
+    _audit(connection, found, f"alert_{decision}", act)
     return True
 
 
-def _agreed(
-    connection: sa.Connection,
-    found: sa.Row[Any],
-    decision: Literal["cleared", "confirmed"],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-) -> bool:
+def _agreed(connection: sa.Connection, found: sa.Row[Any], decision: Literal["cleared", "confirmed"], act: Act) -> bool:
     """Record this person's agreement; whether enough persons agree now. A person's last word counts."""
     before = connection.execute(_AGREED, {"alert_id": found.alert_id}).all()
     same = [one.actor for one in before if one.decision == decision]
-    if any(same_person(actor, other) for other in same):
+    if any(same_person(act.actor_id, other) for other in same):
         raise InvalidRequest(
             f"您已同意{_DECISIONS[decision]}该警示，同一人不能重复同意。", "请由另一位人员核实后作出同样的决定。"
         )
-    _note(connection, found.alert_id, _AGREES[decision], actor, role, reason, now)
+    _note(connection, found.alert_id, _AGREES[decision], act)
     return len(same) + 1 >= int(found.persons_required)
 
 
-def _note(
-    connection: sa.Connection, alert_id: int, kind: str, actor: str, role: str, reason: str, now: datetime
-) -> None:
+def _note(connection: sa.Connection, alert_id: int, kind: str, act: Act) -> None:
     connection.execute(
-        alert_event.insert().values(alert_id=alert_id, kind=kind, actor=actor, role=role, reason=reason, at=now)
+        alert_event.insert().values(
+            alert_id=alert_id, kind=kind, actor=act.actor_id, role=act.role, reason=act.reason, at=act.at
+        )
     )
 
 
-def _audit(
-    connection: sa.Connection, found: sa.Row[Any], action: str, actor: str, role: str, reason: str, now: datetime
-) -> None:
+def _audit(connection: sa.Connection, found: sa.Row[Any], action: str, act: Act) -> None:
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action=action,
         object_=f"{found.rule_id}/{found.need_id}",
-        reason=reason,
-        now=now,
         details={"alert_id": found.alert_id, "institution_code": found.institution_code},
     )
 

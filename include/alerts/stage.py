@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.reference import Policy
 
 _RAISE = sa.text(
@@ -28,7 +29,7 @@ _RAISE = sa.text(
         returning alert_id
     )
     insert into alert_event (alert_id, kind, actor, role, reason, at)
-    select alert_id, 'opened', :actor, 'system', :reason, :now from raised
+    select alert_id, 'opened', :actor, :role, :reason, :now from raised
     """
 )
 _CLOSE = sa.text(
@@ -39,7 +40,7 @@ _CLOSE = sa.text(
         returning alert_id
     )
     insert into alert_event (alert_id, kind, actor, role, reason, at)
-    select alert_id, 'closed', :actor, 'system', :reason, :now from closed
+    select alert_id, 'closed', :actor, :role, :reason, :now from closed
     """
 )
 
@@ -50,9 +51,7 @@ def raise_alerts(
     need_ids: Sequence[str],
     *,
     severity: Literal["hold", "warn"],
-    actor: str,
-    reason: str,
-    now: datetime,
+    act: Act,
     policy: Policy,
 ) -> int:
     """Open an alert of `rule_id` on each of these needs that has none; returns how many were opened."""
@@ -63,20 +62,19 @@ def raise_alerts(
             "need_ids": list(need_ids),
             "persons": _persons(connection, [(rule_id, need_id, severity) for need_id in need_ids], policy),
             "severity": severity,
-            "actor": actor,
-            "reason": reason,
-            "now": now,
+            **_signed(act),
         },
     ).rowcount
 
 
-def close_alerts(
-    connection: sa.Connection, rule_id: str, need_ids: Sequence[str], *, actor: str, reason: str, now: datetime
-) -> int:
+def close_alerts(connection: sa.Connection, rule_id: str, need_ids: Sequence[str], *, act: Act) -> int:
     """Close the open alerts of `rule_id` on these needs, because they are no longer true; returns how many were closed."""
-    return connection.execute(
-        _CLOSE, {"rule_id": rule_id, "need_ids": list(need_ids), "actor": actor, "reason": reason, "now": now}
-    ).rowcount
+    return connection.execute(_CLOSE, {"rule_id": rule_id, "need_ids": list(need_ids), **_signed(act)}).rowcount
+
+
+def _signed(act: Act) -> dict[str, Any]:
+    """The act as columns of an event."""
+    return {"actor": act.actor_id, "role": act.role, "reason": act.reason, "now": act.at}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +116,7 @@ def sync_alerts(
     *,
     rule_ids: Collection[str],
     complete_cases: Collection[tuple[str, str]],
-    actor: str,
-    now: datetime,
+    act: Act,
     policy: Policy,
 ) -> None:
     """Make the alerts of `rule_ids` match the findings: open them, add grounds, and close those without grounds.
@@ -131,14 +128,14 @@ def sync_alerts(
     need_ids = sorted({need_id for need_id, _ in whole} | {one.need_id for one in found})
     standing = _standing(connection, need_ids, rule_ids)
     now_found = {(one.rule_id, one.need_id, one.institution_code): one for one in found}
-    notes = _add(connection, now_found, standing, now, policy)
+    notes = _add(connection, now_found, standing, act.at, policy)
     still = {
         alert: now_found[key].grounds if key in now_found else frozenset()
         for key, alert in standing.items()
         if key[1:] in whole
     }
-    notes += _take_away(connection, still, now)
-    _note(connection, notes, actor, now)
+    notes += _take_away(connection, still, act.at)
+    _note(connection, notes, act)
 
 
 def _standing(connection: sa.Connection, need_ids: Sequence[str], rule_ids: Collection[str]) -> dict[_Key, _Standing]:
@@ -230,14 +227,14 @@ def _columns(grounds: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {"alert_ids": [one["alert_id"] for one in grounds], "grounds": [one["ground"] for one in grounds]}
 
 
-def _note(connection: sa.Connection, notes: Sequence[_Note], actor: str, now: datetime) -> None:
+def _note(connection: sa.Connection, notes: Sequence[_Note], act: Act) -> None:
     if notes:
         columns = {
             "alert_ids": [note.alert_id for note in notes],
             "kinds": [note.kind for note in notes],
             "reasons": [note.reason for note in notes],
         }
-        connection.execute(_NOTE, {**columns, "actor": actor, "now": now})
+        connection.execute(_NOTE, {**columns, "actor": act.actor_id, "role": act.role, "now": act.at})
 
 
 _STANDING = sa.text(
@@ -277,7 +274,7 @@ _DROP_GROUNDS = sa.text(
 _NOTE = sa.text(
     """
     insert into alert_event (alert_id, kind, actor, role, reason, at)
-    select alert_id, kind, :actor, 'system', reason, :now
+    select alert_id, kind, :actor, :role, reason, :now
     from unnest(cast(:alert_ids as bigint[]), cast(:kinds as text[]), cast(:reasons as text[]))
         with ordinality note (alert_id, kind, reason, place)
     order by place

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from include.audit.chain import Head, accept, head, verify
 from include.audit.heads import HandedOut, handed_out
+from include.base.act import Act
 from include.base.errors import UserFacingError
 from include.base.settings import Settings
 from include.store.database import open_database
@@ -76,7 +77,9 @@ def _head(connection: sa.Connection) -> int:
 
 def _accept(engine: sa.Engine, actor: str, reason: str, known: Sequence[Head]) -> int:
     with engine.begin() as connection:
-        accepted = accept(connection, actor=actor, reason=reason, now=datetime.now(UTC), heads=known)
+        accepted = accept(
+            connection, act=Act(actor_id=actor, role="auditor", reason=reason, at=datetime.now(UTC)), heads=known
+        )
     print("\n".join(f"已确认接受：{one}" for one in accepted) or "没有需要确认接受的内容。")
     return 0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.audit.chain import record
+from include.base.act import Act
 
 
 class Action(StrEnum):
@@ -26,27 +26,10 @@ class Action(StrEnum):
 
 
 def note_use(
-    connection: sa.Connection,
-    action: Action,
-    *,
-    actor: str,
-    role: str,
-    object_: str,
-    reason: str = "",
-    now: datetime,
-    details: Mapping[str, Any] | None = None,
+    connection: sa.Connection, action: Action, *, act: Act, object_: str, details: Mapping[str, Any] | None = None
 ) -> None:
     """Record that somebody exported, tried or looked at `object_`; `details` says which parts, never their values."""
-    record(
-        connection,
-        actor=actor,
-        role=role,
-        action=action,
-        object_=object_,
-        reason=reason or _REASONS[action],
-        now=now,
-        details=details,
-    )
+    record(connection, act=act.because(act.reason or _REASONS[action]), action=action, object_=object_, details=details)
 
 
 _REASONS: Mapping[Action, str] = {

@@ -8,12 +8,13 @@ import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.store.database import audit_keys
 from include.store.tables import audit_entry
@@ -32,15 +33,7 @@ _ROWS_AT_ONCE = 5_000
 
 
 def record(
-    connection: sa.Connection,
-    *,
-    actor: str,
-    role: str,
-    action: str,
-    object_: str,
-    reason: str,
-    now: datetime,
-    details: Mapping[str, Any] | None = None,
+    connection: sa.Connection, *, act: Act, action: str, object_: str, details: Mapping[str, Any] | None = None
 ) -> None:
     """Append an entry in the caller's transaction, so that act and entry are committed together.
 
@@ -56,12 +49,12 @@ def record(
     last = head(connection)
     entry = {
         "entry_id": last.count + 1,
-        "at": now,
-        "actor": actor,
-        "role": role,
+        "at": act.at,
+        "actor": act.actor_id,
+        "role": act.role,
         "action": action,
         "object": object_,
-        "reason": reason,
+        "reason": act.reason,
         "details": json.dumps(details or {}, ensure_ascii=False, sort_keys=True),
         "previous_hash": last.hash,
         "key_id": key_id(keys[0]),
@@ -69,14 +62,14 @@ def record(
     connection.execute(audit_entry.insert().values(**entry, entry_hash=_seal(entry, keys[0])))
 
 
-def signed(actor: str, reason: str) -> tuple[str, str]:
-    """Actor and reason, on one line each, as events and entries store them.
+def signed(act: Act) -> Act:
+    """The act with actor and reason on one line each, as events and entries store them.
 
     Raises InvalidRequest without a name, or if the reason is shorter than LEAST_REASON, longer than LONGEST_REASON, or
     holds invisible characters (control, format and bidi characters, lone surrogates): a reader of the entry must see
     what was written.
     """
-    actor, reason = " ".join(actor.split()), " ".join(reason.split())
+    actor, reason = " ".join(act.actor_id.split()), " ".join(act.reason.split())
     if not actor:
         raise InvalidRequest("没有写明由谁处理。", "请登录后以本人名义重新提交。")
     if len(reason) < LEAST_REASON:
@@ -90,7 +83,7 @@ def signed(actor: str, reason: str) -> tuple[str, str]:
             "理由中有看不见的字符（控制字符或改变文字方向的字符）。",
             "请删去后重新提交；从其他软件粘贴的，请改为手工输入。",
         )
-    return actor, reason
+    return replace(act, actor_id=actor, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +146,14 @@ def verify(connection: sa.Connection, heads: Iterable[Head] = ()) -> ChainBreak 
     return walk.broken or walk.unaccepted()
 
 
-def accept(
-    connection: sa.Connection, *, actor: str, reason: str, now: datetime, heads: Iterable[Head] = ()
-) -> tuple[Head, ...]:
+def accept(connection: sa.Connection, *, act: Act, heads: Iterable[Head] = ()) -> tuple[Head, ...]:
     """Accept what cannot be verified: entries from before there was a key, and `heads` of a tail that a restored backup
     lacks.
 
     The acceptance is an entry, sealed like any other. Returns the accepted heads; empty, with no entry, if there is
     nothing to accept. Raises InvalidRequest as `signed` does, or if an entry itself is broken: that is never accepted.
     """
-    actor, reason = signed(actor, reason)
+    act = signed(act)
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
     walk = _Walk(connection, heads)
     if walk.broken:
@@ -173,16 +164,7 @@ def accept(
     found = walk.vouched_by_nothing()
     if found:
         details = {"heads": list(map(str, found))}
-        record(
-            connection,
-            actor=actor,
-            role="auditor",
-            action=ACCEPTED,
-            object_="audit",
-            reason=reason,
-            now=now,
-            details=details,
-        )
+        record(connection, act=act, action=ACCEPTED, object_="audit", details=details)
     return found
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.audit.actions import Action
 from include.audit.chain import key_id, record
+from include.base.act import Act
 from include.base.settings import Settings
 from include.reference import Policy
 from include.store.tables import audit_entry
@@ -25,7 +25,7 @@ _WHAT: Mapping[Action, tuple[str, str]] = {
 
 
 def note_configuration(
-    engine: sa.Engine, settings: Settings, policy: Policy, ruleset_version: str, *, actor: str, now: datetime
+    engine: sa.Engine, settings: Settings, policy: Policy, ruleset_version: str, *, act: Act
 ) -> tuple[Action, ...]:
     """Add an entry, with old and new value, for each of policy, rule set and keys that this database has not seen.
 
@@ -48,12 +48,9 @@ def note_configuration(
             object_, reason = _WHAT[action]
             record(
                 connection,
-                actor=actor,
-                role="system",
+                act=act.because(reason if before is not None else "首次记录"),
                 action=action,
                 object_=object_,
-                reason=reason if before is not None else "首次记录",
-                now=now,
                 details={"old": before, "new": value},
             )
     return tuple(changed)

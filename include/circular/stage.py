@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.audit import record
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.circular.figures import CircularFigures, figures
 from include.circular.page import render
@@ -73,12 +74,9 @@ def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | N
             ).scalar_one()
             record(
                 connection,
-                actor="quarterly_circular",
-                role="system",
+                act=Act.by_stage("quarterly_circular", now, "季度信息通报"),
                 action="publish_circular",
                 object_=f"{KIND}:{quarter}",
-                reason="季度信息通报",
-                now=now,
                 details={"report_id": report_id},
             )
     path = write_page(html, output_dir / f"circular-{quarter}.html") if output_dir else None

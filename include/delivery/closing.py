@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.store.tables import delivery
 
@@ -19,7 +20,8 @@ def close(
 
     Raises InvalidRequest, and changes nothing, if the act is not signed or one of them is not held (any more).
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
+    actor, reason = act.actor_id, act.reason
     wanted = sorted(set(delivery_ids))
     if not wanted:
         raise InvalidRequest("没有选择要关闭的内容。", "请至少勾选一条后重新提交。")
@@ -36,14 +38,5 @@ def close(
     connection.execute(
         sa.update(delivery).where(delivery.c.delivery_id.in_(wanted)).values(state="closed", settled_at=now)
     )
-    audit.record(
-        connection,
-        actor=actor,
-        role=role,
-        action="close_deliveries",
-        object_="delivery",
-        reason=reason,
-        now=now,
-        details={"delivery_ids": wanted},
-    )
+    audit.record(connection, act=act, action="close_deliveries", object_="delivery", details={"delivery_ids": wanted})
     return len(wanted)

@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from include.alerts.stage import raise_alerts
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.delivery.outcomes import Claim, Result
 from include.reference import policy, rules
@@ -52,9 +53,7 @@ def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: da
         REMOVED_RULE,
         sorted(set(need_ids) - allowed),
         severity="hold",
-        actor="deliver",
-        reason=f"{today} 推送时名单中已没有该企业（G08a）",
-        now=now,
+        act=Act.by_stage("deliver", now, f"{today} 推送时名单中已没有该企业（G08a）"),
         policy=policy(),
     )
     return [

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
 from include.delivery.claim import obstacles
@@ -130,7 +131,8 @@ def rerun(
     pressed twice), it gives the job that it has started. Raises InvalidRequest if the reason is missing or the selection is empty
     or unknown.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(Act(actor_id=actor, role="operator", reason=reason, at=now))
+    actor, reason = act.actor_id, act.reason
     if request_key is not None and (started := _started(connection, request_key)):
         return started
     # What is leased belongs to its worker until it is recorded: to wait for it here could be to wait for each other.
@@ -153,13 +155,10 @@ def rerun(
     connection.execute(_RESUME, {"ids": chosen})
     audit.record(
         connection,
-        actor=actor,
-        role="operator",
+        act=act,
         action="rerun_deliveries",
         object_="delivery",
-        reason=reason,
         details={"job_id": job_id, "selection": _described(selection), "delivery_ids": chosen},
-        now=now,
     )
     return StartedRerun(job_id, len(chosen))
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
 
 
@@ -63,20 +64,14 @@ def cancel(connection: sa.Connection, job_id: int, *, actor: str, role: str, rea
     With an audit entry. What is being sent at this moment goes on. Raises InvalidRequest if the act is not signed or the
     re-run is not running.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
+    actor, reason = act.actor_id, act.reason
     if progress(connection, job_id).state != "running":
         raise InvalidRequest(f"重新发送任务 {job_id} 已经结束。", "请刷新页面查看结果。")
     taken_back = connection.execute(_TAKE_BACK, {"job_id": job_id}).rowcount
     connection.execute(_CANCEL, {"job_id": job_id, "now": now, "actor": actor})
     audit.record(
-        connection,
-        actor=actor,
-        role=role,
-        action="cancel_rerun",
-        object_=f"rerun/{job_id}",
-        reason=reason,
-        now=now,
-        details={"taken_back": taken_back},
+        connection, act=act, action="cancel_rerun", object_=f"rerun/{job_id}", details={"taken_back": taken_back}
     )
     return taken_back
 

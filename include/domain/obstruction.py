@@ -15,13 +15,13 @@ from include.domain.routing import LEVELS, Authority, Level
 from include.reference import Policy
 
 TicketState = Literal["open", "acknowledged", "in_progress", "resolved", "verified", "unresolvable"]
-Act = Literal["acknowledged", "in_progress", "resolved", "unresolvable"]
+TicketAct = Literal["acknowledged", "in_progress", "resolved", "unresolvable"]
 """What coordinators do; the four statuses of the credit-market contract."""
 
 WORKED_ON: frozenset[TicketState] = frozenset({"open", "acknowledged", "in_progress"})
 """States in which the coordinators have something to do and the clocks run."""
 
-_MAY: dict[TicketState, frozenset[Act]] = {
+_MAY: dict[TicketState, frozenset[TicketAct]] = {
     "open": frozenset({"acknowledged", "in_progress", "resolved", "unresolvable"}),
     "acknowledged": frozenset({"in_progress", "resolved", "unresolvable"}),
     "in_progress": frozenset({"resolved", "unresolvable"}),
@@ -69,14 +69,14 @@ def joined(ticket: Ticket, worked_on: Ticket) -> Ticket:
     return worked_on if ticket.state == "open" and worked_on.state in WORKED_ON else ticket
 
 
-def may(ticket: Ticket, act: Act) -> bool:
+def may(ticket: Ticket, act: TicketAct) -> bool:
     """Whether coordinators may do this now; unresolvable is possible at nation level only."""
     if act == "unresolvable" and ticket.level != "nation":
         return False
     return act in _MAY.get(ticket.state, frozenset())
 
 
-def acted(ticket: Ticket, act: Act, day: date, calendar: WorkingCalendar, policy: Policy) -> Ticket:
+def acted(ticket: Ticket, act: TicketAct, day: date, calendar: WorkingCalendar, policy: Policy) -> Ticket:
     """The ticket after an act of the coordinators on `day`. Raises ValueError if the act is not possible now."""
     if not may(ticket, act):
         raise ValueError(f"{act} is not possible in state {ticket.state} at level {ticket.level}")

@@ -9,13 +9,12 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include import audit
-from include.base.business_time import SHANGHAI
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
 from include.escalation.breaches import BreachKey, OpenItem, open_items
 from include.letters import composing
-from include.reference import Policy
+from include.reference.day import Day
 from include.store.tables import coordinator, escalation_acknowledgement, escalation_step
 
 _LADDER_RULES = ("S01", "S02", "S03", "S05", "S06")
@@ -41,25 +40,19 @@ class OpenBreach:
     next_to: str
 
 
-def open_breaches(
-    connection: sa.Connection, *, now: datetime, calendar: WorkingCalendar, policy: Policy
-) -> list[OpenBreach]:
+def open_breaches(connection: sa.Connection, *, day: Day) -> list[OpenBreach]:
     """Every overdue breach that climbs the ladder, the longest overdue first."""
-    items = [
-        item
-        for item in open_items(connection, now.astimezone(SHANGHAI).date(), calendar, policy)
-        if item.overdue > 0 and item.breach.rule_id in _LADDER_RULES
-    ]
+    items = [item for item in open_items(connection, day) if item.overdue > 0 and item.breach.rule_id in _LADDER_RULES]
     told, taken = _told(connection, items)
     found = []
     for item in sorted(items, key=lambda item: (-item.overdue, not item.need.is_major, item.key)):
-        above = stalls.next_rung(max(taken.get(item.key, ()), default=0), policy)
+        above = stalls.next_rung(max(taken.get(item.key, ()), default=0), day.policy)
         found.append(
             OpenBreach(
                 item=item,
                 title=composing.why(item.breach.rule_id, item.breach.breach),
                 told=tuple(told.get(item.key, ())),
-                next_on=stalls.climbs_on(item.breach.due_on, above, item.acknowledged, calendar, policy)
+                next_on=stalls.climbs_on(item.breach.due_on, above, item.acknowledged, day.calendar, day.policy)
                 if above
                 else None,
                 next_to=composing.rung_label(above) if above else "",
@@ -68,20 +61,10 @@ def open_breaches(
     return found
 
 
-def acknowledge(
-    connection: sa.Connection,
-    key: BreachKey,
-    *,
-    actor: str,
-    role: str,
-    note: str,
-    now: datetime,
-    calendar: WorkingCalendar,
-    policy: Policy,
-) -> None:
+def acknowledge(connection: sa.Connection, key: BreachKey, *, act: Act, day: Day) -> None:
     """Record that the coordinators took the breach on. Raises InvalidRequest if it is not open or was not told yet."""
-    actor, note = audit.signed(actor, note)
-    found = {one.item.key: one for one in open_breaches(connection, now=now, calendar=calendar, policy=policy)}
+    act = audit.signed(act)
+    found = {one.item.key: one for one in open_breaches(connection, day=day)}
     one = found.get(key)
     if one is None or not one.told:
         raise InvalidRequest("该事项已经办结，或尚未提请协调人。", "请刷新“停滞事项”页面后再处理。")
@@ -93,19 +76,16 @@ def acknowledge(
             rule_id=rule_id,
             breach=breach,
             step=max(told.step for told in one.told),
-            actor=actor,
-            note=note,
-            at=now,
+            actor=act.actor_id,
+            note=act.reason,
+            at=act.at,
         )
     )
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action="acknowledge_breach",
         object_=f"breach:{need_id}/{institution_code}/{rule_id}/{breach}",
-        reason=note,
-        now=now,
     )
 
 

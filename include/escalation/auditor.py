@@ -17,8 +17,7 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.base.errors import UserFacingError
-from include.domain.calendar import WorkingCalendar
-from include.reference import Policy
+from include.reference.day import Day
 
 HANDED_OVER_WITHIN = timedelta(days=1)
 _SETTLED_FOR = timedelta(minutes=10)
@@ -61,14 +60,14 @@ class _Missing:
     undelivered: Sequence[str]
 
 
-def audit_steps(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy) -> AuditSummary:
+def audit_steps(engine: sa.Engine, *, day: Day) -> AuditSummary:
     """Count again what should have been told by today. Raises StepsMissing, naming what was not.
 
     On a day off nothing is due. Where the PBoC's post at nation level (for S07: MIIT's) is vacant, nobody may be left to be told, and
     steps are not missed; where it is filled, every step has somebody. A mail that a person closed is no longer waited for.
     """
-    today = now.astimezone(SHANGHAI).date()
-    if policy.flag("mail_on_working_days_only") and not calendar.is_working_day(today):
+    today, now, policy = day.today, day.now, day.policy
+    if policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
         return AuditSummary(0, 0, 0)
     asked = {
         "today": today,
@@ -85,13 +84,13 @@ def audit_steps(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, 
     with engine.connect() as connection:
         due = connection.execute(_DUE, asked).all()
         filled = set(connection.execute(_NATION_POSTS).scalars())
-        late = [(row, _step_by(row, today, calendar, policy)) for row in due]
+        late = [(row, _step_by(row, day)) for row in due]
         missing = _Missing(
             steps=[
                 _name(row) for row, step in late if step > row.taken and _ANSWERS.get(row.rule_id, "PBOC") in filled
             ],
             levels=list(connection.execute(_LEVELS_MISSED, asked).scalars()),
-            notice=_unnoticed(connection.execute(_FOR_OPERATORS, asked).all(), today, calendar, policy),
+            notice=_unnoticed(connection.execute(_FOR_OPERATORS, asked).all(), day),
             gone=list(connection.execute(_MAILS_GONE).scalars()),
             undelivered=list(connection.execute(_MAILS_UNDELIVERED, asked).scalars()),
         )
@@ -105,9 +104,10 @@ def audit_steps(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, 
     return AuditSummary(breaches=sum(step > 0 for _, step in late), mails=mails, waiting=waiting)
 
 
-def _step_by(row: sa.Row[Any], today: date, calendar: WorkingCalendar, policy: Policy) -> int:
-    """How high the breach must have climbed by `today`; what is told once has the one step."""
-    late = calendar.working_days_after(row.starts_on, today)
+def _step_by(row: sa.Row[Any], day: Day) -> int:
+    """How high the breach must have climbed by the day; what is told once has the one step."""
+    calendar, policy = day.calendar, day.policy
+    late = calendar.working_days_after(row.starts_on, day.today)
     if row.rule_id not in _ALLOWANCES:
         return 1 if row.rule_id != "S07" or late >= 1 else 0
     if (allowance := _ALLOWANCES[row.rule_id]) is not None:
@@ -115,14 +115,14 @@ def _step_by(row: sa.Row[Any], today: date, calendar: WorkingCalendar, policy: P
     reached = sum(late >= policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4))
     if row.acknowledged_step is None:
         return reached
-    rounds = calendar.working_days_after(row.quiet_since, today) // policy.integer("acknowledged_idle_working_days")
+    rounds = calendar.working_days_after(row.quiet_since, day.today) // policy.integer("acknowledged_idle_working_days")
     return min(reached, int(row.acknowledged_step + rounds))
 
 
-def _unnoticed(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCalendar, policy: Policy) -> int:
+def _unnoticed(rows: Sequence[sa.Row[Any]], day: Day) -> int:
     """How many pushes and holds are late although no operator got a notice today."""
     return sum(
-        calendar.working_days_after(row.since, today) > policy.integer(_OPERATORS_LIMITS[row.rule_id])
+        day.calendar.working_days_after(row.since, day.today) > day.policy.integer(_OPERATORS_LIMITS[row.rule_id])
         for row in rows
         if not row.noticed
     )

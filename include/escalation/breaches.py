@@ -14,11 +14,11 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import Acknowledged, Breach, CaseFacts, Contact
 from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
-from include.reference import Policy, branches, departments
+from include.reference import branches, departments
+from include.reference.day import Day
 from include.store.returns import is_open, respond_by
 from include.words.shown import shown
 
@@ -162,7 +162,7 @@ _ACKNOWLEDGED = sa.text(
 )
 
 
-def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> list[OpenItem]:
+def open_items(connection: sa.Connection, day: Day) -> list[OpenItem]:
     """Everything that climbs the ladder (S01, S02, S03, S05, S06), obstructions, returns for departments (S07), open alerts."""
     approved = set(connection.execute(_APPROVED).scalars())
     acknowledged = {
@@ -174,30 +174,31 @@ def open_items(connection: sa.Connection, today: date, calendar: WorkingCalendar
             breach=breach,
             need=_need(row),
             state=row["state"] if breach.institution_code else "",
-            overdue=calendar.working_days_after(breach.due_on, today),
+            overdue=day.calendar.working_days_after(breach.due_on, day.today),
             reason_code=reason_code,
             level=row["level"] if breach.rule_id == "OBSTRUCTION" else None,
             acknowledged=acknowledged.get((breach.need_id, breach.institution_code, breach.rule_id, breach.breach)),
         )
-        for breach, row, reason_code in _found(connection, today, calendar, policy)
-        if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), today, policy)
+        for breach, row, reason_code in _found(connection, day)
+        if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), day.today, day.policy)
     ]
 
 
 _Found = tuple[Breach, sa.RowMapping, str | None]
 
 
-def _found(connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy) -> Iterator[_Found]:
+def _found(connection: sa.Connection, day: Day) -> Iterator[_Found]:
+    today, policy = day.today, day.policy
     for row in connection.execute(_CLOCKS, {"today": today}).mappings():
         yield _limit_overdue(row), row, None
-    yield from _stalled_cases(connection, today, calendar, policy)
+    yield from _stalled_cases(connection, day)
     failures = {"code": stalls.NO_CONTACT, "failures": policy.integer("contact_failures")}
     for need_id, rows in _by_need(connection.execute(_NO_CONTACT, failures).mappings()).items():
         events = [Contact(row["counted_at"].astimezone(SHANGHAI), row["type"], row["reason_code"]) for row in rows]
         if (breach := stalls.unreachable(need_id, events, policy)) is not None:
             yield breach, rows[0], None
     for row in connection.execute(_UNCLAIMED).mappings():
-        yield stalls.unclaimed(row["need_id"], _local_day(row["pushed_at"]), calendar, policy), row, None
+        yield stalls.unclaimed(row["need_id"], _local_day(row["pushed_at"]), day.calendar, policy), row, None
     for row in connection.execute(_RETURNS).mappings():
         returned_on = _local_day(row["created_at"])
         answer_by = respond_by(row["body"])
@@ -220,10 +221,9 @@ def _limit_overdue(row: sa.RowMapping) -> Breach:
     )
 
 
-def _stalled_cases(
-    connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy
-) -> Iterator[_Found]:
-    idle_before = calendar.add_working_days(today, -policy.integer("idle_working_days")).day
+def _stalled_cases(connection: sa.Connection, day: Day) -> Iterator[_Found]:
+    calendar, policy = day.calendar, day.policy
+    idle_before = calendar.add_working_days(day.today, -policy.integer("idle_working_days")).day
     for rows in _by_need(connection.execute(_CASES, {"idle_before": idle_before}).mappings()).values():
         cases = [_case_facts(row) for row in rows]
         for case, row in zip(cases, rows, strict=True):
@@ -312,10 +312,9 @@ _UNDECIDED_HOLDS = sa.text(
 )
 
 
-def operator_breaches(
-    connection: sa.Connection, today: date, calendar: WorkingCalendar, policy: Policy
-) -> list[tuple[Breach, int]]:
+def operator_breaches(connection: sa.Connection, day: Day) -> list[tuple[Breach, int]]:
     """Pushes without a result (S04) and holds without a decision (S08), overdue by so many working days."""
+    today, calendar, policy = day.today, day.calendar, day.policy
     start = {"today": datetime.combine(today, time(), SHANGHAI)}
     found = [
         stalls.push_unanswered(row.need_id, row.revision, _local_day(row.since), calendar, policy)

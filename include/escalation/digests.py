@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
 from include.domain.routing import Coordinator, Network
 from include.escalation.breaches import BreachKey, OpenItem
 from include.escalation.steps import DueStep
 from include.letters import composing
-from include.reference import Policy, institutions
+from include.reference import institutions
+from include.reference.day import Day
 from include.store.outbox import NewDelivery
 
 DETAILED = 20
@@ -41,9 +41,7 @@ class DigestMail:
 class Mailer:
     """Writes the mails of one day. `told_before`: coordinator id → open items told on an earlier day; `coordinators`: all on duty."""
 
-    today: date
-    calendar: WorkingCalendar
-    policy: Policy
+    day: Day
     coordinators: Network
     told_before: Mapping[str, Sequence[OpenItem]]
     console_url: str = ""
@@ -76,7 +74,7 @@ class Mailer:
             to=[recipients[0].email],
             subject=_subject_line(subjects, urgent=urgent),
             list_id="escalation",
-            today=self.today,
+            today=self.day.today,
             recipient="、".join(composing.post_label(one.authority, one.level, one.region_code) for one in recipients),
             urgent=urgent,
             total=len(subjects),
@@ -89,7 +87,7 @@ class Mailer:
                 r.provisional for s in (*subjects[: DETAILED + LISTED], *shown_open) for r in s.reasons
             ),
         )
-        key = f"urgent:{reader}:{self.today}:{_digest_of(steps)}" if urgent else digest_key(reader, self.today)
+        key = f"urgent:{reader}:{self.day.today}:{_digest_of(steps)}" if urgent else digest_key(reader, self.day.today)
         return DigestMail(
             urgent=urgent,
             told=tuple((recipient.coordinator_id, one) for recipient, one in told),
@@ -149,11 +147,11 @@ class Mailer:
         if composing.is_alert(breach.breach):
             return None, ""
         if breach.rule_id == "OBSTRUCTION":
-            return (breach.due_on if breach.due_on > self.today else None), ""
-        above = stalls.next_rung(one.step, self.policy)
+            return (breach.due_on if breach.due_on > self.day.today else None), ""
+        above = stalls.next_rung(one.step, self.day.policy)
         if breach.rule_id == "S07" or above is None:
             return None, ""
-        climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.calendar, self.policy)
+        climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.day.calendar, self.day.policy)
         return climbs_on, composing.rung_label(above)
 
 

@@ -16,15 +16,13 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from include import audit
-from include.base.business_time import SHANGHAI
-from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import Breach
 from include.domain.routing import LEVELS, Network, Post
 from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
 from include.letters import composing
-from include.reference import Policy
+from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import open_counts
@@ -48,35 +46,30 @@ class EscalationSummary:
     vacancies: int
 
 
-def escalate(
-    engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy, console_url: str = ""
-) -> EscalationSummary:
+def escalate(engine: sa.Engine, *, day: Day, console_url: str = "") -> EscalationSummary:
     """Raise every breach that has reached a new rung today, and queue the mails that tell it.
 
     On a day off nothing happens (policy mail_on_working_days_only); the next working day catches up, with the highest
     step only. A second run on the same day adds nothing that is not new. Mails link to cases under `console_url`, if given.
     """
-    today = now.astimezone(SHANGHAI).date()
-    if not _mails_go_out(today, calendar, policy):
+    if not _mails_go_out(day):
         return EscalationSummary(0, 0, 0, 0, 0)
     with engine.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        items = open_items(connection, today, calendar, policy)
+        items = open_items(connection, day)
         taken = _steps_taken(connection, items)
         coordinators = network(connection)
-        due = due_steps(items, taken, coordinators, today, calendar, policy)
-        raised = _without_second_digest(connection, due, coordinators, today)
+        due = due_steps(items, taken, coordinators, day)
+        raised = _without_second_digest(connection, due, coordinators, day.today)
         mailer = Mailer(
-            today=today,
-            calendar=calendar,
-            policy=policy,
+            day=day,
             coordinators=coordinators,
             told_before=_told_before(items, taken),
             console_url=console_url,
         )
         mails = mailer.mails(raised)
-        _record(connection, raised, mails, now)
-        enqueue(connection, [one.delivery for one in mails], now)
+        _record(connection, raised, mails, day.now)
+        enqueue(connection, [one.delivery for one in mails], day.now)
     return EscalationSummary(
         overdue=sum(item.overdue > 0 for item in items),
         steps_raised=sum(one.mailed for one in raised),
@@ -86,15 +79,7 @@ def escalate(
     )
 
 
-def operator_notice(
-    engine: sa.Engine,
-    *,
-    recipient: str,
-    now: datetime,
-    calendar: WorkingCalendar,
-    policy: Policy,
-    console_url: str = "",
-) -> bool:
+def operator_notice(engine: sa.Engine, *, recipient: str, day: Day, console_url: str = "") -> bool:
     """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
 
     It names pushes without a result (S04), holds without a decision (S08), what waits for sign-off, vacant posts that open items
@@ -102,14 +87,14 @@ def operator_notice(
     pages under `console_url`, if given. It hands out the head of the audit chain: a day with new entries has a notice, if only
     for that.
     """
-    today = now.astimezone(SHANGHAI).date()
-    if not _mails_go_out(today, calendar, policy):
+    if not _mails_go_out(day):
         return False
+    today = day.today
     with engine.begin() as connection:
-        breaches = operator_breaches(connection, today, calendar, policy)
+        breaches = operator_breaches(connection, day)
         unsigned = unsigned_quarters(connection)
-        items = open_items(connection, today, calendar, policy)
-        vacancies = _vacant_posts(due_steps(items, {}, network(connection), today, calendar, policy))
+        items = open_items(connection, day)
+        vacancies = _vacant_posts(due_steps(items, {}, network(connection), day))
         clocks, first = connection.execute(_PROVISIONAL_CLOCKS).one()
         last = audit.head(connection)
         unreadable = open_counts(connection)
@@ -155,7 +140,7 @@ def operator_notice(
             audit_head=last if last.count else None,
         )
         notice = NewDelivery(channel="mail", action="mail", idempotency_key=_notice_key(recipient, today), body=body)
-        return enqueue(connection, [notice], now) == 1
+        return enqueue(connection, [notice], day.now) == 1
 
 
 _PROVISIONAL_CLOCKS = sa.select(sa.func.count(), sa.func.min(case_clock.c.due_on)).where(
@@ -179,8 +164,8 @@ def _notice_key(recipient: str, day: date) -> str:
     return f"operator:{recipient}:{day}"
 
 
-def _mails_go_out(today: date, calendar: WorkingCalendar, policy: Policy) -> bool:
-    return not policy.flag("mail_on_working_days_only") or calendar.is_working_day(today)
+def _mails_go_out(day: Day) -> bool:
+    return not day.policy.flag("mail_on_working_days_only") or day.calendar.is_working_day(day.today)
 
 
 # --- Which steps are due ---------------------------------------------------------------------------------------------

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from include.domain import escalation as stalls
-from include.domain.calendar import WorkingCalendar
 from include.domain.routing import AUTHORITIES, Assignment, Coordinator, Network
 from include.escalation.breaches import BreachKey, OpenItem
 from include.letters import composing
 from include.reference import Policy
+from include.reference.day import Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +35,14 @@ def due_steps(
     items: Iterable[OpenItem],
     taken: Mapping[BreachKey, Mapping[int, set[str]]],
     coordinators: Network,
-    today: date,
-    calendar: WorkingCalendar,
-    policy: Policy,
+    day: Day,
 ) -> list[DueStep]:
-    """The steps newly due today of all these items; `taken`: item → step → who was told."""
+    """The steps newly due on the day of all these items; `taken`: item → step → who was told."""
     found: list[DueStep] = []
     for item in items:
         held = item.acknowledged
-        allowed = None if held is None else stalls.step_allowed(held, today, calendar, policy)
-        found += due_for(item, taken.get(item.key, {}), allowed, coordinators, policy)
+        allowed = None if held is None else stalls.step_allowed(held, day.today, day.calendar, day.policy)
+        found += due_for(item, taken.get(item.key, {}), allowed, coordinators, day.policy)
     return found
 
 

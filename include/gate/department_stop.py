@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, department_short_name
@@ -172,27 +173,25 @@ def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, s
     )
 
 
-def decide(
-    connection: sa.Connection,
-    *,
-    quarter: str,
-    department_code: str,
-    decision: Decision,
-    seen: str,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-    policy: Policy,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class SeenStop:
+    """A stop as the person saw it who decides on it: of which department and quarter, and in which state."""
+
+    quarter: str
+    department_code: str
+    state: str
+
+
+def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act: Act, policy: Policy) -> int:
     """Record what a person decided on a stopped department; returns how many pushes were queued.
 
     `continued` queues all passed or released needs that wait; it is final. Where approvers sign pushes off, these wait for them
     next. `kept` goes on waiting, and may be continued by a later decision. The same decision recorded twice has one effect.
-    `seen`: the state in which the person saw the stop. Raises DecidedMeanwhile if it is another by now, InvalidRequest if the
-    department was never stopped or no reason is given.
+    Raises DecidedMeanwhile if the stop is in another state than `seen`, InvalidRequest if the department was never stopped or no
+    reason is given.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
+    quarter, department_code = seen.quarter, seen.department_code
     # The gate's own lock: a need that passes while this is decided is queued by one of the two.
     connection.execute(
         sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
@@ -202,9 +201,9 @@ def decide(
     ).one_or_none()
     if stop is None:
         raise _never_stopped(quarter, department_code)
-    if (stop.state, stop.decided_by, stop.reason) == (decision, actor, reason):
+    if (stop.state, stop.decided_by, stop.reason) == (decision, act.actor_id, act.reason):
         return 0
-    if stop.state == "continued" or stop.state != seen:
+    if stop.state == "continued" or stop.state != seen.state:
         word = {"continued": "继续推送", "kept": "维持暂停", "open": "未作决定"}[stop.state]
         raise DecidedMeanwhile(
             f"{department_short_name(department_code)} {quarter} 已由 {stop.decided_by or '他人'} 决定{word}。",
@@ -215,20 +214,17 @@ def decide(
     connection.execute(
         sa.update(department_stop)
         .where(_is(quarter, department_code))
-        .values(state=decision, decided_by=actor, reason=reason, decided_at=now)
+        .values(state=decision, decided_by=act.actor_id, reason=act.reason, decided_at=act.at)
     )
     queued = 0
     if decision == "continued":
         waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
-        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], now, policy)
+        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], act.at, policy)
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action=f"department_stop_{decision}",
         object_=f"{quarter}/{department_code}",
-        reason=reason,
-        now=now,
         details={"judged": stop.judged, "returned": stop.returned, "queued": queued},
     )
     return queued

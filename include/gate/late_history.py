@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.alerts.stage import raise_alerts
+from include.base.act import Act
 from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
@@ -300,9 +301,7 @@ def _raise_alerts(connection: sa.Connection, hits: Sequence[_Hit], now: datetime
             rule_id,
             sorted(need_ids),
             severity="hold",
-            actor="gate",
-            reason=_REASON,
-            now=now,
+            act=Act.by_stage("gate", now, _REASON),
             policy=policy,
         )
         for rule_id, need_ids in sorted(broken.items())

@@ -16,6 +16,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
 from include.domain.people import same_person
 from include.gate.consequences import Revision, queue_pushes
@@ -120,42 +121,33 @@ def waiting_batches(connection: sa.Connection, quarter: str) -> list[Batch]:
 
 
 def sign(
-    connection: sa.Connection,
-    quarter: str,
-    key: str,
-    *,
-    digest: str,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-    policy: Policy,
+    connection: sa.Connection, quarter: str, key: str, *, digest: str, act: Act, policy: Policy
 ) -> tuple[int, int]:
     """One person signs a batch off as listed (`digest`); returns how many needs that covers, and how many pushes it queued.
 
     Part of the caller's transaction. Raises ListChanged if the batch is no longer what was listed, InvalidRequest if the person has
     signed it before, or without a reason.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:batch))"), {"batch": f"sign_off:{quarter}"})
     batch = next((one for one in waiting_batches(connection, quarter) if one.key == key), None)
     if batch is None or batch.digest != digest:
         raise ListChanged(
             "待签批的名单在您打开页面后有变化，本次签批未生效。", "请刷新页面，核对新的名单和合计后重新签批。"
         )
-    if batch.signed_by(actor):
+    if batch.signed_by(act.actor_id):
         raise InvalidRequest("您已签批过这批需求，同一人不能重复签批。", "请由另一位审批人核对后签批。")
     signature_id = connection.execute(
         push_signature.insert()
         .values(
             quarter=quarter,
-            actor=actor,
-            role=role,
-            reason=reason,
+            actor=act.actor_id,
+            role=act.role,
+            reason=act.reason,
             digest=digest,
             needs=len(batch.pushes),
             total=batch.total,
-            at=now,
+            at=act.at,
         )
         .returning(push_signature.c.signature_id)
     ).scalar_one()
@@ -168,15 +160,12 @@ def sign(
         },
     )
     complete = [one.revision_key for one in batch.pushes if len(one.signatures) + 1 >= one.persons_required]
-    queued = queue_pushes(connection, complete, now, policy)
+    queued = queue_pushes(connection, complete, act.at, policy)
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action="sign_off_pushes",
         object_=f"{quarter}/{batch.pushes[0].need_id if batch.is_major else 'batch'}",
-        reason=reason,
-        now=now,
         details={
             "signature_id": signature_id,
             "digest": digest,

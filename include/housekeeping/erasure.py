@@ -10,18 +10,19 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.business_time import BusinessClock
 from include.base.errors import InvalidRequest, UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import Settings
 from include.domain.identifiers import normalise_id
 from include.domain.push_payload import personal_values
+from include.domain.roles import Role
 from include.housekeeping.purge import Purged, purge
 from include.store.cipher import open_cipher
 from include.store.database import acting_as, open_database
@@ -59,21 +60,14 @@ def needs_of(connection: sa.Connection, *, need_ids: Sequence[str] = (), uscc: s
 
 
 def erase(
-    engine: sa.Engine,
-    cipher: PersonalDataCipher,
-    need_ids: Sequence[str],
-    *,
-    actor: str,
-    reason: str,
-    now: datetime,
-    execute: bool,
+    engine: sa.Engine, cipher: PersonalDataCipher, need_ids: Sequence[str], *, act: Act, execute: bool
 ) -> Erasure:
     """Erase the personal data of these needs wherever it is stored; without `execute`, only report how much there is.
 
     One transaction, with an audit entry for each need. Erasing again finds nothing. Raises ErasureRefused if a need is
     still in process, InvalidRequest if actor or reason is missing.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     with engine.connect() as connection, connection.begin() as transaction:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
         _refuse_unfinished(connection, need_ids)
@@ -85,12 +79,9 @@ def erase(
         for need_id in need_ids:
             audit.record(
                 connection,
-                actor=actor,
-                role="operator",
+                act=act,
                 action="erase_personal_data",
                 object_=need_id,
-                reason=reason,
-                now=now,
                 details={**asdict(purged), "beside": beside, "needs": len(need_ids)},
             )
         if not execute:
@@ -240,9 +231,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 engine,
                 open_cipher(engine, settings),
                 need_ids,
-                actor=given.actor,
-                reason=given.reason,
-                now=BusinessClock.starting_at(business_start(engine, settings)).now(),
+                act=Act(
+                    actor_id=given.actor,
+                    role=Role.OPERATOR,
+                    reason=given.reason,
+                    at=BusinessClock.starting_at(business_start(engine, settings)).now(),
+                ),
                 execute=given.execute,
             )
         finally:

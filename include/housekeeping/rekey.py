@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.business_time import BusinessClock
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import AUDIT_SECRET, Settings
+from include.domain.roles import Role
 from include.store.cipher import open_cipher
 from include.store.database import acting_as, open_database
 from include.store.grants import DatabaseRole
@@ -145,14 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reason", required=True, help="理由，将记入审计")
     given = parser.parse_args(arguments)
     try:
-        actor, reason = audit.signed(given.actor, given.reason)
+        act = audit.signed(Act(actor_id=given.actor, role=Role.OPERATOR, reason=given.reason, at=datetime.now(UTC)))
         settings = Settings.from_environment()
         engine = open_database(settings)
         try:
             done = rekey(engine, open_cipher(engine, settings), tell=print)
             with engine.begin() as connection:
                 now = BusinessClock.starting_at(business_start(engine, settings)).now()
-                _record(connection, done, actor, reason, now)
+                _record(connection, done, replace(act, at=now))
         finally:
             engine.dispose()
     except UserFacingError as error:
@@ -166,18 +168,9 @@ def _has_audit_secret(settings: Settings) -> bool:
     return fields is not None and bool(fields.extra.get(AUDIT_SECRET))
 
 
-def _record(connection: sa.Connection, done: Rekeyed, actor: str, reason: str, now: datetime) -> None:
+def _record(connection: sa.Connection, done: Rekeyed, act: Act) -> None:
     details: Mapping[str, Any] = {"renewed": done.renewed, "unreadable": done.unreadable}
-    audit.record(
-        connection,
-        actor=actor,
-        role="operator",
-        action="rekey",
-        object_="personal_data",
-        reason=reason,
-        now=now,
-        details=details,
-    )
+    audit.record(connection, act=act, action="rekey", object_="personal_data", details=details)
 
 
 def _report(done: Rekeyed, *, audit_rests_on_it: bool) -> int:

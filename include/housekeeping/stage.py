@@ -13,19 +13,19 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from include.audit import hand_out, handed_out, head, record, verify
+from include.base.act import Act
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.housekeeping.purge import EMPTIED_DOCUMENT, Purged, purge
 from include.quarantine.closing import close_expired, close_overtaken
 from include.reference import Policy
+from include.reference.day import Day
 from include.store.database import acting_as
 from include.store.grants import DatabaseRole
 from include.store.outcomes import outcomes
 from include.store.push_ledger import EMPTIED_BODY
 from include.store.set_aside import empty_pieces
 from include.store.tables import audit_entry
-
-_ACTOR = "housekeeping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +47,22 @@ class AuditChainBroken(UserFacingError):
 
 
 def housekeep(
-    engine: sa.Engine, cipher: PersonalDataCipher, now: datetime, policy: Policy, reports_dir: Path | None = None
+    engine: sa.Engine, cipher: PersonalDataCipher, *, day: Day, reports_dir: Path | None = None
 ) -> HousekeepingSummary:
     """Do the day's housekeeping; a second run finds nothing left to do.
 
     Verifies the audit chain, compares it with the heads stored beside the reports, and adds its present head there.
     Raises AuditChainBroken, after the rest is done, if the chain is broken.
     """
+    now, policy = day.now, day.policy
+    act = Act.by_stage("housekeeping", now)
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
-        holds = close_overtaken(connection, actor=_ACTOR, now=now)
-        holds += close_expired(connection, actor=_ACTOR, now=now, policy=policy)
+        holds = close_overtaken(connection, act=act) + close_expired(connection, act=act, policy=policy)
         with acting_as(connection, DatabaseRole.PURGE):
             expired = _list_closed_needs(connection, now, policy)
-            purged = _purge_personal_data(connection, cipher, now, policy)
-            snapshots = _drop_snapshots(connection, now, policy)
+            purged = _purge_personal_data(connection, cipher, act, policy)
+            snapshots = _drop_snapshots(connection, act, policy)
     _check_audit(engine, now, reports_dir)
     return HousekeepingSummary(
         contacts_purged=purged.contacts,
@@ -211,22 +212,17 @@ def _list_closed_needs(connection: sa.Connection, now: datetime, policy: Policy)
     return expired
 
 
-def _purge_personal_data(
-    connection: sa.Connection, cipher: PersonalDataCipher, now: datetime, policy: Policy
-) -> Purged:
+def _purge_personal_data(connection: sa.Connection, cipher: PersonalDataCipher, act: Act, policy: Policy) -> Purged:
     retention = timedelta(days=policy.integer("contact_retention_days"))
-    asked = {"before": now.date() - retention, "emptied": EMPTIED_DOCUMENT}
+    asked = {"before": act.at.date() - retention, "emptied": EMPTIED_DOCUMENT}
     need_ids = connection.execute(_PURGEABLE, asked).scalars().all()
-    purged = purge(connection, cipher, need_ids) + _purge_unattributed(connection, now - retention)
+    purged = purge(connection, cipher, need_ids) + _purge_unattributed(connection, act.at - retention)
     if purged:
         record(
             connection,
-            actor=_ACTOR,
-            role="system",
+            act=act.because(f"需求关闭满{retention.days}天"),
             action="purge_personal_data",
             object_="contact",
-            reason=f"需求关闭满{retention.days}天",
-            now=now,
             details=asdict(purged),
         )
     return purged
@@ -264,19 +260,16 @@ _DROP_FACTORIES = sa.text(
 )
 
 
-def _drop_snapshots(connection: sa.Connection, now: datetime, policy: Policy) -> int:
-    before = _years_before(now.date(), policy.integer("lookback_years"))
+def _drop_snapshots(connection: sa.Connection, act: Act, policy: Policy) -> int:
+    before = _years_before(act.at.date(), policy.integer("lookback_years"))
     dropped = connection.execute(_DROP_SNAPSHOTS, {"before": before}).rowcount
     if dropped:
         rows = connection.execute(_DROP_FACTORIES).rowcount
         record(
             connection,
-            actor=_ACTOR,
-            role="system",
+            act=act.because(f"早于{before.isoformat()}且非季末"),
             action="drop_register_snapshots",
             object_="register_snapshot",
-            reason=f"早于{before.isoformat()}且非季末",
-            now=now,
             details={"snapshots": dropped, "factories": rows},
         )
     return dropped

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit
+from include.base.act import Act
 from include.reference import departments
 from include.store.outcomes import outcomes
 from include.store.tables import (
@@ -50,10 +51,8 @@ def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
             audit.note_use(
                 connection,
                 audit.Action.DRY_RUN,
-                actor=request.run_id,
-                role="system",
+                act=Act.by_stage(request.run_id, now),
                 object_=f"{request.quarter}/{request.kind}",
-                now=now,
                 details={"departments": list(request.departments)},
             )
         found: int = connection.execute(

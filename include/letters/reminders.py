@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
-from include.domain.calendar import DueDate, WorkingCalendar
+from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.letters import composing
 from include.platforms.filed import Filed, Listing, filed
-from include.reference import Department, Policy, departments
+from include.reference import Department, departments
+from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.returns import OpenReturn, open_returns
@@ -48,9 +49,7 @@ def remind(
     cipher: PersonalDataCipher,
     quarter: str,
     *,
-    now: datetime,
-    calendar: WorkingCalendar,
-    policy: Policy,
+    day: Day,
     console_url: str = "",
 ) -> int:
     """Queue today's reminder to each of the 37 departments; returns how many are new, 0 on any other day.
@@ -59,16 +58,16 @@ def remind(
     coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if given. What
     the platform lists and cannot be read is set aside.
     """
-    round_ = _todays_round(Quarter.parse(quarter), now, calendar, policy, console_url)
+    round_ = _todays_round(Quarter.parse(quarter), day, console_url)
     if round_ is None:
         return 0
     manifest = client.manifest(quarter)
     standings = _standings(client, manifest, quarter)
     with engine.begin() as connection:
-        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=now, whole=True)
+        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=day.now, whole=True)
         for code, standing in standings.items():
             for status, found in (("submitted", standing.unreviewed), ("returned", standing.returned)):
-                keep(connection, cipher, f"needs/{quarter}/{code}/{status}", found.set_aside, now=now, whole=True)
+                keep(connection, cipher, f"needs/{quarter}/{code}/{status}", found.set_aside, now=day.now, whole=True)
         coordinators = network(connection)
         sent_back = {one.need_id: one for one in open_returns(connection, [quarter])}
         reminders = [
@@ -76,7 +75,7 @@ def remind(
             for code, standing in standings.items()
             if (reminder := _reminder(round_, departments()[code], standing, sent_back, coordinators)) is not None
         ]
-        return enqueue(connection, reminders, now)
+        return enqueue(connection, reminders, day.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +125,14 @@ class _Round:
         return composing.day_label(last, self.today, self.cut_off.provisional) + "24:00"
 
 
-def _todays_round(
-    quarter: Quarter, now: datetime, calendar: WorkingCalendar, policy: Policy, console_url: str
-) -> _Round | None:
-    today = now.astimezone(SHANGHAI).date()
+def _todays_round(quarter: Quarter, day: Day, console_url: str) -> _Round | None:
+    calendar, policy = day.calendar, day.policy
     rounds = sorted((int(days) for days in policy.listed("reminder_working_days")), reverse=True)
     for position, days in enumerate(rounds):
-        if calendar.before_cutoff(quarter, days).day == today:
+        if calendar.before_cutoff(quarter, days).day == day.today:
             return _Round(
                 quarter=quarter,
-                today=today,
+                today=day.today,
                 working_days_left=days,
                 earlier=tuple(rounds[:position]),
                 cut_off=calendar.last_working_day(quarter),

@@ -25,6 +25,7 @@ from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.register import watch as register_watch
 from include.store.cipher import open_cipher
 from include.store.outbox import Channel
@@ -71,6 +72,10 @@ class Stages:
         """The policy in force."""
         return policy()
 
+    def day(self, now: datetime) -> Day:
+        """The business day at a moment."""
+        return Day.in_force(now)
+
     def run(self, dag_id: str, quarter: str, now: datetime) -> None:
         """Run a DAG's verbs at a moment; `quarter` only for DAGs with that parameter."""
         PLAYED[dag_id](self, quarter, now)
@@ -79,14 +84,7 @@ class Stages:
         """Sends reminders to the departments."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         reminders.remind(
-            self.engine,
-            self.green,
-            self.cipher,
-            quarter,
-            now=now,
-            calendar=self.calendar,
-            policy=self.policy,
-            console_url=self.settings.console_url,
+            self.engine, self.green, self.cipher, quarter, day=self.day(now), console_url=self.settings.console_url
         )
 
     def quarterly_intake(self, quarter: str, now: datetime) -> None:
@@ -115,28 +113,20 @@ class Stages:
     def bank_feedback(self, quarter: str, now: datetime) -> None:
         """Reads what institutions report."""
         matching.collect_feedback(self.engine, self.market, now, cipher=self.cipher)
-        obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+        obstructions.advance(self.engine, day=self.day(now))
 
     def escalate_stalled(self, quarter: str, now: datetime) -> None:
         """Escalates what stalls."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
-        obstructions.advance(self.engine, now=now, calendar=self.calendar, policy=self.policy)
-        escalation.escalate(
-            self.engine,
-            now=now,
-            calendar=self.calendar,
-            policy=self.policy,
-            console_url=self.settings.console_url,
-        )
+        obstructions.advance(self.engine, day=self.day(now))
+        escalation.escalate(self.engine, day=self.day(now), console_url=self.settings.console_url)
         escalation.operator_notice(
             self.engine,
             recipient=self.settings.mail_server.operator_email,
-            now=now,
-            calendar=self.calendar,
-            policy=self.policy,
+            day=self.day(now),
             console_url=self.settings.console_url,
         )
-        escalation.audit_steps(self.engine, now=now, calendar=self.calendar, policy=self.policy)
+        escalation.audit_steps(self.engine, day=self.day(now))
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
         """Sends summaries to the heads of departments."""
@@ -146,9 +136,7 @@ class Stages:
             self.green,
             self.cipher,
             operator=self.settings.mail_server.operator_email,
-            now=now,
-            calendar=self.calendar,
-            policy=self.policy,
+            day=self.day(now),
             console_url=self.settings.console_url,
         )
 
@@ -162,9 +150,9 @@ class Stages:
 
     def housekeeping(self, quarter: str, now: datetime) -> None:
         """Purges, verifies the audit chain, watches the register and the use of paid-out money."""
-        housekeeping.housekeep(self.engine, self.cipher, now, self.policy)
+        housekeeping.housekeep(self.engine, self.cipher, day=self.day(now))
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
-        register_watch.watch(self.engine, now=now, policy=self.policy)
+        register_watch.watch(self.engine, day=self.day(now))
         matching.watch_post_loan(self.engine, now=now, policy=self.policy)
 
     def _pull_reference(self, now: datetime) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.alerts.stage import Grounds, sync_alerts
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
@@ -54,8 +55,7 @@ def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *,
         ],
         rule_ids=sorted(one["meta"]["rule"] for one in suites()[SUITE]["expectations"]),
         complete_cases=[pair for pair, one in folded.items() if one.whole],
-        actor=_ACTOR,
-        now=now,
+        act=Act.by_stage(_ACTOR, now),
         policy=policy,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
 from include.domain.calendar import WorkingCalendar
 from include.domain.clocks import Clock
@@ -50,7 +51,8 @@ def request_extension(
     Raises InvalidRequest where no such clock runs, a request on it waits already, more is asked for than the policy allows
     (key extension_max_working_days, all approved ones of the clock together), or no reason is given.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
+    actor, reason = act.actor_id, act.reason
     lock(connection)
     started = {
         "need_id": need_id,
@@ -77,12 +79,9 @@ def request_extension(
     ).scalar_one()
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action="request_extension",
         object_=f"extension:{extension_id}",
-        reason=reason,
-        now=now,
         details={**started, "day0": str(day0), "working_days": working_days},
     )
     return extension_id
@@ -103,7 +102,8 @@ def decide_extension(
     Raises InvalidRequest for a request that does not wait, without a reason, for the person who asked, and for an approval after
     the clock has stopped.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
+    actor, reason = act.actor_id, act.reason
     lock(connection)
     asked = connection.execute(_waiting().filter_by(extension_id=extension_id)).one_or_none()
     if asked is None:
@@ -121,12 +121,9 @@ def decide_extension(
         refold(connection, [asked.need_id], now)
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action="approve_extension" if approved else "refuse_extension",
         object_=f"extension:{extension_id}",
-        reason=reason,
-        now=now,
         details={"need_id": asked.need_id, "institution_code": asked.institution_code},
     )
     need_id: str = asked.need_id

@@ -13,6 +13,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include.alerts.stage import Grounds, sync_alerts
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.matching.frames import answers, scaled, whole_numbers
@@ -46,8 +47,7 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
         found,
         rule_ids=sorted(_SUMS),
         complete_cases=[(one.need_id, "") for one in sums],
-        actor=_ACTOR,
-        now=now,
+        act=Act.by_stage(_ACTOR, now),
         policy=policy,
     )
 
@@ -81,8 +81,7 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
             ],
             rule_ids=["G16"],
             complete_cases=[(need_id, "") for need_id in sorted({*told, *missing})],
-            actor=_ACTOR,
-            now=now,
+            act=Act.by_stage(_ACTOR, now),
             policy=policy,
         )
     return len(missing)

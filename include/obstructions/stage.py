@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include import audit
-from include.base.business_time import SHANGHAI
+from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
-from include.domain.calendar import WorkingCalendar
 from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
-from include.domain.obstruction import WORKED_ON, Act, Ticket, acted, climbed, joined, lead, may, opened, reported
+from include.domain.obstruction import WORKED_ON, Ticket, TicketAct, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import Level
 from include.obstructions.view import STATES, place_of, ticket_of
-from include.reference import Policy, enum_labels, reason_codes
+from include.reference import enum_labels, reason_codes
+from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue
@@ -45,36 +45,24 @@ class TicketSummary:
     overdue: int
 
 
-def advance(engine: sa.Engine, *, now: datetime, calendar: WorkingCalendar, policy: Policy) -> TicketSummary:
+def advance(engine: sa.Engine, *, day: Day) -> TicketSummary:
     """Open, reopen and end tickets as institutions report, and move up what is over its clocks. A second run adds nothing."""
-    today = now.astimezone(SHANGHAI).date()
     with engine.begin() as connection:
         connection.execute(sa.text(_CONFLICTS))
-        changes = list(_follow_reports(connection, today, now, calendar, policy))
-        changes += list(_climb(connection, today, now, calendar, policy))
+        changes = list(_follow_reports(connection, day))
+        changes += list(_climb(connection, day))
     return TicketSummary(
         **{name: changes.count(name) for name in ("opened", "reopened", "verified", "climbed", "overdue")}
     )
 
 
-def act(
-    connection: sa.Connection,
-    ticket_id: int,
-    what: Act,
-    *,
-    actor: str,
-    role: str,
-    note: str,
-    now: datetime,
-    calendar: WorkingCalendar,
-    policy: Policy,
-) -> int:
+def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: Act, day: Day) -> int:
     """Record what the coordinators did on a ticket and all others of its cause; returns on how many.
 
-    The note goes to the institutions; telephone numbers and addresses in it are masked. Raises InvalidRequest if the act is
+    The reason goes to the institutions; telephone numbers and addresses in it are masked. Raises InvalidRequest if the act is
     not signed, or not possible on this ticket now.
     """
-    actor, note = audit.signed(actor, note)
+    act = audit.signed(act)
     connection.execute(sa.text(_CONFLICTS))
     chosen = connection.execute(
         sa.select(obstruction_ticket).where(obstruction_ticket.c.ticket_id == ticket_id)
@@ -92,18 +80,14 @@ def act(
         .order_by(obstruction_ticket.c.ticket_id)
     ).all()
     workable = [row for row in same_cause if may(ticket_of(row), what)]
-    today = now.astimezone(SHANGHAI).date()
     for row in workable:
-        after = acted(ticket_of(row), what, today, calendar, policy)
-        _change(connection, row, after, what, actor=actor, role=role, note=scrubbed(note), now=now)
+        after = acted(ticket_of(row), what, day.today, day.calendar, day.policy)
+        _change(connection, row, after, what, act.because(scrubbed(act.reason)))
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action=f"obstruction_{what}",
         object_=f"obstruction/{ticket_id}",
-        reason=note,
-        now=now,
         details={"ticket_ids": [row.ticket_id for row in workable]},
     )
     return len(workable)
@@ -112,9 +96,8 @@ def act(
 # --- What institutions report ----------------------------------------------------------------------------------------------
 
 
-def _follow_reports(
-    connection: sa.Connection, today: date, now: datetime, calendar: WorkingCalendar, policy: Policy
-) -> Iterator[str]:
+def _follow_reports(connection: sa.Connection, day: Day) -> Iterator[str]:
+    today, calendar, policy = day.today, day.calendar, day.policy
     coordinators = network(connection)
     worked_on = _worked_on(connection)
     # What ended goes first: nothing is to join it any more.
@@ -123,7 +106,7 @@ def _follow_reports(
             if row.cleared:
                 continue
             level = start_level(coordinators, place_of(row), is_major=row.is_major, policy=policy)
-            _open(connection, row, opened(level, today, calendar, policy), worked_on, now)
+            _open(connection, row, opened(level, today, calendar, policy), worked_on, day.now)
             yield "opened"
             continue
         before = ticket_of(row)
@@ -140,7 +123,7 @@ def _follow_reports(
             else "机构再次反馈梗阻"
         )
         after = worked_on.admitted(row.cause, row.ticket_id, after)
-        _change(connection, row, after, kind, actor=row.institution_code, role="institution", note=note, now=now)
+        _change(connection, row, after, kind, _by_institution(row, note, day.now))
         yield kind
 
 
@@ -204,64 +187,63 @@ def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, worked_on
     ).one()
     worked_on.note(cause, stored.ticket_id, beside)
     note = "机构报告融资梗阻" if beside is ticket else "机构报告融资梗阻，与同一原因的工单一并办理"
-    event_id = _note(
-        connection, stored.ticket_id, "opened", beside.level, row.institution_code, "institution", note, now
-    )
-    _tell(connection, stored, event_id, "opened", beside, note, now)
+    _note_and_tell(connection, stored, beside, "opened", _by_institution(row, note, now))
+
+
+def _by_institution(row: sa.Row[Any], note: str, now: datetime) -> Act:
+    return Act(actor_id=row.institution_code, role="institution", reason=note, at=now)
 
 
 # --- Time ------------------------------------------------------------------------------------------------------------------
 
 
-def _climb(
-    connection: sa.Connection, today: date, now: datetime, calendar: WorkingCalendar, policy: Policy
-) -> Iterator[str]:
-    for row in connection.execute(_OVER, {"today": today}).all():
+def _climb(connection: sa.Connection, day: Day) -> Iterator[str]:
+    for row in connection.execute(_OVER, {"today": day.today}).all():
         before = ticket_of(row)
-        after = climbed(before, today, calendar, policy)
+        after = climbed(before, day.today, day.calendar, day.policy)
         if after == before:
             continue
         kind = "overdue" if after.overdue else "climbed"
         label = enum_labels("coordinator.level")[after.level]
         note = "国家级办理逾期，继续督办" if kind == "overdue" else f"逾期未办结，已转{label}协调"
-        _change(connection, row, after, kind, actor=_SYSTEM, role=_SYSTEM, note=note, now=now)
+        _change(connection, row, after, kind, Act.by_stage(_SYSTEM, day.now, note))
         yield kind
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------------
 
 
-def _change(
-    connection: sa.Connection,
-    row: sa.Row[Any],
-    after: Ticket,
-    kind: str,
-    *,
-    actor: str,
-    role: str,
-    note: str,
-    now: datetime,
-) -> None:
+def _change(connection: sa.Connection, row: sa.Row[Any], after: Ticket, kind: str, act: Act) -> None:
     connection.execute(
         sa.update(obstruction_ticket)
         .where(obstruction_ticket.c.ticket_id == row.ticket_id)
-        .values(**asdict(after), resolved_at=now if after.state == "resolved" else None, updated_at=now)
+        .values(**asdict(after), resolved_at=act.at if after.state == "resolved" else None, updated_at=act.at)
     )
-    event_id = _note(connection, row.ticket_id, kind, after.level, actor, role, note, now)
-    _tell(connection, row, event_id, kind, after, note, now)
+    _note_and_tell(connection, row, after, kind, act)
 
 
-def _tell(
-    connection: sa.Connection, row: sa.Row[Any], event_id: int, kind: str, after: Ticket, note: str, now: datetime
-) -> None:
-    """Answer the institution, where the contract has a word for it and the institution gave an id to be answered under.
+def _note_and_tell(connection: sa.Connection, row: sa.Row[Any], after: Ticket, kind: str, act: Act) -> None:
+    """Add the event to the ticket's history; answer the institution, where the contract has a word and it gave an id to answer under.
 
     One that reports a cause on which somebody is at work already hears so at once.
     """
+    event_id: int = connection.execute(
+        sa.insert(obstruction_event)
+        .values(
+            ticket_id=row.ticket_id,
+            kind=kind,
+            level=after.level,
+            actor=act.actor_id,
+            role=act.role,
+            note=act.reason,
+            at=act.at,
+        )
+        .returning(obstruction_event.c.event_id)
+    ).scalar_one()
     at_work = after.state if kind in ("opened", "reopened") and after.state in _STATUS else None
     status = _STATUS.get(kind) or at_work
     if row.answerable and status is not None:
-        enqueue(connection, [_answer(row, event_id, status, after.level, note)], now)
+        enqueue(connection, [_answer(row, event_id, status, after.level, act.reason)], act.at)
 
 
 _STATUS = {
@@ -289,17 +271,6 @@ def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: st
             "note": note,
         },
     )
-
-
-def _note(
-    connection: sa.Connection, ticket_id: int, kind: str, level: Level, actor: str, role: str, note: str, now: datetime
-) -> int:
-    event_id: int = connection.execute(
-        sa.insert(obstruction_event)
-        .values(ticket_id=ticket_id, kind=kind, level=level, actor=actor, role=role, note=note, at=now)
-        .returning(obstruction_event.c.event_id)
-    ).scalar_one()
-    return event_id
 
 
 # --- SQL -------------------------------------------------------------------------------------------------------------------

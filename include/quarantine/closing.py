@@ -5,10 +5,9 @@ The closing event says why; the hold ends as expired, never as released.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.reference import Policy
 
@@ -27,7 +26,7 @@ _CLOSE = """
         returning quarantine.quarantine_id, due.reason
     )
     insert into quarantine_event (quarantine_id, kind, actor, role, reason, at)
-    select quarantine_id, 'expired', :actor, 'system', reason, :now from closed
+    select quarantine_id, 'expired', :actor, :role, reason, :now from closed
 """
 _WITHDRAWN = "exists (select from withdrawal_notice notice where notice.need_id = hold.need_id)"
 _OVERTAKEN = (
@@ -47,17 +46,20 @@ _CLOSE_OVERTAKEN = sa.text(
 _CLOSE_EXPIRED = sa.text(_CLOSE.format(reason="'需求有效期已过'", condition=_PAST_VALIDITY))
 
 
-def close_overtaken(connection: sa.Connection, *, actor: str, now: datetime) -> int:
+def close_overtaken(connection: sa.Connection, *, act: Act) -> int:
     """Close the open holds of needs that were withdrawn, or of which a higher revision is stored; returns how many."""
-    return connection.execute(_CLOSE_OVERTAKEN, {"actor": actor, "now": now}).rowcount
+    return connection.execute(_CLOSE_OVERTAKEN, _by(act)).rowcount
 
 
-def close_expired(connection: sa.Connection, *, actor: str, now: datetime, policy: Policy) -> int:
+def close_expired(connection: sa.Connection, *, act: Act, policy: Policy) -> int:
     """Close the open holds of quarters that ended need_validity_quarters ago or longer; returns how many."""
     where = {
-        "actor": actor,
-        "now": now,
-        "today": now.astimezone(SHANGHAI).date(),
+        **_by(act),
+        "today": act.at.astimezone(SHANGHAI).date(),
         "validity": policy.integer("need_validity_quarters"),
     }
     return connection.execute(_CLOSE_EXPIRED, where).rowcount
+
+
+def _by(act: Act) -> dict[str, object]:
+    return {"actor": act.actor_id, "role": act.role, "now": act.at}

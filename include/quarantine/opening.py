@@ -6,12 +6,11 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.quarantine.closing import close_overtaken
 from include.quarantine.stage import let_go, locked
 from include.quarantine.view import hold_findings
 from include.reference import Policy
-
-_GATE = {"actor": "gate", "role": "system"}
 
 # The newest verdict on each content. If the platform lists two contents of one revision (DQ43), they are decided one
 # after the other: the second opens with the next intake of the department. Overtaken and withdrawn needs need no
@@ -56,7 +55,7 @@ _NOTE_FINDINGS = sa.text(
 _NOTE_OPENED = sa.text(
     """
     insert into quarantine_event (quarantine_id, kind, actor, role, reason, at)
-    select unnest(cast(:opened as bigint[])), 'opened', :actor, :role, '审核结论为挂起', :now
+    select unnest(cast(:opened as bigint[])), 'opened', :actor, :role, :reason, :now
     """
 )
 _DECIDED_BEFORE = sa.text(
@@ -79,13 +78,17 @@ def open_holds(
     findings were all released before, under other rules, is released at once. A second run finds nothing new.
     """
     where = {"quarter": quarter, "department_code": department_code, "now": now, "decide_by": decide_by}
-    close_overtaken(connection, actor=_GATE["actor"], now=now)
+    gate = Act.by_stage("gate", now, "审核结论为挂起")
+    close_overtaken(connection, act=gate)
     opened = connection.execute(_OPEN, where).scalars().all()
     if not opened:
         return 0
     two_persons = list(policy.of_department(department_code).listed("release_two_persons"))
     connection.execute(_NOTE_FINDINGS, {"opened": opened, "two_persons": two_persons})
-    connection.execute(_NOTE_OPENED, {"opened": opened, "now": now, **_GATE})
+    connection.execute(
+        _NOTE_OPENED,
+        {"opened": opened, "actor": gate.actor_id, "role": gate.role, "reason": gate.reason, "now": gate.at},
+    )
     decided = connection.execute(_DECIDED_BEFORE, {"opened": opened}).scalars().all()
     found = hold_findings(connection, decided)
     for quarantine_id in decided:
@@ -93,9 +96,7 @@ def open_holds(
             let_go(
                 connection,
                 locked(connection, quarantine_id),
-                **_GATE,
-                reason="此前的放行对本版本仍然有效",
-                now=now,
+                act=gate.because("此前的放行对本版本仍然有效"),
                 policy=policy,
             )
     return len(opened)

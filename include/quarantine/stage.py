@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
-from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import Return, queue_pushes, queue_returns, return_respond_by
 from include.gate.engine.judge import Finding
 from include.quarantine.view import HoldFinding, Place, hold_findings, unknown_hold
 from include.reference import Policy
+from include.reference.day import Day
 from include.store.outcomes import awaiting_sign_off
 from include.store.tables import quarantine, quarantine_event
 
@@ -46,11 +46,8 @@ def release(
     connection: sa.Connection,
     quarantine_id: int,
     *,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-    policy: Policy,
+    act: Act,
+    day: Day,
     findings: Collection[Place] | None = None,
 ) -> Decided:
     """One person agrees to let `findings` pass (default: all that this person can); once all are agreed to, the need passes.
@@ -58,7 +55,7 @@ def release(
     Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has agreed
     before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
     found = _findings(connection, hold)
@@ -66,17 +63,17 @@ def release(
         raise DecisionRefused(
             f"{_name(hold)}的填报季度或重大标识无法使用，不能推送。", "请与绿色平台核对后确认退回，由其重新下发。"
         )
-    agreed = _agreed_to(found, _chosen(found, findings), actor, explicit=findings is not None)
+    agreed = _agreed_to(found, _chosen(found, findings), act.actor_id, explicit=findings is not None)
     for one in agreed:
-        _note(connection, hold, "approved", actor, role, reason, now, place=one.place)
+        _note(connection, hold, "approved", act, place=one.place)
     waiting = tuple(one for one in _findings(connection, hold) if one.missing)
     if not waiting:
-        queued, note = let_go(connection, hold, actor=actor, role=role, reason=reason, now=now, policy=policy)
-        _audit(connection, hold, "release_hold", agreed, actor, role, reason, now)
+        queued, note = let_go(connection, hold, act=act, policy=day.policy)
+        _audit(connection, hold, "release_hold", agreed, act)
         return Decided(quarantine_id=quarantine_id, state="released", waiting=(), queued=queued, note=note)
-    _audit(connection, hold, "approve_hold_release", agreed, actor, role, reason, now)
+    _audit(connection, hold, "approve_hold_release", agreed, act)
     names = "、".join(dict.fromkeys(one.rule_id for one in waiting))
-    note = f"已记录{actor}的同意；{names} 还须由其他人员同意，方可放行。"
+    note = f"已记录{act.actor_id}的同意；{names} 还须由其他人员同意，方可放行。"
     return Decided(quarantine_id=quarantine_id, state="open", waiting=waiting, queued=0, note=note)
 
 
@@ -84,12 +81,8 @@ def confirm(
     connection: sa.Connection,
     quarantine_id: int,
     *,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-    policy: Policy,
-    calendar: WorkingCalendar,
+    act: Act,
+    day: Day,
     findings: Collection[Place] | None = None,
 ) -> Decided:
     """One person confirms `findings` (default: all): the need goes back with them as its reasons.
@@ -97,22 +90,21 @@ def confirm(
     What cannot be addressed is only closed, and settled with the platform by hand. Part of the caller's transaction; raises
     as `release` does.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     hold = locked(connection, quarantine_id)
     _refuse_unless_decidable(hold)
-    policy = policy.of_department(hold.department_code)
     confirmed = _chosen(_findings(connection, hold), findings)
     for one in confirmed:
-        _note(connection, hold, "confirmed", actor, role, reason, now, place=one.place)
-    _settle(connection, hold, "returned", actor, role, reason, now)
+        _note(connection, hold, "confirmed", act, place=one.place)
+    _settle(connection, hold, "returned", act)
     queued, note = 0, _BY_HAND
     if hold.stored:
-        respond_by = return_respond_by(now, policy, calendar)
+        respond_by = return_respond_by(day.now, day.policy.of_department(hold.department_code), day.calendar)
         reasons = [Finding(one.rule_id, one.field, "hold") for one in confirmed]
         back = Return(hold.need_id, hold.revision, hold.quarter, hold.department_code, reasons)
-        queued = queue_returns(connection, [back], version=hold.ruleset_version, respond_by=respond_by, now=now)
+        queued = queue_returns(connection, [back], version=hold.ruleset_version, respond_by=respond_by, now=day.now)
         note = f"已退回，企业须在{respond_by.isoformat()}前补正。"
-    _audit(connection, hold, "confirm_hold", confirmed, actor, role, reason, now)
+    _audit(connection, hold, "confirm_hold", confirmed, act)
     return Decided(quarantine_id=quarantine_id, state="returned", waiting=(), queued=queued, note=note)
 
 
@@ -194,14 +186,12 @@ def _agreed_to(
     return agreed
 
 
-def let_go(
-    connection: sa.Connection, hold: sa.Row[Any], *, actor: str, role: str, reason: str, now: datetime, policy: Policy
-) -> tuple[int, str]:
+def let_go(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, policy: Policy) -> tuple[int, str]:
     """The hold ends as released; how many pushes that queued, and a sentence on what follows."""
-    _settle(connection, hold, "released", actor, role, reason, now)
+    _settle(connection, hold, "released", act)
     if not hold.stored:
         return 0, _BY_HAND
-    queued = queue_pushes(connection, [(hold.need_id, hold.revision)], now, policy)
+    queued = queue_pushes(connection, [(hold.need_id, hold.revision)], act.at, policy)
     if queued:
         return queued, "已放行，进入推送。"
     if connection.execute(_UNSIGNED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
@@ -214,34 +204,16 @@ _UNSIGNED = sa.text(
 )
 
 
-def _settle(
-    connection: sa.Connection,
-    hold: sa.Row[Any],
-    state: Literal["released", "returned"],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-) -> None:
+def _settle(connection: sa.Connection, hold: sa.Row[Any], state: Literal["released", "returned"], act: Act) -> None:
     connection.execute(
         sa.update(quarantine)
         .where(quarantine.c.quarantine_id == hold.quarantine_id)
-        .values(state=state, settled_at=now)
+        .values(state=state, settled_at=act.at)
     )
-    _note(connection, hold, state, actor, role, reason, now)
+    _note(connection, hold, state, act)
 
 
-def _note(
-    connection: sa.Connection,
-    hold: sa.Row[Any],
-    kind: str,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
-    *,
-    place: Place = ("", ""),
-) -> None:
+def _note(connection: sa.Connection, hold: sa.Row[Any], kind: str, act: Act, *, place: Place = ("", "")) -> None:
     rule_id, field = place
     connection.execute(
         quarantine_event.insert().values(
@@ -249,32 +221,22 @@ def _note(
             kind=kind,
             rule_id=rule_id,
             field=field,
-            actor=actor,
-            role=role,
-            reason=reason,
-            at=now,
+            actor=act.actor_id,
+            role=act.role,
+            reason=act.reason,
+            at=act.at,
         )
     )
 
 
 def _audit(
-    connection: sa.Connection,
-    hold: sa.Row[Any],
-    action: str,
-    findings: Sequence[HoldFinding],
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
+    connection: sa.Connection, hold: sa.Row[Any], action: str, findings: Sequence[HoldFinding], act: Act
 ) -> None:
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act,
         action=action,
         object_=f"quarantine:{hold.quarantine_id}",
-        reason=reason,
-        now=now,
         details={
             "need_id": hold.need_id,
             "revision": hold.revision,

@@ -12,6 +12,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import NotFound
 from include.store.tables import register_snapshot
 from include.words.shown import shown
@@ -49,14 +50,12 @@ def _names(factories: Sequence[tuple[str, str]]) -> list[str]:
     return [shown("enterprise.name", name, uscc, "public") for name, uscc in factories]
 
 
-def accept_snapshot(
-    connection: sa.Connection, snapshot_id: int, *, actor: str, role: str, reason: str, now: datetime
-) -> date:
+def accept_snapshot(connection: sa.Connection, snapshot_id: int, *, act: Act) -> date:
     """Take a snapshot that T05 held back into use, with an audit entry; returns its day.
 
     Raises NotFound if there is no such snapshot, InvalidRequest if name or reason is missing.
     """
-    actor, reason = audit.signed(actor, reason)
+    act = audit.signed(act)
     accepted: date | None = connection.execute(
         sa.update(register_snapshot)
         .where((register_snapshot.c.snapshot_id == snapshot_id) & ~register_snapshot.c.in_use)
@@ -65,15 +64,7 @@ def accept_snapshot(
     ).scalar()
     if accepted is None:
         raise NotFound(f"名单快照 {snapshot_id} 不存在或已启用。", "请回到名单页面查看最新状态。")
-    audit.record(
-        connection,
-        actor=actor,
-        role=role,
-        action="register_accepted",
-        object_=f"register/{accepted}",
-        reason=reason,
-        now=now,
-    )
+    audit.record(connection, act=act, action="register_accepted", object_=f"register/{accepted}")
     return accepted
 
 

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 
 from include import audit
 from include.alerts.stage import close_alerts, raise_alerts
-from include.base.business_time import SHANGHAI
+from include.base.act import Act
 from include.base.errors import UserFacingError
 from include.domain.identifiers import name_key
 from include.reference import Policy
+from include.reference.day import Day
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
 from include.rule_book.suites import RuleBook
 from include.store.tables import alert
@@ -105,12 +106,12 @@ _RESUME_PUSHES = sa.text(
 )
 
 
-def watch(engine: sa.Engine, *, now: datetime, policy: Policy) -> WatchSummary:
+def watch(engine: sa.Engine, *, day: Day) -> WatchSummary:
     """Compare pushed and waiting needs with the newest register in use. A second run finds nothing new.
 
     Raises RegisterTooOld if there is no register in use, or none that is recent enough.
     """
-    today = now.astimezone(SHANGHAI).date()
+    today, now, policy = day.today, day.now, day.policy
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('register_watch'))"))
         content = _register_in_use(connection, today, policy)
@@ -129,25 +130,20 @@ def watch(engine: sa.Engine, *, now: datetime, policy: Policy) -> WatchSummary:
             REMOVED,
             undecided,
             severity="hold",
-            actor=_ACTOR,
-            reason=f"{today} 的名单中已没有该企业",
-            now=now,
+            act=Act.by_stage(_ACTOR, now, f"{today} 的名单中已没有该企业"),
             policy=policy,
         ) + raise_alerts(
             connection,
             RENAMED,
             strangers,
             severity="hold",
-            actor=_ACTOR,
-            reason=f"{today} 的名单中没有该企业的填报名称",
-            now=now,
+            act=Act.by_stage(_ACTOR, now, f"{today} 的名单中没有该企业的填报名称"),
             policy=policy,
         )
         closed, resumed = _close_what_is_over(
             connection,
             {REMOVED: undecided, RENAMED: strangers},
-            f"截至 {today} 该情形已不存在（恢复在册、名称已登记，或需求已撤回）",
-            now,
+            Act.by_stage(_ACTOR, now, f"截至 {today} 该情形已不存在（恢复在册、名称已登记，或需求已撤回）"),
         )
     return WatchSummary(
         watched=len(needs),
@@ -217,20 +213,15 @@ def _withdraw(connection: sa.Connection, needs: Sequence[sa.Row[Any]], now: date
     if fresh:
         audit.record(
             connection,
-            actor=_ACTOR,
-            role="system",
+            act=Act.by_stage(_ACTOR, now, "企业已被移出绿色工厂名单，且尚未授信（G08c）"),
             action="withdraw_needs",
             object_="need",
-            reason="企业已被移出绿色工厂名单，且尚未授信（G08c）",
-            now=now,
             details={"need_ids": sorted(fresh)},
         )
     return fresh
 
 
-def _close_what_is_over(
-    connection: sa.Connection, still_true: dict[str, list[str]], reason: str, now: datetime
-) -> tuple[int, int]:
+def _close_what_is_over(connection: sa.Connection, still_true: dict[str, list[str]], act: Act) -> tuple[int, int]:
     """Close open alerts whose condition no longer holds and send their pushes; returns how many alerts, how many pushes."""
     closed = resumed = 0
     for rule_id, need_ids in still_true.items():
@@ -241,8 +232,8 @@ def _close_what_is_over(
         ).scalars()
         gone = sorted(set(over) - set(need_ids))
         if rule_id == REMOVED:
-            resumed = resume_pushes(connection, gone, now)
-        closed += close_alerts(connection, rule_id, gone, actor=_ACTOR, reason=reason, now=now)
+            resumed = resume_pushes(connection, gone, act.at)
+        closed += close_alerts(connection, rule_id, gone, act=act)
     return closed, resumed
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.base.act import Act
 from include.quarantine.closing import close_overtaken
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, withdrawal_notice
@@ -51,7 +52,7 @@ def withdraw(connection: sa.Connection, withdrawals: Sequence[Withdrawal], now: 
         ).scalars()
     )
     _take_back_pushes(connection, fresh, now)
-    close_overtaken(connection, actor="withdrawal", now=now)
+    close_overtaken(connection, act=Act.by_stage("withdrawal", now))
     return fresh
 
 

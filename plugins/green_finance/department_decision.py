@@ -6,7 +6,8 @@ is recorded from Airflow's own record of it, with the id of the user who was log
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -17,8 +18,9 @@ from airflow.sdk.execution_time.hitl import HITLUser
 
 from green_finance.run import stage_run
 from include.audit import signed
+from include.base.act import Act
 from include.base.errors import InvalidRequest
-from include.domain.roles import display_name, person_id
+from include.domain.roles import Role, display_name, person_id
 from include.reference import departments, policy
 
 if TYPE_CHECKING:
@@ -95,38 +97,39 @@ class DepartmentDecision(HITLOperator):
         super().execute_complete(context, event)
         (option,) = event["chosen_options"]
         if by is None:
-            signature = {"actor": "system", "role": "system", "reason": "逾期无人决定，维持暂停"}
-            return self._record(context, "open", "kept", signature, name="")
+            nobody = Act.by_stage("system", datetime.now(UTC), "逾期无人决定，维持暂停")
+            return self._record(context, "open", "kept", nobody)
+        reason = str((event["params_input"] or {}).get("reason") or "")
+        name = display_name(by["name"])
         try:
-            actor, reason = signed(person_id(by["id"]), str((event["params_input"] or {}).get("reason") or ""))
+            act = signed(
+                Act(actor_id=person_id(by["id"]), name=name, role=Role.OPERATOR, reason=reason, at=datetime.now(UTC))
+            )
         except InvalidRequest as error:
             raise ValueError(f"{error.what}需重新作答。") from None
-        signature = {"actor": actor, "role": "operator", "reason": reason}
-        return self._record(context, _ASKED_ABOUT[option], _DECISIONS[option], signature, display_name(by["name"]))
+        return self._record(context, _ASKED_ABOUT[option], _DECISIONS[option], act)
 
-    def _record(self, context: Any, seen: str, decision: Decision, signature: dict[str, str], name: str) -> int:
+    def _record(self, context: Any, seen: str, decision: Decision, act: Act) -> int:
         from include.gate import department_stop
         from include.store import people
 
         which = _which(context)
         with stage_run() as run, run.engine.begin() as connection:
-            confined_to = people.grant_of(connection, signature["actor"]).departments
+            confined_to = people.grant_of(connection, act.actor_id).departments
             if confined_to is not None and which["department_code"] not in confined_to:
                 raise ValueError("作答人员只负责其他地区，需由负责该地区的运维人员重新作答。")
             try:
                 queued = department_stop.decide(
                     connection,
-                    **which,
-                    decision=decision,
-                    seen=seen,
-                    now=run.now,
+                    department_stop.SeenStop(**which, state=seen),
+                    decision,
+                    act=replace(act, at=run.now),
                     policy=run.policy,
-                    **signature,
                 )
             except department_stop.DecidedMeanwhile as told:
                 raise AirflowSkipException(f"本次作答未生效。{told}") from None
-            if name:
-                people.remember(connection, signature["actor"], name, run.now)
+            if act.name:
+                people.remember(connection, act.actor_id, act.name, run.now)
         return queued
 
 

@@ -160,13 +160,10 @@ def close_intake(intake_id: int) -> dict[str, int]:
         with run.engine.begin() as connection:
             audit.record(
                 connection,
-                actor=run.run_id,
-                role="system",
+                act=run.act("征集关闭"),
                 action="close_intake",
                 object_=f"{header.quarter}/{header.kind}",
-                reason="征集关闭",
                 details=totals,
-                now=run.now,
             )
     if not run.partition_key:
         context["outlet_events"][needs_judged].add_partitions(header.quarter)

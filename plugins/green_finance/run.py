@@ -14,6 +14,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from green_finance.connections import settings
+from include.base.act import Act
 from include.base.business_time import SHANGHAI, BusinessClock
 from include.base.errors import InvalidRequest, PlatformUnavailable, UserFacingError
 from include.base.settings import Settings, business_moment
@@ -21,6 +22,7 @@ from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -73,6 +75,15 @@ class StageRun:
         """China's working days."""
         return china_calendar()
 
+    @property
+    def day(self) -> Day:
+        """The business day: now, under China's calendar and the policy in force."""
+        return Day.in_force(self.now)
+
+    def act(self, reason: str = "") -> Act:
+        """What this run does by itself, now."""
+        return Act.by_stage(self.run_id, self.now, reason)
+
     @cached_property
     def engine(self) -> Engine:
         """The business database, at the newest schema."""
@@ -93,7 +104,11 @@ class StageRun:
         from include.rule_book.suites import ruleset_version
 
         audit.note_configuration(
-            self.engine, self.settings, self.policy, ruleset_version(self.policy), actor=self.run_id, now=self.now
+            self.engine,
+            self.settings,
+            self.policy,
+            ruleset_version(self.policy),
+            act=self.act(),
         )
 
     def green_platform(self) -> GreenPlatformClient:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from include import audit
 from include.audit.__main__ import main
 from include.audit.chain import _seal, _unkeyed
+from include.base.act import Act
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.base.settings import Settings
 from include.reference import Policy, policy
@@ -27,13 +28,10 @@ LAST = 6
 def _record(connection: sa.Connection, number: int) -> None:
     audit.record(
         connection,
-        actor="王操作员",
-        role="operator",
+        act=Act(actor_id="王操作员", role="operator", reason="已核实", at=NOW),
         action="release",
         object_=f"FN{number:012d}",
-        reason="已核实",
         details={"rule": "DQ37"},
-        now=NOW,
     )
 
 
@@ -223,9 +221,14 @@ def test_entries_from_before_there_was_a_key_pass_once_a_person_accepted_them(da
     assert broken is not None
     assert "没有密钥封印" in broken.problem
     with database.begin() as connection:
-        accepted = audit.accept(connection, actor="审计员", reason="启用密钥前的记录", now=NOW)
+        accepted = audit.accept(
+            connection, act=Act(actor_id="审计员", role="auditor", reason="启用密钥前的记录", at=NOW)
+        )
         assert [one.count for one in accepted] == [3]
-        assert audit.accept(connection, actor="审计员", reason="启用密钥前的记录", now=NOW) == ()
+        assert (
+            audit.accept(connection, act=Act(actor_id="审计员", role="auditor", reason="启用密钥前的记录", at=NOW))
+            == ()
+        )
     assert _verify(database) is None
     with database.begin() as connection:
         let_history_be_changed(connection)
@@ -240,7 +243,9 @@ def test_the_tail_that_a_restored_backup_lacks_is_accepted_by_name_and_nothing_e
         let_history_be_changed(connection)
         _sql("delete from audit_entry where entry_id > 2")(connection)
     with database.begin() as connection:
-        assert audit.accept(connection, actor="审计员", reason="恢复了备份", now=NOW, heads=[early, late]) == (late,)
+        assert audit.accept(
+            connection, act=Act(actor_id="审计员", role="auditor", reason="恢复了备份", at=NOW), heads=[early, late]
+        ) == (late,)
     assert _verify(database, early, late) is None
     later = _grow(database, 3)
     with database.begin() as connection:
@@ -257,7 +262,7 @@ def test_an_entry_that_does_not_hold_is_never_accepted(database: sa.Engine) -> N
         let_history_be_changed(connection)
         _sql("update audit_entry set reason = '改过' where entry_id = 2")(connection)
     with pytest.raises(InvalidRequest, match="第2条"), database.begin() as connection:
-        audit.accept(connection, actor="审计员", reason="就这样吧", now=NOW)
+        audit.accept(connection, act=Act(actor_id="审计员", role="auditor", reason="就这样吧", at=NOW))
 
 
 # --- Heads outside the database ----------------------------------------------------------------------------------------------
@@ -343,12 +348,16 @@ def test_an_entry_falls_with_its_act(database: sa.Engine) -> None:
 )
 def test_a_reason_is_one_that_its_readers_can_see_whole(reason: str, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
-        audit.signed("li", reason)
+        audit.signed(_written(reason))
 
 
 def test_a_reason_of_several_lines_is_kept_on_one() -> None:
-    assert audit.signed("li", " 已核实\r\n\t同意放行 ") == ("li", "已核实 同意放行")
-    assert len(audit.signed("li", "核" * 500)[1]) == 500
+    assert audit.signed(_written(" 已核实\r\n\t同意放行 ")) == _written("已核实 同意放行")
+    assert len(audit.signed(_written("核" * 500)).reason) == 500
+
+
+def _written(reason: str) -> Act:
+    return Act(actor_id="li", role="operator", reason=reason, at=NOW)
 
 
 # --- What is noted of itself -------------------------------------------------------------------------------------------------
@@ -357,7 +366,7 @@ def test_a_reason_of_several_lines_is_kept_on_one() -> None:
 def _noted(database: sa.Engine, **changed: object) -> tuple[audit.Action, ...]:
     given = {"policy": policy(), "ruleset_version": "r1", "settings": Settings(connections={}, fernet_key="k" * 44)}
     given |= changed
-    return audit.note_configuration(database, **given, actor="quarterly_intake/1", now=NOW)  # type: ignore[arg-type]
+    return audit.note_configuration(database, **given, act=Act.by_stage("quarterly_intake/1", NOW))  # type: ignore[arg-type]
 
 
 def test_a_change_of_policy_rules_or_keys_is_noted_once_with_what_was_before(database: sa.Engine) -> None:

@@ -15,6 +15,7 @@ from include.delivery.stage import deliver
 from include.domain.quarter import Quarter
 from include.escalation import what_if
 from include.local.postgres import PostgresServer
+from include.reference.day import Day
 from include.store.database import connect, migrate
 from tests.bench.mail_sink import mail_sink
 from tests.support.escalation import CALENDAR, POLICY, overdue_day, staff, stalled_case
@@ -41,12 +42,12 @@ def _measure(database: sa.Engine, cases: int) -> None:
     now = moment(overdue_day(1))
     begun = time.perf_counter()
     summary = escalation.escalate(
-        database, now=now, calendar=CALENDAR, policy=POLICY, console_url="https://airflow.example/green-finance"
+        database, day=Day(now, CALENDAR, POLICY), console_url="https://airflow.example/green-finance"
     )
     decided = time.perf_counter() - begun
     print(f"{cases:,} open cases: {summary.steps_raised:,} steps, {summary.digests:,} digests in {decided:,.1f} s")
     begun = time.perf_counter()
-    audited = escalation.audit_steps(database, now=now, calendar=CALENDAR, policy=POLICY)
+    audited = escalation.audit_steps(database, day=Day(now, CALENDAR, POLICY))
     print(
         f"  the auditor: {audited.breaches:,} breaches, {audited.mails:,} mails in {time.perf_counter() - begun:,.1f} s"
     )

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from include.alerts.settling import settle_alert
+from include.base.act import Act
 from include.base.settings import Settings
 from include.delivery.stage import deliver
-from include.reference import policy
+from include.reference.day import Day
 from include.register import watch as register_watch
 from include.sandbox.server import Sandbox
 from include.store.tables import alert, register_factory, register_snapshot
@@ -76,9 +77,9 @@ def test_what_a_person_lets_go_is_pushed_all_the_same(
     _run(database, settings, Clock())
     with database.begin() as connection:
         number = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
-        said = {"role": "operator", "reason": "移出系笔误，已核实"}
-        assert not settle_alert(connection, number, decision="cleared", actor="li", now=NOW, **said)
-        assert settle_alert(connection, number, decision="cleared", actor="wang", now=NOW, **said)
+        for actor, enough in (("li", False), ("wang", True)):
+            act = Act(actor_id=actor, role="operator", reason="移出系笔误，已核实", at=NOW)
+            assert settle_alert(connection, number, decision="cleared", act=act) == enough
     assert _run(database, settings, Clock()) == [("delivered", "accepted")]
 
 
@@ -90,7 +91,7 @@ def test_a_factory_that_comes_back_is_pushed_without_anybody_s_doing(
     _run(database, settings, Clock())
     _register(database, TODAY + timedelta(days=1))
     later = Clock(NOW + timedelta(days=1))
-    register_watch.watch(database, now=later.now(), policy=policy())
+    register_watch.watch(database, day=Day.in_force(later.now()))
     assert _run(database, settings, later) == [("delivered", "accepted")]
 
 
@@ -102,7 +103,7 @@ def test_what_never_went_out_is_not_withdrawn_from_the_receiver(
     _run(database, settings, Clock())
     _register(database, TODAY + timedelta(days=1))
     tomorrow = NOW + timedelta(days=1)
-    register_watch.watch(database, now=tomorrow, policy=policy())
+    register_watch.watch(database, day=Day.in_force(tomorrow))
     with database.begin() as connection:
         withdraw(
             connection, [Withdrawal(need_id=need_id(1), revision=1, reason_code="withdrawn_by_enterprise")], tomorrow

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from include.domain.case import EVENT_TYPES, TERMINAL, FeedbackEvent, Folding, fold
 from include.domain.escalation import due_steps, ladder
-from include.domain.obstruction import WORKED_ON, Act, acted, climbed, may, opened, reported
+from include.domain.obstruction import WORKED_ON, TicketAct, acted, climbed, may, opened, reported
 from include.domain.routing import LEVELS
 from include.reference import case_transitions, policy
 from include.reference.calendar import china_calendar
@@ -135,8 +135,8 @@ class TicketCourse(RuleBasedStateMachine):
         assert LEVELS.index(self.ticket.level) == min(LEVELS.index(before.level) + late, len(LEVELS) - 1)
         assert climbed(self.ticket, self.today, china_calendar(), policy()) == self.ticket
 
-    @rule(act=st.sampled_from(get_args(Act)))
-    def coordinators_act(self, act: Act) -> None:
+    @rule(act=st.sampled_from(get_args(TicketAct)))
+    def coordinators_act(self, act: TicketAct) -> None:
         if may(self.ticket, act):
             level = self.ticket.level
             self.ticket = acted(self.ticket, act, self.today, china_calendar(), policy())

@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from include.base.act import Act
+
 
 def main(conf: dict[str, Any], user_name: str, answers: list[dict[str, Any]], runs: int, target: Path) -> None:
     from airflow.api_fastapi.app import create_app
@@ -72,14 +74,9 @@ def _decide_in_the_console(conf: dict[str, Any], decision: str) -> None:
     with open_database(settings).begin() as connection:
         department_stop.decide(
             connection,
-            quarter=conf["quarter"],
-            department_code=conf["department"],
-            decision=decision,  # type: ignore[arg-type]
-            seen="open",
-            actor="li.na",
-            role="operator",
-            reason="已在运维台决定",
-            now=datetime.now(UTC),
+            department_stop.SeenStop(conf["quarter"], conf["department"], "open"),
+            decision,  # type: ignore[arg-type]
+            act=Act(actor_id="li.na", role="operator", reason="已在运维台决定", at=datetime.now(UTC)),
             policy=policy(),
         )
 

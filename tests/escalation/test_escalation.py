@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit, obstructions
+from include.base.act import Act
 from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
 from include.escalation import EscalationSummary
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from include.store.set_aside import keep
 from tests.support.escalation import (
@@ -481,16 +482,12 @@ def test_the_branch_is_reminded_of_what_its_bank_does_not_confirm(database: sa.E
         obstructed_need(connection)
     run_with_tickets(database, "2026-10-09 11:00")
     with database.begin() as connection:
-        obstructions.act(
+        obstructions.work_on(
             connection,
             connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
             "resolved",
-            actor="li",
-            role="operator",
-            note="已落实担保",
-            now=moment("2026-10-10 10:00"),
-            calendar=china_calendar(),
-            policy=policy(),
+            act=Act(actor_id="li", role="operator", reason="已落实担保", at=moment("2026-10-10 10:00")),
+            day=Day.in_force(moment("2026-10-10 10:00")),
         )
     before = len(steps(database))
     assert run_with_tickets(database, "2026-10-16 08:30").steps_raised == 0
@@ -672,7 +669,10 @@ def test_the_notice_hands_out_the_head_of_the_audit_chain_on_each_day_with_new_e
     for day in ("2026-10-12", "2026-10-14"):
         with database.begin() as connection:
             audit.record(
-                connection, actor="a", role="r", action="x", object_="o", reason="why", now=moment(f"{day} 02:00")
+                connection,
+                act=Act(actor_id="a", role="r", reason="why", at=moment(f"{day} 02:00")),
+                action="x",
+                object_="o",
             )
             heads.append(str(audit.head(connection)))
         assert notify_operator(database, f"{day} 08:30")

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
 from include import escalation
+from include.base.act import Act
 from include.base.errors import InvalidRequest, PlatformUnavailable
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import deliver
 from include.escalation import AuditSummary
+from include.reference.day import Day
 from include.store import tables
 from tests.delivery.test_delivering_mails import Mailbox
 from tests.support.escalation import CALENDAR, POLICY, bodies, keys, overdue_day, run, staff, stalled_case, steps
@@ -25,22 +27,18 @@ BREACH = (need_id(1), "ICBC", "S01", "received-contacted@2026-10-08")
 
 def acknowledge(database: sa.Engine, when: str, note: str = "已约机构上门") -> None:
     with database.begin() as connection:
-        found = escalation.open_breaches(connection, now=moment(when), calendar=CALENDAR, policy=POLICY)
+        found = escalation.open_breaches(connection, day=Day(moment(when), CALENDAR, POLICY))
         for one in found:
             escalation.acknowledge(
                 connection,
                 one.item.key,
-                actor="op",
-                role="operator",
-                note=note,
-                now=moment(when),
-                calendar=CALENDAR,
-                policy=POLICY,
+                act=Act(actor_id="op", role="operator", reason=note, at=moment(when)),
+                day=Day(moment(when), CALENDAR, POLICY),
             )
 
 
 def audit(database: sa.Engine, when: str) -> AuditSummary:
-    return escalation.audit_steps(database, now=moment(when), calendar=CALENDAR, policy=POLICY)
+    return escalation.audit_steps(database, day=Day(moment(when), CALENDAR, POLICY))
 
 
 def send(database: sa.Engine, settings: Settings, clock: Clock) -> int:
@@ -179,12 +177,8 @@ def test_a_breach_that_is_over_cannot_be_taken_on(database: sa.Engine) -> None:
         escalation.acknowledge(
             connection,
             BREACH,
-            actor="op",
-            role="operator",
-            note="已约机构上门",
-            now=moment(overdue_day(1)),
-            calendar=CALENDAR,
-            policy=POLICY,
+            act=Act(actor_id="op", role="operator", reason="已约机构上门", at=moment(overdue_day(1))),
+            day=Day(moment(overdue_day(1)), CALENDAR, POLICY),
         )
 
 
@@ -193,11 +187,7 @@ def test_a_digest_links_to_the_need_only_where_the_console_s_address_is_known(da
         staff(connection)
         stalled_case(connection)
     escalation.escalate(
-        database,
-        now=moment(overdue_day(1)),
-        calendar=CALENDAR,
-        policy=POLICY,
-        console_url="https://airflow.example/green-finance",
+        database, day=Day(moment(overdue_day(1)), CALENDAR, POLICY), console_url="https://airflow.example/green-finance"
     )
     link = f"https://airflow.example/green-finance/needs/{need_id(1)}"
     for body in bodies(database):

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from include import escalation, obstructions
+from include.base.act import Act
 from include.escalation import AuditSummary, StepsMissing
+from include.reference.day import Day
 from include.store import tables
 from tests.support.escalation import (
     CALENDAR,
@@ -40,7 +42,7 @@ from tests.support.rows import (
 
 
 def audit(database: sa.Engine, when: str) -> AuditSummary:
-    return escalation.audit_steps(database, now=moment(when), calendar=CALENDAR, policy=POLICY)
+    return escalation.audit_steps(database, day=Day(moment(when), CALENDAR, POLICY))
 
 
 def forget_steps(connection: sa.Connection, rule_id: str) -> None:
@@ -193,16 +195,12 @@ def test_a_confirmation_that_nobody_was_told_of_is_missed(database: sa.Engine) -
         obstructed_need(connection)
     run_with_tickets(database, "2026-10-09 11:00")
     with database.begin() as connection:
-        obstructions.act(
+        obstructions.work_on(
             connection,
             connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
             "resolved",
-            actor="li",
-            role="operator",
-            note="已落实担保",
-            now=moment("2026-10-10 10:00"),
-            calendar=CALENDAR,
-            policy=POLICY,
+            act=Act(actor_id="li", role="operator", reason="已落实担保", at=moment("2026-10-10 10:00")),
+            day=Day(moment("2026-10-10 10:00"), CALENDAR, POLICY),
         )
         hand_over(connection)
     audit(database, "2026-10-16 08:30")

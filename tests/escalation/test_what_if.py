@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import escalation, intake, obstructions
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
 from include.domain.quarter import Quarter
@@ -21,6 +22,7 @@ from include.local.quarters import sandbox_settings
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference.day import Day
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
@@ -235,17 +237,24 @@ def _live_on(stages: Stages, sandbox: Sandbox, cut_off: datetime) -> datetime:
 
 
 def _coordinators_act(engine: sa.Engine, now: datetime) -> None:
-    known = {"now": now, "calendar": CALENDAR, "policy": POLICY}
+    day = Day(now, CALENDAR, POLICY)
     with engine.begin() as connection:
-        for number, one in enumerate(escalation.open_breaches(connection, **known)):
+        for number, one in enumerate(escalation.open_breaches(connection, day=day)):
             if one.told and number % 3 == 0:
                 escalation.acknowledge(
-                    connection, one.item.key, actor="op", role="operator", note="已约机构上门", **known
+                    connection,
+                    one.item.key,
+                    act=Act(actor_id="op", role="operator", reason="已约机构上门", at=now),
+                    day=day,
                 )
         for ticket in obstructions.tickets(connection):
             if ticket.state == "open":
-                obstructions.act(
-                    connection, ticket.ticket_id, "resolved", actor="op", role="operator", note="已落实担保", **known
+                obstructions.work_on(
+                    connection,
+                    ticket.ticket_id,
+                    "resolved",
+                    act=Act(actor_id="op", role="operator", reason="已落实担保", at=now),
+                    day=day,
                 )
 
 

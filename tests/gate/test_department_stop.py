@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.gate import department_stop as stops
 from include.gate.consequences import queue_pushes
@@ -38,8 +39,9 @@ def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
 
 
 def _decide(connection: sa.Connection, decision: stops.Decision = "continued", **other: str) -> int:
-    given = {"actor": "li", "role": "operator", "reason": "已与主管部门核实", "seen": "open", **other}
-    return stops.decide(connection, **WHERE, decision=decision, now=NOW, policy=policy(), **given)
+    given = {"actor": "li", "reason": "已与主管部门核实", "seen": "open", **other}
+    act = Act(actor_id=given["actor"], role="operator", reason=given["reason"], at=NOW)
+    return stops.decide(connection, stops.SeenStop(**WHERE, state=given["seen"]), decision, act=act, policy=policy())
 
 
 def _pushed(connection: sa.Connection) -> list[str]:

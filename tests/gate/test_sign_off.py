@@ -10,11 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.gate import department_stop, sign_off
 from include.gate.consequences import queue_pushes
 from include.quarantine import stage as quarantine
 from include.reference import Policy, policy
+from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store.passed_needs import nowhere_pushed
 from include.store.tables import audit_entry, delivery, need_version, push_signature, signed_push
 from tests.gate.test_department_stop import needs
@@ -63,10 +66,7 @@ def sign(database: sa.Engine, actor: str, key: str = sign_off.FIRST, *, seen: st
             rows.QUARTER,
             key,
             digest=seen or digest(database, key),
-            actor=actor,
-            role="approver",
-            reason=reason,
-            now=NOW,
+            act=Act(actor_id=actor, role="approver", reason=reason, at=NOW),
             policy=TWO,
         )
     return queued
@@ -178,7 +178,12 @@ def test_what_is_withdrawn_overtaken_or_held_meanwhile_drops_out(database: sa.En
     }
     assert sign(database, "zhang", "1") == 1
     with database.begin() as connection:
-        decided = quarantine.release(connection, hold, actor="li", role="operator", reason=REASON, now=NOW, policy=TWO)
+        decided = quarantine.release(
+            connection,
+            hold,
+            act=Act(actor_id="li", role="operator", reason=REASON, at=NOW),
+            day=Day(NOW, china_calendar(), TWO),
+        )
     assert (decided.state, decided.queued, decided.note) == ("released", 0, "已放行，列入待签批，签批后推送。")
     assert batches(database) == {"1": needs_of(3)}, "one of two has signed it"
     assert sign(database, "zhang", "1") == 1
@@ -203,14 +208,9 @@ def test_what_a_stop_kept_back_is_signed_when_the_department_goes_on(database: s
     with database.begin() as connection:
         queued = department_stop.decide(
             connection,
-            quarter=rows.QUARTER,
-            department_code="330000",
-            decision="continued",
-            seen="open",
-            actor="li",
-            role="operator",
-            reason=REASON,
-            now=NOW,
+            department_stop.SeenStop(rows.QUARTER, "330000", "open"),
+            "continued",
+            act=Act(actor_id="li", role="operator", reason=REASON, at=NOW),
             policy=TWO,
         )
     assert (queued, batches(database)) == (0, {"new": needs_of(1, 2)})

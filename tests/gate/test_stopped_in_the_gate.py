@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.gate import department_stop as stops
 from include.reference import policy
 from include.store.tables import delivery, department_stop
@@ -53,9 +54,9 @@ def test_what_passes_later_waits_too_until_a_person_continues(stopped: sa.Engine
     assert (summary.passed, summary.stopped) == (9, True), "the share is low by now, but nobody has decided"
     assert _queued(stopped) == [("return", 2)]
     with stopped.begin() as connection:
-        where = {"quarter": rows.QUARTER, "department_code": "330000"}
-        said = {"actor": "li", "role": "operator", "reason": "已与部门核实", "seen": "open"}
-        assert stops.decide(connection, **where, **said, decision="continued", now=NOW, policy=policy()) == 12
+        seen = stops.SeenStop(rows.QUARTER, "330000", "open")
+        act = Act(actor_id="li", role="operator", reason="已与部门核实", at=NOW)
+        assert stops.decide(connection, seen, "continued", act=act, policy=policy()) == 12
     assert _queued(stopped) == [("push", 12), ("return", 2)]
 
 

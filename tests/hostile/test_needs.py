@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from include import intake
 from include.letters import reminders, weekly_summary
 from include.platforms.filed import filed
-from include.reference import departments, policy
-from include.reference.calendar import china_calendar
+from include.reference import departments
+from include.reference.day import Day
 from tests.hostile.green import (
     CIPHER,
     NOW,
@@ -157,12 +157,10 @@ def test_reminders_and_weekly_letters_go_out_and_keep_what_they_could_not_read(d
     )
     with client_of(green) as client:
         intake.pull_coordinators(database, client, CIPHER, now=NOW)
-        common = {"calendar": china_calendar(), "policy": policy()}
-        assert reminders.remind(database, client, CIPHER, QUARTER, now=moment("2026-09-22 09:00"), **common) == len(
-            departments()
-        )
-        monday = moment("2026-09-21 08:45")
-        letters = weekly_summary.summarise(database, client, CIPHER, operator="op@example.test", now=monday, **common)
+        told = reminders.remind(database, client, CIPHER, QUARTER, day=Day.in_force(moment("2026-09-22 09:00")))
+        assert told == len(departments())
+        monday = Day.in_force(moment("2026-09-21 08:45"))
+        letters = weekly_summary.summarise(database, client, CIPHER, operator="op@example.test", day=monday)
     assert letters.summaries >= 1
     needs = f"needs/{QUARTER}/{ZHEJIANG}"
     assert [(source, known) for source, _, known in set_aside(database)] == [

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain.pieces import SetAside
 from include.housekeeping.erasure import Erasure, ErasureRefused, erase, main, needs_of
@@ -41,7 +42,13 @@ def pushes(database: sa.Engine, **values: Any) -> None:
 
 
 def erased(database: sa.Engine, need_ids: Sequence[str] = (NEED,), *, execute: bool = True) -> Erasure:
-    return erase(database, CIPHER, need_ids, actor="wang", reason="本人书面请求", now=NOW, execute=execute)
+    return erase(
+        database,
+        CIPHER,
+        need_ids,
+        act=Act(actor_id="wang", role="operator", reason="本人书面请求", at=NOW),
+        execute=execute,
+    )
 
 
 @pytest.fixture

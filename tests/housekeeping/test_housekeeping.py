@@ -7,9 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from include.audit import handed_out, record
+from include.base.act import Act
 from include.base.privacy import PersonalDataCipher
 from include.housekeeping.stage import AuditChainBroken, HousekeepingSummary, housekeep
 from include.reference import policy
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import (
     TAKEN_IN,
@@ -54,7 +56,7 @@ def _audit_actions(database: sa.Engine) -> list[tuple[str, str]]:
 
 
 def _housekeep(database: sa.Engine) -> HousekeepingSummary:
-    return housekeep(database, CIPHER, LONG_AFTER, policy())
+    return housekeep(database, CIPHER, day=Day.in_force(LONG_AFTER))
 
 
 def test_contact_and_payload_of_a_withdrawn_need_go_when_the_retention_is_over(database: sa.Engine) -> None:
@@ -86,8 +88,8 @@ def test_nothing_goes_on_the_last_day_of_the_retention_and_all_of_it_the_day_aft
     with database.begin() as connection:
         add_need(connection, 1)
         add_withdrawal(connection, 1, noticed_at=TAKEN_IN)
-    assert housekeep(database, CIPHER, TAKEN_IN + RETENTION, policy()).contacts_purged == 0
-    assert housekeep(database, CIPHER, TAKEN_IN + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
+    assert housekeep(database, CIPHER, day=Day.in_force(TAKEN_IN + RETENTION)).contacts_purged == 0
+    assert housekeep(database, CIPHER, day=Day.in_force(TAKEN_IN + RETENTION + timedelta(days=1))).contacts_purged == 1
 
 
 @pytest.mark.parametrize(
@@ -121,8 +123,8 @@ def test_a_confirmed_hold_is_closed_like_a_return_on_the_day_of_the_decision(dat
         for number, state in enumerate(("returned", "released"), start=1):
             add_need(connection, number, verdict="held")
             add_hold(connection, number, state=state, settled_at=decided)
-    assert housekeep(database, CIPHER, decided + RETENTION, policy()).contacts_purged == 0
-    assert housekeep(database, CIPHER, decided + RETENTION + timedelta(days=1), policy()).contacts_purged == 1
+    assert housekeep(database, CIPHER, day=Day.in_force(decided + RETENTION)).contacts_purged == 0
+    assert housekeep(database, CIPHER, day=Day.in_force(decided + RETENTION + timedelta(days=1))).contacts_purged == 1
     assert _contacts(database) == {need_id(2)}
 
 
@@ -133,11 +135,11 @@ def test_a_hold_ends_with_the_validity_of_its_need_and_what_was_overtaken_ends_a
         add_need(connection, 2, verdict="held")
         add_hold(connection, 2)
         add_need(connection, 2, revision=2, verdict=None)
-    first = housekeep(database, CIPHER, moment("2027-09-30 12:00"), policy())
+    first = housekeep(database, CIPHER, day=Day.in_force(moment("2027-09-30 12:00")))
     assert (first.holds_closed, first.expired_needs) == (1, 0)
-    second = housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy())
+    second = housekeep(database, CIPHER, day=Day.in_force(moment("2027-10-01 12:00")))
     assert (second.holds_closed, second.expired_needs) == (1, 1)
-    assert housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy()).holds_closed == 0
+    assert housekeep(database, CIPHER, day=Day.in_force(moment("2027-10-01 12:00"))).holds_closed == 0
     with database.connect() as connection:
         reasons = connection.execute(
             sa.select(tables.quarantine_event.c.reason).order_by(tables.quarantine_event.c.event_id)
@@ -155,10 +157,10 @@ def test_a_pushed_need_without_approval_expires_and_its_contact_goes_in_time(dat
         add_delivery(connection, 2)
         add_case(connection, 2, state="drawn")
     # 2026Q3 and the four quarters after it: expired from 2027-10-01 on.
-    assert housekeep(database, CIPHER, moment("2027-09-30 12:00"), policy()).expired_needs == 0
-    assert housekeep(database, CIPHER, moment("2027-10-01 12:00"), policy()).expired_needs == 1
+    assert housekeep(database, CIPHER, day=Day.in_force(moment("2027-09-30 12:00"))).expired_needs == 0
+    assert housekeep(database, CIPHER, day=Day.in_force(moment("2027-10-01 12:00"))).expired_needs == 1
     assert _contacts(database) == {need_id(1), need_id(2)}
-    housekeep(database, CIPHER, moment("2027-10-01 12:00") + RETENTION + timedelta(days=1), policy())
+    housekeep(database, CIPHER, day=Day.in_force(moment("2027-10-01 12:00") + RETENTION + timedelta(days=1)))
     assert _contacts(database) == {need_id(2)}
 
 
@@ -217,7 +219,7 @@ def test_old_register_snapshots_go_but_the_last_of_each_quarter_and_the_newest_s
                     listed_on=date(2022, 1, 1),
                 )
             )
-    summary = housekeep(database, CIPHER, moment("2026-10-09 23:00"), policy())
+    summary = housekeep(database, CIPHER, day=Day.in_force(moment("2026-10-09 23:00")))
     assert summary.snapshots_dropped == len(dropped)
     with database.connect() as connection:
         assert sorted(connection.execute(sa.select(tables.register_snapshot.c.as_of)).scalars()) == kept
@@ -254,7 +256,7 @@ def test_the_register_that_a_verdict_rests_on_stays_though_its_snapshot_goes(dat
                 as_of=date(2022, 1, 3), content_sha256="last of the quarter", row_count=1, taken_at=TAKEN_IN
             )
         )
-    assert housekeep(database, CIPHER, moment("2026-10-09 23:00"), policy()).snapshots_dropped == 2
+    assert housekeep(database, CIPHER, day=Day.in_force(moment("2026-10-09 23:00"))).snapshots_dropped == 2
     with database.connect() as connection:
         left = set(connection.execute(sa.select(tables.register_factory.c.content_sha256)).scalars())
     assert left == {"judged by"}
@@ -265,12 +267,9 @@ def test_a_broken_audit_chain_is_reported_after_the_rest_is_done(database: sa.En
         for number in range(3):
             record(
                 connection,
-                actor="operator",
-                role="operator",
+                act=Act(actor_id="operator", role="operator", reason="核对", at=TAKEN_IN),
                 action="rerun",
                 object_=f"delivery:{number}",
-                reason="核对",
-                now=TAKEN_IN,
             )
         add_need(connection, 1)
         add_withdrawal(connection, 1)
@@ -295,13 +294,13 @@ def test_the_head_of_the_chain_leaves_the_database_each_day_and_finds_a_cut_tail
         with database.begin() as connection:
             add_need(connection, number)
             add_withdrawal(connection, number)
-        housekeep(database, CIPHER, LONG_AFTER + timedelta(days=number), policy(), tmp_path)
+        housekeep(database, CIPHER, day=Day.in_force(LONG_AFTER + timedelta(days=number)), reports_dir=tmp_path)
     assert [head.count for head in handed_out(tmp_path).heads] == [1, 2, 3]
     with database.begin() as connection:
         let_history_be_changed(connection)
         connection.execute(sa.delete(tables.audit_entry).where(tables.audit_entry.c.entry_id > 1))
     with pytest.raises(AuditChainBroken, match=r"第2条.*尾部缺失"):
-        housekeep(database, CIPHER, LONG_AFTER + timedelta(days=3), policy(), tmp_path)
+        housekeep(database, CIPHER, day=Day.in_force(LONG_AFTER + timedelta(days=3)), reports_dir=tmp_path)
     assert len(handed_out(tmp_path).heads) == 3
 
 
@@ -312,5 +311,5 @@ def test_a_spoilt_file_of_heads_is_told_and_goes_on(database: sa.Engine, tmp_pat
         add_need(connection, 1)
         add_withdrawal(connection, 1)
     with pytest.raises(AuditChainBroken, match="第1行"):
-        housekeep(database, CIPHER, LONG_AFTER, policy(), tmp_path)
+        housekeep(database, CIPHER, day=Day.in_force(LONG_AFTER), reports_dir=tmp_path)
     assert len(handed_out(tmp_path).heads) == 1

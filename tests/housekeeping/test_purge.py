@@ -17,7 +17,7 @@ from include.housekeeping.stage import HousekeepingSummary, housekeep
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
-from include.reference import policy
+from include.reference.day import Day
 from include.store import tables
 from include.store.outbox import NewDelivery, enqueue
 from include.store.push_ledger import passed_on
@@ -198,7 +198,7 @@ def _written_by_people(connection: sa.Connection) -> None:
 
 
 def _housekeep(database: sa.Engine) -> HousekeepingSummary:
-    return housekeep(database, CIPHER, TEN_YEARS_ON, policy())
+    return housekeep(database, CIPHER, day=Day.in_force(TEN_YEARS_ON))
 
 
 FILED_AND_WRITTEN = {

@@ -20,6 +20,7 @@ from include.platforms.filed import filed
 from include.platforms.green_platform import GreenPlatformClient, Manifest, ManifestRow, NeedPage
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
@@ -109,9 +110,7 @@ def remind(
         platform or Platform(),
         CIPHER,
         quarter,
-        now=moment(f"{day} 09:00"),
-        calendar=CALENDAR,
-        policy=POLICY,
+        day=Day(moment(f"{day} 09:00"), CALENDAR, POLICY),
         console_url=console_url,
     )
 

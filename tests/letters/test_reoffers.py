@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 import sqlalchemy as sa
 
 from include.letters.weekly_summary.reoffers import Reoffer, reoffer_of_need, reoffers_of_quarters
-from include.reference import institutions, policy
-from include.reference.calendar import china_calendar
+from include.reference import institutions
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import add_case, add_delivery, add_need, add_withdrawal, moment, need_id, rewrite
 
-TODAY = date(2026, 11, 4)
+DAY = Day.in_force(moment("2026-11-04 09:00"))
 
 
 def refused_need(connection: sa.Connection, number: int = 1, *, category: str = "technical_retrofit") -> None:
@@ -38,7 +36,7 @@ def pushed_need(
 
 def found(engine: sa.Engine) -> list[Reoffer]:
     with engine.connect() as connection:
-        return reoffers_of_quarters(connection, ["2026Q3"], today=TODAY, calendar=china_calendar(), policy=policy())
+        return reoffers_of_quarters(connection, ["2026Q3"], day=DAY)
 
 
 def named(one: Reoffer) -> list[str]:
@@ -117,6 +115,6 @@ def test_one_need_is_looked_at_alone(database: sa.Engine) -> None:
     with database.begin() as connection:
         refused_need(connection)
         refused_need(connection, 2)
-        one = reoffer_of_need(connection, need_id(2), today=TODAY, calendar=china_calendar(), policy=policy())
+        one = reoffer_of_need(connection, need_id(2), day=DAY)
         assert one is not None and one.need_id == need_id(2)
-        assert reoffer_of_need(connection, "FN9", today=TODAY, calendar=china_calendar(), policy=policy()) is None
+        assert reoffer_of_need(connection, "FN9", day=DAY) is None

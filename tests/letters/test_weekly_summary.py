@@ -14,6 +14,7 @@ from include.letters import weekly_summary
 from include.letters.weekly_summary import SummaryRun
 from include.reference import departments, policy, rules
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.letters.test_reminders import CIPHER, Platform, item, queued, staffed
 from tests.letters.test_reoffers import add_alert, refused_need
@@ -44,9 +45,7 @@ def summarise(database: sa.Engine, day: str = MONDAY, *, platform: Platform | No
         platform or Platform(),
         CIPHER,
         operator="operator@example.test",
-        now=moment(f"{day} 08:45"),
-        calendar=CALENDAR,
-        policy=POLICY,
+        day=Day(moment(f"{day} 08:45"), CALENDAR, POLICY),
         console_url=CONSOLE,
     )
 
@@ -277,7 +276,7 @@ def test_obstructions_of_one_cause_are_one_with_level_lead_and_age(staffed: sa.E
             )
             standing = {"obstruction_id": number, "opened_on": "2026-10-13", "reason_code": reason}
             add_case(connection, 1, institution, state="contacted", open_obstructions=[standing])
-    obstructions.advance(staffed, now=moment("2026-10-13 11:00"), calendar=CALENDAR, policy=POLICY)
+    obstructions.advance(staffed, day=Day(moment("2026-10-13 11:00"), CALENDAR, POLICY))
     summarise(staffed)
     body = summary(staffed)
     assert "2件梗阻未办结" in body["subject"]

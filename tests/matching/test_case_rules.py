@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.alerts.settling import settle_alert
+from include.base.act import Act
 from include.store import tables
 from tests.support.matching import (
     NEED,
@@ -79,7 +80,10 @@ def settle(database: sa.Engine, state: Literal["cleared", "confirmed"]) -> None:
         with database.begin() as connection:
             for alert_id in connection.execute(sa.select(tables.alert.c.alert_id).filter_by(state="open")).scalars():
                 settle_alert(
-                    connection, alert_id, decision=state, actor=actor, role="operator", reason="已向银行核实", now=NOW
+                    connection,
+                    alert_id,
+                    decision=state,
+                    act=Act(actor_id=actor, role="operator", reason="已向银行核实", at=NOW),
                 )
 
 

@@ -14,8 +14,8 @@ from include.domain.quarter import Quarter
 from include.escalation.what_if import changed, in_force, what_if
 from include.matching import refold
 from include.need_view import timeline
-from include.reference import policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from tests.support.escalation import run, staff
 from tests.support.matching import NEED, NOW, PUSHED, Feed, collect, deliver, derived, opened, push, report, rows
 from tests.support.rows import QUARTER, moment
@@ -73,11 +73,10 @@ def test_nobody_is_told_of_years_that_did_not_pass(database: sa.Engine) -> None:
         *(said(sequence, "declined", LONG_AGO, institution="CMB", reason_code="R17") for sequence in (1, 2, 3)),
     ]
     collect(database, Feed(feed))
-    today = {"calendar": china_calendar(), "policy": policy()}
-    obstructions.advance(database, now=NOW, **today)
+    obstructions.advance(database, day=Day.in_force(NOW))
     assert rows(database, "select opened_on from obstruction_ticket") == [(NOW.date(),)]
     with database.connect() as connection:
-        open_now = escalation.open_breaches(connection, now=LATER, **today)
+        open_now = escalation.open_breaches(connection, day=Day.in_force(LATER))
         begun = {(one.item.breach.rule_id, one.item.breach.since) for one in open_now}
         assert all(one.item.overdue < 15 for one in open_now)
     assert {since for _, since in begun} <= {date(2026, 10, 8), NOW.date()}
@@ -105,7 +104,7 @@ def test_ladder_auditor_and_what_if_agree(database: sa.Engine) -> None:
     assert min(told)[0] >= NOW.date()
     with database.begin() as connection:
         connection.execute(sa.text("update delivery set state = 'delivered' where channel = 'mail'"))
-    escalation.audit_steps(database, now=now, calendar=china_calendar(), policy=policy())
+    escalation.audit_steps(database, day=Day.in_force(now))
 
 
 def test_the_circular_counts_it_from_when_it_was_received(database: sa.Engine) -> None:

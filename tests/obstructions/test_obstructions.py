@@ -8,19 +8,27 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit, obstructions
+from include.base.act import Act
 from include.base.errors import InvalidRequest
-from include.domain.obstruction import Act
+from include.domain.obstruction import TicketAct
 from include.reference import playbooks, reason_codes
+from include.reference.day import Day
 from include.store import tables
-from tests.support.obstructions import CLOCKS, NOW, advance, answers, obstructed
+from tests.support.obstructions import NOW, advance, answers, obstructed
 from tests.support.rows import add_event, add_withdrawal, moment, rewrite
 
 
 def act(
-    engine: sa.Engine, what: Act, *, note: str = "已联系银行和企业", ticket_id: int = 1, now: datetime = NOW
+    engine: sa.Engine, what: TicketAct, *, note: str = "已联系银行和企业", ticket_id: int = 1, now: datetime = NOW
 ) -> int:
     with engine.begin() as connection:
-        return obstructions.act(connection, ticket_id, what, actor="li", role="operator", note=note, now=now, **CLOCKS)
+        return obstructions.work_on(
+            connection,
+            ticket_id,
+            what,
+            act=Act(actor_id="li", role="operator", reason=note, at=now),
+            day=Day.in_force(now),
+        )
 
 
 def states(engine: sa.Engine) -> list[tuple[str, str]]:

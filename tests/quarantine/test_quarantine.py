@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
 from include.gate import department_stop
 from include.gate.consequences import hold_decide_by, queue_pushes
@@ -22,6 +23,7 @@ from include.quarantine.stage import Decided, DecisionRefused, confirm, release
 from include.quarantine.view import Chosen, Place, detail, open_list
 from include.reference import policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from include.withdrawals.stage import Withdrawal, withdraw
 from tests.support.clean_need import clean_need
@@ -103,15 +105,18 @@ def held_and_open(database: sa.Engine, *places: Place) -> int:
 
 
 def let_go(database: sa.Engine, hold: int, actor: str = "王审核", **changed: Any) -> Decided:
-    asked: dict[str, Any] = {"actor": actor, "role": "reviewer", "reason": REASON, "now": NOW, "policy": policy()}
     with database.begin() as connection:
-        return release(connection, hold, **(asked | changed))
+        return release(connection, hold, **_said(actor, **changed))
 
 
 def send_back(database: sa.Engine, hold: int, actor: str = "王审核", **changed: Any) -> Decided:
-    asked: dict[str, Any] = {"actor": actor, "role": "reviewer", "reason": REASON, "now": NOW, "policy": policy()}
     with database.begin() as connection:
-        return confirm(connection, hold, calendar=china_calendar(), **(asked | changed))
+        return confirm(connection, hold, **_said(actor, **changed))
+
+
+def _said(actor: str, reason: str = REASON, **more: Any) -> dict[str, Any]:
+    act = Act(actor_id=actor, role="reviewer", reason=reason, at=NOW)
+    return {"act": act, "day": Day.in_force(NOW), **more}
 
 
 @dataclass(frozen=True)
@@ -305,14 +310,9 @@ def test_a_release_in_a_stopped_department_is_pushed_once_the_department_continu
     with database.begin() as connection:
         queued = department_stop.decide(
             connection,
-            quarter=QUARTER,
-            department_code="330000",
-            decision="continued",
-            seen="open",
-            actor="张负责",
-            role="operator",
-            reason="已逐条核实",
-            now=NOW,
+            department_stop.SeenStop(QUARTER, "330000", "open"),
+            "continued",
+            act=Act(actor_id="张负责", role="operator", reason="已逐条核实", at=NOW),
             policy=policy(),
         )
     assert queued == 1
@@ -400,7 +400,9 @@ def decided_meanwhile(database: sa.Engine, hold: int, first: str, second: Callab
     """What a decision comes to that starts while another, which then holds, is not yet committed."""
     with ThreadPoolExecutor(1) as pool:
         with database.begin() as connection:
-            release(connection, hold, actor=first, role="reviewer", reason=REASON, now=NOW, policy=policy())
+            release(
+                connection, hold, act=Act(actor_id=first, role="reviewer", reason=REASON, at=NOW), day=Day.in_force(NOW)
+            )
             other = pool.submit(second)
             for _ in range(10_000):
                 if other.done() or waits_for_a_lock(database):
@@ -456,9 +458,10 @@ def test_gates_at_the_same_time_open_each_hold_once(database: sa.Engine) -> None
 def test_a_decision_that_breaks_off_leaves_nothing_behind(database: sa.Engine, decide: Callable[..., Decided]) -> None:
     hold = held_and_open(database)
     before = stored(database)
-    more = {"calendar": china_calendar()} if decide is confirm else {}
     with pytest.raises(KeyboardInterrupt), database.begin() as connection:
-        decide(connection, hold, actor="王审核", role="reviewer", reason=REASON, now=NOW, policy=policy(), **more)
+        decide(
+            connection, hold, act=Act(actor_id="王审核", role="reviewer", reason=REASON, at=NOW), day=Day.in_force(NOW)
+        )
         raise KeyboardInterrupt
     assert stored(database) == before
     assert let_go(database, hold).state == "released"
@@ -495,8 +498,8 @@ def test_a_hold_that_was_overtaken_or_withdrawn_is_not_decided_and_pushes_nothin
         with pytest.raises(DecisionRefused, match="已撤回"):
             decide(database, hold)
     with database.begin() as connection:
-        assert close_overtaken(connection, actor="withdrawal", now=NOW) == 1
-        assert close_overtaken(connection, actor="withdrawal", now=NOW) == 0
+        assert close_overtaken(connection, act=Act.by_stage("withdrawal", NOW)) == 1
+        assert close_overtaken(connection, act=Act.by_stage("withdrawal", NOW)) == 0
     with pytest.raises(DecisionRefused, match="已关闭"):
         let_go(database, hold)
     assert stored(database).deliveries == []

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include import audit
+from include.base.act import Act
 from include.quarantine.closing import close_expired
 from include.quarantine.stage import DecisionRefused, confirm, release
 from include.quarantine.view import Place
 from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from include.withdrawals.stage import Withdrawal, withdraw
 from tests.quarantine.test_quarantine import AMOUNT, NOW, REASON, SAME_CODE, held, open_all
@@ -31,11 +32,8 @@ def released_by(actor: str, places: list[Place] | None) -> Step:
             release(
                 connection,
                 newest(connection),
-                actor=actor,
-                role="reviewer",
-                reason=REASON,
-                now=NOW,
-                policy=policy(),
+                act=Act(actor_id=actor, role="reviewer", reason=REASON, at=NOW),
+                day=Day.in_force(NOW),
                 findings=places,
             )
 
@@ -48,12 +46,8 @@ def confirmed_by(actor: str) -> Step:
             confirm(
                 connection,
                 newest(connection),
-                actor=actor,
-                role="reviewer",
-                reason=REASON,
-                now=NOW,
-                policy=policy(),
-                calendar=china_calendar(),
+                act=Act(actor_id=actor, role="reviewer", reason=REASON, at=NOW),
+                day=Day.in_force(NOW),
             )
 
     return step
@@ -72,7 +66,7 @@ def withdrawn(connection: sa.Connection) -> None:
 
 
 def years_passed(connection: sa.Connection) -> None:
-    close_expired(connection, actor="housekeeping", now=NOW + timedelta(days=600), policy=policy())
+    close_expired(connection, act=Act.by_stage("housekeeping", NOW + timedelta(days=600)), policy=policy())
 
 
 def newest(connection: sa.Connection) -> int:

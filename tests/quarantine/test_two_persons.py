@@ -12,12 +12,15 @@ import pytest
 import sqlalchemy as sa
 
 from include.alerts.settling import settle_alert
+from include.base.act import Act
 from include.base.errors import UserFacingError
 from include.domain.people import person_key, same_person
 from include.domain.roles import Role
 from include.matching import extensions
 from include.quarantine import stage as quarantine
 from include.reference import policy
+from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import people
 from tests.gate.test_department_stop import needs
 from tests.support import rows
@@ -41,7 +44,11 @@ SAME = {
 def _approve(connection: sa.Connection, actor: str) -> None:
     hold = connection.execute(sa.text("select quarantine_id from quarantine")).scalar_one()
     quarantine.release(
-        connection, hold, actor=actor, role="operator", reason=REASON, now=NOW, policy=policy(), findings=[_FINDING]
+        connection,
+        hold,
+        act=Act(actor_id=actor, role="operator", reason=REASON, at=NOW),
+        day=Day.in_force(NOW),
+        findings=[_FINDING],
     )
 
 
@@ -62,10 +69,7 @@ def _settle(decision: str) -> Callable[[sa.Connection, str], None]:
             connection,
             alert_id,
             decision=decision,  # type: ignore[arg-type]
-            actor=actor,
-            role="operator",
-            reason=REASON,
-            now=NOW,
+            act=Act(actor_id=actor, role="operator", reason=REASON, at=NOW),
         )
 
     return act
@@ -284,7 +288,10 @@ def test_how_many_persons_it_takes_stays_as_it_was_when_the_hold_was_opened(
         hold = connection.execute(sa.text("select quarantine_id from quarantine")).scalar_one()
         relaxed = Policy({**policy().values, "release_two_persons": ""})
         decided = quarantine.release(
-            connection, hold, actor="wang", role="operator", reason=REASON, now=NOW, policy=relaxed
+            connection,
+            hold,
+            act=Act(actor_id="wang", role="operator", reason=REASON, at=NOW),
+            day=Day(NOW, china_calendar(), relaxed),
         )
     assert (decided.state, [one.missing for one in decided.waiting]) == ("open", [1])
 

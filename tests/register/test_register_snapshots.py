@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from include import intake
 from include.audit import verify
+from include.base.act import Act
 from include.base.errors import IntakeIncomplete, InvalidRequest
 from include.base.privacy import PersonalDataCipher
 from include.platforms.green_platform import GreenPlatformClient
@@ -103,9 +104,9 @@ def test_a_shrunken_snapshot_waits_until_an_operator_accepts_it(database: sa.Eng
     assert _in_use(database) == [(DAY - timedelta(days=1), True), (DAY, False)]
     with database.begin() as connection:
         held = connection.execute(sa.text("select snapshot_id from register_snapshot where not in_use")).scalar_one()
-        accept_snapshot(connection, held, actor="王敏", role="operator", reason="年度调整，已核实", now=NOW)
+        accept_snapshot(connection, held, act=Act(actor_id="王敏", role="operator", reason="年度调整，已核实", at=NOW))
         with pytest.raises(InvalidRequest, match="已启用"):
-            accept_snapshot(connection, held, actor="王敏", role="operator", reason="再次启用", now=NOW)
+            accept_snapshot(connection, held, act=Act(actor_id="王敏", role="operator", reason="再次启用", at=NOW))
         assert verify(connection) is None
         assert connection.execute(sa.text("select action from audit_entry")).scalars().all() == ["register_accepted"]
     assert all(in_use for _, in_use in _in_use(database))

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import ConfigurationError
 from include.base.settings import Settings
 from include.local.postgres import PostgresServer
@@ -126,7 +127,10 @@ def test_the_auditor_reads_the_audit_trail_and_no_need(as_role: Callable[[Databa
     engine = as_role(DatabaseRole.AUDITOR)
     with engine.begin() as connection:
         audit.record(
-            connection, actor="a", role="r", action="x", object_="o", reason="w", now=moment("2026-10-01 09:00")
+            connection,
+            act=Act(actor_id="a", role="r", reason="w", at=moment("2026-10-01 09:00")),
+            action="x",
+            object_="o",
         )
         assert audit.verify(connection) is None
     for table in ("need_version", "feedback_event", "contact", "finding"):

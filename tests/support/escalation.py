@@ -12,6 +12,7 @@ from include import escalation, obstructions
 from include.escalation import EscalationSummary
 from include.reference import policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import add_case, add_clock, add_delivery, add_event, add_need, moment, need_id, rewrite
 
@@ -34,16 +35,14 @@ def overdue_day(working_days: int) -> str:
 
 
 def run(database: sa.Engine, when: str) -> EscalationSummary:
-    return escalation.escalate(database, now=moment(when), calendar=CALENDAR, policy=POLICY)
+    return escalation.escalate(database, day=Day(moment(when), CALENDAR, POLICY))
 
 
 def notify_operator(database: sa.Engine, when: str) -> bool:
     return escalation.operator_notice(
         database,
         recipient="operator@example.test",
-        now=moment(when),
-        calendar=CALENDAR,
-        policy=POLICY,
+        day=Day(moment(when), CALENDAR, POLICY),
         console_url="https://console.example.test",
     )
 
@@ -125,7 +124,7 @@ def obstructed_need(connection: sa.Connection, *, is_major: bool = False) -> Non
 
 def run_with_tickets(engine: sa.Engine, when: str) -> EscalationSummary:
     """A day as the DAG plays it: tickets first."""
-    obstructions.advance(engine, now=moment(when), calendar=china_calendar(), policy=policy())
+    obstructions.advance(engine, day=Day.in_force(moment(when)))
     return run(engine, when)
 
 

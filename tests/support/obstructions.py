@@ -9,14 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from include import obstructions
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.support.escalation import pushed_need, staff
 from tests.support.rows import add_case, add_event, moment
 
 NOW = moment("2026-10-09 11:00")
-CLOCKS: dict[str, Any] = {"calendar": china_calendar(), "policy": policy()}
 
 
 def obstructed(
@@ -33,7 +31,7 @@ def obstructed(
 
 
 def advance(engine: sa.Engine, now: datetime = NOW) -> dict[str, int]:
-    found = obstructions.advance(engine, now=now, **CLOCKS)
+    found = obstructions.advance(engine, day=Day.in_force(now))
     return {name: number for name in found.__dataclass_fields__ if (number := getattr(found, name))}
 
 

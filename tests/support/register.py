@@ -8,7 +8,8 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from include.alerts.settling import settle_alert
-from include.reference import policy
+from include.base.act import Act
+from include.reference.day import Day
 from include.register import watch as register_watch
 from include.register.watch import WatchSummary
 from include.store.tables import alert, need_version, register_factory, register_snapshot
@@ -66,7 +67,7 @@ def pushed_of_it(connection: sa.Connection, number: int = 1, state: str = "deliv
 
 def watch(database: sa.Engine, now: datetime = NOW) -> WatchSummary:
     """Look at every pushed need once."""
-    return register_watch.watch(database, now=now, policy=policy())
+    return register_watch.watch(database, day=Day.in_force(now))
 
 
 def settle(
@@ -76,4 +77,6 @@ def settle(
     for actor in persons:
         with database.begin() as connection:
             alert_id = connection.execute(sa.select(alert.c.alert_id)).scalar_one()
-            settle_alert(connection, alert_id, decision=decision, actor=actor, role="operator", reason=reason, now=NOW)
+            settle_alert(
+                connection, alert_id, decision=decision, act=Act(actor_id=actor, role="operator", reason=reason, at=NOW)
+            )

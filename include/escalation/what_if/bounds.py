@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
@@ -34,23 +33,13 @@ _NEEDS = sa.text("select count(distinct need_id) from need_version where quarter
 
 
 def record_look(
-    connection: sa.Connection,
-    quarter: Quarter,
-    present: PolicySnapshot,
-    assumed: PolicySnapshot,
-    *,
-    actor: str,
-    role: str,
-    now: datetime,
+    connection: sa.Connection, quarter: Quarter, present: PolicySnapshot, assumed: PolicySnapshot, *, act: Act
 ) -> None:
     """Add to the audit trail that the person tried these figures."""
     audit.record(
         connection,
-        actor=actor,
-        role=role,
+        act=act.because("升级试算"),
         action="try_escalation",
         object_=f"quarter:{quarter}",
-        reason="升级试算",
-        now=now,
         details={one.key: [one.value, value] for one, value in differences(present, assumed)},
     )

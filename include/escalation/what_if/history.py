@@ -22,7 +22,7 @@ from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, in_or
 from include.domain.clocks import Started
 from include.domain.escalation import Contact
 from include.domain.feedback import known_reason
-from include.domain.obstruction import Act
+from include.domain.obstruction import TicketAct
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.escalation.breaches import Need
@@ -88,11 +88,11 @@ class CaseSince:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketAct:
+class PastAct:
     """What coordinators did on a ticket."""
 
     at: datetime
-    act: Act
+    act: TicketAct
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class PastObstruction:
     reason_code: str
     reported_on: date
     received: list[datetime]
-    acts: list[TicketAct] = field(default_factory=list)
+    acts: list[PastAct] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +325,7 @@ def _obstructions(events: Rows, acts: Rows) -> list[PastObstruction]:
         one.reported_on = min(one.reported_on, _local_day(row.counted_at))
     for row in acts:
         if (ticket := found.get((row.institution_code, row.obstruction_id))) is not None:
-            ticket.acts.append(TicketAct(row.at, row.kind))
+            ticket.acts.append(PastAct(row.at, row.kind))
     return list(found.values())
 
 

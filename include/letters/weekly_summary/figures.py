@@ -21,7 +21,8 @@ from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
 from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS, Authority, Level
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
-from include.reference import Policy, institutions, reason_codes
+from include.reference import institutions, reason_codes
+from include.reference.day import Day
 from include.store.needs import newest_version
 from include.store.outcomes import outcomes
 from include.store.returns import OpenReturn, open_returns
@@ -119,9 +120,7 @@ def department_figures(
     quarters: Sequence[str],
     *,
     since: datetime,
-    today: date,
-    calendar: WorkingCalendar,
-    policy: Policy,
+    day: Day,
 ) -> dict[str, DepartmentFigures]:
     """By department, for needs of `quarters`; obstructions of older needs too. `since`: from when on something is a change."""
     found: defaultdict[str, DepartmentFigures] = defaultdict(DepartmentFigures)
@@ -142,11 +141,11 @@ def department_figures(
         found[code].changes = _changes(changed[code], tickets.get(code))
     for one in open_returns(connection, list(quarters)):
         found[one.department_code].returns.append(one)
-    for code, obstruction in _obstructions(connection, today, calendar):
+    for code, obstruction in _obstructions(connection, day.today, day.calendar):
         found[code].obstructions.append(obstruction)
     for code, repair in _repairs(connection, quarters):
         found[code].repairs.append(repair)
-    for reoffer in reoffers_of_quarters(connection, quarters, today=today, calendar=calendar, policy=policy):
+    for reoffer in reoffers_of_quarters(connection, quarters, day=day):
         found[reoffer.department_code].reoffers.append(reoffer)
     return dict(found)
 

@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
-from include.domain.calendar import WorkingCalendar
 from include.domain.escalation import APPROVED_OR_BEYOND, expired
 from include.domain.quarter import Quarter
 from include.domain.reoffer import Asked, Occasion, Suggestion, occasion, suggestions
 from include.reference import Policy, institutions
+from include.reference.day import Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,31 +32,26 @@ class Reoffer:
     suggestions: tuple[Suggestion, ...]
 
 
-def reoffers_of_quarters(
-    connection: sa.Connection, quarters: Sequence[str], *, today: date, calendar: WorkingCalendar, policy: Policy
-) -> list[Reoffer]:
+def reoffers_of_quarters(connection: sa.Connection, quarters: Sequence[str], *, day: Day) -> list[Reoffer]:
     """All of these quarters' needs that may be offered elsewhere, those that have waited longest first."""
     rows = connection.execute(_OF_QUARTERS, {"quarters": list(quarters), "beyond": sorted(APPROVED_OR_BEYOND)}).all()
-    found = _reoffers(connection, rows, today, calendar, policy)
+    found = _reoffers(connection, rows, day)
     return sorted(found, key=lambda one: (one.occasion.since, one.need_id))
 
 
-def reoffer_of_need(
-    connection: sa.Connection, need_id: str, *, today: date, calendar: WorkingCalendar, policy: Policy
-) -> Reoffer | None:
+def reoffer_of_need(connection: sa.Connection, need_id: str, *, day: Day) -> Reoffer | None:
     """The same for one need; None where there is nothing to suggest."""
     rows = connection.execute(_OF_NEED, {"need_id": need_id, "beyond": sorted(APPROVED_OR_BEYOND)}).all()
-    return next(iter(_reoffers(connection, rows, today, calendar, policy)), None)
+    return next(iter(_reoffers(connection, rows, day)), None)
 
 
-def _reoffers(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCalendar, policy: Policy
-) -> list[Reoffer]:
+def _reoffers(connection: sa.Connection, rows: Sequence[sa.Row[Any]], day: Day) -> list[Reoffer]:
+    today, policy = day.today, day.policy
     cases = _cases(connection, [row.need_id for row in rows])
     due: list[tuple[sa.Row[Any], Occasion]] = []
     for row in rows:
         pushed_on = row.pushed_at.astimezone(SHANGHAI).date()
-        why = occasion(pushed_on, row.intended, cases.get(row.need_id, ()), today, calendar, policy)
+        why = occasion(pushed_on, row.intended, cases.get(row.need_id, ()), today, day.calendar, policy)
         if why is not None and not expired(Quarter.parse(row.quarter), today, policy):
             due.append((row, why))
     landed = _landed(connection, today, policy) if due else {}

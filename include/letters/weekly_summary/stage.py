@@ -23,6 +23,7 @@ from include.letters.weekly_summary.figures import DepartmentFigures, department
 from include.letters.weekly_summary.letter import Letter, Week, letter_body
 from include.platforms.filed import Filed, Listing, filed
 from include.reference import Policy, departments
+from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import keep
@@ -48,9 +49,7 @@ def summarise(
     cipher: PersonalDataCipher,
     *,
     operator: str,
-    now: datetime,
-    calendar: WorkingCalendar,
-    policy: Policy,
+    day: Day,
     console_url: str = "",
 ) -> SummaryRun:
     """Queue this week's summaries if none is queued yet and today is a working day; nothing to tell, no summary.
@@ -58,8 +57,8 @@ def summarise(
     The green platform is read for what departments have not reviewed; raises as its client does. Where nobody is on duty in a
     department's region, the next level up gets its summary, and the vacancies go to the mailbox `operator`, once a week.
     """
-    today = now.astimezone(SHANGHAI).date()
-    if policy.flag("mail_on_working_days_only") and not calendar.is_working_day(today):
+    today, now = day.today, day.now
+    if day.policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
         return NOTHING_DUE
     with engine.connect() as connection:
         earlier = _earlier(connection, today)
@@ -71,15 +70,8 @@ def summarise(
         for code, found in filings.items():
             for status, listed in (("submitted", found.unreviewed), ("recommended", found.recommended)):
                 keep(connection, cipher, f"needs/{running}/{code}/{status}", listed.set_aside, now=now, whole=True)
-        week = _this_week(connection, running, earlier, today, calendar, policy, console_url)
-        figures = department_figures(
-            connection,
-            [str(running), str(running.previous())],
-            since=week.since,
-            today=today,
-            calendar=calendar,
-            policy=policy,
-        )
+        week = _this_week(connection, running, earlier, day, console_url)
+        figures = department_figures(connection, [str(running), str(running.previous())], since=week.since, day=day)
         letters = [
             Letter(
                 week=week,
@@ -151,11 +143,10 @@ def _this_week(
     connection: sa.Connection,
     running: Quarter,
     earlier: Sequence[_Sent],
-    today: date,
-    calendar: WorkingCalendar,
-    policy: Policy,
+    day: Day,
     console_url: str,
 ) -> Week:
+    today, calendar = day.today, day.calendar
     last_day = calendar.last_working_day(running)
     return Week(
         number=today.isocalendar().week,
@@ -164,7 +155,7 @@ def _this_week(
         running=running,
         cut_off=last_day,
         working_days_left=calendar.working_days_after(today, last_day.day),
-        circular_on=_circular_on(connection, running.previous(), calendar, policy),
+        circular_on=_circular_on(connection, running.previous(), calendar, day.policy),
         console_url=console_url,
     )
 

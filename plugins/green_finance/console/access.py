@@ -23,6 +23,7 @@ from fastapi.routing import APIRoute
 from green_finance.console import permissions
 from green_finance.console.form_tokens import FIELD, is_token_of
 from green_finance.console.pages import business_now, confine_request, whole_engine
+from include.base.act import Act
 from include.base.errors import NotPermitted
 from include.domain.roles import Role, display_name, with_implied
 from include.store import people
@@ -67,6 +68,10 @@ class Operator:
     name: str = ""
     role: str = Role.OPERATOR.value
     departments: frozenset[str] | None = None
+
+    def act(self, reason: str = "") -> Act:
+        """What he does now, for this reason."""
+        return Act(actor_id=self.actor, name=self.name, role=self.role, reason=reason, at=business_now())
 
 
 def find_access(user: GetUserDep) -> Access:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import done, engine, show
 from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include.alerts.settling import settle_alert
@@ -48,15 +48,7 @@ def settle(
 ) -> RedirectResponse:
     """Clear or confirm one alert."""
     with engine().begin() as connection:
-        settled = settle_alert(
-            connection,
-            alert_id,
-            decision=decision,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
-        )
+        settled = settle_alert(connection, alert_id, decision=decision, act=operator.act(reason))
     word = _DECISIONS[decision]
     return done(
         "../alerts", f"已{word}警示。" if settled else f"已记录您同意{word}；还须由另一位人员作出同样的决定，方可生效。"

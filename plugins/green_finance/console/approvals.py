@@ -9,11 +9,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import APPROVERS, Admitted, CurrentApprover
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.domain.roles import Role
-from include.reference import policy
 from include.store.sign_off import unsigned_quarters
 from include.words.shown import INSIDERS, shown
 
@@ -33,16 +32,16 @@ _DEMANDED = {
 
 
 @router.get("", response_class=HTMLResponse)
-def quarters(request: Request) -> HTMLResponse:
+def quarters(request: Request, day: CurrentDay) -> HTMLResponse:
     """The quarters with pushes that wait for sign-off."""
     with engine().connect() as connection:
         waiting = unsigned_quarters(connection)
-    return show(request, "approvals.html", waiting=waiting, demanded=_DEMANDED[policy().text("push_approval")])
+    return show(request, "approvals.html", waiting=waiting, demanded=_DEMANDED[day.policy.text("push_approval")])
 
 
 @router.get("/{quarter}", response_class=HTMLResponse)
 def quarter_of(
-    request: Request, quarter: Quarter, access: Admitted, role: ReadsAs, department: AnyDepartment = ""
+    request: Request, quarter: Quarter, access: Admitted, role: ReadsAs, day: CurrentDay, department: AnyDepartment = ""
 ) -> HTMLResponse:
     """What waits in a quarter, batch by batch, with its oddities; and who has signed what."""
     from include.gate import sign_off, sign_off_view
@@ -51,7 +50,7 @@ def quarter_of(
         batches = sign_off.waiting_batches(connection, quarter)
         around = sign_off_view.surroundings(connection, quarter)
         signed = sign_off_view.signatures(connection, quarter)
-    rules = policy()
+    rules = day.policy
     may_know = role in INSIDERS
     times = {
         one.revision_key: found
@@ -91,6 +90,7 @@ def quarter_of(
 def sign(
     quarter: Quarter,
     approver: CurrentApprover,
+    day: CurrentDay,
     batch: Annotated[Words, Form()],
     digest: Annotated[AnyCode, Form()],
     reason: Reason = "",
@@ -100,15 +100,7 @@ def sign(
 
     with engine().begin() as connection:
         covered, queued = sign_off.sign(
-            connection,
-            quarter,
-            batch,
-            digest=digest,
-            actor=approver.actor,
-            role=approver.role,
-            reason=reason,
-            now=business_now(),
-            policy=policy(),
+            connection, quarter, batch, digest=digest, act=approver.act(reason), policy=day.policy
         )
     waits = "" if queued else "还须由另一位审批人签批，方可推送。"
     return done(quarter, f"已签批 {covered} 条，{queued} 条进入发件箱。{waits}")

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import CurrentDay, business_now, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
 from include import escalation
 from include.domain.policy_snapshot import PolicySnapshot
@@ -20,7 +20,7 @@ from include.domain.quarter import Quarter as QuarterOf
 from include.escalation import what_if
 from include.escalation.what_if import words
 from include.letters.composing import state_label
-from include.reference import institutions, policy
+from include.reference import institutions
 from include.reference.calendar import china_calendar
 
 router = APIRouter(prefix="/escalations")
@@ -30,12 +30,12 @@ _ROWS = 1_000
 
 
 @router.get("", response_class=HTMLResponse)
-def breaches(request: Request, operator: MayOperate, department: AnyDepartment = "", title: Words = "") -> HTMLResponse:
+def breaches(
+    request: Request, operator: MayOperate, day: CurrentDay, department: AnyDepartment = "", title: Words = ""
+) -> HTMLResponse:
     """Overdue breaches, the longest first."""
     with engine().connect() as connection:
-        everything = escalation.open_breaches(
-            connection, now=business_now(), calendar=china_calendar(), policy=policy()
-        )
+        everything = escalation.open_breaches(connection, day=day)
     found = [
         one
         for one in everything
@@ -50,7 +50,7 @@ def breaches(request: Request, operator: MayOperate, department: AnyDepartment =
         chosen={"department": department, "title": title},
         departments=sorted({one.item.need.place.department_code for one in everything}),
         titles=sorted({one.title for one in everything}),
-        quiet_days=policy().integer("acknowledged_idle_working_days"),
+        quiet_days=day.policy.integer("acknowledged_idle_working_days"),
         institutions=institutions(),
         state_label=state_label,
         may_operate=operator,
@@ -60,6 +60,7 @@ def breaches(request: Request, operator: MayOperate, department: AnyDepartment =
 @router.post("")
 def acknowledge(
     operator: CurrentOperator,
+    day: CurrentDay,
     need_id: Annotated[Words, Form()],
     rule_id: Annotated[AnyCode, Form()],
     breach: Annotated[Words, Form()],
@@ -69,14 +70,7 @@ def acknowledge(
     """Record that the coordinators acknowledge it; its ladder waits while the case is worked on."""
     with engine().begin() as connection:
         escalation.acknowledge(
-            connection,
-            (need_id, institution_code, rule_id, breach),
-            actor=operator.actor,
-            role=operator.role,
-            note=note,
-            now=business_now(),
-            calendar=china_calendar(),
-            policy=policy(),
+            connection, (need_id, institution_code, rule_id, breach), act=operator.act(note), day=day
         )
     return done("escalations", "已记录接办，暂不升级。")
 
@@ -116,7 +110,7 @@ def try_out(
         what_if.take_turn(turn, of, operator.actor)
         # In a transaction of its own: other people's acts wait for the audit trail's lock.
         with engine().begin() as connection:
-            what_if.record_look(connection, of, present, assumed, actor=operator.actor, role=operator.role, now=now)
+            what_if.record_look(connection, of, present, assumed, act=operator.act())
         outcome = _answers.get(key)
         if outcome is None:
             outcome = what_if.what_if(engine(), of, assumed, present=present, now=now, calendar=china_calendar())

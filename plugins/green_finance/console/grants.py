@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console import permissions
 from green_finance.console.access import ADMINISTRATORS, CurrentAdministrator
-from green_finance.console.pages import business_now, done, show, whole_engine
+from green_finance.console.pages import done, show, whole_engine
 from green_finance.console.parameters import Department, Reason, Words
 from include.access import stage as granting
 from include.domain.roles import Role
@@ -49,13 +49,6 @@ def grant(
     """Set exactly this grant."""
     with whole_engine().begin() as connection:
         granting.grant(
-            connection,
-            person,
-            roles=role,
-            departments=department if confined else None,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
+            connection, person, roles=role, departments=department if confined else None, act=operator.act(reason)
         )
     return done("grants", f"已更新 {person} 的权限，下一次访问起生效。")

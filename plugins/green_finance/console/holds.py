@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Request
@@ -14,13 +13,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
-from green_finance.console.pages import business_now, done, engine, show, whole_engine
+from green_finance.console.pages import business_day, business_now, done, engine, show, whole_engine
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, OptionalId, Reason
 from green_finance.console.reading import ReadsAs
 from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
 from include.intake.view import amendments as amendments_of
-from include.reference import departments, policy
+from include.reference import departments
 from include.reference.calendar import china_calendar
 from include.store.needs import code_of
 from include.words.shown import INSIDERS, Reader, shown
@@ -150,17 +149,10 @@ def decide(
     """Agree to release the chosen findings, or return the need with them."""
     from include.quarantine import stage as held
 
-    act = held.release if decision == "release" else partial(held.confirm, calendar=china_calendar())
+    decide_on = held.release if decision == "release" else held.confirm
     with engine().begin() as connection:
-        decided = act(
-            connection,
-            quarantine_id,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
-            policy=policy(),
-            findings=_chosen(finding),
+        decided = decide_on(
+            connection, quarantine_id, act=operator.act(reason), day=business_day(), findings=_chosen(finding)
         )
     return _shown(quarantine_id, decided)
 

@@ -8,15 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from green_finance.console.access import MayOperate
-from green_finance.console.pages import business_now, engine, show
+from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
 from include.base.business_time import SHANGHAI
 from include.letters import composing
 from include.letters.weekly_summary.reoffers import reoffer_of_need
-from include.reference import policy
-from include.reference.calendar import china_calendar
 from include.words import need_life
 
 router = APIRouter(prefix="/needs")
@@ -33,16 +31,16 @@ def needs(request: Request, role: ReadsAs, q: Words = "") -> HTMLResponse:
 
 
 @router.get("/{need_id}", response_class=HTMLResponse)
-def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
+def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
 
     Reasons of holds, alerts and the audit trail only for those who may act.
     """
-    today = business_now().astimezone(SHANGHAI).date()
+    today = day.today
     with engine().connect() as connection:
         head = need_view.need_head(connection, need_id, today=today, role=role)
         entries = need_view.timeline(connection, need_id, today=today, role=role)
-        reoffer = reoffer_of_need(connection, need_id, today=today, calendar=china_calendar(), policy=policy())
+        reoffer = reoffer_of_need(connection, need_id, day=day)
     by_day = groupby(entries, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
     return show(
         request,
@@ -53,7 +51,7 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs) 
         reoffer_reason=composing.reoffer_reason,
         reoffer_institution=composing.reoffer_institution,
         reoffer_note=composing.REOFFER_NOTE,
-        days=[(day, _WEEKDAYS[day.weekday()], list(of_day)) for day, of_day in by_day],
+        days=[(on, _WEEKDAYS[on.weekday()], list(of_day)) for on, of_day in by_day],
         count=len(entries),
         may_operate=operator,
     )

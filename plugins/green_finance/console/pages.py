@@ -6,9 +6,10 @@ from contextvars import ContextVar
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote, unquote
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -20,6 +21,7 @@ from include.base.business_time import SHANGHAI, BusinessClock
 from include.domain.identity import QUARTER
 from include.domain.roles import Role
 from include.reference import departments, rules
+from include.reference.day import Day
 from include.store.confinement import confined, for_people
 from include.store.database import open_database
 from include.store.grants import DatabaseRole
@@ -74,6 +76,14 @@ def confine_request(departments: frozenset[str] | None, actor: str) -> None:
 def business_now() -> datetime:
     """Business time, the same as in tasks."""
     return BusinessClock.starting_at(business_start(whole_engine(), settings())).now()
+
+
+def business_day() -> Day:
+    """The business day, as the tasks have it."""
+    return Day.in_force(business_now())
+
+
+CurrentDay = Annotated[Day, Depends(business_day)]
 
 
 def show(request: Request, template: str, status_code: int = 200, **values: object) -> HTMLResponse:

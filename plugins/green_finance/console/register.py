@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, NationWideOperator
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import done, engine, show
 from green_finance.console.parameters import Id, Reason
 from include import intake
 
@@ -30,7 +30,5 @@ def register(request: Request, access: Admitted) -> HTMLResponse:
 def accept(snapshot_id: Id, operator: NationWideOperator, reason: Reason = "") -> RedirectResponse:
     """Take a snapshot into use."""
     with engine().begin() as connection:
-        as_of = intake.accept_snapshot(
-            connection, snapshot_id, actor=operator.actor, role=operator.role, reason=reason, now=business_now()
-        )
+        as_of = intake.accept_snapshot(connection, snapshot_id, act=operator.act(reason))
     return done("../register", f"{as_of} 的名单已启用。")

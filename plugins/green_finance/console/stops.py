@@ -12,10 +12,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import Department, Quarter, Reason
 from green_finance.console.reading import ReadsAs
-from include.reference import department_short_name, policy
+from include.reference import department_short_name
 from include.words.shown import shown
 
 router = APIRouter(prefix="/stops")
@@ -47,6 +47,7 @@ def decide(
     operator: CurrentOperator,
     decision: Annotated[Literal["continued", "kept"], Form()],
     seen: Annotated[Literal["open", "kept"], Form()],
+    day: CurrentDay,
     reason: Reason = "",
 ) -> RedirectResponse:
     """Continue the pushes of a department, or keep them waiting."""
@@ -55,15 +56,10 @@ def decide(
     with engine().begin() as connection:
         queued = department_stop.decide(
             connection,
-            quarter=quarter,
-            department_code=department_code,
-            decision=decision,
-            seen=seen,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
-            policy=policy(),
+            department_stop.SeenStop(quarter, department_code, seen),
+            decision,
+            act=operator.act(reason),
+            policy=day.policy,
         )
     name = department_short_name(department_code)
     note = f"{name}已继续推送，{queued} 条进入发件箱。" if decision == "continued" else f"{name}维持暂停。"

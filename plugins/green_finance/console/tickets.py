@@ -10,19 +10,18 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import CurrentOperator, MayOperate
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import CurrentDay, business_now, done, engine, show
 from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include import obstructions
-from include.domain.obstruction import WORKED_ON, Act, Ticket, may
+from include.domain.obstruction import WORKED_ON, Ticket, TicketAct, may
 from include.letters.composing import post_label
-from include.reference import enum_labels, institutions, playbooks, policy, reason_codes
-from include.reference.calendar import china_calendar
+from include.reference import enum_labels, institutions, playbooks, reason_codes
 from include.words.shown import Reader, shown
 
 router = APIRouter(prefix="/obstructions")
 
-_ACTS: Mapping[Act, str] = {
+_ACTS: Mapping[TicketAct, str] = {
     "acknowledged": "接单",
     "in_progress": "开始办理",
     "resolved": "已办结",
@@ -78,7 +77,7 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
             banks=[_bank(one.institution_code) for one in (found, *others) if one.state in WORKED_ON or one is found],
             answer_by=found.resolve_by,
         ),
-        acts={act: _ACTS[act] for act in get_args(Act) if may(ticket, act)},
+        acts={act: _ACTS[act] for act in get_args(TicketAct) if may(ticket, act)},
         events=_EVENTS,
         today=business_now().date(),
         may_operate=operator,
@@ -87,20 +86,12 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
 
 
 @router.post("/{ticket_id}")
-def act(ticket_id: Id, operator: CurrentOperator, what: Annotated[Act, Form()], note: Reason = "") -> RedirectResponse:
+def act(
+    ticket_id: Id, operator: CurrentOperator, day: CurrentDay, what: Annotated[TicketAct, Form()], note: Reason = ""
+) -> RedirectResponse:
     """Record an act of the coordinators; the institution is answered."""
     with engine().begin() as connection:
-        number = obstructions.act(
-            connection,
-            ticket_id,
-            what,
-            actor=operator.actor,
-            role=operator.role,
-            note=note,
-            now=business_now(),
-            calendar=china_calendar(),
-            policy=policy(),
-        )
+        number = obstructions.work_on(connection, ticket_id, what, act=operator.act(note), day=day)
     return done(f"../obstructions/{ticket_id}", f"已记录：{_ACTS[what]}（同一原因的 {number} 张工单），并答复机构。")
 
 

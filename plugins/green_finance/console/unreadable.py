@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from green_finance.connections import settings
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
-from green_finance.console.pages import business_now, engine, show
+from green_finance.console.pages import engine, show
 from green_finance.console.parameters import AnyCode, Id
 from include import audit
 from include.base.errors import NotFound
@@ -71,12 +71,9 @@ def raw(set_aside_id: Id, operator: CurrentOperator) -> Response:
             raise NotFound("没有这一条，或其原文已按期清除。", "请回到“未能读取”页面，重新选择。")
         audit.record(
             connection,
-            actor=operator.actor,
-            role=operator.role,
+            act=operator.act("下载未能读取的原文"),
             action="view_personal_data",
             object_=f"set_aside/{set_aside_id}",
-            reason="下载未能读取的原文",
-            now=business_now(),
         )
     name = f'attachment; filename="unreadable-{set_aside_id}.bin"'
     return Response(found, media_type="application/octet-stream", headers={"Content-Disposition": name})

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include import reference
 from include.domain.roles import Role
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
@@ -28,14 +27,12 @@ APPROVERS = ("wang", "zhang", "WANG", "wa\u200bng")
 
 
 @pytest.fixture(autouse=True)
-def approvers(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def approvers(database: sa.Engine, console: Console) -> None:
     """The policy demands two approvers, and some people are approvers."""
     with database.begin() as connection:
         for name in ("wang", "zhang", "WANG"):
             rows.set_grant(connection, name, roles=[Role.APPROVER], departments=None, by="root", now=rows.TAKEN_IN)
-    from green_finance.console import approvals
-
-    monkeypatch.setattr(approvals, "policy", lambda: TWO)
+    console.under(TWO)
 
 
 def waiting(database: sa.Engine, count: int, *, amounts: dict[int, str] | None = None) -> None:
@@ -169,12 +166,8 @@ def test_a_long_list_is_read_department_by_department(
     assert rows.need_id(1) not in wang.get(PAGE, params={"department": "440300"}).text
 
 
-def test_nothing_is_asked_for_where_the_policy_asks_nobody(
-    console: Console, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from green_finance.console import approvals
-
-    monkeypatch.setattr(approvals, "policy", reference.policy)
+def test_nothing_is_asked_for_where_the_policy_asks_nobody(console: Console, database: sa.Engine) -> None:
+    console.under(policy())
     viewer = console.log_in("guan", "viewer")
     assert "目前不要求签批" in viewer.get("/green-finance/approvals").text
     assert [

@@ -16,7 +16,7 @@ from include.domain.roles import Role
 from include.gate import view as pages
 from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.plugins.console.test_console import Console, console
 from tests.plugins.console.test_need_page import lived
@@ -78,10 +78,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Console:
     """A need with everything that can happen to one, and canaries in each text of it."""
-    today = {"now": NOW, "calendar": china_calendar(), "policy": policy()}
     odd = report(9, f"打电话 {NUMBERS[0]}", institution=f"{NUMBERS[2]} 银行") | {"institution_ref": BANK_NUMBER}
     collect_feedback(database, Feed([odd, b"x", {"event_id": NUMBERS[0]}]), NOW, cipher=CIPHER)
-    obstructions.advance(database, **today)
+    obstructions.advance(database, day=Day.in_force(NOW))
     with database.begin() as connection:
         add_judgement(connection, 1, "held", ruleset_version="rules-9", judged_at=NOW)
         add_hold(connection, 1)
@@ -245,9 +244,8 @@ def test_no_mail_and_no_answer_carries_a_canary(
     caplog.set_level(logging.INFO)
     with database.begin() as connection:
         connection.execute(tables.coordinator.update().values(email="post@authority.example"))
-    today = {"calendar": china_calendar(), "policy": policy()}
     for when in ("2026-10-21 08:30", "2026-10-26 08:30", "2026-11-02 08:30"):
-        escalation.escalate(database, now=moment(when), **today)
+        escalation.escalate(database, day=Day.in_force(moment(when)))
     with database.connect() as connection:
         sent = connection.execute(
             sa.text("select action, body from delivery where action in ('mail', 'obstruction_update', 'progress')")

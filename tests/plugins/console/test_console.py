@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 
 from include.base.business_time import SHANGHAI
 from include.domain.roles import person_id
-from include.reference import policy, rules
+from include.reference import Policy, policy, rules
+from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store.simulated_time import move_to
 from include.store.tables import (
     alert,
@@ -68,6 +70,12 @@ class Console:
         self._app.dependency_overrides[self._get_user] = lambda: self._user(username=name, role=role)
         self.browser.actor = person_id(name)
         return self.browser
+
+    def under(self, policy: Policy) -> None:
+        """From now on pages work under this policy."""
+        from green_finance.console.pages import business_day, business_now
+
+        self._app.dependency_overrides[business_day] = lambda: Day(business_now(), china_calendar(), policy)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.domain.roles import Role
 from include.store import people
 from include.store.tables import audit_entry
@@ -85,12 +86,9 @@ def _fill(database: sa.Engine, number: int) -> None:
         for one in range(number):
             audit.record(
                 connection,
-                actor=f"7{one % 2}",
-                role="operator",
+                act=Act(actor_id=f"7{one % 2}", role="operator", reason=f"理由第{one}号<b>", at=rows.TAKEN_IN),
                 action="close_deliveries" if one % 3 else "mail_again",
                 object_=f"delivery:{one}",
-                reason=f"理由第{one}号<b>",
-                now=rows.TAKEN_IN,
             )
         people.remember(connection, "70", "王某", rows.TAKEN_IN)
 

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit, obstructions
+from include.base.act import Act
 from include.matching import collect_feedback
-from include.reference import policy, rules
-from include.reference.calendar import china_calendar
+from include.reference import rules
+from include.reference.day import Day
 from include.store import tables
 from tests.plugins.console.test_console import Console, console
 from tests.support.matching import CIPHER, NEED, NOW, PUSHED, Feed, prepare, report
@@ -83,7 +84,10 @@ def lived(database: sa.Engine) -> None:
             ],
         )
         audit.record(
-            connection, actor="liwei", role="operator", action="alert_cleared", object_=NEED, reason="已核实", now=NOW
+            connection,
+            act=Act(actor_id="liwei", role="operator", reason="已核实", at=NOW),
+            action="alert_cleared",
+            object_=NEED,
         )
     events = [
         report(1, "received"),
@@ -205,18 +209,15 @@ def test_what_is_not_there_is_said_in_words(console: Console, lived: None) -> No
 def test_what_coordinators_did_about_an_obstruction_is_told_with_their_note(
     console: Console, database: sa.Engine, lived: None
 ) -> None:
-    known = {"now": NOW, "calendar": china_calendar(), "policy": policy()}
-    obstructions.advance(database, **known)
+    obstructions.advance(database, day=Day.in_force(NOW))
     with database.begin() as connection:
         (ticket_id,) = connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalars()
-        obstructions.act(
+        obstructions.work_on(
             connection,
             ticket_id,
             "acknowledged",
-            actor="zhou",
-            role="operator",
-            note=f"正在补齐资料，联系 {CANARY}",
-            **known,
+            act=Act(actor_id="zhou", role="operator", reason=f"正在补齐资料，联系 {CANARY}", at=NOW),
+            day=Day.in_force(NOW),
         )
     text = page(console, "viewer")
     assert in_order(text, "中国建设银行融资梗阻", "牵头", "zhou：正在补齐资料")
