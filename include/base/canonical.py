@@ -65,8 +65,8 @@ def canonical_parts(text: str) -> tuple[Any, Callable[[Any], bytes]]:
     Ten times as fast as `canonical_json` if the text is written canonically. Only texts may be added to the value.
     Raises ValueError, and nothing else, if the text is not JSON or exceeds what Python can hold.
     """
-    in_utf16_order = len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
-    if in_utf16_order and _LONG_NUMBER not in text.encode("utf-8", "surrogatepass").translate(_ANY_DIGIT):
+    shape = (":" + text).encode("utf-8", "surrogatepass").translate(_SHAPE)
+    if _BEYOND_U_FFFF not in shape and _LONG_NUMBER not in shape:
         try:
             return _PLAIN.decode(text), _written_plainly
         except (*_BEYOND, _WrittenDifferently):
@@ -101,9 +101,11 @@ class _WrittenDifferently(Exception):
 
 
 _PLAIN = msgspec.json.Decoder(float_hook=_plain_number)
-# Sixteen digits in a row, found by a search in bytes: a regular expression takes thirty times as long.
-_ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG_NUMBER = b"0" * 16
+# What needs care is found by searches in bytes, in a thirtieth of the time of a regular expression: a number of sixteen digits,
+# wherever one can begin (not the digits of a text, such as those of a project code), and the first byte of a character beyond U+FFFF.
+_BEYOND_U_FFFF = b"\xf0"
+_LONG_NUMBER = b":" + b"0" * 16
+_SHAPE = bytes.maketrans(b"123456789,[- \t\n\r" + bytes(range(0xF0, 0xF8)), b"0" * 9 + b":" * 7 + _BEYOND_U_FFFF * 8)
 
 
 def read_json(raw: bytes) -> Any:

@@ -65,7 +65,7 @@ def claim(
             idempotency_key=row.idempotency_key,
             need_id=row.need_id,
             revision=row.revision,
-            body=row.body,
+            body=row.body or "",
             state=row.state,
             series=series.get(row.delivery_id, Series()),
         )

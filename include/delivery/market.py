@@ -1,11 +1,13 @@
 """Deliveries to the credit-market platform: pushes in batches, withdrawals, answers to obstructions.
 
-The contact's name and mobile join a push here, at the moment of sending, and are kept nowhere else.
+A push is built here, at the moment of sending, from the stored need (include/domain/push_payload.py); it goes only if it is what was
+queued, by its hash. The contact's name and mobile join it here, and are kept nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +22,7 @@ from include.delivery.outcomes import (
     Claim,
     Result,
     contact_missing,
+    content_changed,
     lost,
     obsolete,
     of_item,
@@ -30,9 +33,10 @@ from include.delivery.outcomes import (
 from include.delivery.push_rules import not_to_be_pushed
 from include.delivery.sending import RECORDED_TOGETHER, in_sets, one_by_one
 from include.domain.concealed import ConcealedText
-from include.domain.push_payload import Person, contact_of, payload_sha256, with_contact
+from include.domain.push_payload import NoPush, Person, Push, contact_of, payload_sha256, push_of
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, PlatformFault, ProblemResponse
+from include.store.database import array_of, fetch_rows
 from include.store.sealed import CONTACT
 
 # A refusal of the whole request may be due to a single item: the halves tell which.
@@ -72,43 +76,55 @@ class MarketSender:
         pushes = [claim for claim in claims if claim.action == "push"]
         pending = [claim for claim in pushes if claim.state == "pending"]
         with self._engine.begin() as connection:
-            people = self._contacts(connection, pushes)
+            stored = self._stored(connection, pushes)
             put_aside = [obsolete(claim, why) for claim, why in _outdated(connection, pending)]
             pending = _without(pending, put_aside)
-            # With its contact a need's body is purged as well: nothing more may be read from it.
-            put_aside += [contact_missing(claim) for claim in pending if claim.delivery_id not in people]
+            # With its contact a need's document is purged as well: nothing more may be read from it.
+            put_aside += [contact_missing(claim) for claim in pending if stored[claim.delivery_id].person is None]
             pending = _without(pending, put_aside)
-            put_aside += not_to_be_pushed(connection, pending, self._clock())
+            put_aside += [content_changed(claim) for claim in pending if stored[claim.delivery_id].content is None]
+            pending = _without(pending, put_aside)
+            usccs = {claim.delivery_id: stored[claim.delivery_id].uscc for claim in pending}
+            put_aside += not_to_be_pushed(connection, pending, usccs, self._clock())
         pending = _without(pending, put_aside)
         yield put_aside
-        yield from in_sets(self._requests(claims, pending, people))
+        yield from in_sets(self._requests(claims, pending, stored))
 
     def _requests(
-        self, claims: Sequence[Claim], pending: Sequence[Claim], people: dict[int, Person]
+        self, claims: Sequence[Claim], pending: Sequence[Claim], stored: Mapping[int, _Stored]
     ) -> Iterator[list[Result]]:
         """The results of one request after another."""
         for batch in self._batches(pending):
-            yield from self._push(batch, people)
+            yield from self._push(batch, stored)
         yield from one_by_one([claim for claim in claims if claim.action != "push"], self._send_one)
         unknown = [claim for claim in claims if claim.action == "push" and claim.state == "unknown"]
-        yield from one_by_one(
-            unknown, lambda claim: self._look_up(claim, people.get(claim.delivery_id)), kind="look_up"
-        )
+        yield from one_by_one(unknown, lambda claim: self._look_up(claim, stored[claim.delivery_id]), kind="look_up")
 
-    def _contacts(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, Person]:
-        """Name and mobile by delivery_id; left out where there is no contact (any more)."""
+    def _stored(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, _Stored]:
+        """What is stored of the needs of these pushes, by delivery_id."""
         if not pushes:
             return {}
-        rows = connection.execute(_SEALED, {"need_ids": [claim.need_id for claim in pushes]})
-        sealed = {(row.need_id, row.revision): row.ciphertext for row in rows}
-        people = {}
-        for claim in pushes:
-            ciphertext = sealed.get((claim.need_id, claim.revision))
-            if ciphertext is not None:
-                people[claim.delivery_id] = contact_of(
-                    self._cipher.decrypt(ciphertext, CONTACT.place(claim.need_id, claim.revision))
-                )
-        return people
+        found = fetch_rows(connection, _STORED, {"ids": array_of(claim.delivery_id for claim in pushes)})
+        return {claim.delivery_id: _Stored() for claim in pushes} | {row[0]: self._opened(*row[1:]) for row in found}
+
+    def _opened(
+        self,
+        sha256: str,
+        uscc: str | None,
+        need_id: str,
+        revision: int,
+        branch_code: str | None,
+        document: str,
+        sealed: bytes | None,
+    ) -> _Stored:
+        if sealed is None:
+            return _Stored(uscc=uscc)
+        person = contact_of(self._cipher.decrypt(sealed, CONTACT.place(need_id, revision)))
+        try:
+            content = push_of(need_id, revision, branch_code, document)
+        except NoPush:
+            return _Stored(uscc=uscc, person=person)
+        return _Stored(uscc=uscc, person=person, content=content if content.sha256 == sha256 else None)
 
     def _batches(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
         together = [claim for claim in claims if claim.series.failures < _ALONE_AFTER]
@@ -116,28 +132,26 @@ class MarketSender:
             yield together[start : start + self._batch_size]
         yield from ([claim] for claim in claims if claim.series.failures >= _ALONE_AFTER)
 
-    def _push(self, claims: Sequence[Claim], people: dict[int, Person]) -> Iterator[list[Result]]:
+    def _push(self, claims: Sequence[Claim], stored: Mapping[int, _Stored]) -> Iterator[list[Result]]:
         try:
-            items = self._client.push_batch(
-                [need_item(claim.body, claim.idempotency_key, people[claim.delivery_id]) for claim in claims]
-            )
+            items = self._client.push_batch([stored[claim.delivery_id].item(claim.idempotency_key) for claim in claims])
         except ProblemResponse as problem:
             if len(claims) > 1 and problem.status in _MALFORMED:
                 middle = len(claims) // 2
-                yield from self._push(claims[:middle], people)
-                yield from self._push(claims[middle:], people)
+                yield from self._push(claims[:middle], stored)
+                yield from self._push(claims[middle:], stored)
             else:
-                yield [refused(claim, problem, *_personal(claims, people)) for claim in claims]
+                yield [refused(claim, problem, *_personal(claims, stored)) for claim in claims]
         except OutcomeUnknown as error:
             yield [lost(claim, error) for claim in claims]
         except PlatformUnavailable as error:
             yield [unavailable(claim, error) for claim in claims]
             raise
         else:
-            personal = _personal(claims, people) if any(item is not None and item.errors for item in items) else ()
+            personal = _personal(claims, stored) if any(item is not None and item.errors for item in items) else ()
             yield [of_item(claim, item, *personal) for claim, item in zip(claims, items, strict=True)]
 
-    def _look_up(self, claim: Claim, person: Person | None) -> Result:
+    def _look_up(self, claim: Claim, stored: _Stored) -> Result:
         assert claim.need_id is not None and claim.revision is not None
         try:
             entry = self._client.look_up(claim.need_id, claim.revision)
@@ -145,7 +159,7 @@ class MarketSender:
             return refused(claim, problem, kind="look_up")
         except PlatformFault as fault:
             return unavailable(claim, fault, kind="look_up")
-        sent = payload_sha256(with_contact(claim.body, person)[1]) if person else None
+        sent = stored.payload_sha256()
         return of_look_up(claim, entry, sent)
 
     def _send_one(self, claim: Claim) -> Result:
@@ -163,13 +177,42 @@ class MarketSender:
         return self._client.obstruction_update(body.pop("obstruction_id"), body)
 
 
-def _personal(claims: Sequence[Claim], people: dict[int, Person]) -> tuple[ConcealedText, ...]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of a pushed need. `person`: None without a contact (any more); `content`: None if it is not what was queued."""
+
+    uscc: str | None = None
+    person: Person | None = None
+    content: Push | None = None
+
+    def item(self, idempotency_key: str) -> dict[str, Any]:
+        """What is sent; both parts are there."""
+        assert self.content is not None and self.person is not None
+        return self.content.item(idempotency_key, self.person)
+
+    def payload_sha256(self) -> str | None:
+        """Of what was sent; None where it can no longer be said."""
+        if self.content is None or self.person is None:
+            return None
+        return payload_sha256(self.content.payload_with(self.person))
+
+
+def _personal(claims: Sequence[Claim], stored: Mapping[int, _Stored]) -> tuple[ConcealedText, ...]:
     """The values that a message of the platform must not carry on."""
-    contacts = (people[claim.delivery_id].content() for claim in claims)
-    return tuple(ConcealedText(value) for contact in contacts for value in contact.values() if value)
+    people = (stored[claim.delivery_id].person for claim in claims)
+    return tuple(
+        ConcealedText(value) for person in people if person is not None for value in person.content().values() if value
+    )
 
 
-_SEALED = sa.text("select need_id, revision, ciphertext from contact where need_id = any(:need_ids)")
+_STORED = sa.text(
+    """
+    select push.delivery_id, push.body_sha256, version.uscc, version.need_id, version.revision, version.branch_code,
+           version.document, contact.ciphertext
+    from delivery push join need_version version using (need_id, revision) left join contact using (need_id, revision)
+    where push.delivery_id = any(cast(:ids as bigint[]))
+    """
+)
 
 
 def _outdated(connection: sa.Connection, pushes: Sequence[Claim]) -> list[tuple[Claim, str]]:
@@ -180,13 +223,3 @@ def _outdated(connection: sa.Connection, pushes: Sequence[Claim]) -> list[tuple[
 def _without(claims: Sequence[Claim], settled: Sequence[Result]) -> list[Claim]:
     gone = {result.claim.delivery_id for result in settled}
     return [claim for claim in claims if claim.delivery_id not in gone]
-
-
-def need_item(frozen_body: str, idempotency_key: str, person: Person) -> dict[str, Any]:
-    """The contract's NeedItem; its payload is sent as it was hashed."""
-    body, payload = with_contact(frozen_body, person)
-    return body | {
-        "idempotency_key": idempotency_key,
-        "payload": msgspec.Raw(payload),
-        "payload_sha256": payload_sha256(payload),
-    }

@@ -30,7 +30,7 @@ CONFLICT = "conflict"
 MAYBE_SENT = "maybe_sent"
 THROTTLED = "throttled"
 FRUITLESS_CLASSES = (LOST, MAYBE_SENT, THROTTLED, "unavailable")
-HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", EXHAUSTED)
+HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", "content_changed", EXHAUSTED)
 
 _BEYOND_THE_CONTRACT = "平台返回了约定之外的结果"
 _LONGEST_WORD = 40
@@ -40,7 +40,7 @@ _MOST_REASONS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A delivery that this worker has leased."""
+    """A delivery that this worker has leased; `body`: empty of a push, which is built when it is sent."""
 
     delivery_id: int
     action: str
@@ -195,6 +195,18 @@ def contact_missing(claim: Claim) -> Result:
         state="held",
         error_class="contact_missing",
         detail="联系人信息已清除或缺失，未推送",
+    )
+
+
+def content_changed(claim: Claim) -> Result:
+    """A push that is no longer what was decided on: a person must find out what changed it."""
+    return Result(
+        claim=claim,
+        kind="check",
+        outcome="not_sent",
+        state="held",
+        error_class="content_changed",
+        detail="按库中需求重新生成的内容与入列时的哈希不一致，未推送",
     )
 
 

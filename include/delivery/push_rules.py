@@ -7,10 +7,9 @@ person decides once, and a factory that comes back is pushed without anybody's d
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 import sqlalchemy as sa
 
 from include.alerts.stage import raise_alerts
@@ -25,8 +24,12 @@ log = logging.getLogger(__name__)
 _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id = any(:need_ids) and state = 'cleared'")
 
 
-def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: datetime) -> list[Result]:
+def not_to_be_pushed(
+    connection: sa.Connection, pushes: Sequence[Claim], usccs: Mapping[int, str | None], now: datetime
+) -> list[Result]:
     """The pushes whose factory is in no row of the register in force today, put aside, with an alert each.
+
+    `usccs`: the factories' credit codes by delivery_id.
 
     Not those of which a person said that they may go all the same. A register older than a day still serves: who was off the
     list then is not pushed. Without a register in use, or with one that has no usable row, nothing can be concluded about
@@ -39,8 +42,7 @@ def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: da
     if register is None or not has_rows(connection, register):
         log.warning("no register in use: %d pushes go without G08a", len(pushes))
         return []
-    usccs = {push.delivery_id: _uscc(push.body) for push in pushes}
-    present = in_force(connection, register, today, set(usccs.values()))
+    present = in_force(connection, register, today, {uscc for uscc in usccs.values() if uscc is not None})
     gone = [push for push in pushes if usccs[push.delivery_id] not in present]
     if not gone:
         return []
@@ -60,23 +62,3 @@ def not_to_be_pushed(connection: sa.Connection, pushes: Sequence[Claim], now: da
         Result(claim=push, kind="check", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)
         for push in gone
     ]
-
-
-class _Enterprise(msgspec.Struct):
-    uscc: str
-
-
-class _Payload(msgspec.Struct):
-    enterprise: _Enterprise
-
-
-class _Body(msgspec.Struct):
-    payload: _Payload
-
-
-_BODY = msgspec.json.Decoder(_Body)
-
-
-def _uscc(body: str) -> str:
-    """The credit code alone: the rest of the body is not looked at."""
-    return _BODY.decode(body).payload.enterprise.uscc

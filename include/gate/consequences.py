@@ -1,7 +1,7 @@
 """What follows from a verdict: passed needs are pushed, returned ones go back with every reason at once.
 
-A push is built from the stored version of the need, so that it is the same whether the gate, a release or the end of a
-department's stop lets it go.
+A push is a function of the stored version of the need, so that it is the same whether the gate, a release or the end of a
+department's stop lets it go. Queued is its hash alone; it is built again when it is sent.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
-from include.domain.identifiers import normalise_id
+from include.domain.push_payload import push_of
 from include.gate.engine.judge import Finding, reasons
-from include.reference import Policy, departments
+from include.reference import Policy
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
 from include.store.outcomes import awaiting_sign_off, pushable
@@ -34,7 +32,7 @@ _WANTED = """
 """
 _TO_PUSH = sa.text(
     f"""
-    select version.need_id, version.revision, version.department_code, version.document
+    select version.need_id, version.revision, version.quarter, version.department_code, version.branch_code, version.document
     {_WANTED} where {pushable()} and not {awaiting_sign_off("version")}
     """
 )
@@ -144,27 +142,9 @@ def queue_returns(
     return enqueue(connection, kept, now)
 
 
-class _Filed(msgspec.Struct):
-    """A stored document as far as a push has to look into it; the rest goes out as it was filed. It holds what the form knows."""
-
-    quarter: str
-    is_major: bool
-    enterprise: dict[str, msgspec.Raw]
-    project: dict[str, msgspec.Raw]
-    finance: msgspec.Raw
-    benefit: msgspec.Raw
-
-
-class _Finance(msgspec.Struct):
-    intended_institutions: Any = None
-
-
-_read_document = msgspec.json.Decoder(_Filed).decode
-_read_finance = msgspec.json.Decoder(_Finance).decode
-
-
-def _push(need_id: str, revision: int, department_code: str, document: str) -> NewDelivery:
-    filed = _read_document(document)
+def _push(
+    need_id: str, revision: int, quarter: str, department_code: str, branch_code: str | None, document: str
+) -> NewDelivery:
     return NewDelivery(
         channel="market",
         action="push",
@@ -172,28 +152,10 @@ def _push(need_id: str, revision: int, department_code: str, document: str) -> N
         order_key=need_id,
         need_id=need_id,
         revision=revision,
-        quarter=filed.quarter,
+        quarter=quarter,
         department_code=department_code,
-        body={
-            "need_id": need_id,
-            "revision": revision,
-            "quarter": filed.quarter,
-            "is_major": filed.is_major,
-            "branch_code": departments()[department_code].branch_code,
-            "intended_institutions": _read_finance(filed.finance).intended_institutions or [],
-            "payload": _push_payload(filed),
-        },
+        body_sha256=push_of(need_id, revision, branch_code, document).sha256,
     )
-
-
-def _push_payload(filed: _Filed) -> dict[str, Any]:
-    """What banks may see of a need, the contact still left out: identifiers normalised, all else as filed (section 6)."""
-    enterprise: dict[str, Any] = dict(filed.enterprise)
-    enterprise["uscc"] = normalise_id(msgspec.json.decode(enterprise["uscc"]))
-    project: dict[str, Any] = dict(filed.project)
-    if "project_code" in project and isinstance(code := msgspec.json.decode(project["project_code"]), str):
-        project["project_code"] = normalise_id(code)
-    return {"enterprise": enterprise, "project": project, "finance": filed.finance, "benefit": filed.benefit}
 
 
 def _return(one: Return, version: str, respond_by: date) -> NewDelivery:

@@ -134,13 +134,15 @@ _TEXTS = tuple(
             where ticket.ticket_id = event.ticket_id and ticket.need_id = any(:need_ids) and event.note <> ''
             """,
             "update escalation_acknowledgement set note = '' where need_id = any(:need_ids) and note <> ''",
+            """
+            update delivery set body_sha256 = ''
+            where need_id = any(:need_ids) and action = 'push' and state not in ('pending', 'unknown') and body_sha256 <> ''
+            """,
             # Returns and progress reports hold codes, days and amounts, and are read again later.
             """
             update delivery set body = :body, body_sha256 = ''
-            where need_id = any(:need_ids) and body <> :body and (
-                action = 'push' and state not in ('pending', 'unknown')
-                or action in ('withdrawal', 'obstruction_update') and state in ('delivered', 'superseded', 'closed')
-            )
+            where need_id = any(:need_ids) and body <> :body
+              and action in ('withdrawal', 'obstruction_update') and state in ('delivered', 'superseded', 'closed')
             """,
             """
             update delivery_attempt attempt set detail = null from delivery

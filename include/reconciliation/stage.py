@@ -20,7 +20,7 @@ from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.identity import identity_of
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece
-from include.domain.push_payload import contact_of, payload_sha256, with_contact
+from include.domain.push_payload import NoPush, contact_of, payload_sha256, push_of
 from include.domain.quarter import Quarter
 from include.domain.receipts import receipt_number
 from include.platforms.credit_market import CreditMarketClient
@@ -183,16 +183,22 @@ def _compare_contents(connection: sa.Connection, cipher: PersonalDataCipher, qua
     copy_rows(connection, "other_content", ("idempotency_key",), differing)
 
 
-def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str:
-    """The payload_sha256 of our push."""
+def _ours(cipher: PersonalDataCipher, push: sa.Row[Any]) -> str | None:
+    """The payload_sha256 of our push; None where nothing is stored that could be pushed."""
     person = contact_of(cipher.decrypt(push.ciphertext, CONTACT.place(push.need_id, push.revision)))
-    return payload_sha256(with_contact(push.body, person)[1])
+    try:
+        content = push_of(push.need_id, push.revision, push.branch_code, push.document)
+    except NoPush:
+        return None
+    return payload_sha256(content.payload_with(person))
 
 
 _HELD_BY_THE_MARKET = sa.text(
     """
-    select push.idempotency_key, push.need_id, push.revision, push.body, contact.ciphertext, entry.payload_sha256
+    select push.idempotency_key, push.need_id, push.revision, version.branch_code, version.document, contact.ciphertext,
+           entry.payload_sha256
     from delivered_push push
+    join need_version version on version.need_id = push.need_id and version.revision = push.revision
     join ledger_entry entry on entry.idempotency_key = push.idempotency_key
     join contact on contact.need_id = push.need_id and contact.revision = push.revision
     where push.quarter = :quarter

@@ -5,8 +5,8 @@ never expires, so that deciding again (a re-run, a doubled task) adds nothing.
 
 Bodies, by action:
 
-- push: {need_id, revision, quarter, is_major, branch_code, intended_institutions, payload: {enterprise, project, finance,
-  benefit}}, where enterprise has no contact yet; key `push:<need_id>:<revision>`
+- push: none is stored, but its hash: it is a function of the stored need (include/domain/push_payload.py);
+  key `push:<need_id>:<revision>`
 - return, progress: as the green platform's contract says; keys `return:<need_id>:<revision>`, `progress:<sha256 of the content>`
 - withdrawal: {need_id, revision, reason_code, note}; key `withdrawal:<need_id>`
 - obstruction_update: {obstruction_id, status, authority, level, note}
@@ -38,15 +38,16 @@ Action = Literal["push", "withdrawal", "return", "progress", "obstruction_update
 class NewDelivery:
     """One thing to send.
 
-    `body` is what the receiver gets, frozen now, without personal data; a push gets the contact's name and mobile from
-    the contact table at the moment of sending. `order_key` groups the deliveries of a channel that must not overtake each
+    `body` is what the receiver gets, frozen now, without personal data. A push has `body_sha256` instead: its body is built from
+    the stored need and its contact when it is sent. `order_key` groups the deliveries of a channel that must not overtake each
     other (the need_id; None for mails).
     """
 
     channel: Channel
     action: Action
     idempotency_key: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None = None
+    body_sha256: str | None = None
     need_id: str | None = None
     revision: int | None = None
     quarter: str | None = None
@@ -81,13 +82,13 @@ def _refuse_other_bodies(connection: Connection, made: Sequence[Mapping[str, Any
 
 
 def _row(new: NewDelivery) -> dict[str, Any]:
-    body = msgspec.json.encode(new.body, order="sorted")
+    body = None if new.body is None else msgspec.json.encode(new.body, order="sorted")
     return {
         "channel": new.channel,
         "action": new.action,
         "idempotency_key": new.idempotency_key,
-        "body": body.decode(),
-        "body_sha256": hashlib.sha256(body).hexdigest(),
+        "body": body.decode() if body is not None else None,
+        "body_sha256": hashlib.sha256(body).hexdigest() if body is not None else new.body_sha256,
         "need_id": new.need_id,
         "revision": new.revision,
         "quarter": new.quarter,

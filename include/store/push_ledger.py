@@ -1,13 +1,12 @@
 """What was passed on of a need, to whom and when (对外提供个人信息的记录): kept after the personal data itself is purged.
 
-While the body of a push exists, its fields and the hash of its payload follow from body and contact; the purge stores
+While the need is stored, the fields of a push and the hash of its payload follow from it and the contact; the purge stores
 them before it empties either. The hash is keyed: it proves what was sent to whoever holds the payload, and reveals
 nothing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ import sqlalchemy as sa
 
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
-from include.domain.push_payload import contact_of, payload_sha256, with_contact
+from include.domain.push_payload import NoPush, contact_of, payload_sha256, push_of
 from include.store.sealed import CONTACT
 
 EMPTIED_BODY = "{}"
@@ -59,10 +58,10 @@ def passed_on(connection: sa.Connection, cipher: PersonalDataCipher, need_id: st
 
 
 def note_pushes(connection: sa.Connection, cipher: PersonalDataCipher, need_ids: Sequence[str]) -> None:
-    """Store the fields and the payload's hash of each push of these needs, before body and contact are purged."""
+    """Store the fields and the payload's hash of each push of these needs, before the need and its contact are purged."""
     noted = [
         {"delivery_id": push.delivery_id, "fields": fields, "payload_hash": payload_hash}
-        for push in connection.execute(_NOT_NOTED, {"need_ids": need_ids, "emptied": EMPTIED_BODY}).all()
+        for push in connection.execute(_NOT_NOTED, {"need_ids": need_ids}).all()
         for fields, payload_hash in (_fields_and_hash(cipher, push),)
     ]
     if noted:
@@ -70,8 +69,11 @@ def note_pushes(connection: sa.Connection, cipher: PersonalDataCipher, need_ids:
 
 
 def _fields_and_hash(cipher: PersonalDataCipher, push: sa.Row[Any]) -> tuple[list[str], str | None]:
-    payload = json.loads(push.body).get("payload") or {}
-    fields = sorted({*_paths("", payload), *_CONTACT_FIELDS})
+    try:
+        content = push_of(push.need_id, push.revision, push.branch_code, push.document)
+    except NoPush:
+        return sorted(_CONTACT_FIELDS), None
+    fields = sorted({*_paths("", content.payload), *_CONTACT_FIELDS})
     if push.ciphertext is None:
         return fields, None
     try:
@@ -79,7 +81,7 @@ def _fields_and_hash(cipher: PersonalDataCipher, push: sa.Row[Any]) -> tuple[lis
     except UserFacingError:
         # The key is lost or the row was changed: that is no reason to keep what must be purged.
         return fields, None
-    return fields, cipher.keyed(payload_sha256(with_contact(push.body, person)[1]))
+    return fields, cipher.keyed(payload_sha256(content.payload_with(person)))
 
 
 def _paths(path: str, value: Any) -> Iterator[str]:
@@ -93,11 +95,11 @@ def _paths(path: str, value: Any) -> Iterator[str]:
         yield path
 
 
-_COLUMNS = "push.delivery_id, push.need_id, push.revision, push.body, contact.ciphertext"
+_COLUMNS = "push.delivery_id, push.need_id, push.revision, version.branch_code, version.document, contact.ciphertext"
 _DELIVERED = sa.text(
     f"""
     select {_COLUMNS}, push.channel, push.payload_fields, push.payload_hash, push.settled_at, push.receipt_no
-    from delivered_push push left join contact using (need_id, revision)
+    from delivered_push push join need_version version using (need_id, revision) left join contact using (need_id, revision)
     where push.need_id = :need_id
     order by push.delivery_id
     """
@@ -105,9 +107,9 @@ _DELIVERED = sa.text(
 _NOT_NOTED = sa.text(
     f"""
     select {_COLUMNS}
-    from delivery push left join contact using (need_id, revision)
+    from delivery push join need_version version using (need_id, revision) left join contact using (need_id, revision)
     where push.need_id = any(:need_ids) and push.action = 'push' and push.state not in ('pending', 'unknown')
-      and push.payload_fields is null and push.body <> :emptied
+      and push.payload_fields is null and push.body_sha256 <> ''
     """
 )
 _NOTE = sa.text(

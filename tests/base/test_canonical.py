@@ -43,6 +43,8 @@ def test_it_is_the_hash_of_rfc_8785_however_numbers_were_read(document: Any) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(texts, documents, max_size=4), st.text())
+@example({"": 2**53 + 1, "a": [0, -(2**53) - 1]}, "")
+@example({"code": "210633010066490000000000", "\U0001f343": 1, "\uff5e": [2**53 + 1]}, "\U0001f343")
 def test_a_part_is_written_as_the_whole_would_be(document: Any, added: str) -> None:
     value, written = canonical_parts(json.dumps(document, ensure_ascii=False))
     storable_text = added.encode("utf-8", "replace").decode()

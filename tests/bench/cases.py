@@ -294,9 +294,9 @@ _PUSHED_NEEDS = [
     from {_NEEDS}
     """,
     f"""
-    insert into delivery (channel, action, idempotency_key, order_key, need_id, revision, quarter, department_code, body,
+    insert into delivery (channel, action, idempotency_key, order_key, need_id, revision, quarter, department_code,
                           body_sha256, state, created_at, next_attempt_at, settled_at)
-    select 'market', 'push', 'push' || need_id, need_id, need_id, 1, '2026Q3', '330000', '{{}}', '', 'delivered',
+    select 'market', 'push', 'push' || need_id, need_id, need_id, 1, '2026Q3', '330000', '', 'delivered',
            pushed_at, pushed_at, pushed_at
     from {_NEEDS}, lateral (select :pushed - (number % :ways) * interval '1 day' as pushed_at) day
     """,

@@ -21,12 +21,13 @@ import sqlalchemy as sa
 from include.base.business_time import BusinessClock
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
-from include.delivery import claim, market
+from include.delivery import claim
 from include.delivery import stage as engine
 from include.delivery.claim import present_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
-from include.domain.push_payload import Person
+from include.domain.push_payload import contact_of, push_of
+from include.intake.items import contact_json, read_item, version_row
 from include.local.postgres import PostgresServer
 from include.platforms.credit_market import ItemResult
 from include.reference import policy
@@ -46,7 +47,6 @@ _FEWER_SINGLE_AT_50_MS = 2_000
 _ROUNDS = 3
 _PLAN_SIZES = (10_000, 100_000, 1_000_000)
 _KEY = "key of the benchmarks"
-_PARTS = ("enterprise", "project", "finance", "benefit")
 
 
 def report(sizes: Sequence[int]) -> None:
@@ -179,26 +179,31 @@ def _settings(url: str) -> Settings:
 def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
     """An outbox of `number` waiting pushes and nothing else; returns what is to be sent."""
     cipher = PersonalDataCipher([_KEY])
-    contacts, pushes, items = [], [], []
+    raws, versions, contacts, pushes, items = [], [], [], [], []
     for need in needs(number):
-        payload = {part: dict(need[part]) for part in _PARTS}
-        person = payload["enterprise"].pop("contact")
-        place = CONTACT.place(need["need_id"], need["revision"])
-        contacts.append((need["need_id"], need["revision"], cipher.encrypt(json.dumps(person).encode(), place)))
-        push = _push(need, payload)
-        pushes.append(push)
-        body = json.dumps(push.body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        items.append(market.need_item(body, push.idempotency_key, Person(name=person["name"], mobile=person["mobile"])))
+        item = read_item(json.dumps(need, ensure_ascii=False).encode(), cipher)
+        row = version_row(item, intake_id=1, listed_quarter=need["quarter"], department_code="330000", now=CHECKED_AT)
+        key = row["need_id"], row["revision"]
+        raws.append((row["raw_sha256"], b"", 0, CHECKED_AT))
+        versions.append(tuple(row.values()))
+        person = contact_json(item)
+        contacts.append((*key, cipher.encrypt(person, CONTACT.place(*key))))
+        content = push_of(*key, row["branch_code"], row["document"])
+        pushes.append(_push(row, content.sha256))
+        items.append(content.item(pushes[-1].idempotency_key, contact_of(person)))
     with database.begin() as connection:
-        rewrite(connection, sa.text("truncate delivery, delivery_attempt, contact cascade"))
+        rewrite(connection, sa.text("truncate delivery, delivery_attempt, contact, intake, raw_payload cascade"))
+        rewrite(connection, _INTAKE, {"now": CHECKED_AT})
+        copy_rows(connection, "raw_payload", ("raw_sha256", "ciphertext", "size_bytes", "received_at"), raws)
+        copy_rows(connection, "need_version", tuple(row), versions)
         copy_rows(connection, "contact", ("need_id", "revision", "ciphertext"), contacts)
         enqueue(connection, pushes, CHECKED_AT)
     _tidied(database)
     return items
 
 
-def _push(need: dict[str, Any], payload: dict[str, Any]) -> NewDelivery:
-    need_id, revision = need["need_id"], need["revision"]
+def _push(row: dict[str, Any], sha256: str) -> NewDelivery:
+    need_id, revision = row["need_id"], row["revision"]
     return NewDelivery(
         channel="market",
         action="push",
@@ -206,18 +211,18 @@ def _push(need: dict[str, Any], payload: dict[str, Any]) -> NewDelivery:
         order_key=need_id,
         need_id=need_id,
         revision=revision,
-        quarter=need["quarter"],
-        department_code=need["department_code"],
-        body={
-            "need_id": need_id,
-            "revision": revision,
-            "quarter": need["quarter"],
-            "is_major": False,
-            "branch_code": "PBC330000",
-            "intended_institutions": ["ICBC"],
-            "payload": payload,
-        },
+        quarter=row["quarter"],
+        department_code=row["department_code"],
+        body_sha256=sha256,
     )
+
+
+_INTAKE = sa.text(
+    """
+    insert into intake (intake_id, run_id, kind, quarter, departments, dry_run, started_at)
+    overriding system value values (1, 'bench', 'quarterly', '2026Q3', '{330000}', false, :now)
+    """
+)
 
 
 def _with_register(database: sa.Engine) -> None:
@@ -290,9 +295,9 @@ def _claimed(database: sa.Engine) -> tuple[float, list[str]]:
 _FILL = sa.text(
     """
     insert into delivery (channel, action, idempotency_key, need_id, revision, quarter, department_code, order_key,
-                          body, body_sha256, state, created_at, next_attempt_at)
+                          body_sha256, state, created_at, next_attempt_at)
     select 'market', 'push', 'push-' || number, 'FN' || number, 1, '2026Q3', '330000', 'market-FN' || number,
-           repeat('x', 1800), repeat('0', 64), 'pending', :now, :now
+           repeat('0', 64), 'pending', :now, :now
     from generate_series(cast(:from as integer), cast(:to as integer)) as number
     """
 )

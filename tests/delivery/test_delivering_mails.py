@@ -303,7 +303,7 @@ def test_many_mails_go_in_several_conversations_and_once_each(
 _RUN = """
 import sys
 from include.base.business_time import BusinessClock
-from include.delivery.engine import deliver
+from include.delivery.stage import deliver
 from include.base.settings import Settings, business_moment
 from include.store.database import connect
 clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))

@@ -16,6 +16,7 @@ from include.base.settings import Settings
 from include.delivery.claim import claim, present_worker, take_over
 from include.delivery.outcomes import Result
 from include.delivery.record import record
+from include.delivery.rerun import Selection, rerun
 from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
@@ -25,10 +26,12 @@ from tests.support.outbox import (
     Clock,
     attempts,
     deliveries,
+    document,
     need_id,
     person,
     queue_pushes,
     queue_withdrawal,
+    restate,
     states,
     with_connection,
 )
@@ -111,6 +114,28 @@ def test_a_push_without_a_contact_is_held_and_not_sent(
     assert effects(sandbox) == [(need_id(2), 1, 1)]
 
 
+def test_a_push_that_is_no_longer_what_was_queued_is_held_until_its_need_is_restored(
+    database: sa.Engine, sandbox: Sandbox, settings: Settings
+) -> None:
+    queue_pushes(database, [1, 2, 3])
+    with database.begin() as connection:
+        for number, changed in ((1, document(1).replace("1200.00", "9900.00")), (2, "{}")):
+            rewrite(connection, _STORE, {"id": need_id(number), "document": changed})
+    assert run(database, settings).held == 2
+    held = deliveries(database, "state = 'held'")
+    assert {row.error_class for row in held} == {"content_changed"}
+    assert {row.detail for row in attempts(database) if row.kind == "check"} == {
+        "按库中需求重新生成的内容与入列时的哈希不一致，未推送"
+    }
+    assert effects(sandbox) == [(need_id(3), 1, 1)]
+    with database.begin() as connection:
+        rewrite(connection, _STORE, {"id": need_id(1), "document": document(1)})
+        selection = Selection(delivery_ids=tuple(row.delivery_id for row in held))
+        rerun(connection, selection, actor="operator-1", reason="已按备份恢复", now=NOW)
+    assert (run(database, settings).delivered, len(deliveries(database, "state = 'held'"))) == (1, 1)
+    assert effects(sandbox) == [(need_id(1), 1, 1), (need_id(3), 1, 1)]
+
+
 # --- Every outcome of an item ----------------------------------------------------------------------------------------
 
 
@@ -123,9 +148,7 @@ def test_a_batch_of_mixed_outcomes_settles_each_item_on_its_own(
     first = {row.need_id: row.receipt_no for row in deliveries(database)}
     with database.begin() as connection:  # as if our own record of all three had been lost
         connection.execute(sa.update(delivery).values(state="pending", receipt_no=None, outcome=None))
-        connection.execute(
-            sa.text("update delivery set body = replace(body, '窑炉', '锅炉') where need_id = :id"), {"id": need_id(2)}
-        )
+        restate(connection, 2)
         connection.execute(sa.text("update delivery set need_id = null where revision = 2"))
         rewrite(connection, sa.text("delete from delivery_attempt"))
         rewrite(connection, sa.text("delete from delivery where revision = 2"))
@@ -284,7 +307,7 @@ def test_an_entry_that_is_not_what_we_sent_is_a_conflict(
     run(database, settings)
     sandbox.clear_faults()
     with database.begin() as connection:
-        connection.execute(sa.text("update delivery set body = replace(body, '窑炉', '锅炉')"))
+        restate(connection, 1)
     assert run(database, settings, Clock(NOW + timedelta(hours=2))).held == 1
     assert deliveries(database)[0].error_class == "conflict"
 
@@ -481,3 +504,6 @@ def test_a_purged_contact_does_not_keep_an_unknown_push_from_being_settled(
         rewrite(connection, sa.delete(contact))
     assert run(database, settings, Clock(NOW + timedelta(hours=2))).delivered == 1
     assert person(1)["mobile"] not in str(deliveries(database))
+
+
+_STORE = sa.text("update need_version set document = :document where need_id = :id")

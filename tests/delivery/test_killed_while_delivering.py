@@ -21,7 +21,7 @@ from tests.support.outbox import KEY, Clock, attempts, need_id, queue_pushes
 _RUN = """
 import sys
 from include.base.business_time import BusinessClock
-from include.delivery.engine import deliver
+from include.delivery.stage import deliver
 from include.base.settings import Settings, business_moment
 from include.store.database import connect
 clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))

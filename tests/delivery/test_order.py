@@ -65,7 +65,7 @@ def _new(number: int, action: str, revision: int) -> NewDelivery:
         order_key=str(number),
         need_id=str(number),
         revision=revision,
-        body={},
+        **({"body_sha256": ""} if action == "push" else {"body": {}}),
     )
 
 

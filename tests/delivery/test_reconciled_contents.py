@@ -13,8 +13,8 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
-from include.store.tables import contact, delivery
-from tests.support.outbox import CIPHER, NOW, Clock, everything, need_id, person, queue_pushes
+from include.store.tables import contact, need_version
+from tests.support.outbox import CIPHER, NOW, Clock, document, everything, need_id, person, queue_pushes
 from tests.support.rows import rewrite
 
 
@@ -34,11 +34,11 @@ def test_another_content_or_another_contact_than_ours_is_found_and_a_purged_cont
     deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
     assert _differing(database, settings) == []
     with database.begin() as connection:
-        body = json.loads(
-            connection.execute(sa.select(delivery.c.body).where(delivery.c.need_id == need_id(1))).scalar_one()
+        other_document = document(1).replace("1200.00", "9900.00")
+        rewrite(
+            connection,
+            sa.update(need_version).where(need_version.c.need_id == need_id(1)).values(document=other_document),
         )
-        body["payload"]["finance"]["financing_need"] = "9900.00"
-        connection.execute(sa.update(delivery).where(delivery.c.need_id == need_id(1)).values(body=json.dumps(body)))
         other = CIPHER.encrypt(json.dumps(person(7)).encode(), CONTACT.place(need_id(2), 1))
         rewrite(connection, sa.update(contact).where(contact.c.need_id == need_id(2)).values(ciphertext=other))
         rewrite(connection, sa.delete(contact).where(contact.c.need_id == need_id(3)))

@@ -292,9 +292,9 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
         for need_id, state, attempts in ((untried, "pending", 0), (pushed, "delivered", 1)):
             connection.execute(
                 sa.text(
-                    "insert into delivery (channel, action, idempotency_key, order_key, need_id, revision, quarter, body,"
+                    "insert into delivery (channel, action, idempotency_key, order_key, need_id, revision, quarter,"
                     " body_sha256, state, attempts, created_at, next_attempt_at) values ('market', 'push', :key, :order,"
-                    " :need_id, 1, '2026Q3', '{}', '', :state, :attempts, now(), now())"
+                    " :need_id, 1, '2026Q3', '', :state, :attempts, now(), now())"
                 ),
                 {
                     "key": f"push:{need_id}:1",

@@ -12,7 +12,7 @@ from tests.support.outbox import NOW, attempts, deliveries, everything
 
 
 def _new(body: dict[str, object], channel: str = "market") -> NewDelivery:
-    action = "mail" if channel == "mail" else "push"
+    action = "mail" if channel == "mail" else "withdrawal"
     return NewDelivery(channel=channel, action=action, idempotency_key="k1", order_key="FN1", need_id="FN1", body=body)  # type: ignore[arg-type]
 
 

@@ -6,18 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
+from include.domain.push_payload import push_of
 from include.local.quarters import sandbox_settings
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
 from include.store.sealed import CONTACT
-from include.store.tables import contact, delivery, delivery_attempt, withdrawal_notice
+from include.store.tables import contact, delivery, delivery_attempt, need_version, raw_payload, withdrawal_notice
+from tests.support.rows import add_intake, digest, rewrite
 
 NOW = datetime(2026, 10, 9, 9, 0, tzinfo=SHANGHAI)
 KEY = "key of the delivery tests"
@@ -59,6 +64,7 @@ def payload(number: int) -> dict[str, Any]:
             "financing_need": "1200.00",
             "methods": [{"method": "loan", "amount": "1200.00"}],
             "term_months": 36,
+            "intended_institutions": ["ICBC"],
         },
         "benefit": {"basis": "third_party", "energy_saving_tce": None},
     }
@@ -67,8 +73,9 @@ def payload(number: int) -> dict[str, Any]:
 def queue_pushes(
     engine: sa.Engine, numbers: Sequence[int], *, revision: int = 1, with_contact: bool = True, **changes: Any
 ) -> None:
-    """A push for each number; `changes` replace properties of the body."""
+    """A stored need and its push for each number; `changes` replace properties of the body."""
     with engine.begin() as connection:
+        store_needs(connection, numbers, revision, changes)
         if with_contact:
             connection.execute(
                 sa.insert(contact),
@@ -86,7 +93,46 @@ def queue_pushes(
         enqueue(connection, [_push(number, revision, changes) for number in numbers], NOW)
 
 
+def store_needs(
+    connection: sa.Connection,
+    numbers: Sequence[int],
+    revision: int = 1,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """The rows of which pushes are built, without contacts; what is stored already stays."""
+    intake_id = add_intake(connection, run_id=f"outbox-{uuid4().hex}")
+    raws, versions = [], []
+    for number in numbers:
+        raw_sha256 = digest("raw", number, revision)
+        raws.append({"raw_sha256": raw_sha256, "ciphertext": b"sealed", "size_bytes": 6, "received_at": NOW})
+        versions.append(
+            {
+                "need_id": need_id(number),
+                "revision": revision,
+                "item_hash": digest("item", number, revision),
+                "raw_sha256": raw_sha256,
+                "intake_id": intake_id,
+                "quarter": "2026Q3",
+                "department_code": DEPARTMENT,
+                "branch_code": changes.get("branch_code", "PBC330000"),
+                "is_major": False,
+                "uscc": payload(number)["enterprise"]["uscc"],
+                "intended_institutions": ["ICBC"],
+                "document": document(number, changes),
+                "received_at": NOW,
+            }
+        )
+    connection.execute(insert(raw_payload).on_conflict_do_nothing(), raws)
+    connection.execute(insert(need_version).on_conflict_do_nothing(), versions)
+
+
+def document(number: int, changes: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """A need as stored: what the form knows of it."""
+    return json.dumps({"quarter": "2026Q3", "is_major": False, **payload(number), **changes}, ensure_ascii=False)
+
+
 def _push(number: int, revision: int, changes: Mapping[str, Any]) -> NewDelivery:
+    branch_code = changes.get("branch_code", "PBC330000")
     return NewDelivery(
         channel="market",
         action="push",
@@ -96,17 +142,16 @@ def _push(number: int, revision: int, changes: Mapping[str, Any]) -> NewDelivery
         revision=revision,
         quarter="2026Q3",
         department_code=DEPARTMENT,
-        body={
-            "need_id": need_id(number),
-            "revision": revision,
-            "quarter": "2026Q3",
-            "is_major": False,
-            "branch_code": "PBC330000",
-            "intended_institutions": ["ICBC"],
-            "payload": payload(number),
-        }
-        | changes,
+        body_sha256=push_of(need_id(number), revision, branch_code, document(number, changes)).sha256,
     )
+
+
+def restate(connection: sa.Connection, number: int) -> None:
+    """As if another content of the need had been stored and queued from the beginning."""
+    named = {"id": need_id(number), "document": document(number).replace("窑炉", "锅炉")}
+    rewrite(connection, sa.text("update need_version set document = :document where need_id = :id"), named)
+    named["hash"] = push_of(need_id(number), 1, "PBC330000", named["document"]).sha256
+    connection.execute(sa.text("update delivery set body_sha256 = :hash where need_id = :id"), named)
 
 
 def queue_withdrawal(engine: sa.Engine, number: int, revision: int = 1) -> None:

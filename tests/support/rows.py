@@ -228,7 +228,7 @@ def add_delivery(
             revision=revision,
             quarter=quarter,
             department_code=department_code,
-            body="{}",
+            body=None if action == "push" else "{}",
             body_sha256=digest("{}"),
             state=state,
             receipt_no=receipt_no,

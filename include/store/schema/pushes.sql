@@ -2,7 +2,7 @@
 
 -- Each push that the receiver holds, and since when we know it.
 create view delivered_push with (security_invoker = true) as
-select delivery_id, need_id, revision, quarter, department_code, idempotency_key, body, body_sha256, receipt_no, channel,
+select delivery_id, need_id, revision, quarter, department_code, idempotency_key, body_sha256, receipt_no, channel,
        payload_fields, payload_hash, settled_at, matched, coalesce(settled_at, created_at) as pushed_at
 from delivery
 where action = 'push' and state = 'delivered';

@@ -34,13 +34,17 @@ delivery = Table(
     Column("revision", Integer),
     Column("quarter", Text),
     Column("department_code", Text),
-    Column("body", Text, nullable=False, comment="JSON as sent, never changed, without the contact; {} once purged"),
-    Column("body_sha256", Text, nullable=False, comment="empty once the body is purged"),
+    Column(
+        "body",
+        Text,
+        comment="JSON as sent, never changed; {} once purged; null: a push, built from need_version when it is sent",
+    ),
+    Column("body_sha256", Text, nullable=False, comment="of a push: without the contact; empty once purged"),
     Column("state", Text, nullable=False),
     Column("outcome", Text, comment="the receiver's answer: accepted, duplicate, stale …"),
     Column("error_class", Text, comment="why it is not delivered"),
     Column("receipt_no", Text),
-    Column("payload_fields", ARRAY(Text), comment="a push whose body is purged: the fields that were passed on"),
+    Column("payload_fields", ARRAY(Text), comment="a push whose need is purged: the fields that were passed on"),
     Column("payload_hash", Text, comment="likewise: keyed hash of the payload, the contact included"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     moment("created_at"),
@@ -59,6 +63,7 @@ delivery = Table(
         "action in ('push', 'withdrawal', 'return', 'progress', 'obstruction_update', 'mail')", name="action"
     ),
     CheckConstraint("state in ('pending', 'unknown', 'delivered', 'superseded', 'held', 'closed')", name="state"),
+    CheckConstraint("(action = 'push') = (body is null)", name="push_is_built_when_sent"),
     CheckConstraint("channel <> 'mail' or state <> 'unknown'", name="mail_is_not_looked_up"),
     Index("ix_delivery_due", "channel", "next_attempt_at", postgresql_where=text("state in ('pending', 'unknown')")),
     Index(

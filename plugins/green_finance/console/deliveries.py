@@ -69,7 +69,7 @@ _OUTCOMES = {
 }
 _SHOWN = 300
 # Classes whose note repeats their name: the receiver said nothing.
-_IN_OUR_WORDS = ("contact_missing", "maybe_sent")
+_IN_OUR_WORDS = ("contact_missing", "content_changed", "maybe_sent")
 _KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
 

@@ -168,9 +168,9 @@ def test_a_pushed_need_is_open_until_it_expires(
     with database.begin() as connection:
         connection.execute(
             sa.text(
-                "insert into delivery (channel, action, idempotency_key, need_id, revision, body, body_sha256, state,"
+                "insert into delivery (channel, action, idempotency_key, need_id, revision, body_sha256, state,"
                 " created_at, next_attempt_at, settled_at)"
-                " values ('market', 'push', 'k', :need_id, 1, '{}', 'x', 'delivered', :then, :then, :then)"
+                " values ('market', 'push', 'k', :need_id, 1, 'x', 'delivered', :then, :then, :then)"
             ),
             {"need_id": OTHER, "then": THEN},
         )

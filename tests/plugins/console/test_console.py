@@ -530,7 +530,6 @@ def given_up(database: sa.Engine) -> int:
                 revision=1,
                 quarter=rows.QUARTER,
                 department_code="330000",
-                body="{}",
                 body_sha256="",
                 state="held",
                 error_class="rejected",
