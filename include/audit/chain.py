@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from include.base.act import Act
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.store.database import audit_keys
+from include.store.locks import Lock, hold
 from include.store.tables import audit_entry
 
 GENESIS = "0" * 64
@@ -24,7 +25,6 @@ LEAST_REASON = 4
 """Characters; a shorter reason for a manual act says nothing."""
 LONGEST_REASON = 500
 """Characters; people will not read more."""
-_CHAIN_LOCK = 4902026
 ACCEPTED = "accept_audit_history"
 _ROWS_AT_ONCE = 5_000
 
@@ -45,7 +45,7 @@ def record(
             "没有可用的审计封印密钥，不能记入审计。",
             "请在连接 business_db 的 extra 中设置 audit_secret 后重试。",
         )
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
+    hold(connection, Lock.AUDIT_CHAIN)
     last = head(connection)
     entry = {
         "entry_id": last.count + 1,
@@ -154,7 +154,7 @@ def accept(connection: sa.Connection, *, act: Act, heads: Iterable[Head] = ()) -
     nothing to accept. Raises InvalidRequest as `signed` does, or if an entry itself is broken: that is never accepted.
     """
     act = signed(act)
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
+    hold(connection, Lock.AUDIT_CHAIN)
     walk = _Walk(connection, heads)
     if walk.broken:
         raise InvalidRequest(

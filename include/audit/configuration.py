@@ -14,9 +14,9 @@ from include.audit.chain import key_id, record
 from include.base.act import Act
 from include.base.settings import Settings
 from include.reference import Policy
+from include.store.locks import Lock, hold
 from include.store.tables import audit_entry
 
-_LOCK = 4902027
 _WHAT: Mapping[Action, tuple[str, str]] = {
     Action.POLICY_CHANGED: ("policy", "参数表与上次运行时不同"),
     Action.RULES_CHANGED: ("ruleset", "规则库与上次运行时不同"),
@@ -40,7 +40,7 @@ def note_configuration(
         },
     }
     with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        hold(connection, Lock.CONFIGURATION)
         changed = {
             action: (before, value) for action, value in found.items() if (before := _last(connection, action)) != value
         }

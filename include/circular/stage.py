@@ -19,7 +19,7 @@ from include.circular.page import render
 from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.reference import Policy
-from include.store.reports import write_page
+from include.store.reports import lock_page, write_page
 from include.store.tables import report
 
 KIND = "circular"
@@ -54,7 +54,7 @@ def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | N
     With `output_dir`, the page in force is written there as circular-<quarter>.html, atomically.
     """
     with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"{KIND}:{quarter}"})
+        lock_page(connection, KIND, quarter)
         current = figures(connection, quarter, cut_off_moment=now)
         content = as_json(current)
         last = connection.execute(

@@ -19,10 +19,11 @@ import sqlalchemy as sa
 
 from include.delivery.outcomes import HOLDING_CLASSES, LOST, MAYBE_SENT, Claim
 from include.domain.retry import Series
+from include.store import locks
+from include.store.locks import Lock
 from include.store.outbox import Channel
 
 LEASE = timedelta(minutes=10)
-_PRESENCE = 4902027
 
 
 class NoPlaceLeft(Exception):
@@ -38,15 +39,16 @@ def present_worker(engine: sa.Engine, channel: Channel = "market", most: int | N
     worker = uuid.uuid4().hex
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
-            if most is not None:
-                taken = connection.execute(_TAKE_PLACE, {"channel": channel, "most": most}).scalar()
-                if taken is None:
-                    raise NoPlaceLeft
-            connection.execute(_BE_PRESENT, {"presence": _PRESENCE, "worker": worker})
+            slots = (f"{channel} {number}" for number in range(most or 0))
+            if most is not None and not any(
+                locks.try_for_session(connection, Lock.WORKER_SLOT, slot) for slot in slots
+            ):
+                raise NoPlaceLeft
+            locks.try_for_session(connection, Lock.WORKER_PRESENT, worker)
             yield worker
         finally:
             # Of the session, which goes back to its pool: else the place would stay taken.
-            connection.execute(_LEAVE)
+            locks.release_session(connection)
 
 
 def claim(
@@ -90,7 +92,7 @@ def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -
             "channel": channel,
             "worker": worker,
             "now": now,
-            "presence": _PRESENCE,
+            "presence": Lock.WORKER_PRESENT.value,
             "lost": LOST,
             "doubt": "held" if channel == "mail" else "unknown",
             "class": MAYBE_SENT if channel == "mail" else LOST,
@@ -122,15 +124,6 @@ def _series(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[int,
     rows = connection.execute(_SERIES, {"ids": list(delivery_ids), "holding": list(HOLDING_CLASSES)})
     return {row.delivery_id: Series(row.failures, row.began_at) for row in rows}
 
-
-_BE_PRESENT = sa.text("select pg_advisory_lock(:presence, hashtext(:worker))")
-_TAKE_PLACE = sa.text(
-    """
-    select place from generate_series(1, :most) as place
-    where pg_try_advisory_lock(hashtext('place on ' || :channel), place) limit 1
-    """
-)
-_LEAVE = sa.text("select pg_advisory_unlock_all()")
 
 # `lease_until` is null before the first try.
 _OPEN_AND_FREE = """

@@ -22,6 +22,7 @@ from include.delivery.claim import obstacles
 from include.delivery.outcomes import CONFLICT, LOST
 from include.reference import departments
 from include.register.snapshots import FACTORY_REMOVED
+from include.store.locks import Lock, hold
 from include.store.outbox import Channel
 from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
 
@@ -164,7 +165,7 @@ def rerun(
 
 
 def _started(connection: sa.Connection, request_key: str) -> StartedRerun | None:
-    connection.execute(_ONE_AT_A_TIME, {"request_key": request_key})
+    hold(connection, Lock.RERUN, request_key)
     found = connection.execute(_STARTED, {"request_key": request_key}).one_or_none()
     return None if found is None else StartedRerun(found.job_id, found.number)
 
@@ -206,7 +207,6 @@ _RESUME = sa.text(
     """
 )
 
-_ONE_AT_A_TIME = sa.text("select pg_advisory_xact_lock(hashtext('rerun/' || :request_key))")
 _STARTED = sa.text(
     """
     select job_id, count(*) as number from rerun_job join rerun_item using (job_id)

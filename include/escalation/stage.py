@@ -24,13 +24,13 @@ from include.escalation.steps import DueStep, due_steps
 from include.letters import composing
 from include.reference.day import Day
 from include.store.coordinators import network
+from include.store.locks import Lock, hold
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import open_counts
 from include.store.sign_off import unsigned_quarters
 from include.store.tables import case_clock, delivery, escalation_step
 from include.words.sources import source_label
 
-_LOCK = 4902031
 _OPERATOR_ITEMS = 30
 _DAYS_LOOKED_BACK = 31
 
@@ -55,7 +55,7 @@ def escalate(engine: sa.Engine, *, day: Day, console_url: str = "") -> Escalatio
     if not _mails_go_out(day):
         return EscalationSummary(0, 0, 0, 0, 0)
     with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        hold(connection, Lock.ESCALATION)
         items = open_items(connection, day)
         taken = _steps_taken(connection, items)
         coordinators = network(connection)

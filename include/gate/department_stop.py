@@ -21,6 +21,7 @@ from include.gate.consequences import queue_pushes
 from include.reference import Policy, department_short_name
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
+from include.store.locks import Lock, hold
 from include.store.outcomes import effective
 from include.store.tables import department_stop, intake
 
@@ -193,9 +194,7 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
     act = audit.signed(act)
     quarter, department_code = seen.quarter, seen.department_code
     # The gate's own lock: a need that passes while this is decided is queued by one of the two.
-    connection.execute(
-        sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
-    )
+    hold(connection, Lock.GATE, department_code)
     stop = connection.execute(
         sa.select(department_stop).where(_is(quarter, department_code)).with_for_update()
     ).one_or_none()

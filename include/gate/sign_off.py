@@ -22,6 +22,7 @@ from include.domain.people import same_person
 from include.gate.consequences import Revision, queue_pushes
 from include.reference import Policy
 from include.store.database import array_of
+from include.store.locks import Lock, hold
 from include.store.sign_off import STILL_WAITING
 from include.store.tables import push_signature
 
@@ -129,7 +130,7 @@ def sign(
     signed it before, or without a reason.
     """
     act = audit.signed(act)
-    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:batch))"), {"batch": f"sign_off:{quarter}"})
+    hold(connection, Lock.SIGN_OFF, quarter)
     batch = next((one for one in waiting_batches(connection, quarter) if one.key == key), None)
     if batch is None or batch.digest != digest:
         raise ListChanged(

@@ -38,6 +38,7 @@ from include.quarantine.opening import open_holds
 from include.reference import Policy
 from include.register.in_use import codes_of, load_register
 from include.store.database import array_of, copy_rows, fetch_rows
+from include.store.locks import Lock, hold
 from include.store.tables import intake
 
 
@@ -118,7 +119,7 @@ def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: dat
     count = 0
     after: dict[str, Any] = {"need_id": "", "revision": 0, "size": _CHUNK}
     with collecting_by_hand(), engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('fingerprints'))"))
+        hold(connection, Lock.FINGERPRINTS)
         while rows := fetch_rows(connection, _WITHOUT_FINGERPRINT, after):
             _fingerprint(connection, cipher, rows, now, policy)
             count += len(rows)
@@ -187,9 +188,7 @@ def judge_department(
     if lacks_fingerprints:
         fingerprint_needs(engine, cipher, now=now, policy=policy_in_general)
     with collecting_by_hand(), engine.begin() as connection:
-        connection.execute(
-            sa.text("select pg_advisory_xact_lock(hashtext(:department))"), {"department": f"gate:{department_code}"}
-        )
+        hold(connection, Lock.GATE, department_code)
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
         version = ruleset_version(policy)
         judged, related = _judge_and_store(connection, cipher, header, department_code, version, now, policy)

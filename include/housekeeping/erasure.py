@@ -27,6 +27,7 @@ from include.housekeeping.purge import Purged, purge
 from include.store.cipher import open_cipher
 from include.store.database import acting_as, open_database
 from include.store.grants import DatabaseRole
+from include.store.locks import Lock, hold
 from include.store.sealed import CONTACT, RAW_PAYLOAD, SET_ASIDE, Sealed
 from include.store.simulated_time import business_start
 
@@ -69,7 +70,7 @@ def erase(
     """
     act = audit.signed(act)
     with engine.connect() as connection, connection.begin() as transaction:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
+        hold(connection, Lock.HOUSEKEEPING)
         _refuse_unfinished(connection, need_ids)
         clues = _clues(connection, cipher, need_ids)
         with acting_as(connection, DatabaseRole.PURGE):

@@ -22,16 +22,16 @@ from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import AUDIT_SECRET, Settings
 from include.domain.roles import Role
+from include.store import locks
 from include.store.cipher import open_cipher
 from include.store.database import acting_as, open_database
 from include.store.grants import DatabaseRole
+from include.store.locks import Lock
 from include.store.sealed import SEALED, Sealed
 from include.store.simulated_time import business_start
 from include.store.tables import metadata
 
 _BATCH = 1_000
-_LOCK = sa.text("select pg_try_advisory_lock(hashtext('rekey'))")
-_UNLOCK = sa.text("select pg_advisory_unlock(hashtext('rekey'))")
 
 
 class RekeyRefused(UserFacingError):
@@ -59,13 +59,13 @@ def rekey(engine: sa.Engine, cipher: PersonalDataCipher, *, tell: Callable[[str]
     """
     done = Rekeyed()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
-        if not guard.execute(_LOCK).scalar_one():
+        if not locks.try_for_session(guard, Lock.REKEY):
             raise RekeyRefused("另一次密钥更换正在进行。", "请等它结束后再运行。")
         try:
             for sealed in SEALED:
                 _renew_table(engine, cipher, sealed, done, tell)
         finally:
-            guard.execute(_UNLOCK)
+            locks.release_session(guard)
     return done
 
 

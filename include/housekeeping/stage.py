@@ -22,6 +22,7 @@ from include.reference import Policy
 from include.reference.day import Day
 from include.store.database import acting_as
 from include.store.grants import DatabaseRole
+from include.store.locks import Lock, hold
 from include.store.outcomes import outcomes
 from include.store.push_ledger import EMPTIED_BODY
 from include.store.set_aside import empty_pieces
@@ -57,7 +58,7 @@ def housekeep(
     now, policy = day.now, day.policy
     act = Act.by_stage("housekeeping", now)
     with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('housekeeping'))"))
+        hold(connection, Lock.HOUSEKEEPING)
         holds = close_overtaken(connection, act=act) + close_expired(connection, act=act, policy=policy)
         with acting_as(connection, DatabaseRole.PURGE):
             expired = _list_closed_needs(connection, now, policy)
@@ -88,7 +89,7 @@ def _past_retention(engine: sa.Engine, now: datetime, policy: Policy) -> int:
 def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> None:
     """Verify the chain; only the head of an unbroken chain is handed out."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('audit heads'))"))
+        hold(connection, Lock.AUDIT_HEADS)
         kept = handed_out(reports_dir) if reports_dir else None
         broken = verify(connection, kept.heads if kept else ())
         if broken is not None:

@@ -31,6 +31,7 @@ from include.register.rules import (
 )
 from include.register.snapshots import snapshot_in_use
 from include.store.database import copy_rows
+from include.store.locks import Lock, hold
 from include.store.set_aside import keep
 from include.store.tables import (
     coordinator,
@@ -106,7 +107,7 @@ def pull_register(
     found = judge_rows(entries, policy)
     unusable = {one.ordinal for one in found if one.unusable}
     with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('register'))"))
+        hold(connection, Lock.REGISTER)
         before = _active_in_use(connection, as_of)
         active = sum(entry.active_on(as_of) for ordinal, entry in enumerate(entries) if ordinal not in unusable)
         found += judge_snapshot(active, before, policy)

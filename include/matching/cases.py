@@ -24,6 +24,7 @@ from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.database import copy_rows
+from include.store.locks import Lock, holding
 
 _NEEDS_AT_ONCE = 2_000
 
@@ -235,8 +236,8 @@ def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iter
 # --- SQL ---------------------------------------------------------------------------------------------------------------
 
 _LOCK = sa.text(
-    """
-    select pg_advisory_xact_lock(hashtext('matching')),
+    f"""
+    select {holding(Lock.MATCHING)},
            set_config('random_page_cost', '1.1', true), set_config('work_mem', '32MB', true)
     """
 )

@@ -20,6 +20,7 @@ from include.matching.frames import answers, scaled, whole_numbers
 from include.matching.sums import NeedSums
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
+from include.store.locks import Lock, hold
 
 _ACTOR = "matching"
 _SUMS = {
@@ -58,7 +59,7 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
 
     today = now.astimezone(SHANGHAI).date()
     with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('matching'))"))
+        hold(connection, Lock.MATCHING)
         looked_at = [
             (row.need_id, row.institution_code, quarter, reported)
             for row in connection.execute(_DRAWN_CASES)

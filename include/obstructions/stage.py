@@ -25,13 +25,13 @@ from include.obstructions.view import STATES, place_of, ticket_of
 from include.reference import enum_labels, reason_codes
 from include.reference.day import Day
 from include.store.coordinators import network
+from include.store.locks import Lock, hold
 from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
 from include.words.shown import scrubbed
 
 _SYSTEM = "system"
-_CONFLICTS = "select pg_advisory_xact_lock(hashtext('obstructions'))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class TicketSummary:
 def advance(engine: sa.Engine, *, day: Day) -> TicketSummary:
     """Open, reopen and end tickets as institutions report, and move up what is over its clocks. A second run adds nothing."""
     with engine.begin() as connection:
-        connection.execute(sa.text(_CONFLICTS))
+        hold(connection, Lock.OBSTRUCTIONS)
         changes = list(_follow_reports(connection, day))
         changes += list(_climb(connection, day))
     return TicketSummary(
@@ -63,7 +63,7 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
     not signed, or not possible on this ticket now.
     """
     act = audit.signed(act)
-    connection.execute(sa.text(_CONFLICTS))
+    hold(connection, Lock.OBSTRUCTIONS)
     chosen = connection.execute(
         sa.select(obstruction_ticket).where(obstruction_ticket.c.ticket_id == ticket_id)
     ).one_or_none()

@@ -29,6 +29,7 @@ from include.reconciliation.checks import CHECKS, Check
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
+from include.store.locks import Lock, hold
 from include.store.outcomes import outcomes
 from include.store.sealed import CONTACT
 from include.store.set_aside import keep
@@ -303,7 +304,7 @@ def _finding(check: Check, quarter: str, row: sa.RowMapping) -> tuple[str, str]:
 def _settle(
     connection: sa.Connection, quarter: str, now: datetime, findings: Mapping[tuple[str, str, int], tuple[str, str]]
 ) -> tuple[int, int, int]:
-    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"reconciliation:{quarter}"})
+    hold(connection, Lock.RECONCILIATION, quarter)
     connection.execute(
         sa.text(
             "create temporary table difference"

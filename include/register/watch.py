@@ -23,6 +23,7 @@ from include.reference import Policy
 from include.reference.day import Day
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, snapshot_in_use
 from include.rule_book.suites import RuleBook
+from include.store.locks import Lock, hold
 from include.store.tables import alert
 from include.withdrawals.stage import Withdrawal, withdraw
 
@@ -113,7 +114,7 @@ def watch(engine: sa.Engine, *, day: Day) -> WatchSummary:
     """
     today, now, policy = day.today, day.now, day.policy
     with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('register_watch'))"))
+        hold(connection, Lock.REGISTER_WATCH)
         content = _register_in_use(connection, today, policy)
         needs = connection.execute(_WATCHED, {"not_sent": _NOT_SENT, "renamed": RENAMED, "removed": REMOVED}).all()
         factories = _active_names(connection, content, today, {need.uscc for need in needs})

@@ -24,10 +24,10 @@ from include.base.settings import Settings
 from include.reference import policy
 from include.store import grants, schema
 from include.store.grants import DatabaseRole
+from include.store.locks import Lock, hold
 from include.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 4902025
 _AUDIT_KEYS = "audit_keys"
 _ROLE = "database_role"
 # random_page_cost 1.1 fits SSD and cached data; the default 4.0 assumes spinning disks and would scan whole tables
@@ -129,7 +129,7 @@ def migrate(engine: sa.Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
         with engine.begin() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            hold(connection, Lock.MIGRATION)
             revision, version = _state(connection)
             if (revision, version) == _newest():
                 return

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.store.locks import Lock, hold
 from include.store.tables import report
 
 
@@ -25,7 +26,7 @@ class PublishedPage:
 
 def lock_page(connection: sa.Connection, kind: str, quarter: str) -> None:
     """Lock this page against other publishers until the transaction ends; lock before reading the page's figures."""
-    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"{kind}:{quarter}"})
+    hold(connection, Lock.PAGE, f"{kind}:{quarter}")
 
 
 def publish_page(

@@ -13,6 +13,7 @@ from include.housekeeping.rekey import RekeyRefused, main, rekey
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
 from include.store.cipher import open_cipher
+from include.store.locks import Lock, try_for_session
 from include.store.sealed import SEALED
 from include.store.set_aside import keep
 from tests.support.clean_need import clean_need
@@ -109,7 +110,7 @@ def test_what_no_key_opens_is_left_counted_and_stops_nothing(filled: sa.Engine) 
 
 def test_two_runs_at_once_are_one(filled: sa.Engine) -> None:
     with filled.connect() as other:
-        other.execute(sa.text("select pg_advisory_lock(hashtext('rekey'))"))
+        assert try_for_session(other, Lock.REKEY)
         with pytest.raises(RekeyRefused):
             rekey(filled, CIPHER)
 

@@ -10,16 +10,15 @@ from include.base.errors import InvalidRequest
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
 from include.escalation.what_if.parameters import differences
+from include.store.locks import Lock, try_hold
 
 MOST_NEEDS = 10_000
 """Needs of a quarter that a page looks at: about ten seconds. The command has no such limit."""
-_LOCK = 4902027
 
 
 def take_turn(connection: sa.Connection, quarter: Quarter, actor: str) -> None:
     """Hold the person's turn until the transaction ends. Raises InvalidRequest while another look of his runs, or for a large quarter."""
-    lock = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK, sa.func.hashtext(actor)))
-    if not connection.execute(lock).scalar_one():
+    if not try_hold(connection, Lock.WHAT_IF, actor):
         raise InvalidRequest("上一次试算还没有结束。", "请等待其结束后再试。")
     needs = connection.execute(_NEEDS, {"quarter": str(quarter)}).scalar_one()
     if needs > MOST_NEEDS:

@@ -1,0 +1,67 @@
+"""Every advisory lock of the business database. In pg_locks, `classid` is the lock and `objid` the hash of what it is of.
+
+Two names with one hash only wait for each other without need.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+import sqlalchemy as sa
+
+
+@unique
+class Lock(IntEnum):
+    """What only one transaction, or one session, does at a time; in brackets what there is a lock for each of."""
+
+    MIGRATION = 4902001
+    AUDIT_CHAIN = 4902002
+    AUDIT_HEADS = 4902003
+    CONFIGURATION = 4902004
+    REGISTER = 4902005
+    REGISTER_WATCH = 4902006
+    FINGERPRINTS = 4902007
+    GATE = 4902008  # [department]
+    SIGN_OFF = 4902009  # [quarter]
+    MATCHING = 4902010
+    OBSTRUCTIONS = 4902011
+    ESCALATION = 4902012
+    WHAT_IF = 4902013  # [person]
+    RECONCILIATION = 4902014  # [quarter]
+    PAGE = 4902015  # [kind and quarter]
+    RERUN = 4902016  # [request]
+    HOUSEKEEPING = 4902017
+    REKEY = 4902018  # of a session
+    WORKER_PRESENT = 4902019  # [worker], of a session
+    WORKER_SLOT = 4902020  # [channel and number], of a session
+
+
+def hold(connection: sa.Connection, lock: Lock, of: str = "") -> None:
+    """Wait until nobody holds the lock, and hold it until the transaction ends."""
+    connection.execute(sa.text(f"select {holding(lock, ':of')}"), {"of": of})
+
+
+def try_hold(connection: sa.Connection, lock: Lock, of: str = "") -> bool:
+    """Hold the lock until the transaction ends, unless somebody else holds it; whether it is held now."""
+    held: bool = connection.execute(
+        sa.text("select pg_try_advisory_xact_lock(:lock, hashtext(:of))"), {"lock": lock.value, "of": of}
+    ).scalar_one()
+    return held
+
+
+def try_for_session(connection: sa.Connection, lock: Lock, of: str = "") -> bool:
+    """Hold the lock until the session ends or releases it, unless somebody else holds it; whether it is held now."""
+    held: bool = connection.execute(
+        sa.text("select pg_try_advisory_lock(:lock, hashtext(:of))"), {"lock": lock.value, "of": of}
+    ).scalar_one()
+    return held
+
+
+def release_session(connection: sa.Connection) -> None:
+    """Release all locks of the session; those of its transaction stay."""
+    connection.execute(sa.text("select pg_advisory_unlock_all()"))
+
+
+def holding(lock: Lock, of: str = "''") -> str:
+    """SQL: an expression that does as `hold`; `of` is an SQL text."""
+    return f"pg_advisory_xact_lock({lock.value}, hashtext({of}))"
