@@ -12,7 +12,7 @@ and sends nothing.
 
 **Triage**: `close_intake` is red when a record is not accounted for, or a department's listing is not what its manifest says;
 its message names each department. Clear that department's `pull_department` and `judge_department` with downstream tasks. A
-platform that was away needs nothing but a re-run.
+platform that was unreachable needs nothing but a re-run.
 """
 
 from __future__ import annotations

@@ -27,21 +27,21 @@ class PolicySnapshot:
     @classmethod
     def read(cls, content: str) -> PolicySnapshot:
         """The inverse of `content`."""
-        told = json.loads(content)
+        values = json.loads(content)
         return cls(
-            tuple(CaseLimit(**one) for one in told["limits"]),
-            tuple(LimitOverride(one["institution_code"], CaseLimit(**one["limit"])) for one in told["overrides"]),
-            Policy(told["policy"]),
+            tuple(CaseLimit(**one) for one in values["limits"]),
+            tuple(LimitOverride(one["institution_code"], CaseLimit(**one["limit"])) for one in values["overrides"]),
+            Policy(values["policy"]),
         )
 
     def content(self) -> str:
         """All of it as JSON, the same text for the same policy."""
-        told = {
+        values = {
             "limits": [asdict(one) for one in self.limits],
             "overrides": [asdict(one) for one in self.overrides],
             "policy": dict(self.policy.values),
         }
-        return json.dumps(told, ensure_ascii=False, sort_keys=True)
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     def sha256(self) -> str:
         """Hash of the content; its key in the database."""

@@ -33,8 +33,8 @@ def close(
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
         found = accounts(connection, intake_id)
         if not header.dry_run:
-            told = judge_batch(connection, intake_id, now=now, policy=policy, calendar=calendar)
-            for one in told:
+            findings = judge_batch(connection, intake_id, now=now, policy=policy, calendar=calendar)
+            for one in findings:
                 log.warning(
                     "%s %s：%s", one.rule_id, department_short_name(one.department_code), rules()[one.rule_id].message
                 )

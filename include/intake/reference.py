@@ -133,11 +133,11 @@ def pull_register(
 def _written(rows: Sequence[Any]) -> bytes:
     """The rows as JSON, by which equal content is recognised; for a row that is not JSON the hash of its bytes, U+FFFD
     for characters without an encoding."""
-    told = [hashlib.sha256(row.raw).hexdigest() if isinstance(row, SetAside) else row for row in rows]
+    content = [hashlib.sha256(row.raw).hexdigest() if isinstance(row, SetAside) else row for row in rows]
     try:
-        return _encode(told)
+        return _encode(content)
     except (UnicodeEncodeError, RecursionError):
-        return _encode(storable(told))
+        return _encode(storable(content))
 
 
 def _altered_rows(rows: Sequence[Any]) -> Iterator[SetAside]:

@@ -21,7 +21,7 @@ _BUSY = AlreadyRunning("演示正在运行。", "请先在它的终端按 Ctrl-C
 
 def up(layout: Layout) -> int:
     """Start the databases and services, and leave them running."""
-    with held(layout, "demo", told=_BUSY):
+    with held(layout, "demo", refusal=_BUSY):
         display = Display()
         environment = Environment.of(layout)
         environment.postgres.start()
@@ -46,7 +46,7 @@ def up(layout: Layout) -> int:
 
 def down(layout: Layout) -> int:
     """Stop services and databases."""
-    with held(layout, "demo", told=_BUSY):
+    with held(layout, "demo", refusal=_BUSY):
         stopped = Stack.stop_all(layout)
         Environment.of(layout).postgres.stop()
         layout.stays.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def env(layout: Layout) -> int:
     display = Display()
     environment = Environment.of(layout)
     busy = AlreadyRunning("另一个命令正在准备数据库。", "请稍候重试。")
-    with held(layout, "prepare", told=busy, wait_s=120):
+    with held(layout, "prepare", refusal=busy, wait_s=120):
         environment.postgres.start()
         layout.stays.touch()
         stack = Stack(environment, environment.for_services(), display.say)
@@ -72,7 +72,7 @@ def env(layout: Layout) -> int:
 
 def clean(layout: Layout) -> int:
     """Stop everything and delete all data of the stack."""
-    with held(layout, "demo", told=_BUSY):
+    with held(layout, "demo", refusal=_BUSY):
         Stack.stop_all(layout)
         Environment.of(layout).postgres.remove()
     shutil.rmtree(layout.local, ignore_errors=True)

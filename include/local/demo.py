@@ -36,7 +36,7 @@ def demo(layout: Layout, *, once: bool) -> int:
     Returns the exit code: 0, or 1 if a run failed or a promise was broken. Raises a UserFacingError if it cannot go on;
     whatever it started is stopped either way.
     """
-    with held(layout, "demo", told=_PLAYING), _terminable():
+    with held(layout, "demo", refusal=_PLAYING), _terminable():
         display = Display()
         environment = Environment.of(layout)
         try:

@@ -342,7 +342,7 @@ class Environment:
 
     def write_env_file(self) -> Path:
         """Write `.local/env.sh`: one `export NAME=value` a line, for bash, dash and zsh."""
-        # First of all: once ours are exported, a given platform can no longer be told from them.
+        # First of all: once ours are exported, a given platform can no longer be distinguished.
         lines = [f'export {SANDBOX}="${{{SANDBOX}:-${{{name}:+0}}}}"' for name in _PLATFORMS]
         lines += [f"export {name}={_shell_value(name, value)}" for name, value in self.for_shell().items()]
         write_private(self.layout.env_file, "\n".join(lines) + "\n")

@@ -106,9 +106,9 @@ def each_life_shown(connection: sa.Connection, today: date) -> Promise:
     entries, incomplete = 0, []
     for need_id in needs:
         need_view.need_head(connection, need_id, today=today, role=Role.OPERATOR)
-        told = need_view.timeline(connection, need_id, today=today, role=Role.OPERATOR)
-        entries += len(told)
-        if not told or (need_id in pushed and not any(entry.part == "发送" for entry in told)):
+        life = need_view.timeline(connection, need_id, today=today, role=Role.OPERATOR)
+        entries += len(life)
+        if not life or (need_id in pushed and not any(entry.part == "发送" for entry in life)):
             incomplete.append(need_id)
     if incomplete:
         return Promise("需求全程", False, f"{len(incomplete)} 项需求的记录不完整：{_some(incomplete)}")

@@ -85,9 +85,9 @@ def play_quarters(number: int, home: Path) -> int:
             _show(console, played[-1])
     console.print(_table(played))
     kept = all(promise.kept for one in played for promise in one.promises)
-    told = "所有承诺均已兑现" if kept else "有承诺未兑现，见上"
+    verdict = "所有承诺均已兑现" if kept else "有承诺未兑现，见上"
     console.print(
-        f"{len(played)} 个季度，{time.monotonic() - began:.0f} 秒，{told}。", style="green" if kept else "red"
+        f"{len(played)} 个季度，{time.monotonic() - began:.0f} 秒，{verdict}。", style="green" if kept else "red"
     )
     return 0 if kept else 1
 

@@ -166,10 +166,10 @@ class Supervisor:
 
 
 @contextmanager
-def held(layout: Layout, name: str, *, told: UserFacingError, wait_s: float = 0) -> Iterator[None]:
+def held(layout: Layout, name: str, *, refusal: UserFacingError, wait_s: float = 0) -> Iterator[None]:
     """Hold a lock of the stack; the system releases it when the process ends, however it ends.
 
-    Raises `told` if another process holds it for longer than `wait_s`.
+    Raises `refusal` if another process holds it for longer than `wait_s`.
     """
     layout.run.mkdir(parents=True, exist_ok=True)
     give_up = time.monotonic() + wait_s
@@ -180,7 +180,7 @@ def held(layout: Layout, name: str, *, told: UserFacingError, wait_s: float = 0)
                 break
             except BlockingIOError:
                 if time.monotonic() >= give_up:
-                    raise told from None
+                    raise refusal from None
                 time.sleep(0.2)
         yield
 

@@ -209,10 +209,10 @@ def find_needs(connection: sa.Connection, words: str, *, role: Reader) -> list[N
 
 def _may_be_found(row: sa.Row[Any], words: str, role: Reader) -> bool:
     """Whether the text occurs in what this reader sees of the need: a masked number cannot be searched for either."""
-    told = (
+    texts = (
         row.need_id,
         row.uscc or "",
         shown("enterprise.name", row.enterprise_name, row.uscc, role),
         shown("project.name", row.project_name, row.uscc, role),
     )
-    return words.upper() in told[:2] or any(one_line(words) in one for one in told[2:])
+    return words.upper() in texts[:2] or any(one_line(words) in one for one in texts[2:])

@@ -193,13 +193,13 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             )
         elif row.received_at - row.occurred_at > _LATE:
             lines.append(f"{_clock(row.received_at)} 收到")
-        told = f" {need_life.amount(row.amount)}" if row.amount is not None else ""
+        amount = f" {need_life.amount(row.amount)}" if row.amount is not None else ""
         doubtful = bool(row.anomaly or row.waiting)
         bad = row.type in ("declined", "obstructed")
         yield Entry(
             at=row.counted_at,
             part="机构反馈",
-            title=f"{need_life.institution(row.institution_code)}：{need_life.state(row.type)}{told}"
+            title=f"{need_life.institution(row.institution_code)}：{need_life.state(row.type)}{amount}"
             + ("（未计入）" if doubtful else ""),
             lines=tuple(lines),
             tone="warn" if doubtful else "bad" if bad else "good" if row.amount is not None else "plain",
@@ -226,7 +226,7 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.STEPS, known.parameters):
         who = need_life.institution(row.institution_code) if row.institution_code else "整项需求"
-        told = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
+        notified = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
         yield Entry(
             at=row.raised_at,
@@ -237,7 +237,7 @@ def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
                 for line in (
                     need_life.STALLS.get(row.rule_id, row.rule_id),
                     f"应办日 {row.due_on}，逾期 {row.overdue_working_days} 个工作日",
-                    told,
+                    notified,
                     sent,
                 )
                 if line

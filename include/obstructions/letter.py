@@ -15,10 +15,10 @@ def letter(
 ) -> str:
     """The text. `company`: masked as needed; `banks`: names of all that reported the cause; `answer_by`: due day of the
     ticket."""
-    told = "、".join(banks)
-    to = {**_OFFICES, "enterprise": company, "bank": told}[playbook.addressee]
+    names = "、".join(banks)
+    to = {**_OFFICES, "enterprise": company, "bank": names}[playbook.addressee]
     you = "你行" if playbook.addressee == "bank" else "你单位"
-    reported_by = you if playbook.addressee == "bank" else told
+    reported_by = you if playbook.addressee == "bank" else names
     whose = you if playbook.addressee == "enterprise" else company
     until = f"，并于{answer_by.year}年{answer_by.month}月{answer_by.day}日前告知进展" if answer_by else ""
     return (

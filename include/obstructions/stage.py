@@ -278,7 +278,7 @@ def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: st
 # One row an obstruction whose ticket may change. What the case path refuses (a case that was closed) opens none.
 _REPORTED = sa.text(
     f"""
-    with told as (
+    with reported as (
         select event.need_id, event.institution_code,
                coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id,
                bool_or(event.obstruction_id is not null) as answerable,
@@ -293,24 +293,24 @@ _REPORTED = sa.text(
           )
         group by 1, 2, 3
     )
-    select told.*, ticket.ticket_id, ticket.cause, ticket.state, ticket.level, ticket.level_since, ticket.acknowledge_by,
+    select reported.*, ticket.ticket_id, ticket.cause, ticket.state, ticket.level, ticket.level_since, ticket.acknowledge_by,
            ticket.resolve_by, ticket.confirm_by, ticket.provisional, ticket.overdue, ticket.resolved_at, ticket.authority,
            version.is_major, version.city_code, version.department_code, version.branch_code,
            ended.ended, ended.ended or stands.stands is not true as cleared
-    from told
+    from reported
     join matching_case matched using (need_id, institution_code)
-    {newest_version("told")}
+    {newest_version("reported")}
     left join obstruction_ticket ticket using (need_id, institution_code, obstruction_id)
     left join lateral (
         select true as stands from jsonb_array_elements(matched.open_obstructions) one
-        where one ->> 'obstruction_id' = told.obstruction_id
+        where one ->> 'obstruction_id' = reported.obstruction_id
     ) stands on true
     cross join lateral (
         select matched.state = 'closed' or exists (
-            select from withdrawal_notice notice where notice.need_id = told.need_id
+            select from withdrawal_notice notice where notice.need_id = reported.need_id
         ) as ended
     ) ended
-    order by told.need_id, told.institution_code, told.obstruction_id
+    order by reported.need_id, reported.institution_code, reported.obstruction_id
     """
 )
 

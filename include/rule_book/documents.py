@@ -166,7 +166,7 @@ def _entry(booked: _Booked) -> str:
     """A rule under a heading of its own."""
     rule, condition = rules()[booked.rule_id], _conditions()[booked.rule_id]
     fields = ", ".join(f"`{field}`" for field in rule.field.split(";"))
-    told = {
+    facts = {
         "Severity": _severity(booked),
         "Field": fields,
         "Fires when": condition,
@@ -176,7 +176,7 @@ def _entry(booked: _Booked) -> str:
         "Source": rule.provenance,
         "Suite": f"`{booked.suite}`, `{booked.expectation['type']}`",
     }
-    lines = (_wrapped(f"- **{name}**: {text}", "  ") for name, text in told.items() if text)
+    lines = (_wrapped(f"- **{name}**: {text}", "  ") for name, text in facts.items() if text)
     return "\n".join((f"### {booked.rule_id}", "", *lines))
 
 

@@ -112,7 +112,7 @@ def state(code: str) -> str:
 
 
 def stage(code: str | None) -> str:
-    """A stage of the progress that factories are told."""
+    """A stage of the progress that factories see."""
     return enum_labels("progress.stage").get(code, code) if code else "尚未推送"
 
 

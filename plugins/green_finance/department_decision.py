@@ -126,8 +126,8 @@ class DepartmentDecision(HITLOperator):
                     act=replace(act, at=run.now),
                     policy=run.policy,
                 )
-            except department_stop.DecidedMeanwhile as told:
-                raise AirflowSkipException(f"本次作答未生效。{told}") from None
+            except department_stop.DecidedMeanwhile as refusal:
+                raise AirflowSkipException(f"本次作答未生效。{refusal}") from None
             if act.name:
                 people.remember(connection, act.actor_id, act.name, run.now)
         return queued

@@ -102,7 +102,7 @@ def _ask_database(found: Settings, ask: Callable[[Connection], T], otherwise: T)
         finally:
             engine.dispose()
     except (SQLAlchemyError, ConfigurationError) as error:
-        log.warning("the business database cannot say or note which failures were told: %s", type(error).__name__)
+        log.warning("the business database could not read or record failure mails: %s", type(error).__name__)
         return otherwise
 
 

@@ -1,4 +1,4 @@
-"""The supervisor: whatever it starts it can stop, even after it was killed itself, and what dies is told."""
+"""The supervisor: whatever it starts it can stop, even after it was killed itself, and what dies is reported."""
 
 from __future__ import annotations
 
@@ -99,19 +99,19 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_started(supervisor
 
 
 def test_a_lock_is_held_by_one_and_freed_when_its_holder_is_killed(layout: Layout) -> None:
-    told = AlreadyRunning("已在运行。", "请稍候。")
+    refusal = AlreadyRunning("已在运行。", "请稍候。")
     program = (
         "import time; from include.local.environment import Layout; from include.local.supervisor import *; "
         "from pathlib import Path; import sys\n"
-        "with held(Layout(Path(sys.argv[1])), 'demo', told=AlreadyRunning('', '')):\n"
+        "with held(Layout(Path(sys.argv[1])), 'demo', refusal=AlreadyRunning('', '')):\n"
         "    print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", program, str(layout.local)], stdout=subprocess.PIPE)
     with holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        with pytest.raises(AlreadyRunning), held(layout, "demo", told=told):
+        with pytest.raises(AlreadyRunning), held(layout, "demo", refusal=refusal):
             pass
         holder.kill()
         holder.wait()
-        with held(layout, "demo", told=told):
+        with held(layout, "demo", refusal=refusal):
             pass

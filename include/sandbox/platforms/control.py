@@ -8,7 +8,7 @@
     POST /_sandbox/mail-faults {"kind": "451", "count": 1}                          what the next mails meet
     DELETE /_sandbox/mail-faults                                                    forget them
     GET  /_sandbox/ledger                                                           what the credit-market platform holds
-    GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform was told
+    GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform received
 
 Kinds of faults: `faults.KINDS`, of mails `mailbox.MAIL_FAULTS`. What a scenario holds is settled when the sandbox starts.
 One department whose pushes rule B08 stops is not in it unless asked for: `python -m include.sandbox --stopped-department

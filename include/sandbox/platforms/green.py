@@ -281,7 +281,7 @@ class GreenPlatform:
         """Every coordinator (协调人) in the platform's order."""
         return self._scenario.coordinators
 
-    # --- What is told to it ----------------------------------------------------------------------------------------
+    # --- What it receives -------------------------------------------------------------------------------------------
 
     def receive_return(self, key: str, body: Mapping[str, Any]) -> tuple[int, Receipt]:
         """Send a need back; 201 the first time, 200 with the first receipt after that, Problem 409 for another body."""

@@ -182,7 +182,7 @@ def cancel(job_id: Id, operator: CurrentOperator, reason: Reason = "") -> Redire
 def _criteria(asked: Asked) -> list[str]:
     """The selection, in words."""
     words = ERROR_CLASSES.get(asked.error_class, (asked.error_class, ""))[0]
-    told = {
+    criteria = {
         "通道": CHANNEL_NAMES[channel] if (channel := _channel(asked.channel)) else "",
         "季度": asked.quarter,
         "主管部门": department_short_name(asked.department) if asked.department else "",
@@ -190,7 +190,7 @@ def _criteria(asked: Asked) -> list[str]:
         "此时之后失败过": asked.failed_since.replace("T", " "),
         "发送编号": f"所选 {len(_numbers(asked.delivery_ids))} 个" if asked.delivery_ids else "",
     }
-    return [f"{name} {value}" for name, value in told.items() if value]
+    return [f"{name} {value}" for name, value in criteria.items() if value]
 
 
 def _channel(code: str) -> Channel | None:
