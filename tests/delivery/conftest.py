@@ -10,6 +10,7 @@ import pytest
 from include.base.settings import Settings
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
+from tests.support.mails import Mailbox, served
 from tests.support.outbox import NOW, connected_to
 
 
@@ -29,3 +30,9 @@ def sandbox(quiet_scenario: Scenario, tmp_path: Path) -> Iterator[Sandbox]:
 def settings(sandbox: Sandbox) -> Settings:
     """The four connections, the business database left out: tests hand over an engine."""
     return connected_to(sandbox)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """An SMTP server that keeps what arrives."""
+    yield from served(Mailbox())

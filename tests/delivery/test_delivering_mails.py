@@ -2,129 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import email
-import email.policy
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from include.base.errors import ConfigurationError, CredentialsRefused
-from include.base.settings import ConnectionFields, Settings
+from include.base.settings import Settings
 from include.delivery.mail_message import message_id
-from include.delivery.stage import _WORTH_A_WORKER, DeliverySummary, deliver
+from include.delivery.stage import _WORTH_A_WORKER, deliver
 from include.reference import policy
-from include.store.outbox import NewDelivery, enqueue
-from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries, states
+from tests.support.mails import Mailbox, break_off, mail_settings, queue_mails, served
+from tests.support.outbox import NOW, Clock, attempts, deliveries, run_channel, states
 from tests.support.scripted import self_signed
-
-
-class Mailbox:
-    """Keeps what arrives; `on_recipient` and `on_data` may refuse, break off or block."""
-
-    def __init__(self) -> None:
-        self.messages: list[EmailMessage] = []
-        self.connections = 0
-        self.on_recipient: Callable[[str], str] = lambda address: "250 OK"
-        self.on_data: Callable[[SMTP, EmailMessage], str] = lambda server, message: "250 OK"
-
-    async def handle_EHLO(
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        self.connections += 1
-        session.host_name = hostname
-        return responses
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        reply = self.on_recipient(address)
-        if reply.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return reply
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        message = email.message_from_bytes(envelope.content, policy=email.policy.default)  # type: ignore[arg-type]
-        reply = await asyncio.to_thread(self.on_data, server, message)  # type: ignore[arg-type]
-        if reply.startswith("250"):
-            self.messages.append(message)  # type: ignore[arg-type]
-        return reply
-
-
-def break_off(server: SMTP, _: EmailMessage) -> str:
-    """Take the message and close the connection without a word."""
-    assert server.transport is not None
-    server.loop.call_soon_threadsafe(server.transport.abort)
-    return "250 nobody hears this"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    yield from _served(Mailbox())
-
-
-def _served(box: Mailbox, **options: Any) -> Iterator[Mailbox]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    box.port = port  # type: ignore[attr-defined]
-    yield box
-    controller.stop()
 
 
 @pytest.fixture
 def settings(mailbox: Mailbox) -> Settings:
-    return _settings(mailbox)
+    return mail_settings(mailbox)
 
 
-def _settings(box: Mailbox, **changes: Any) -> Settings:
-    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"}
-    fields = ConnectionFields(host="127.0.0.1", port=box.port, extra=extra)  # type: ignore[attr-defined]
-    return Settings(connections={"smtp_default": replace(fields, **changes)}, fernet_key=KEY)
-
-
-def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
-    clock = clock or Clock()
-    return deliver(engine, "mail", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
-
-
-def queue_mails(engine: sa.Engine, numbers: range, **changes: Any) -> None:
-    new = [
-        NewDelivery(
-            channel="mail",
-            action="mail",
-            idempotency_key=f"digest:{number}",
-            body={
-                "to": [f"c{number}@coordinators.example"],
-                "subject": "【绿厂融通】今日待协调事项",
-                "text": "您好：\n" + "对接停滞。" * 300,
-                "html": "<p>您好</p>",
-                "list_id": "digest.green-factory-financing",
-                "references": ["digest:first", "digest:second"],
-            }
-            | changes,
-        )
-        for number in numbers
-    ]
-    with engine.begin() as connection:
-        enqueue(connection, new, NOW)
+run = partial(run_channel, "mail")
 
 
 def test_mails_arrive_once_over_one_connection(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
@@ -221,7 +129,7 @@ def test_a_server_that_is_away_is_said_and_costs_nothing(
     database: sa.Engine, mailbox: Mailbox, settings: Settings
 ) -> None:
     queue_mails(database, range(3))
-    summary = run(database, _settings(mailbox, port=1))
+    summary = run(database, mail_settings(mailbox, port=1))
     assert summary.waiting == 3
     assert "smtp_default" in str(summary.away)
     assert [row.outcome for row in attempts(database)] == ["unavailable"]
@@ -236,9 +144,9 @@ def test_a_refused_login_is_said_without_the_password(database: sa.Engine) -> No
         "authenticator": lambda *_: AuthResult(success=False, handled=False),
     }
     queue_mails(database, range(1))
-    for served in _served(box, **options):
+    for server in served(box, **options):
         with pytest.raises(CredentialsRefused, match="smtp_default") as caught:
-            run(database, _settings(served, login="user", password="hush-hush"))
+            run(database, mail_settings(server, login="user", password="hush-hush"))
     assert "hush-hush" not in str(caught.value)
     assert [(row.state, row.attempts) for row in deliveries(database)] == [("pending", 0)]
 
@@ -247,7 +155,7 @@ def test_a_server_without_starttls_is_a_matter_of_configuration(database: sa.Eng
     queue_mails(database, range(1))
     extra = {"disable_ssl": True, "from_email": "pipeline@green-finance.example"}
     with pytest.raises(ConfigurationError, match="disable_tls"):
-        run(database, _settings(mailbox, extra=extra))
+        run(database, mail_settings(mailbox, extra=extra))
 
 
 def test_a_server_s_certificate_is_verified_by_the_connection_s_own_authority(
@@ -257,14 +165,14 @@ def test_a_server_s_certificate_is_verified_by_the_connection_s_own_authority(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     queue_mails(database, range(1))
-    for box in _served(Mailbox(), ssl_context=context):
+    for box in served(Mailbox(), ssl_context=context):
         extra = {"disable_tls": True, "from_email": "pipeline@green-finance.example"}
-        summary = run(database, _settings(box, extra=extra))
+        summary = run(database, mail_settings(box, extra=extra))
         assert summary.away is not None and "加密连接失败" in summary.away.what
         with pytest.raises(ConfigurationError, match=r"extra[.]ca"):
-            run(database, _settings(box, extra={**extra, "ca": str(tmp_path / "none.pem")}))
+            run(database, mail_settings(box, extra={**extra, "ca": str(tmp_path / "none.pem")}))
         later = Clock(NOW + timedelta(hours=1))
-        assert run(database, _settings(box, extra={**extra, "ca": str(certificate)}), later).delivered == 1
+        assert run(database, mail_settings(box, extra={**extra, "ca": str(certificate)}), later).delivered == 1
         assert len(box.messages) == 1
 
 
@@ -272,7 +180,7 @@ def test_mails_keep_the_rate_of_the_connection(database: sa.Engine, mailbox: Mai
     queue_mails(database, range(3))
     extra = {"disable_ssl": True, "disable_tls": True, "from_email": "a@green-finance.example", "rate_per_s": 0.01}
     waits: list[float] = []
-    deliver(database, "mail", settings=_settings(mailbox, extra=extra), clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
+    deliver(database, "mail", settings=mail_settings(mailbox, extra=extra), clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
     assert [round(wait, -1) for wait in waits] == [100, 200]
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from include.delivery.claim import claim, present_worker, take_over
 from include.delivery.outcomes import Result
 from include.delivery.record import record
 from include.delivery.rerun import Selection, rerun
-from include.delivery.stage import DeliverySummary, deliver
+from include.delivery.stage import DeliverySummary
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import contact, delivery
@@ -32,6 +33,7 @@ from tests.support.outbox import (
     queue_pushes,
     queue_withdrawal,
     restate,
+    run_channel,
     states,
     with_connection,
 )
@@ -40,10 +42,7 @@ from tests.support.scripted import Answer, scripted
 
 BATCHES = "/v1/need-batches"
 
-
-def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
-    clock = clock or Clock()
-    return deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+run = partial(run_channel, "market")
 
 
 def ledger(sandbox: Sandbox) -> dict[tuple[str, int], dict[str, Any]]:

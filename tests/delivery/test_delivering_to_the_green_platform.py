@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from include.base.settings import Settings
-from include.delivery.stage import DeliverySummary, deliver
+from include.delivery.stage import deliver
 from include.platforms.green_platform import GreenPlatformClient
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
-from tests.support.outbox import NOW, Clock, attempts, deliveries, states, with_connection
+from tests.support.outbox import NOW, Clock, attempts, deliveries, run_channel, states, with_connection
 
-
-def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
-    clock = clock or Clock()
-    return deliver(engine, "green_platform", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+run = partial(run_channel, "green_platform")
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from include.delivery.view import ERROR_CLASSES, channel_figures, held_deliverie
 from include.platforms.http import OutcomeUnknown
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery, delivery_attempt
-from tests.delivery.test_delivering_mails import queue_mails
-from tests.delivery.test_rerun import hold, run
-from tests.support.outbox import NOW, deliveries, queue_pushes
+from tests.delivery.test_rerun import run
+from tests.support.mails import queue_mails
+from tests.support.outbox import NOW, deliveries, hold, queue_pushes
 
 SIGNED = {"actor": "li", "role": "operator", "reason": "已与平台核对，不再发送", "now": NOW}
 

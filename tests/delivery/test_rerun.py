@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +13,6 @@ from include.base.settings import Settings
 from include.delivery import rerun
 from include.delivery.claim import claim, present_worker
 from include.delivery.rerun import Selection
-from include.delivery.stage import DeliverySummary, deliver
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery
 from tests.support.outbox import (
@@ -19,29 +20,18 @@ from tests.support.outbox import (
     Clock,
     attempts,
     deliveries,
+    hold,
     need_id,
     queue_pushes,
     queue_withdrawal,
+    run_channel,
     states,
     with_connection,
 )
 
 BATCHES = "/v1/need-batches"
 
-
-def run(engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
-    clock = clock or Clock()
-    return deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
-
-
-def hold(engine: sa.Engine, number: int, error_class: str, outcome: str = "rejected") -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            sa.update(delivery)
-            .where(delivery.c.need_id == need_id(number))
-            .values(state="held", error_class=error_class, outcome=outcome, attempts=1, settled_at=NOW,
-                    lease_until=sa.text("clock_timestamp() + interval '1 hour'"))
-        )  # fmt: skip
+run = partial(run_channel, "market")
 
 
 def again(engine: sa.Engine, selection: Selection, reason: str = "平台已修复校验规则") -> int:

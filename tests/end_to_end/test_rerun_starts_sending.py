@@ -12,8 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.local.postgres import PostgresServer
-from tests.delivery.test_rerun import hold
-from tests.support.outbox import deliveries, queue_pushes
+from tests.support.outbox import deliveries, hold, queue_pushes
 
 
 @pytest.mark.parametrize(("paused", "says"), [("running", "已启动 deliver 送出"), ("paused", "deliver 处于暂停状态")])

@@ -17,8 +17,8 @@ from include.delivery.stage import deliver
 from include.escalation import AuditSummary
 from include.reference.day import Day
 from include.store import tables
-from tests.delivery.test_delivering_mails import Mailbox
 from tests.support.escalation import CALENDAR, POLICY, bodies, keys, overdue_day, run, staff, stalled_case, steps
+from tests.support.mails import Mailbox
 from tests.support.outbox import Clock
 from tests.support.rows import add_case, add_clock, moment, need_id
 

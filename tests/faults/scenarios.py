@@ -18,12 +18,13 @@ import sqlalchemy as sa
 
 from include.base.errors import UserFacingError
 from include.base.settings import ConnectionFields, Settings
+from include.delivery.mail_message import message_id
 from include.delivery.stage import deliver
 from include.local.postgres import PostgresServer
 from include.sandbox.proxy import KINDS, TcpProxy
-from tests.delivery.test_delivering_mails import message_id, queue_mails
 from tests.faults.stage import Stage, settings_of, staged
 from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, DAWDLING, GO, MAIL_CRASH_POINTS
+from tests.support.mails import queue_mails
 from tests.support.outbox import NOW, Clock
 
 _NETWORK = {"reset": "复位", "cut": "截断", "slow": "缓慢", "half_open": "半开"}

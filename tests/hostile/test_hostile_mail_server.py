@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.mail_message import mail_message
 from include.delivery.stage import deliver
-from tests.delivery.test_delivering_mails import queue_mails
+from tests.support.mails import queue_mails
 from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries
 
 Reply = Callable[[bytes], bytes]

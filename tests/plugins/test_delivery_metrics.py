@@ -11,8 +11,7 @@ from green_finance import delivery_tasks
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.view import ERROR_CLASSES
 from include.store.tables import channel_state
-from tests.delivery.test_rerun import hold
-from tests.support.outbox import KEY, NOW, Clock, queue_pushes
+from tests.support.outbox import KEY, NOW, Clock, hold, queue_pushes
 
 NOBODY = {
     "credit_market": ConnectionFields(

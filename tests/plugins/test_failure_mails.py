@@ -16,10 +16,8 @@ import sqlalchemy as sa
 from green_finance.failure_mails import RunFailureNotifier
 from include.base.settings import Settings
 from include.delivery.stage import deliver
-from tests.delivery.test_delivering_mails import Mailbox, _settings, mailbox
+from tests.support.mails import Mailbox, mail_settings
 from tests.support.outbox import Clock, deliveries
-
-__all__ = ["mailbox"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 UTC = ZoneInfo("UTC")
@@ -46,7 +44,7 @@ def settings(database: sa.Engine, mailbox: Mailbox, monkeypatch: pytest.MonkeyPa
         "password": url.password,
         "schema": url.database,
     }
-    found = _settings(mailbox)
+    found = mail_settings(mailbox)
     fields = found.connections["smtp_default"]
     smtp = {"conn_type": "smtp", "host": fields.host, "port": fields.port, "extra": {**fields.extra, "retry_limit": 0}}
     smtp["extra"]["operator_email"] = "operator@example.test"

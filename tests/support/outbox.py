@@ -16,10 +16,11 @@ from sqlalchemy.dialects.postgresql import insert
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
+from include.delivery.stage import DeliverySummary, deliver
 from include.domain.push_payload import push_of
 from include.local.quarters import sandbox_settings
 from include.sandbox.server import Sandbox
-from include.store.outbox import NewDelivery, enqueue
+from include.store.outbox import Channel, NewDelivery, enqueue
 from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery, delivery_attempt, need_version, raw_payload, withdrawal_notice
 from tests.support.rows import add_intake, digest, rewrite
@@ -180,6 +181,12 @@ def queue_withdrawal(engine: sa.Engine, number: int, revision: int = 1) -> None:
         )
 
 
+def run_channel(channel: Channel, engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
+    """Deliver what is due on a channel; waits cost no time."""
+    clock = clock or Clock()
+    return deliver(engine, channel, settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+
+
 def deliveries(engine: sa.Engine, where: str = "true") -> list[sa.Row[Any]]:
     with engine.connect() as connection:
         return list(connection.execute(sa.select(delivery).where(sa.text(where)).order_by(delivery.c.delivery_id)))
@@ -215,3 +222,14 @@ def with_connection(settings: Settings, name: str, **changes: Any) -> Settings:
     fields: ConnectionFields = settings.connections[name]
     extra = {**fields.extra, **changes.pop("extra", {})}
     return replace(settings, connections={**settings.connections, name: replace(fields, **changes, extra=extra)})
+
+
+def hold(engine: sa.Engine, number: int, error_class: str, outcome: str = "rejected") -> None:
+    """A push that was given up on."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(delivery)
+            .where(delivery.c.need_id == need_id(number))
+            .values(state="held", error_class=error_class, outcome=outcome, attempts=1, settled_at=NOW,
+                    lease_until=sa.text("clock_timestamp() + interval '1 hour'"))
+        )  # fmt: skip
