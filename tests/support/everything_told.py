@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
+
+_TESTS = Path(__file__).parents[1]
 
 
 def told(error: BaseException) -> str:
@@ -21,7 +24,7 @@ def _frames(error: BaseException) -> list[str]:
 
 
 def _is_the_system_s(path: str) -> bool:
-    return "/tests/" not in path
+    return not Path(path).is_relative_to(_TESTS)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
