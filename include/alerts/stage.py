@@ -204,10 +204,7 @@ def _persons(connection: sa.Connection, found: Sequence[tuple[str, str, str]], p
 
 
 _DEPARTMENTS = sa.text(
-    """
-    select distinct on (need_id) need_id, department_code from need_version
-    where need_id = any(cast(:need_ids as text[])) order by need_id, revision desc
-    """
+    "select need_id, department_code from newest_need where need_id = any(cast(:need_ids as text[]))"
 )
 
 

@@ -10,7 +10,7 @@ from include.store.tables import alert
 
 _OPEN = sa.text(
     """
-    select alert_id, rule_id, alert.need_id, institution_code, severity, opened_at, persons_required,
+    select alert_id, rule_id, need_id, institution_code, severity, opened_at, persons_required,
            version.quarter, version.department_code, version.uscc, version.enterprise_name,
            array(
                select ground from alert_ground where alert_ground.alert_id = alert.alert_id order by ground
@@ -19,11 +19,7 @@ _OPEN = sa.text(
                select array[decision, actor, reason] from alert_agreement agreed
                where agreed.alert_id = alert.alert_id order by event_id
            ) as agreed
-    from alert
-    left join lateral (
-        select quarter, department_code, uscc, enterprise_name from need_version
-        where need_version.need_id = alert.need_id order by revision desc limit 1
-    ) version on true
+    from alert left join newest_need version using (need_id)
     where state = 'open' order by severity, opened_at, alert_id
     """
 )

@@ -19,7 +19,7 @@ from include.domain.quarter import Quarter
 from include.domain.routing import Level, Place
 from include.reference import branches, departments
 from include.reference.day import Day
-from include.store.returns import is_open, respond_by
+from include.store.returns import respond_by
 from include.words.shown import shown
 
 BreachKey = tuple[str, str, str, str]
@@ -137,10 +137,8 @@ _ALERTS = sa.text(
 
 _RETURNS = sa.text(
     _NEEDS
-    + f"""
-    select live.*, sent.revision, sent.body, sent.created_at
-    from delivery sent join live using (need_id)
-    where {is_open("sent")}
+    + """
+    select live.*, sent.revision, sent.body, sent.created_at from open_return sent join live using (need_id)
     """
 )
 

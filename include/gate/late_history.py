@@ -69,7 +69,7 @@ _JUDGED_BEFORE = sa.text(
     )
     select version.need_id, version.revision, version.raw_sha256, judged.judgement_id, judged.quarter, judged.department_code
     from alike
-    join need_version version using (need_id, revision)
+    join live_need version using (need_id, revision)
     join raw_payload raw using (raw_sha256)
     join unnest(cast(:codes as text[]), cast(:versions as text[])) in_force (department_code, ruleset_version)
         on in_force.department_code = version.department_code
@@ -78,11 +78,6 @@ _JUDGED_BEFORE = sa.text(
     where judged.verdict <> 'returned'
       and not (judged.intake_id = :intake_id and judged.department_code = :department_code)
       and octet_length(raw.ciphertext) > 0
-      and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
-      and not exists (
-          select from need_version higher
-          where higher.need_id = version.need_id and higher.revision > version.revision
-      )
       and not exists (
           select from quarantine
           where quarantine.judgement_id = judged.judgement_id and quarantine.state in ('returned', 'expired')

@@ -101,9 +101,6 @@ _RECORDS = f"""
     ), record as (
         select distinct on (department_code, coalesce(item_hash, raw_sha256), copy) *
         from listed order by department_code, coalesce(item_hash, raw_sha256), copy, intake_id desc, ordinal
-    ), newest as (
-        select need_id, max(revision) as revision from need_version
-        where need_id in (select need_id from record) group by need_id
     ), outcome as (
         select record.department_code, record.need_id, record.revision, record.item_hash, record.ordinal,
                decided.decided_at,
@@ -112,7 +109,7 @@ _RECORDS = f"""
                     else coalesce(decided.verdict, 'unjudged') end as outcome,
                first.item_hash is not null as other_content
         from record
-        left join newest using (need_id)
+        left join newest_need newest using (need_id)
         left join need_version stored on stored.need_id = record.need_id and stored.revision = record.revision
         left join record first on first.department_code = record.department_code
             and first.item_hash = stored.item_hash and record.item_hash <> stored.item_hash

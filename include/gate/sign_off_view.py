@@ -87,11 +87,8 @@ def signatures(connection: sa.Connection, quarter: str) -> list[Signed]:
 
 _MEDIAN = sa.text(
     """
-    select cast(percentile_cont(0.5) within group (order by financing_need) as numeric) from (
-        select distinct on (need_id) need_id, financing_need from need_version
-        where quarter = :quarter order by need_id, revision desc
-    ) newest
-    where not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
+    select cast(percentile_cont(0.5) within group (order by financing_need) as numeric)
+    from live_need where quarter = :quarter
     """
 )
 

@@ -102,13 +102,7 @@ _NEEDS = sa.text(
 
 _UNFINISHED = sa.text(
     """
-    with newest as (
-        select distinct on (need_id) need_id, revision, item_hash from need_version
-        where need_id = any(:need_ids) order by need_id, revision desc
-    ), live as (
-        select * from newest
-        where not exists (select from withdrawal_notice notice where notice.need_id = newest.need_id)
-    )
+    with live as (select need_id, revision, item_hash from live_need where need_id = any(:need_ids))
     select distinct need_id, 'push' as why from delivery
     where need_id = any(:need_ids) and action = 'push' and state in ('pending', 'unknown', 'held')
     union

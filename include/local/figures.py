@@ -69,10 +69,7 @@ _NEWEST_INTAKE = sa.text(
 # A need belongs to the department of its newest version.
 _AFTER_THE_GATE = sa.text(
     """
-    with need as (
-        select distinct on (need_id) need_id, department_code from need_version
-        where quarter = :quarter order by need_id, revision desc
-    )
+    with need as (select need_id, department_code from newest_need where quarter = :quarter)
     select need.department_code,
            count(*) filter (where exists (
                select from delivered_push push where push.need_id = need.need_id

@@ -91,7 +91,7 @@ _HEAD = sa.text(
            (
                select count(*) from alert where alert.need_id = version.need_id and alert.state = 'open'
            ) as alerts
-    from need_version version where need_id = :need_id order by revision desc limit 1
+    from newest_need version where need_id = :need_id
     """
 )
 

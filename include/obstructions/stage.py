@@ -26,7 +26,6 @@ from include.reference import enum_labels, reason_codes
 from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.locks import Lock, hold
-from include.store.needs import newest_version
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
 from include.words.shown import scrubbed
@@ -277,7 +276,7 @@ def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: st
 
 # One row an obstruction whose ticket may change. What the case path refuses (a case that was closed) opens none.
 _REPORTED = sa.text(
-    f"""
+    """
     with reported as (
         select event.need_id, event.institution_code,
                coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id,
@@ -299,7 +298,7 @@ _REPORTED = sa.text(
            ended.ended, ended.ended or stands.stands is not true as cleared
     from reported
     join matching_case matched using (need_id, institution_code)
-    {newest_version("reported")}
+    join newest_need version using (need_id)
     left join obstruction_ticket ticket using (need_id, institution_code, obstruction_id)
     left join lateral (
         select true as stands from jsonb_array_elements(matched.open_obstructions) one

@@ -13,7 +13,6 @@ from include.domain.obstruction import WORKED_ON, Ticket
 from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
 from include.reference import branches
 from include.store.coordinators import network
-from include.store.needs import newest_version
 from include.store.tables import obstruction_event, obstruction_ticket
 
 STATES = {
@@ -95,22 +94,20 @@ def ticket(
 
 
 _TICKETS = sa.text(
-    f"""
+    """
     select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter, version.city_code,
            version.branch_code
-    from obstruction_ticket ticket
-    {newest_version("ticket")}
+    from obstruction_ticket ticket join newest_need version using (need_id)
     where not :unsettled or ticket.state not in ('verified', 'unresolvable')
     order by ticket.overdue desc, coalesce(ticket.acknowledge_by, ticket.resolve_by, ticket.confirm_by), ticket.ticket_id
     """
 )
 
 _TICKET = sa.text(
-    f"""
+    """
     select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter, version.city_code,
            version.branch_code
-    from obstruction_ticket ticket
-    {newest_version("ticket")}
+    from obstruction_ticket ticket join newest_need version using (need_id)
     where ticket.ticket_id = :ticket_id
     """
 )

@@ -89,6 +89,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "delivery": ("raw", "raw", "rw", "r"),
     "delivery_attempt": ("ra", "ra", "rw", "r"),
     "delivered_push": ("rw", "r", "r", "r"),
+    "open_return": ("r", "r", "", ""),
     "channel_state": ("raw", "raw", "", ""),
     "rerun_job": ("raw", "raw", "", ""),
     "rerun_item": ("ra", "ra", "", ""),

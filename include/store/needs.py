@@ -1,20 +1,8 @@
-"""SQL about the newest version of needs, shared by stages."""
+"""What is known of a need, whatever stage asks."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-
-
-def newest_version(need: str) -> str:
-    """SQL that joins the newest version of the need in the row `need`, as `version`."""
-    return f"""
-        join lateral (
-            select enterprise_name, uscc, is_major, city_code, department_code, branch_code, quarter
-            from need_version version
-            where version.need_id = {need}.need_id order by revision desc limit 1
-        ) version on true
-    """
-
 
 # If the need ever was a sole proprietor's, that code: texts of its earlier revisions are shown too.
 _CODE = sa.text(

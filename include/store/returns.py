@@ -26,25 +26,7 @@ class OpenReturn:
     respond_by: date
 
 
-def is_open(sent: str) -> str:
-    """SQL: whether the delivery `sent` is a return without an answer; withdrawals are not considered."""
-    return f"""
-        {sent}.action = 'return' and {sent}.state not in ('held', 'superseded', 'closed') and not exists (
-            select from need_version newer where newer.need_id = {sent}.need_id and newer.revision > {sent}.revision
-        )
-    """
-
-
-_OPEN = sa.text(
-    f"""
-    select sent.need_id, sent.revision, sent.body, sent.created_at, version.quarter, version.department_code,
-           version.enterprise_name, version.uscc, version.is_major
-    from delivery sent join need_version version using (need_id, revision)
-    where {is_open("sent")} and version.quarter = any(cast(:quarters as text[]))
-      and not exists (select from withdrawal_notice notice where notice.need_id = sent.need_id)
-    order by sent.delivery_id
-    """
-)
+_OPEN = sa.text("select * from open_return where quarter = any(cast(:quarters as text[])) order by delivery_id")
 
 
 def open_returns(connection: sa.Connection, quarters: list[str]) -> list[OpenReturn]:

@@ -23,7 +23,6 @@ from include.domain.routing import LEVELS, Authority, Level
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
 from include.reference import institutions, reason_codes
 from include.reference.day import Day
-from include.store.needs import newest_version
 from include.store.outcomes import outcomes
 from include.store.returns import OpenReturn, open_returns
 from include.words.shown import shown
@@ -291,11 +290,8 @@ _REFUSALS = sa.text(
     """
     select version.need_id, version.department_code, version.enterprise_name, version.uscc, version.is_major,
            matched.institution_code, matched.reason_code, matched.state_since
-    from (
-        select distinct on (need_id) * from need_version where quarter = any(:quarters) order by need_id, revision desc
-    ) version join matching_case matched using (need_id)
-    where matched.state = 'declined' and matched.reason_code = any(:repairable)
-      and not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
+    from live_need version join matching_case matched using (need_id)
+    where version.quarter = any(:quarters) and matched.state = 'declined' and matched.reason_code = any(:repairable)
       and not exists (
           select from matching_case other where other.need_id = version.need_id
           and (other.drawn > 0 or other.state = any(:approved))
@@ -305,18 +301,18 @@ _REFUSALS = sa.text(
 )
 
 _TICKET_EVENTS = sa.text(
-    f"""
+    """
     select version.department_code, count(*) filter (where event.kind in ('opened', 'reopened')) as obstructed,
            count(*) filter (where event.kind = 'verified') as cleared
-    from obstruction_event event join obstruction_ticket ticket using (ticket_id) {newest_version("ticket")}
+    from obstruction_event event join obstruction_ticket ticket using (ticket_id) join newest_need version using (need_id)
     where event.at > :since group by version.department_code
     """
 )
 
 _TICKETS = sa.text(
-    f"""
+    """
     select ticket.*, version.enterprise_name, version.uscc, version.department_code
-    from obstruction_ticket ticket {newest_version("ticket")}
+    from obstruction_ticket ticket join newest_need version using (need_id)
     where ticket.state = any(:worked_on) order by ticket.ticket_id
     """
 )

@@ -120,11 +120,8 @@ _CANDIDATES = """
                select coalesce(array_agg(distinct code), '{{}}')
                from need_version every, unnest(every.intended_institutions) code where every.need_id = version.need_id
            ) as intended
-    from pushed cross join lateral (
-        select * from need_version newest where newest.need_id = pushed.need_id order by revision desc limit 1
-    ) version
-    where not exists (select from withdrawal_notice notice where notice.need_id = version.need_id)
-      and not exists (
+    from pushed join live_need version using (need_id)
+    where not exists (
           select from matching_case matched where matched.need_id = version.need_id
           and (matched.drawn > 0 or matched.state = any(:beyond))
       )
@@ -143,9 +140,7 @@ _LANDED = sa.text(
     """
     select matched.need_id, matched.institution_code, version.department_code,
            version.document::jsonb #>> '{project,category}' as category
-    from matching_case matched cross join lateral (
-        select * from need_version newest where newest.need_id = matched.need_id order by revision desc limit 1
-    ) version
+    from matching_case matched join newest_need version using (need_id)
     where matched.drawn > 0 and version.quarter >= :first
       and not exists (
           select from alert where alert.need_id = matched.need_id

@@ -17,6 +17,13 @@ left join lateral (
       and attempt.outcome in ('accepted', 'duplicate', 'lost_answer')
 ) tried on true;
 
+-- The returns (退回补正) that wait for an answer: sent back, no higher revision stored since, and the need is not withdrawn.
+create view open_return with (security_invoker = true) as
+select sent.delivery_id, sent.need_id, sent.revision, sent.body, sent.created_at, need.quarter, need.department_code,
+       need.enterprise_name, need.uscc, need.is_major
+from delivery sent join live_need need using (need_id, revision)
+where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed');
+
 -- Pushes that wait for the signatures of approvers.
 create view push_unsigned with (security_invoker = true) as
 select waiting.*, (
