@@ -39,7 +39,7 @@ def not_to_be_pushed(
         return []
     today = now.astimezone(SHANGHAI).date()
     register = snapshot_in_use(connection, today)
-    if register is None or not has_rows(connection, register):
+    if register is None or not has_rows(connection, register.content_sha256):
         log.warning("no register in use: %d pushes go without G08a", len(pushes))
         return []
     present = in_force(connection, register, today, {uscc for uscc in usccs.values() if uscc is not None})

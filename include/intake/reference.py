@@ -151,8 +151,7 @@ def _altered_rows(rows: Sequence[Any]) -> Iterator[SetAside]:
 
 _ACTIVE = sa.text(
     """
-    select count(*) from register_factory
-    where content_sha256 = :content and usable and listed_on <= :as_of and (removed_on is null or :as_of < removed_on)
+    select count(*) from listed_factory where content_sha256 = :content and :as_of <@ listed
     """
 )
 

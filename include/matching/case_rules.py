@@ -191,8 +191,7 @@ _DOCUMENTS = sa.text(f"select version.need_id, version.document {_NEWEST_PUSHED}
 _MEMBERSHIPS = sa.text(
     f"""
     select version.need_id, factory.listed_on, factory.removed_on {_NEWEST_PUSHED}
-    left join register_factory factory
-      on factory.content_sha256 = :content and factory.uscc = version.uscc and factory.usable
+    left join listed_factory factory on factory.content_sha256 = :content and factory.uscc = version.uscc
     where version.uscc is not null
     """
 )

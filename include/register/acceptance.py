@@ -85,10 +85,9 @@ _HELD = sa.text(
     ), member as (
         select waiting.snapshot_id, factory.content_sha256 = waiting.content_sha256 as in_held, factory.uscc,
                min(factory.name) as name
-        from waiting join register_factory factory
+        from waiting join listed_factory factory
           on factory.content_sha256 in (waiting.content_sha256, waiting.content_in_use)
-         and factory.usable and factory.listed_on <= waiting.as_of
-         and (factory.removed_on is null or waiting.as_of < factory.removed_on)
+         and waiting.as_of <@ factory.listed
         group by 1, 2, 3
     ), gone as (
         select snapshot_id, count(*) as number,

@@ -13,9 +13,8 @@ import sqlalchemy as sa
 from include.base.errors import UserFacingError
 from include.domain.identifiers import normalise_ids
 from include.reference import Policy
-from include.register.snapshots import snapshot_in_use
+from include.register.snapshots import has_rows, snapshot_in_use
 from include.store.database import array_of
-from include.store.tables import register_factory
 
 _SOUND = re.compile(r"[0-9A-Z]{18}")
 
@@ -89,8 +88,7 @@ def register_of(connection: sa.Connection, content_sha256: str, codes: Collectio
 
     Raises RegisterUnusable if none of its rows, of whatever code, is usable.
     """
-    usable = (register_factory.c.content_sha256 == content_sha256) & register_factory.c.usable
-    if not connection.execute(sa.select(sa.exists().where(usable))).scalar_one():
+    if not has_rows(connection, content_sha256):
         raise RegisterUnusable("绿色工厂名单为空，无法审核。", "请联系平台核实名单接口，恢复后重新读取名单。")
     # Usable rows have valid codes (T01).
     wanted = array_of(code for code in codes if _SOUND.fullmatch(code))
@@ -116,7 +114,7 @@ def register_of(connection: sa.Connection, content_sha256: str, codes: Collectio
 _ROWS = sa.text(
     """
     select uscc, name, aliases, level, batch, department_code, listed_on, removed_on
-    from register_factory
-    where content_sha256 = :content_sha256 and usable and uscc = any(cast(:codes as text[]))
+    from listed_factory
+    where content_sha256 = :content_sha256 and uscc = any(cast(:codes as text[]))
     """
 )

@@ -8,7 +8,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from include.store.tables import register_factory, register_snapshot
+from include.store.tables import register_snapshot
 
 FACTORY_REMOVED = "factory_removed"
 """Reason of a withdrawal, and mark of a push that waits because its factory is off the register."""
@@ -35,23 +35,19 @@ def snapshot_in_use(connection: sa.Connection, day: date) -> SnapshotInUse | Non
     return None if newest is None else SnapshotInUse(newest.as_of, newest.content_sha256)
 
 
-def has_rows(connection: sa.Connection, register: SnapshotInUse) -> bool:
-    """Whether any row of the snapshot is usable; without one nothing can be concluded."""
-    usable = (register_factory.c.content_sha256 == register.content_sha256) & register_factory.c.usable
-    found: bool = connection.execute(sa.select(sa.exists().where(usable))).scalar_one()
+def has_rows(connection: sa.Connection, content_sha256: str) -> bool:
+    """Whether any row of the snapshot with this content is usable; without one nothing can be concluded."""
+    found: bool = connection.execute(_HAS_ROWS, {"content": content_sha256}).scalar_one()
     return found
 
 
 def in_force(connection: sa.Connection, register: SnapshotInUse, day: date, usccs: Collection[str]) -> set[str]:
-    """Which of these credit codes have an active row on `day`."""
-    factory = register_factory.c
-    rows = connection.execute(
-        sa.select(factory.uscc).where(
-            (factory.content_sha256 == register.content_sha256)
-            & factory.usable
-            & (factory.uscc == sa.any_(sa.literal(list(usccs), sa.ARRAY(sa.Text))))
-            & (factory.listed_on <= day)
-            & (factory.removed_on.is_(None) | (factory.removed_on > day))
-        )
-    )
-    return set(rows.scalars())
+    """The credit codes among `usccs` that have a row in force on `day`."""
+    asked = {"content": register.content_sha256, "usccs": list(usccs), "day": day}
+    return set(connection.execute(_IN_FORCE, asked).scalars())
+
+
+_HAS_ROWS = sa.text("select exists (select from listed_factory where content_sha256 = :content)")
+_IN_FORCE = sa.text(
+    "select uscc from listed_factory where content_sha256 = :content and uscc = any(:usccs) and :day <@ listed"
+)

@@ -86,9 +86,8 @@ _WATCHED = sa.text(
 
 _ACTIVE = sa.text(
     """
-    select uscc, name, aliases from register_factory
-    where content_sha256 = :content and usable and uscc = any(:usccs)
-      and listed_on <= :today and (removed_on is null or :today < removed_on)
+    select uscc, name, aliases from listed_factory
+    where content_sha256 = :content and uscc = any(:usccs) and :today <@ listed
     """
 )
 
@@ -170,7 +169,7 @@ def _register_in_use(connection: sa.Connection, today: date, policy: Policy) -> 
             "没有可用的当期绿色工厂名单，无法核对已推送企业是否仍在名单内。",
             "请确认名单读取任务成功；名单因数量骤减（T05）未启用的，由运维人员核实后确认启用，再重新运行本任务。",
         )
-    if not has_rows(connection, newest):
+    if not has_rows(connection, newest.content_sha256):
         raise RegisterTooOld("绿色工厂名单为空，不能据此撤回需求。", "请联系平台核实名单接口，恢复后重新读取名单。")
     return newest.content_sha256
 
