@@ -19,7 +19,6 @@ from include.gate.engine.judge import Finding, reasons
 from include.reference import Policy
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
-from include.store.outcomes import awaiting_sign_off, pushable
 
 _CHUNK = 5_000
 
@@ -28,12 +27,14 @@ Revision = tuple[str, int]
 
 _WANTED = """
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
-    join need_version version using (need_id, revision)
+    join pushable_need need using (need_id, revision)
 """
 _TO_PUSH = sa.text(
     f"""
-    select version.need_id, version.revision, version.quarter, version.department_code, version.branch_code, version.document
-    {_WANTED} where {pushable()} and not {awaiting_sign_off("version")}
+    select need.need_id, need.revision, need.quarter, need.department_code, need.branch_code, need.document
+    {_WANTED} where not exists (
+        select from push_unsigned waiting where waiting.need_id = need.need_id and waiting.revision = need.revision
+    )
     """
 )
 
@@ -41,12 +42,10 @@ _TO_PUSH = sa.text(
 _AWAIT_SIGN_OFF = sa.text(
     f"""
     insert into push_wait (need_id, revision, quarter, department_code, is_major, persons_required, since)
-    select version.need_id, version.revision, version.quarter, version.department_code, coalesce(version.is_major, false),
-           :persons, :now
-    {_WANTED}
-    where {pushable()} and not exists (
+    select need.need_id, need.revision, need.quarter, need.department_code, coalesce(need.is_major, false), :persons, :now
+    {_WANTED} where not exists (
         select from delivery push
-        where push.action = 'push' and push.need_id = version.need_id and push.revision = version.revision
+        where push.action = 'push' and push.need_id = need.need_id and push.revision = need.revision
     )
     on conflict do nothing
     """

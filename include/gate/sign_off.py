@@ -23,7 +23,6 @@ from include.gate.consequences import Revision, queue_pushes
 from include.reference import Policy
 from include.store.database import array_of
 from include.store.locks import Lock, hold
-from include.store.sign_off import STILL_WAITING
 from include.store.tables import push_signature
 
 FIRST = "new"
@@ -212,8 +211,8 @@ def _waiting(connection: sa.Connection, quarter: str) -> list[WaitingPush]:
 
 
 _WAITING = sa.text(
-    f"""
-    select waiting.*, version.enterprise_name, version.project_name, version.uscc, version.financing_need,
+    """
+    select waiting.*,
            array(
                select signed.signature_id from signed_push signed
                where signed.need_id = waiting.need_id and signed.revision = waiting.revision order by signed.signature_id
@@ -224,7 +223,7 @@ _WAITING = sa.text(
                where hold.need_id = waiting.need_id and hold.revision = waiting.revision and hold.state = 'released'
                order by found.rule_id
            ) as released
-    {STILL_WAITING} and waiting.quarter = :quarter
+    from signable_push waiting where waiting.quarter = :quarter
     order by waiting.need_id, waiting.revision
     """
 )

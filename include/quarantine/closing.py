@@ -32,10 +32,7 @@ _WITHDRAWN = "exists (select from withdrawal_notice notice where notice.need_id 
 _OVERTAKEN = (
     "exists (select from need_version higher where higher.need_id = hold.need_id and higher.revision > hold.revision)"
 )
-_PAST_VALIDITY = """
-    (make_date(substr(hold.quarter, 1, 4)::int, substr(hold.quarter, 6, 1)::int * 3 - 2, 1)
-     + make_interval(months => 3 * (1 + :validity)))::date <= :today
-"""
+_PAST_VALIDITY = "valid_until(hold.quarter, :validity) <= :today"
 
 _CLOSE_OVERTAKEN = sa.text(
     _CLOSE.format(

@@ -21,7 +21,6 @@ from include.gate.engine.judge import Finding
 from include.quarantine.view import HoldFinding, Place, hold_findings, unknown_hold
 from include.reference import Policy
 from include.reference.day import Day
-from include.store.outcomes import awaiting_sign_off
 from include.store.tables import quarantine, quarantine_event
 
 __all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release"]
@@ -199,9 +198,7 @@ def let_go(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, policy: Po
     return 0, "已放行；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
 
 
-_UNSIGNED = sa.text(
-    f"select {awaiting_sign_off('released')} from (select :need_id as need_id, cast(:revision as int) as revision) released"
-)
+_UNSIGNED = sa.text("select exists (select from push_unsigned where need_id = :need_id and revision = :revision)")
 
 
 def _settle(connection: sa.Connection, hold: sa.Row[Any], state: Literal["released", "returned"], act: Act) -> None:

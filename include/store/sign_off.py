@@ -10,10 +10,6 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
-from include.store.outcomes import pushable
-
-STILL_WAITING = f"from push_unsigned waiting join need_version version using (need_id, revision) where {pushable()}"
-"""Of `waiting`: what was not withdrawn, overtaken, held or stopped meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +34,9 @@ def unsigned_quarters(connection: sa.Connection) -> Sequence[Unsigned]:
 
 
 _QUARTERS = sa.text(
-    f"""
-    select waiting.quarter, count(*) as needs, count(*) filter (where waiting.is_major) as major,
-           coalesce(sum(version.financing_need), 0) as total, min(waiting.since) as since
-    {STILL_WAITING}
-    group by waiting.quarter order by waiting.quarter
+    """
+    select quarter, count(*) as needs, count(*) filter (where is_major) as major,
+           coalesce(sum(financing_need), 0) as total, min(since) as since
+    from signable_push group by quarter order by quarter
     """
 )

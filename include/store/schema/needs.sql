@@ -15,6 +15,12 @@ create view live_need with (security_invoker = true) as
 select need.* from newest_need need
 where not exists (select from withdrawal_notice notice where notice.need_id = need.need_id);
 
+-- The first day on which a need of a quarter is no longer valid, so many quarters after its own.
+create function valid_until(quarter text, quarters integer) returns date language sql immutable parallel safe as $$
+    select (make_date(substr(quarter, 1, 4)::integer, substr(quarter, 6, 1)::integer * 3 - 2, 1)
+            + make_interval(months => 3 * (1 + quarters)))::date
+$$;
+
 -- The outcome by what the state of the newest hold says, else by the gate's verdict.
 create function outcome_of(hold_state text, verdict text) returns text language sql immutable parallel safe as $$
     select case hold_state

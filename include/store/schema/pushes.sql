@@ -24,6 +24,25 @@ select sent.delivery_id, sent.need_id, sent.revision, sent.body, sent.created_at
 from delivery sent join live_need need using (need_id, revision)
 where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed');
 
+-- Departments whose pushes wait for a person, since too much was returned (B08).
+create view stopped_department with (security_invoker = true) as
+select quarter, department_code from department_stop where state <> 'continued';
+
+-- Needs that may be pushed once they have passed and approvers have signed: not purged, not withdrawn, no higher revision, no open
+-- hold, department not stopped.
+create view pushable_need with (security_invoker = true) as
+select need.* from live_need need
+where need.document <> '{}'
+  and not exists (
+      select from quarantine hold join judgement judged using (judgement_id)
+      where hold.need_id = need.need_id and hold.revision = need.revision and hold.state = 'open'
+        and judged.payload_sha256 = need.item_hash
+  )
+  and not exists (
+      select from stopped_department stopped
+      where stopped.quarter = need.quarter and stopped.department_code = need.department_code
+  );
+
 -- Pushes that wait for the signatures of approvers.
 create view push_unsigned with (security_invoker = true) as
 select waiting.*, (
@@ -35,6 +54,11 @@ where waiting.persons_required > (
     select count(*) from signed_push signed
     where signed.need_id = waiting.need_id and signed.revision = waiting.revision
 );
+
+-- Of these, the ones that may still be pushed.
+create view signable_push with (security_invoker = true) as
+select waiting.*, need.enterprise_name, need.project_name, need.uscc, need.financing_need
+from push_unsigned waiting join pushable_need need using (need_id, revision);
 
 -- The fate of each passed need of a quarter: pushed, queued, or waiting for a named reason. Passed is decided by the newest verdict
 -- on a payload, or by a person's decision on its hold. Of a revision listed with two contents the one stored first counts. fate is
@@ -77,10 +101,8 @@ returns table (
                      and waiting.state = 'open'
                ) then 'open_hold'
                when exists (
-                   select from need_version version
-                   join department_stop stop using (quarter, department_code)
+                   select from need_version version join stopped_department using (quarter, department_code)
                    where version.need_id = passed.need_id and version.revision = passed.revision
-                     and stop.state <> 'continued'
                ) then 'stopped'
                when exists (
                    select from push_unsigned waiting
