@@ -73,9 +73,8 @@ _KEPT_OUT = [
         create temporary table circular_kept_out as
         select distinct matched.need_id, matched.institution_code, matched.contracted, matched.drawn
         from circular_case matched
-        join alert on alert.need_id = matched.need_id and alert.institution_code in ('', matched.institution_code)
-        where severity = 'hold' and opened_at <= :moment
-          and (alert.state in ('open', 'confirmed') or settled_at > :moment)
+        join holding_alert_at(:moment) alert
+          on alert.need_id = matched.need_id and alert.institution_code in ('', matched.institution_code)
         """
     ),
     sa.text(

@@ -24,7 +24,6 @@ from include.domain.case import RANK
 from include.domain.quarter import Quarter
 from include.reference import departments, institutions, policy, reason_codes
 from include.reference.calendar import china_calendar
-from include.store.outcomes import outcomes
 
 ZERO = Decimal(0)
 TOP_REASONS = 5
@@ -163,8 +162,6 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
     named = {"known_reasons": list(reason_codes()), "top": TOP_REASONS}
     deadline = china_calendar().deadline(Quarter.parse(quarter), policy().flag("cutoff_inclusive"))
     with case_as_of(connection, quarter, cut_off_moment):
-        connection.execute(_NEWEST, where)
-        connection.execute(sa.text("analyze circular_newest"))
         connection.execute(_NEEDS, where)
         connection.execute(sa.text("analyze circular_need"))
         by_need = _all(connection, _BY_DEPARTMENT, ranks)
@@ -174,7 +171,7 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
         obstructions = ObstructionFigures(**_all(connection, _OBSTRUCTIONS, {})[0])
         loan_rate = LoanRate(**_all(connection, _LOAN_RATE, {})[0])
         soundness = Soundness.of(connection, cut_off_moment)
-        connection.execute(sa.text("drop table circular_need, circular_newest"))
+        connection.execute(sa.text("drop table circular_need"))
     needs = {row["department_code"]: _numbers(NeedFigures, row) for row in by_need}
     cases = {row["institution_code"]: _numbers(CaseFigures, row) for row in by_case}
     manifest = {
@@ -240,32 +237,11 @@ def _numbers(kind: type[_Figures], row: Mapping[str, Any]) -> _Figures:
     return kind(**{field.name: row[field.name] for field in fields(kind)})
 
 
-# The newest revision of each need of the quarter.
-_NEWEST = sa.text(
-    """
-    create temporary table circular_newest as
-    select *
-    from (
-        select distinct on (need_id) need_id, revision, item_hash, quarter, department_code, financing_need,
-               total_investment
-        from need_version
-        where received_at <= :moment and need_id in (select need_id from need_version where quarter = :quarter)
-        order by need_id, revision desc
-    ) newest
-    where quarter = :quarter
-    """
-)
-
-# With the verdict in force, a person's decision included, and the sums over its cases (circular_case: cases.py).
+# How far each need of the quarter came, with the sums over its cases (circular_case: cases.py).
 _NEEDS = sa.text(
-    f"""
+    """
     create temporary table circular_need as
-    with verdict as ({outcomes(":moment")}), withdrawn as (
-        select need_id from withdrawal_notice where noticed_at <= :moment
-    ), pushed as (
-        select distinct need_id from delivery
-        where action = 'push' and state = 'delivered' and coalesce(settled_at, created_at) <= :moment
-    ), outcome as (
+    with outcome as (
         select need_id, bool_or(answered) as answered, max(furthest_rank) as furthest_rank,
                sum(approved) as approved, sum(contracted) as contracted, sum(drawn) as drawn
         from circular_case group by need_id
@@ -273,20 +249,19 @@ _NEEDS = sa.text(
         select distinct need_id from case_clock
         where due_on < :today and not paused and (stopped_on is null or stopped_on > :today)
     )
-    select newest.need_id, newest.department_code, coalesce(newest.financing_need, 0) as amount,
-           withdrawn.need_id is not null as withdrawn,
-           pushed.need_id is not null as pushed,
-           coalesce(verdict.verdict, 'unjudged') as verdict,
+    select need.need_id, need.revision, need.department_code, coalesce(need.financing_need, 0) as amount,
+           need.total_investment,
+           need.withdrawn_at is not null as withdrawn,
+           need.pushed_at is not null as pushed,
+           coalesce(need.verdict, 'unjudged') as verdict,
            coalesce(outcome.answered, false) as answered, coalesce(outcome.furthest_rank, 0) as furthest_rank,
            coalesce(outcome.approved, 0) as approved, coalesce(outcome.contracted, 0) as contracted,
            coalesce(outcome.drawn, 0) as drawn,
            overdue.need_id is not null as stalled
-    from circular_newest newest
-    left join verdict on verdict.payload_sha256 = newest.item_hash
-    left join withdrawn using (need_id)
-    left join pushed using (need_id)
+    from need_state_at(:moment) need
     left join outcome using (need_id)
     left join overdue using (need_id)
+    where need.quarter = :quarter
     """
 )
 

@@ -90,9 +90,8 @@ _EFFECT = sa.text(
            coalesce(sum(coalesce(filed.saving, 0) * share), 0) / 10000 as energy_saving_tce,
            coalesce(sum(coalesce(filed.carbon, 0) * share), 0) / 10000 as carbon_reduction_tco2
     from (
-        select need_id, newest.revision, least(1, need.drawn / newest.total_investment) as share
-        from circular_need need join circular_newest newest using (need_id)
-        where need.pushed and need.drawn > 0 and newest.total_investment > 0
+        select need_id, revision, least(1, drawn / total_investment) as share
+        from circular_need where pushed and drawn > 0 and total_investment > 0
     ) lent
     join need_fingerprint filed using (need_id, revision)
     """

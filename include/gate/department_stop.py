@@ -22,7 +22,6 @@ from include.reference import Policy, department_short_name
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
 from include.store.locks import Lock, hold
-from include.store.outcomes import effective
 from include.store.tables import department_stop, intake
 
 Decision = Literal["continued", "kept"]
@@ -30,7 +29,7 @@ RULE = "B08"
 
 # N(q,d) by effective outcome: of each need not withdrawn its newest revision that was judged, in the content that counts for it.
 # A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
-_OUTCOMES = f"""
+_OUTCOMES = """
     with newest as (
         select distinct on (coalesce(judged.need_id, judged.payload_sha256))
                judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
@@ -43,7 +42,7 @@ _OUTCOMES = f"""
                  stored.item_hash is null, judged.judgement_id desc
     ), outcome as (
         select newest.need_id, newest.revision,
-               {effective("hold.state", "newest.verdict")} as outcome
+               outcome_of(hold.state, newest.verdict) as outcome
         from newest
         left join lateral (
             select quarantine.state

@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.gate.engine.judge import Finding, Verdict
-from include.store.outcomes import outcomes
 from include.words.shown import shown
 
 OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
@@ -90,7 +89,7 @@ class DepartmentResults:
 
 
 # Every record listed for the quarter, once however often it was listed; dry runs do not count.
-_RECORDS = f"""
+_RECORDS = """
     with listed as (
         select intake_item.*,
                case when readable then 1
@@ -113,7 +112,7 @@ _RECORDS = f"""
         left join need_version stored on stored.need_id = record.need_id and stored.revision = record.revision
         left join record first on first.department_code = record.department_code
             and first.item_hash = stored.item_hash and record.item_hash <> stored.item_hash
-        left join ({outcomes()}) decided on decided.payload_sha256 = record.item_hash
+        left join effective_outcome decided on decided.payload_sha256 = record.item_hash
     )
 """
 

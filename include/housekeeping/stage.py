@@ -23,7 +23,6 @@ from include.reference.day import Day
 from include.store.database import acting_as
 from include.store.grants import DatabaseRole
 from include.store.locks import Lock, hold
-from include.store.outcomes import outcomes
 from include.store.push_ledger import EMPTIED_BODY
 from include.store.set_aside import empty_pieces
 from include.store.tables import audit_entry
@@ -113,47 +112,33 @@ def _check_audit(engine: sa.Engine, now: datetime, reports_dir: Path | None) -> 
 # last valid quarter, or held until then without a decision; or it lapsed: its last valid quarter ended and it was never
 # pushed.
 _CLOSED_NEEDS = sa.text(
-    f"""
+    """
     create temporary table closed_need on commit drop as
-    with newest as (
-        select distinct on (need_id) need_id, item_hash, quarter
-        from need_version order by need_id, revision desc
+    with need as (
+        select need_id, verdict, pushed_at is not null as pushed,
+               (withdrawn_at at time zone 'Asia/Shanghai')::date as withdrawn_on,
+               (decided_at at time zone 'Asia/Shanghai')::date as judged_on, valid_until(quarter, :validity) as expires_on
+        from need_state
     ), matched as (
         select need_id,
                bool_and(state in ('declined', 'closed')) as ended,
                bool_or(furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')) as approved,
                max(state_since) as ended_on
         from matching_case group by need_id
-    ), judged as (
-        select newest.need_id, outcome.verdict, (outcome.decided_at at time zone 'Asia/Shanghai')::date as judged_on
-        from newest join ({outcomes()}) outcome on outcome.payload_sha256 = newest.item_hash
-    ), pushed as (
-        select distinct need_id from delivery where action = 'push' and state = 'delivered'
-    ), validity as (
-        select need_id,
-               (make_date(substr(quarter, 1, 4)::int, substr(quarter, 6, 1)::int * 3 - 2, 1)
-                + make_interval(months => 3 * (1 + :validity)))::date as expires_on
-        from newest
     )
-    select newest.need_id,
+    select need.need_id,
            coalesce(
-               (notice.noticed_at at time zone 'Asia/Shanghai')::date,
-               case when matched.ended then greatest(matched.ended_on, judged.judged_on) end,
-               case when judged.verdict = 'returned' and matched.need_id is null then judged.judged_on end,
-               case when expiry.expired or expiry.lapsed then validity.expires_on end
+               need.withdrawn_on,
+               case when matched.ended then greatest(matched.ended_on, need.judged_on) end,
+               case when need.verdict = 'returned' and matched.need_id is null then need.judged_on end,
+               case when lapse.lapsed then need.expires_on end
            ) as closed_on,
-           coalesce(expiry.expired, false) and notice.need_id is null and not coalesce(matched.ended, false) as expired
-    from newest
-    left join withdrawal_notice notice using (need_id)
-    left join matched using (need_id)
-    left join judged using (need_id)
-    left join validity using (need_id)
-    left join pushed using (need_id)
+           lapse.lapsed and (need.pushed or need.verdict is not distinct from 'held') and need.withdrawn_on is null
+           and not coalesce(matched.ended, false) as expired
+    from need left join matched using (need_id)
     cross join lateral (
-        select (pushed.need_id is not null or judged.verdict = 'held') and not coalesce(matched.approved, false)
-               and validity.expires_on <= :today as expired,
-               not coalesce(matched.approved, false) and validity.expires_on <= :today as lapsed
-    ) expiry
+        select not coalesce(matched.approved, false) and need.expires_on <= :today as lapsed
+    ) lapse
     """
 )
 

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import insert
 from include import audit
 from include.base.act import Act
 from include.reference import departments
-from include.store.outcomes import outcomes
 from include.store.tables import (
     intake,
 )
@@ -78,11 +77,10 @@ def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]
 
 
 _RETURNED = sa.text(
-    f"""
-    with outcome as ({outcomes()})
+    """
     select distinct department_code from (
         select distinct on (need_id) department_code, outcome.verdict
-        from judgement join outcome using (payload_sha256)
+        from judgement join effective_outcome outcome using (payload_sha256)
         where quarter = :quarter and need_id is not null order by need_id, revision desc, outcome.verdict = 'returned' desc
     ) newest
     where verdict = 'returned'

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from include.intake import DepartmentAccount, accounts
 from include.reference import departments
-from include.store.outcomes import awaiting_sign_off, outcomes, stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class DepartmentRow:
 
 
 _COUNTERS = sa.text(
-    f"""
-    with decided as materialized ({outcomes()})
+    """
+    with decided as materialized (select * from effective_outcome)
     select (select count(*) from intake_item where intake_id = (select max(intake_id) from intake)) as listed,
            (select count(*) from decided where verdict = 'passed') as passed,
            (select count(*) from decided where verdict = 'held') as held,
@@ -69,11 +68,7 @@ _NEWEST_INTAKE = sa.text(
 # A need belongs to the department of its newest version.
 _AFTER_THE_GATE = sa.text(
     """
-    with need as (select need_id, department_code from newest_need where quarter = :quarter)
-    select need.department_code,
-           count(*) filter (where exists (
-               select from delivered_push push where push.need_id = need.need_id
-           )) as pushed,
+    select need.department_code, count(need.pushed_at) as pushed,
            count(*) filter (where exists (
                select from feedback_event where feedback_event.need_id = need.need_id
            )) as answered,
@@ -82,7 +77,7 @@ _AFTER_THE_GATE = sa.text(
            count(*) filter (where exists (
                select from escalation_step where escalation_step.need_id = need.need_id
            )) as stalled
-    from need group by need.department_code
+    from need_state need where quarter = :quarter group by need.department_code
     """
 )
 
@@ -94,17 +89,19 @@ _MAILS = sa.text(
 )
 
 _PASSED = sa.text(
-    f"""
-    with newest as (
-        select distinct on (need_id) need_id, revision, item_hash, quarter, department_code
-        from need_version where quarter = :quarter order by need_id, revision desc
-    ), outcome as ({outcomes()})
-    select need_id, revision from newest join outcome on outcome.payload_sha256 = newest.item_hash
-    where outcome.verdict = 'passed' and need_id not in (select need_id from withdrawal_notice)
-      and not {stopped("newest")} and not {awaiting_sign_off("newest")}
+    """
+    select need_id, revision from need_state need
+    where quarter = :quarter and verdict = 'passed' and withdrawn_at is null
+      and not exists (
+          select from stopped_department stop
+          where stop.quarter = need.quarter and stop.department_code = need.department_code
+      )
+      and not exists (
+          select from push_unsigned waiting where waiting.need_id = need.need_id and waiting.revision = need.revision
+      )
       and not exists (
           select from delivery given_up
-          where given_up.action = 'push' and given_up.need_id = newest.need_id and given_up.revision = newest.revision
+          where given_up.action = 'push' and given_up.need_id = need.need_id and given_up.revision = need.revision
             and (given_up.state = 'closed' or given_up.state = 'superseded' and given_up.outcome = 'factory_removed')
       )
     """

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.store.outcomes import stopped
-
 Suggestion = Callable[[Mapping[str, Any]], str]
 
 
@@ -180,14 +178,17 @@ CHECKS = (
     ),
     Check(
         "superseded_unexplained",
-        f"""
+        """
         select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
                case
                    when our_need.withdrawn then 'withdrawn'
                    when our_need.revision > sent.revision then 'superseded'
                    when sent.outcome = 'factory_removed' then 'factory_removed'
                    when sent.outcome = 'late_history' and our_need.verdict <> 'passed' then our_need.verdict
-                   when sent.outcome = 'late_history' and {stopped("our_need")} then 'stopped'
+                   when sent.outcome = 'late_history' and exists (
+                       select from stopped_department stop
+                       where stop.quarter = our_need.quarter and stop.department_code = our_need.department_code
+                   ) then 'stopped'
                end as explained
         from delivery sent left join our_need using (need_id)
         where sent.quarter = :quarter and sent.action in ('push', 'return') and sent.state = 'superseded'

@@ -30,7 +30,6 @@ from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.store.database import copy_rows
 from include.store.locks import Lock, hold
-from include.store.outcomes import outcomes
 from include.store.sealed import CONTACT
 from include.store.set_aside import keep
 
@@ -243,20 +242,13 @@ select distinct on (idempotency_key) *, max(revision) over (partition by need_id
 from incoming_entry order by idempotency_key
 """
 
-# The newest stored revision of each need of the quarter, or of each need listed for it, with the outcome in force.
-_OUR_NEED = f"""
+# How far each need of the quarter, or each need listed for it, came here.
+_OUR_NEED = """
 create temporary table our_need as
-with verdict as ({outcomes()})
-select distinct on (version.need_id)
-       version.need_id, version.revision, version.item_hash, version.quarter, version.department_code, version.is_major,
-       version.received_at, verdict.verdict,
-       exists (select from withdrawal_notice notice where notice.need_id = version.need_id) as withdrawn
-from need_version version
-left join verdict on verdict.payload_sha256 = version.item_hash
-where version.need_id in (
-    select key from noted_before where kind = 'need' union select record_id from platform_need
-)
-order by version.need_id, version.revision desc
+select need_id, revision, item_hash, quarter, department_code, is_major, received_at, verdict,
+       withdrawn_at is not null as withdrawn
+from need_state
+where need_id in (select key from noted_before where kind = 'need' union select record_id from platform_need)
 """
 
 

@@ -23,7 +23,6 @@ from include.domain.routing import LEVELS, Authority, Level
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
 from include.reference import institutions, reason_codes
 from include.reference.day import Day
-from include.store.outcomes import outcomes
 from include.store.returns import OpenReturn, open_returns
 from include.words.shown import shown
 
@@ -220,24 +219,12 @@ def _names(rows: Sequence[sa.Row[Any]]) -> tuple[str, ...]:
 
 
 _STANDINGS = sa.text(
-    f"""
-    with need as (
-        select distinct on (need_id) need_id, item_hash, quarter, department_code, coalesce(financing_need, 0) as amount
-        from need_version where quarter = any(:quarters)
-          and not exists (select from withdrawal_notice notice where notice.need_id = need_version.need_id)
-        order by need_id, revision desc
-    ), decided as materialized (
-        {outcomes()}
-    ), sent as (
-        select need_id, min(settled_at) as pushed_at from delivery
-        where action = 'push' and state = 'delivered' and need_id in (select need_id from need) group by need_id
+    """
+    with need as materialized (
+        select need_id, quarter, department_code, coalesce(financing_need, 0) as amount, verdict, decided_at, pushed_at
+        from need_state where quarter = any(:quarters) and withdrawn_at is null
     ), sound as (
-        select matched.* from matching_case matched join need using (need_id)
-        where not exists (
-            select from alert where alert.need_id = matched.need_id
-            and alert.institution_code in ('', matched.institution_code)
-            and alert.severity = 'hold' and alert.state in ('open', 'confirmed')
-        )
+        select matched.* from sound_case matched join need using (need_id)
     ), matched as (
         select need_id, sum(approved) as approved, sum(drawn) as drawn,
                bool_or(array_position(cast(:path as text[]), furthest_state) - 1 >= :contacted_rank) as contacted,
@@ -253,13 +240,12 @@ _STANDINGS = sa.text(
         where not sound.anomalies @> jsonb_build_array(jsonb_build_object('event_id', event.event_id))
         group by event.need_id
     ), one as (
-        select need.*, decided.verdict, decided.decided_at > :since as lately, sent.pushed_at,
+        select need.*, need.decided_at > :since as lately,
                coalesce(matched.approved, 0) as approved, coalesce(matched.drawn, 0) as drawn,
                coalesce(matched.contacted, false) as contacted, coalesce(matched.unmet, false) as unmet,
                reported.contacted_at > :since as newly_contacted, reported.approved_at > :since as newly_approved,
                coalesce(reported.drawn, 0) as newly_drawn, coalesce(reported.declined, false) as newly_declined
-        from need left join decided on decided.payload_sha256 = need.item_hash
-        left join sent using (need_id) left join matched using (need_id) left join reported using (need_id)
+        from need left join matched using (need_id) left join reported using (need_id)
     )
     select department_code, quarter, count(*) as recommended, sum(amount) as recommended_amount,
            count(*) filter (where verdict = 'passed') as passed,

@@ -126,8 +126,7 @@ _CANDIDATES = """
           and (matched.drawn > 0 or matched.state = any(:beyond))
       )
       and not exists (
-          select from alert where alert.need_id = version.need_id
-          and alert.severity = 'hold' and alert.state in ('open', 'confirmed')
+          select from holding_alert held where held.need_id = version.need_id
       )
 """
 
@@ -140,12 +139,7 @@ _LANDED = sa.text(
     """
     select matched.need_id, matched.institution_code, version.department_code,
            version.document::jsonb #>> '{project,category}' as category
-    from matching_case matched join newest_need version using (need_id)
+    from sound_case matched join newest_need version using (need_id)
     where matched.drawn > 0 and version.quarter >= :first
-      and not exists (
-          select from alert where alert.need_id = matched.need_id
-          and alert.institution_code in ('', matched.institution_code)
-          and alert.severity = 'hold' and alert.state in ('open', 'confirmed')
-      )
     """
 )
