@@ -40,7 +40,7 @@ def judge_again() -> dict[str, int]:
         with run.engine.begin() as connection:
             audit.note_use(
                 connection,
-                audit.Action.REJUDGED,
+                audit.Action.REJUDGE,
                 act=run.act(),
                 object_=result.quarter,
                 details={"departments": list(result.departments), "judged": result.judged},

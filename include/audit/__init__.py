@@ -4,7 +4,7 @@ Each entry's hash is an HMAC over the entry and the hash before it; the head (co
 `verify` finds an edit, a deletion, a reordering, a cut tail, a wiped chain, and a chain that somebody sealed anew without the key.
 """
 
-from include.audit.actions import Action, note_use
+from include.audit.actions import note_use
 from include.audit.chain import (
     GENESIS,
     LEAST_REASON,
@@ -19,6 +19,7 @@ from include.audit.chain import (
 )
 from include.audit.configuration import note_configuration
 from include.audit.heads import HandedOut, hand_out, handed_out
+from include.domain.audited import Action
 
 __all__ = [
     "GENESIS",

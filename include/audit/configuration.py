@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.audit.actions import Action
 from include.audit.chain import key_id, record
 from include.base.act import Act
 from include.base.settings import Settings
+from include.domain.audited import Action
 from include.reference import Policy
 from include.store.locks import Lock, hold
 from include.store.tables import audit_entry

@@ -15,11 +15,11 @@ from functools import cache
 from include.domain.calendar import WorkingCalendar
 from include.domain.case import PATH, RANK, TERMINAL
 from include.domain.quarter import Quarter
-from include.domain.routing import AUTHORITIES, LEVELS, Authority, Level, Network, Place
+from include.domain.routing import AUTHORITIES, LEVELS, Network, Place
+from include.domain.states import Authority, BreachKind, Level, Stall
 from include.reference import Policy
 
 NO_CONTACT = "R17"
-ALERT = "alert"
 BEFORE_DRAWN = frozenset(PATH[: RANK["drawn"]])
 APPROVED_OR_BEYOND = frozenset(PATH[RANK["credit_approved"] :])
 REACHED = frozenset(PATH[RANK["contacted"] :])
@@ -62,10 +62,10 @@ def ladder(policy: Policy) -> tuple[Rung, ...]:
 @cache
 def _rungs(*overdue_working_days: int) -> tuple[Rung, ...]:
     told: tuple[tuple[Level, tuple[Authority, ...]], ...] = (
-        ("city", AUTHORITIES),
-        ("province", ("PBOC",)),
-        ("province", AUTHORITIES),
-        ("nation", AUTHORITIES),
+        (Level.CITY, AUTHORITIES),
+        (Level.PROVINCE, (Authority.PBOC,)),
+        (Level.PROVINCE, AUTHORITIES),
+        (Level.NATION, AUTHORITIES),
     )
     return tuple(
         Rung(step, days, level, authorities)
@@ -122,21 +122,31 @@ def climbs_on(
 # --- Breaches --------------------------------------------------------------------------------------------------------
 
 
+BreachKey = tuple[str, str, str, str]
+"""need_id, institution_code ("" for a need as a whole), rule_id, and which breach of this rule."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
     """A rule broken by a case, or by a need as a whole (`institution_code` empty), until it is put right.
 
-    `breach` says which limit and which time round, so that late feedback does not make a second one of it. `since` is
-    the day from which the subject has stood still; `due_on` the day until which it should have moved.
+    `about` tells it from others of its kind: which limit and which time round, so that late feedback does not make a second one of
+    it. `since` is the day from which the subject has stood still; `due_on` the day until which it should have moved.
     """
 
     need_id: str
     institution_code: str
     rule_id: str
-    breach: str
+    kind: BreachKind
+    about: tuple[str, ...]
     since: date
     due_on: date
     provisional: bool = False
+
+    @property
+    def key(self) -> BreachKey:
+        """What is stored of each step, so that it is taken once; the last part e.g. limit@received-contacted@2026-10-08."""
+        return (self.need_id, self.institution_code, self.rule_id, "@".join((self.kind, *self.about)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +180,9 @@ def limit_overdue(
     return Breach(
         need_id=need_id,
         institution_code=institution_code,
-        rule_id="S01",
-        breach=f"{limit[0]}-{limit[1]}@{day0}",
+        rule_id=Stall.S01,
+        kind=BreachKind.LIMIT,
+        about=("-".join(limit), str(day0)),
         since=day0,
         due_on=due_on,
         provisional=provisional,
@@ -186,8 +197,9 @@ def idle(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach |
     return Breach(
         need_id=case.need_id,
         institution_code=case.institution_code,
-        rule_id="S02",
-        breach=f"idle@{case.last_activity_on}",
+        rule_id=Stall.S02,
+        kind=BreachKind.IDLE,
+        about=(str(case.last_activity_on),),
         since=case.last_activity_on,
         due_on=due.day,
         provisional=due.provisional,
@@ -210,8 +222,9 @@ def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
     return Breach(
         need_id=cases[0].need_id,
         institution_code="",
-        rule_id="S03",
-        breach=f"turned-down#{sum(case.reopened for case in cases) + 1}",
+        rule_id=Stall.S03,
+        kind=BreachKind.TURNED_DOWN,
+        about=(str(sum(case.reopened for case in cases) + 1),),
         since=came_true,
         due_on=came_true,
     )
@@ -230,8 +243,9 @@ def unreachable(need_id: str, events: Iterable[Contact], policy: Policy) -> Brea
     return Breach(
         need_id=need_id,
         institution_code="",
-        rule_id="S05",
-        breach="no-contact#1",
+        rule_id=Stall.S05,
+        kind=BreachKind.NO_CONTACT,
+        about=("1",),
         since=failures[0].at.date(),
         due_on=filled_at.date(),
     )
@@ -243,8 +257,9 @@ def unclaimed(need_id: str, pushed_on: date, calendar: WorkingCalendar, policy: 
     return Breach(
         need_id=need_id,
         institution_code="",
-        rule_id="S06",
-        breach=f"unclaimed@{pushed_on}",
+        rule_id=Stall.S06,
+        kind=BreachKind.UNCLAIMED,
+        about=(str(pushed_on),),
         since=pushed_on,
         due_on=due.day,
         provisional=due.provisional,
@@ -256,8 +271,9 @@ def return_unanswered(need_id: str, revision: int, returned_on: date, respond_by
     return Breach(
         need_id=need_id,
         institution_code="",
-        rule_id="S07",
-        breach=f"return@r{revision}",
+        rule_id=Stall.S07,
+        kind=BreachKind.RETURN,
+        about=(str(revision),),
         since=returned_on,
         due_on=respond_by,
     )
@@ -269,8 +285,9 @@ def push_unanswered(need_id: str, revision: int, queued_on: date, calendar: Work
     return Breach(
         need_id=need_id,
         institution_code="",
-        rule_id="S04",
-        breach=f"push@r{revision}",
+        rule_id=Stall.S04,
+        kind=BreachKind.PUSH,
+        about=(str(revision),),
         since=queued_on,
         due_on=due.day,
         provisional=due.provisional,
@@ -283,8 +300,9 @@ def hold_undecided(need_id: str, revision: int, held_on: date, calendar: Working
     return Breach(
         need_id=need_id,
         institution_code="",
-        rule_id="S08",
-        breach=f"hold@r{revision}",
+        rule_id=Stall.S08,
+        kind=BreachKind.HOLD,
+        about=(str(revision),),
         since=held_on,
         due_on=due.day,
         provisional=due.provisional,
@@ -303,17 +321,41 @@ def expired(quarter: Quarter, today: date, policy: Policy) -> bool:
 
 
 def obstruction(
-    need_id: str, institution_code: str, *, told: str, since: date, due_on: date, provisional: bool
+    need_id: str,
+    institution_code: str,
+    obstruction_id: str,
+    *,
+    level: Level,
+    level_since: date,
+    since: date,
+    due_on: date,
+    provisional: bool,
 ) -> Breach:
-    """An obstruction (融资梗阻) to be told of. `told` says which ticket and why now: its arrival at a level, or a confirmation
-    that does not come; each is told once."""
+    """An obstruction (融资梗阻) to be told of since it arrived at a level: once at each."""
     return Breach(
         need_id=need_id,
         institution_code=institution_code,
-        rule_id="OBSTRUCTION",
-        breach=told,
+        rule_id=Stall.OBSTRUCTION,
+        kind=BreachKind.OBSTRUCTION,
+        about=(obstruction_id, level, str(level_since)),
         since=since,
         due_on=due_on,
+        provisional=provisional,
+    )
+
+
+def unconfirmed(
+    need_id: str, institution_code: str, obstruction_id: str, *, confirm_by: date, since: date, provisional: bool
+) -> Breach:
+    """An obstruction that was resolved, and whose institution does not confirm it: told once."""
+    return Breach(
+        need_id=need_id,
+        institution_code=institution_code,
+        rule_id=Stall.OBSTRUCTION,
+        kind=BreachKind.CONFIRMATION,
+        about=(obstruction_id, str(confirm_by)),
+        since=since,
+        due_on=confirm_by,
         provisional=provisional,
     )
 
@@ -324,7 +366,8 @@ def alert_opened(need_id: str, institution_code: str, rule_id: str, found_on: da
         need_id=need_id,
         institution_code=institution_code,
         rule_id=rule_id,
-        breach=f"{ALERT}@{found_on}",
+        kind=BreachKind.ALERT,
+        about=(str(found_on),),
         since=found_on,
         due_on=found_on,
     )
@@ -334,5 +377,5 @@ def start_level(network: Network, place: Place, *, is_major: bool, policy: Polic
     """Where an obstruction starts: the city if anybody coordinates there, else the province; major needs by policy."""
     if is_major:
         return next(level for level in LEVELS if level == policy.text("major_start_level"))
-    in_city = any(network.holder(authority, "city", place) for authority in AUTHORITIES)
-    return "city" if in_city else "province"
+    in_city = any(network.holder(authority, Level.CITY, place) for authority in AUTHORITIES)
+    return Level.CITY if in_city else Level.PROVINCE

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
 
 from include.domain.calendar import WorkingCalendar
-from include.domain.routing import LEVELS, Authority, Level
+from include.domain.routing import LEVELS
+from include.domain.states import Authority, Level, TicketAct, TicketState
 from include.reference import Policy
 
-TicketState = Literal["open", "acknowledged", "in_progress", "resolved", "verified", "unresolvable"]
-TicketAct = Literal["acknowledged", "in_progress", "resolved", "unresolvable"]
-"""What coordinators do; the four statuses of the credit-market contract."""
-
-WORKED_ON: frozenset[TicketState] = frozenset({"open", "acknowledged", "in_progress"})
+WORKED_ON = frozenset({TicketState.OPEN, TicketState.ACKNOWLEDGED, TicketState.IN_PROGRESS})
 """States in which the coordinators have something to do and the clocks run."""
 
 _MAY: dict[TicketState, frozenset[TicketAct]] = {
-    "open": frozenset({"acknowledged", "in_progress", "resolved", "unresolvable"}),
-    "acknowledged": frozenset({"in_progress", "resolved", "unresolvable"}),
-    "in_progress": frozenset({"resolved", "unresolvable"}),
+    TicketState.OPEN: frozenset(TicketAct),
+    TicketState.ACKNOWLEDGED: frozenset(TicketAct) - {TicketAct.ACKNOWLEDGED},
+    TicketState.IN_PROGRESS: frozenset({TicketAct.RESOLVED, TicketAct.UNRESOLVABLE}),
 }
 
 
@@ -52,7 +48,7 @@ def opened(level: Level, day: date, calendar: WorkingCalendar, policy: Policy) -
     acknowledge = calendar.add_working_days(day, policy.integer("obstruction_ack_working_days"))
     resolve = calendar.add_working_days(day, policy.integer(f"obstruction_{level}_working_days"))
     return Ticket(
-        state="open",
+        state=TicketState.OPEN,
         level=level,
         level_since=day,
         acknowledge_by=acknowledge.day,
@@ -66,12 +62,12 @@ def joined(ticket: Ticket, worked_on: Ticket) -> Ticket:
 
     Tickets of one cause are worked as one, so that one owner answers for all of them by one day.
     """
-    return worked_on if ticket.state == "open" and worked_on.state in WORKED_ON else ticket
+    return worked_on if ticket.state == TicketState.OPEN and worked_on.state in WORKED_ON else ticket
 
 
 def may(ticket: Ticket, act: TicketAct) -> bool:
     """Whether coordinators may do this now; unresolvable is possible at nation level only."""
-    if act == "unresolvable" and ticket.level != "nation":
+    if act == TicketAct.UNRESOLVABLE and ticket.level != Level.NATION:
         return False
     return act in _MAY.get(ticket.state, frozenset())
 
@@ -80,11 +76,11 @@ def acted(ticket: Ticket, act: TicketAct, day: date, calendar: WorkingCalendar, 
     """The ticket after an act of the coordinators on `day`. Raises ValueError if the act is not possible now."""
     if not may(ticket, act):
         raise ValueError(f"{act} is not possible in state {ticket.state} at level {ticket.level}")
-    after = replace(ticket, state=act, acknowledge_by=None)
-    if act in ("acknowledged", "in_progress"):
+    after = replace(ticket, state=TicketState(act), acknowledge_by=None)
+    if act in (TicketAct.ACKNOWLEDGED, TicketAct.IN_PROGRESS):
         return after
     after = replace(after, resolve_by=None, overdue=False)
-    if act == "unresolvable":
+    if act == TicketAct.UNRESOLVABLE:
         return replace(after, provisional=False)
     confirm = calendar.add_working_days(day, policy.integer("obstruction_confirm_working_days"))
     return replace(after, confirm_by=confirm.day, provisional=confirm.provisional)
@@ -99,10 +95,10 @@ def reported(
     same level.
     """
     if cleared:
-        if ticket.state == "verified":
+        if ticket.state == TicketState.VERIFIED:
             return ticket
-        return Ticket(state="verified", level=ticket.level, level_since=ticket.level_since)
-    if ticket.state == "verified" or (again and ticket.state == "resolved"):
+        return Ticket(state=TicketState.VERIFIED, level=ticket.level, level_since=ticket.level_since)
+    if ticket.state == TicketState.VERIFIED or (again and ticket.state == TicketState.RESOLVED):
         return opened(ticket.level, day, calendar, policy)
     return ticket
 
@@ -121,4 +117,4 @@ def climbed(ticket: Ticket, today: date, calendar: WorkingCalendar, policy: Poli
 
 def lead(owner: str) -> Authority:
     """The authority that leads: the owner of the cause; MIIT if the enterprise owns it, PBoC if nobody does."""
-    return "MIIT" if owner in ("MIIT", "ENTERPRISE") else "PBOC"
+    return Authority.MIIT if owner in ("MIIT", "ENTERPRISE") else Authority.PBOC

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from include.base.addresses import is_address, mailbox
+from include.domain.states import Authority, Level
 
-Authority = Literal["MIIT", "PBOC"]
-Level = Literal["city", "province", "nation"]
-
-AUTHORITIES: tuple[Authority, ...] = ("MIIT", "PBOC")
-LEVELS: tuple[Level, ...] = ("city", "province", "nation")
+AUTHORITIES = tuple(Authority)
+LEVELS = tuple(Level)
 NATION = "000000"
 
 
@@ -52,11 +49,11 @@ class Place:
 
     def region(self, authority: Authority, level: Level) -> str | None:
         """The region whose coordinator is responsible: XPCC has 660000 at MIIT and shares 650000 at the PBoC."""
-        if level == "nation":
+        if level == Level.NATION:
             return NATION
-        if level == "city":
+        if level == Level.CITY:
             return self.city_code
-        return self.department_code if authority == "MIIT" else self.branch_region
+        return self.department_code if authority == Authority.MIIT else self.branch_region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

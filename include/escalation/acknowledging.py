@@ -12,10 +12,12 @@ from include import audit
 from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain import escalation as stalls
-from include.escalation.breaches import BreachKey, OpenItem, open_items
-from include.letters import composing
+from include.domain.escalation import BreachKey
+from include.escalation.breaches import OpenItem, open_items
 from include.reference.day import Day
 from include.store.tables import coordinator, escalation_acknowledgement, escalation_step
+from include.words.names import post_label
+from include.words.stalls import rung_label, why
 
 _LADDER_RULES = ("S01", "S02", "S03", "S05", "S06")
 
@@ -50,12 +52,12 @@ def open_breaches(connection: sa.Connection, *, day: Day) -> list[OpenBreach]:
         found.append(
             OpenBreach(
                 item=item,
-                title=composing.why(item.breach.rule_id, item.breach.breach),
+                title=why(item.breach),
                 told=tuple(told.get(item.key, ())),
                 next_on=stalls.climbs_on(item.breach.due_on, above, item.acknowledged, day.calendar, day.policy)
                 if above
                 else None,
-                next_to=composing.rung_label(above) if above else "",
+                next_to=rung_label(above) if above else "",
             )
         )
     return found
@@ -104,6 +106,6 @@ def _told(
         taken[key].add(row.step)
         if row.state == "mailed":
             post = posts.get(row.coordinator_id)
-            label = composing.post_label(post.authority, post.level, post.region_code) if post else row.coordinator_id
+            label = post_label(post.authority, post.level, post.region_code) if post else row.coordinator_id
             told[key].append(Told(step=row.step, post=label, at=row.raised_at))
     return told, taken

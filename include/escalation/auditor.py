@@ -191,7 +191,7 @@ _DUE = sa.text(
             from counted_feedback, digests where reason_code = 'R17' and received_at < digests.began
         ) failed where failures >= :contact_failures order by need_id, failures
     ), breach as (
-        select c.need_id, c.institution_code, 'S01' as rule_id, c.from_type || '-' || c.to_type || '@' || c.day0 as breach,
+        select c.need_id, c.institution_code, 'S01' as rule_id, 'limit@' || c.from_type || '-' || c.to_type || '@' || c.day0 as breach,
                c.due_on as starts_on
         from case_clock c join settled using (need_id, institution_code)
         where c.stopped_on is null and not c.paused and c.due_on < :today and settled.state not in ('declined', 'closed')
@@ -202,10 +202,10 @@ _DUE = sa.text(
         ) spoke
         where state not in ('declined', 'closed', 'drawn', 'post_loan')
         union all
-        select need_id, '', 'S03', 'turned-down#' || round, refused_on[needed] from refused
+        select need_id, '', 'S03', 'turned_down@' || round, refused_on[needed] from refused
         where cardinality(refused_on) >= needed
         union all
-        select need_id, '', 'S05', 'no-contact#1', (counted_at at time zone 'Asia/Shanghai')::date from unreached
+        select need_id, '', 'S05', 'no_contact@1', (counted_at at time zone 'Asia/Shanghai')::date from unreached
         where not exists (
             select from counted_feedback e
             where e.need_id = unreached.need_id and e.counted_at > unreached.counted_at and e.type in (
@@ -217,12 +217,13 @@ _DUE = sa.text(
         from pushed cross join lateral (select (pushed_at at time zone 'Asia/Shanghai')::date as on_day) sent
         where not exists (select from feedback_event e where e.need_id = pushed.need_id)
         union all
-        select r.need_id, '', 'S07', 'return@r' || r.revision, (r.body::json ->> 'respond_by')::date
+        select r.need_id, '', 'S07', 'return@' || r.revision, (r.body::json ->> 'respond_by')::date
         from delivery r join alive using (need_id, revision)
         where r.action = 'return' and r.state not in ('held', 'superseded', 'closed')
         union all
-        select need_id, institution_code, 'OBSTRUCTION', obstruction_id || '@' || case
-                   when confirm_by is not null then 'confirm@' || confirm_by else level || '@' || level_since
+        select need_id, institution_code, 'OBSTRUCTION', case
+                   when confirm_by is not null then 'confirmation@' || obstruction_id || '@' || confirm_by
+                   else 'obstruction@' || obstruction_id || '@' || level || '@' || level_since
                end, coalesce(confirm_by, level_since)
         from obstruction_ticket, digests
         where updated_at <= digests.began

@@ -14,16 +14,14 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
-from include.domain.escalation import Acknowledged, Breach, CaseFacts, Contact
+from include.domain.escalation import Acknowledged, Breach, BreachKey, CaseFacts, Contact
 from include.domain.quarter import Quarter
-from include.domain.routing import Level, Place
+from include.domain.routing import Place
+from include.domain.states import Level, Stall
 from include.reference import branches, departments
 from include.reference.day import Day
 from include.store.returns import respond_by
 from include.words.shown import shown
-
-BreachKey = tuple[str, str, str, str]
-"""need_id, institution_code ("" for a need as a whole), rule_id, breach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class OpenItem:
     @property
     def key(self) -> BreachKey:
         """What makes it this breach and no other."""
-        return (self.breach.need_id, self.breach.institution_code, self.breach.rule_id, self.breach.breach)
+        return self.breach.key
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -174,8 +172,8 @@ def open_items(connection: sa.Connection, day: Day) -> list[OpenItem]:
             state=row["state"] if breach.institution_code else "",
             overdue=day.calendar.working_days_after(breach.due_on, day.today),
             reason_code=reason_code,
-            level=row["level"] if breach.rule_id == "OBSTRUCTION" else None,
-            acknowledged=acknowledged.get((breach.need_id, breach.institution_code, breach.rule_id, breach.breach)),
+            level=row["level"] if breach.rule_id == Stall.OBSTRUCTION else None,
+            acknowledged=acknowledged.get(breach.key),
         )
         for breach, row, reason_code in _found(connection, day)
         if row["need_id"] in approved or not stalls.expired(Quarter.parse(row["quarter"]), day.today, day.policy)
@@ -233,14 +231,17 @@ def _stalled_cases(connection: sa.Connection, day: Day) -> Iterator[_Found]:
 
 
 def _obstruction(row: sa.RowMapping) -> Breach:
-    waits_for_bank = row["confirm_by"] is not None
-    when = f"confirm@{row['confirm_by']}" if waits_for_bank else f"{row['level']}@{row['level_since']}"
+    which = (row["need_id"], row["institution_code"], row["obstruction_id"])
+    if row["confirm_by"] is not None:
+        return stalls.unconfirmed(
+            *which, confirm_by=row["confirm_by"], since=row["opened_on"], provisional=row["provisional"]
+        )
     return stalls.obstruction(
-        row["need_id"],
-        row["institution_code"],
-        told=f"{row['obstruction_id']}@{when}",
+        *which,
+        level=Level(row["level"]),
+        level_since=row["level_since"],
         since=row["opened_on"],
-        due_on=row["confirm_by"] if waits_for_bank else row["answer_by"],
+        due_on=row["answer_by"],
         provisional=row["provisional"],
     )
 

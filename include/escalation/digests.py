@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.domain import escalation as stalls
+from include.domain.escalation import BreachKey
 from include.domain.routing import Coordinator, Network
-from include.escalation.breaches import BreachKey, OpenItem
+from include.domain.states import BreachKind, Level
+from include.escalation.breaches import OpenItem
 from include.escalation.steps import DueStep
 from include.letters import composing
 from include.reference import institutions
 from include.reference.day import Day
 from include.store.outbox import NewDelivery
+from include.words.names import case_state, post_label
+from include.words.stalls import asked, due_label, rung_label, why
+from include.words.states import word
 
 DETAILED = 20
 """Subjects told in full in one mail."""
@@ -75,7 +80,7 @@ class Mailer:
             subject=_subject_line(subjects, urgent=urgent),
             list_id="escalation",
             today=self.day.today,
-            recipient="、".join(composing.post_label(one.authority, one.level, one.region_code) for one in recipients),
+            recipient="、".join(post_label(one.authority, one.level, one.region_code) for one in recipients),
             urgent=urgent,
             total=len(subjects),
             detailed=subjects[:DETAILED],
@@ -119,7 +124,7 @@ class Mailer:
             need_id=item.need.need_id,
             company=item.need.company,
             institution=institution.name if institution else item.breach.institution_code,
-            state=composing.state_label(item.state) if item.state else "",
+            state=case_state(item.state) if item.state else "",
             is_major=item.need.is_major,
             link=composing.need_link(self.console_url, item.need.need_id),
             reasons=tuple(self._reason(one, recipients) for one in ordered),
@@ -129,13 +134,13 @@ class Mailer:
         breach = one.item.breach
         act_by, climbs_to = self._what_comes_next(one)
         return composing.Reason(
-            title=composing.why(breach.rule_id, breach.breach, one.item.reason_code),
+            title=why(breach, one.item.reason_code),
             since=breach.since,
-            due_label=composing.due_label(breach.rule_id),
+            due_label=due_label(breach),
             due_on=breach.due_on,
             provisional=breach.provisional,
             overdue_working_days=one.item.overdue,
-            asked=composing.asked(breach.rule_id, one.item.reason_code),
+            asked=asked(breach, one.item.reason_code),
             act_by=act_by,
             climbs_to=climbs_to,
             note=_vacancy_note(one, recipients),
@@ -144,15 +149,13 @@ class Mailer:
     def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
         """The day on which the item climbs further, and to whom; the due day itself while it is not yet over."""
         breach = one.item.breach
-        if composing.is_alert(breach.breach):
-            return None, ""
-        if breach.rule_id == "OBSTRUCTION":
+        if breach.kind in (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION):
             return (breach.due_on if breach.due_on > self.day.today else None), ""
         above = stalls.next_rung(one.step, self.day.policy)
-        if breach.rule_id == "S07" or above is None:
+        if breach.kind in (BreachKind.ALERT, BreachKind.RETURN) or above is None:
             return None, ""
         climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.day.calendar, self.day.policy)
-        return climbs_on, composing.rung_label(above)
+        return climbs_on, rung_label(above)
 
 
 def reader_id(coordinators: Network, recipient: Coordinator) -> str:
@@ -180,7 +183,7 @@ def _subject_line(subjects: Sequence[composing.Subject], *, urgent: bool) -> str
 def _vacancy_note(one: DueStep, recipients: Sequence[Coordinator]) -> str:
     for assignment in one.assignments:
         if assignment.coordinator in recipients and assignment.vacant:
-            return f"{composing.level_label(assignment.asked_level)}暂无在岗协调人，转由您协调。"
+            return f"{word(Level, assignment.asked_level)}暂无在岗协调人，转由您协调。"
     return ""
 
 

@@ -16,9 +16,9 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from include import audit
-from include.domain.escalation import Breach
+from include.domain.escalation import Breach, BreachKey
 from include.domain.routing import LEVELS, Network, Post
-from include.escalation.breaches import BreachKey, OpenItem, open_items, operator_breaches
+from include.escalation.breaches import OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
 from include.letters import composing
@@ -248,7 +248,7 @@ def _row(one: DueStep, now: datetime, *, state: str, coordinator_id: str, key: s
         "need_id": breach.need_id,
         "institution_code": breach.institution_code,
         "rule_id": breach.rule_id,
-        "breach": breach.breach,
+        "breach": breach.key[-1],
         "step": one.step,
         "state": state,
         "due_on": breach.due_on,

@@ -6,11 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from include.domain import escalation as stalls
+from include.domain.escalation import BreachKey
 from include.domain.routing import AUTHORITIES, Assignment, Coordinator, Network
-from include.escalation.breaches import BreachKey, OpenItem
-from include.letters import composing
+from include.domain.states import Authority, BreachKind, Level
+from include.escalation.breaches import OpenItem
 from include.reference import Policy
 from include.reference.day import Day
+
+_TOLD_ONCE: Mapping[BreachKind, tuple[Authority, ...]] = {
+    BreachKind.OBSTRUCTION: AUTHORITIES,
+    BreachKind.CONFIRMATION: (Authority.PBOC,),
+    BreachKind.ALERT: (Authority.PBOC,),
+    # The MIIT coordinator of the department's region stands for the department's mailbox.
+    BreachKind.RETURN: (Authority.MIIT,),
+}
+"""What does not climb the ladder, and which authorities are told: an obstruction at the ticket's level, all else in the province."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,38 +60,22 @@ def due_for(
     item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
 ) -> list[DueStep]:
     """The steps newly due of one item, beyond those `taken`; `allowed`: where an acknowledgement keeps it for now."""
-    place, major = item.need.place, item.need.is_major
-    if item.breach.rule_id == "OBSTRUCTION":
-        if taken:
+    place, major, kind = item.need.place, item.need.is_major, item.breach.kind
+    if kind in _TOLD_ONCE:
+        if taken or (kind == BreachKind.RETURN and item.overdue == 0):
             return []
-        level = item.level or "province"
-        told = tuple(coordinators.accountable(authority, level, place) for authority in AUTHORITIES)
-        if composing.waits_for_confirmation(item.breach.breach):
-            level, told = "province", (coordinators.accountable("PBOC", "province", place),)
-        return [DueStep(item=item, step=1, mailed=True, urgent=major or level == "nation", assignments=told)]
-    if composing.is_alert(item.breach.breach):
-        told = (coordinators.accountable("PBOC", "province", place),)
-        return [] if taken else [DueStep(item=item, step=1, mailed=True, urgent=False, assignments=told)]
-    if item.breach.rule_id == "S07":
-        if taken or item.overdue == 0:
-            return []
-        # The MIIT coordinator of the department's region stands for the department's mailbox.
-        return [
-            DueStep(
-                item=item,
-                step=1,
-                mailed=True,
-                urgent=False,
-                assignments=(coordinators.accountable("MIIT", "province", place),),
-            )
-        ]
+        from_bank = kind in (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION)
+        level = (item.level or Level.PROVINCE) if kind == BreachKind.OBSTRUCTION else Level.PROVINCE
+        urgent = from_bank and (major or level == Level.NATION)
+        told = tuple(coordinators.accountable(authority, level, place) for authority in _TOLD_ONCE[kind])
+        return [DueStep(item=item, step=1, mailed=True, urgent=urgent, assignments=told)]
     rungs = {rung.step: rung for rung in stalls.ladder(policy)}
     return [
         DueStep(
             item=item,
             step=one.step,
             mailed=one.mailed,
-            urgent=one.mailed and (major or rungs[one.step].level == "nation"),
+            urgent=one.mailed and (major or rungs[one.step].level == Level.NATION),
             assignments=tuple(
                 coordinators.accountable(authority, rungs[one.step].level, place)
                 for authority in rungs[one.step].authorities

@@ -20,6 +20,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
+from include.domain.states import Authority, Level
 from include.letters import composing
 from include.platforms.filed import Filed, Listing, filed
 from include.reference import Department, departments
@@ -28,6 +29,8 @@ from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.returns import OpenReturn, open_returns
 from include.store.set_aside import keep
+from include.words.moments import day_label
+from include.words.quarters import quarter_label
 from include.words.shown import shown
 
 if TYPE_CHECKING:
@@ -122,7 +125,7 @@ class _Round:
     def cut_off_label(self) -> str:
         """The last moment to report: the end of the last working day, or its beginning (policy cutoff_inclusive)."""
         last = self.cut_off.day if self.inclusive else self.cut_off.day - timedelta(days=1)
-        return composing.day_label(last, self.today, self.cut_off.provisional) + "24:00"
+        return day_label(last, self.today, self.cut_off.provisional) + "24:00"
 
 
 def _todays_round(quarter: Quarter, day: Day, console_url: str) -> _Round | None:
@@ -151,7 +154,7 @@ def _reminder(
 ) -> NewDelivery | None:
     """None if nobody is on duty up to the nation: there is no mailbox to write to."""
     place = Place(city_code=None, department_code=department.code, branch_region=None)
-    recipient = coordinators.accountable("MIIT", "province", place).coordinator
+    recipient = coordinators.accountable(Authority.MIIT, Level.PROVINCE, place).coordinator
     if recipient is None:
         return None
     state = _state(standing.reported)
@@ -164,7 +167,7 @@ def _reminder(
         today=round_.today,
         references=[round_.key(department, days) for days in round_.earlier],
         department=department.name,
-        quarter_label=composing.quarter_label(round_.quarter),
+        quarter_label=quarter_label(round_.quarter),
         working_days_left=round_.working_days_left,
         cut_off=round_.cut_off_label,
         provisional=round_.cut_off.provisional,
@@ -222,7 +225,7 @@ def _filing(row: ManifestRow | None, today: date) -> composing.Filing | None:
     return composing.Filing(
         recommended=row.recommended,
         total=f"{row.financing_need:,.2f}",
-        reported_at=f"{composing.day_label(reported_at.date(), today)}{reported_at:%H:%M}",
+        reported_at=f"{day_label(reported_at.date(), today)}{reported_at:%H:%M}",
     )
 
 

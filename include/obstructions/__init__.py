@@ -2,10 +2,9 @@
 
 from include.obstructions.letter import letter
 from include.obstructions.stage import TicketSummary, advance, work_on
-from include.obstructions.view import STATES, Responsible, responsible, ticket, tickets, worked_on_count
+from include.obstructions.view import Responsible, responsible, ticket, tickets, worked_on_count
 
 __all__ = [
-    "STATES",
     "Responsible",
     "TicketSummary",
     "advance",

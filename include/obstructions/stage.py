@@ -7,7 +7,7 @@ outbox. Tickets of one need with the same reason are worked as one, at one level
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -19,16 +19,17 @@ from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
 from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
-from include.domain.obstruction import WORKED_ON, Ticket, TicketAct, acted, climbed, joined, lead, may, opened, reported
-from include.domain.routing import Level
-from include.obstructions.view import STATES, place_of, ticket_of
-from include.reference import enum_labels, reason_codes
+from include.domain.obstruction import WORKED_ON, Ticket, acted, climbed, joined, lead, may, opened, reported
+from include.domain.states import Level, TicketAct, TicketEvent, TicketState
+from include.obstructions.view import place_of, ticket_of
+from include.reference import reason_codes
 from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.locks import Lock, hold
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import obstruction_event, obstruction_ticket
 from include.words.shown import scrubbed
+from include.words.states import word
 
 _SYSTEM = "system"
 
@@ -70,7 +71,7 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
         raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
     if not may(ticket_of(chosen), what):
         raise InvalidRequest(
-            f"工单 {ticket_id} 目前为“{STATES[chosen.state]}”（{enum_labels('coordinator.level')[chosen.level]}），不能作此处理。",
+            f"工单 {ticket_id} 目前为“{word(TicketState, chosen.state)}”（{word(Level, chosen.level)}），不能作此处理。",
             "请刷新页面查看最新状态；“无法解决”只能在国家级认定。",
         )
     same_cause = connection.execute(
@@ -85,7 +86,7 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
     audit.record(
         connection,
         act=act,
-        action=f"obstruction_{what}",
+        action=audit.Action(f"obstruction_{what}"),
         object_=f"obstruction/{ticket_id}",
         details={"ticket_ids": [row.ticket_id for row in workable]},
     )
@@ -106,19 +107,19 @@ def _follow_reports(connection: sa.Connection, day: Day) -> Iterator[str]:
                 continue
             level = start_level(coordinators, place_of(row), is_major=row.is_major, policy=policy)
             _open(connection, row, opened(level, today, calendar, policy), worked_on, day.now)
-            yield "opened"
+            yield TicketEvent.OPENED
             continue
         before = ticket_of(row)
         again = row.resolved_at is not None and row.last_received > row.resolved_at
         after = reported(before, today, cleared=row.cleared, again=again, calendar=calendar, policy=policy)
         if after == before:
             continue
-        kind = "verified" if after.state == "verified" else "reopened"
+        kind = TicketEvent.VERIFIED if after.state == TicketState.VERIFIED else TicketEvent.REOPENED
         note = (
             "对接已结束或需求已撤回"
             if row.ended
             else "机构反馈梗阻已解除"
-            if kind == "verified"
+            if kind == TicketEvent.VERIFIED
             else "机构再次反馈梗阻"
         )
         after = worked_on.admitted(row.cause, row.ticket_id, after)
@@ -186,7 +187,7 @@ def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, worked_on
     ).one()
     worked_on.note(cause, stored.ticket_id, beside)
     note = "机构报告融资梗阻" if beside is ticket else "机构报告融资梗阻，与同一原因的工单一并办理"
-    _note_and_tell(connection, stored, beside, "opened", _by_institution(row, note, now))
+    _note_and_tell(connection, stored, beside, TicketEvent.OPENED, _by_institution(row, note, now))
 
 
 def _by_institution(row: sa.Row[Any], note: str, now: datetime) -> Act:
@@ -202,9 +203,9 @@ def _climb(connection: sa.Connection, day: Day) -> Iterator[str]:
         after = climbed(before, day.today, day.calendar, day.policy)
         if after == before:
             continue
-        kind = "overdue" if after.overdue else "climbed"
-        label = enum_labels("coordinator.level")[after.level]
-        note = "国家级办理逾期，继续督办" if kind == "overdue" else f"逾期未办结，已转{label}协调"
+        kind = TicketEvent.OVERDUE if after.overdue else TicketEvent.CLIMBED
+        label = word(Level, after.level)
+        note = "国家级办理逾期，继续督办" if kind == TicketEvent.OVERDUE else f"逾期未办结，已转{label}协调"
         _change(connection, row, after, kind, Act.by_stage(_SYSTEM, day.now, note))
         yield kind
 
@@ -216,7 +217,7 @@ def _change(connection: sa.Connection, row: sa.Row[Any], after: Ticket, kind: st
     connection.execute(
         sa.update(obstruction_ticket)
         .where(obstruction_ticket.c.ticket_id == row.ticket_id)
-        .values(**asdict(after), resolved_at=act.at if after.state == "resolved" else None, updated_at=act.at)
+        .values(**asdict(after), resolved_at=act.at if after.state == TicketState.RESOLVED else None, updated_at=act.at)
     )
     _note_and_tell(connection, row, after, kind, act)
 
@@ -239,19 +240,16 @@ def _note_and_tell(connection: sa.Connection, row: sa.Row[Any], after: Ticket, k
         )
         .returning(obstruction_event.c.event_id)
     ).scalar_one()
-    at_work = after.state if kind in ("opened", "reopened") and after.state in _STATUS else None
+    at_work = after.state if kind in (TicketEvent.OPENED, TicketEvent.REOPENED) and after.state in _STATUS else None
     status = _STATUS.get(kind) or at_work
     if row.answerable and status is not None:
         enqueue(connection, [_answer(row, event_id, status, after.level, act.reason)], act.at)
 
 
-_STATUS = {
-    "acknowledged": "acknowledged",
-    "in_progress": "in_progress",
-    "resolved": "resolved",
-    "unresolvable": "unresolvable",
+_STATUS: Mapping[str, TicketAct] = {
+    **{act: act for act in TicketAct},
     # The contract knows no word for a change of level: somebody is on it, at the level that the answer names.
-    "climbed": "in_progress",
+    TicketEvent.CLIMBED: TicketAct.IN_PROGRESS,
 }
 
 

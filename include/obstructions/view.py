@@ -10,20 +10,11 @@ import sqlalchemy as sa
 
 from include.base.errors import NotFound
 from include.domain.obstruction import WORKED_ON, Ticket
-from include.domain.routing import AUTHORITIES, Assignment, Authority, Place
+from include.domain.routing import AUTHORITIES, Assignment, Place
+from include.domain.states import Authority
 from include.reference import branches
 from include.store.coordinators import network
 from include.store.tables import obstruction_event, obstruction_ticket
-
-STATES = {
-    "open": "待接单",
-    "acknowledged": "已接单",
-    "in_progress": "办理中",
-    "resolved": "已办结，待机构确认",
-    "verified": "机构已确认",
-    "unresolvable": "无法解决",
-}
-"""States in Chinese."""
 
 
 def ticket_of(row: sa.Row[Any]) -> Ticket:

@@ -18,7 +18,7 @@ from msgspec import Meta
 from include.base.addresses import is_address
 from include.domain.numbers import whole_number
 from include.domain.pieces import SetAside, UnreadablePiece, read_piece
-from include.domain.routing import Authority, Level
+from include.domain.states import Authority, Level
 from include.platforms.http import FieldError
 from include.platforms.reader import Page, without_nul
 from include.platforms.waits import stated_wait

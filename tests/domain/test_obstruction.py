@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.obstruction import WORKED_ON, Ticket, TicketAct, acted, climbed, joined, lead, may, opened, reported
+from include.domain.obstruction import WORKED_ON, Ticket, acted, climbed, joined, lead, may, opened, reported
 from include.domain.routing import LEVELS
+from include.domain.states import TicketAct
 from include.reference import policy
 from include.reference.calendar import china_calendar
 
@@ -72,7 +72,7 @@ def test_what_is_resolved_waits_for_the_bank_and_stands_again_at_the_same_level_
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("act", [None, *get_args(TicketAct)])
+@pytest.mark.parametrize("act", [None, *TicketAct])
 def test_the_bank_s_word_ends_it_from_any_state(level: str, act: TicketAct | None) -> None:
     ticket = at(level)
     if act is not None and may(ticket, act):
@@ -89,7 +89,7 @@ def test_one_authority_leads(owner: str, expected: str) -> None:
 
 
 MOVES = st.one_of(
-    st.sampled_from(get_args(TicketAct)),
+    st.sampled_from(list(TicketAct)),
     st.just("cleared"),
     st.just("again"),
     st.integers(min_value=1, max_value=20),
@@ -119,9 +119,7 @@ def test_whatever_happens_levels_only_rise_and_clocks_run_exactly_while_there_is
         assert (ticket.confirm_by is not None) == (ticket.state == "resolved")
 
 
-@given(
-    st.sampled_from(LEVELS), st.sampled_from(LEVELS), st.sampled_from([None, *get_args(TicketAct)]), st.integers(0, 30)
-)
+@given(st.sampled_from(LEVELS), st.sampled_from(LEVELS), st.sampled_from([None, *TicketAct]), st.integers(0, 30))
 def test_only_an_open_ticket_joins_and_only_one_that_is_worked_on(
     level: str, other_level: str, act: TicketAct | None, later: int
 ) -> None:

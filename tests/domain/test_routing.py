@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from include.base.addresses import is_address
-from include.domain.routing import Authority, Coordinator, Level, Network, Place, Post
+from include.domain.routing import Coordinator, Network, Place, Post
+from include.domain.states import Authority, Level
 
 HANGZHOU = Place(city_code="330100", department_code="330000", branch_region="330000")
 SHIHEZI = Place(city_code="659001", department_code="660000", branch_region="650000")

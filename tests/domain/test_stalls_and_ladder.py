@@ -133,9 +133,9 @@ def test_s01_names_the_limit_and_the_day_it_began() -> None:
         due_on=date(2026, 10, 10),
         provisional=False,
     )
-    assert (breach.rule_id, breach.breach, breach.due_on) == (
+    assert (breach.rule_id, breach.key[-1], breach.due_on) == (
         "S01",
-        "received-contacted@2026-09-30",
+        "limit@received-contacted@2026-09-30",
         date(2026, 10, 10),
     )
 
@@ -145,7 +145,7 @@ def test_s02_comes_true_ten_working_days_after_the_last_event_make_up_days_inclu
     assert breach is not None
     # 2026-10-10 is a Saturday worked; Monday to Friday would say 2026-10-14 without the holidays.
     assert breach.due_on == CALENDAR.add_working_days(date(2026, 9, 30), 10).day == date(2026, 10, 20)
-    assert breach.breach == "idle@2026-09-30"
+    assert breach.key[-1] == "idle@2026-09-30"
 
 
 @pytest.mark.parametrize("state", ["drawn", "post_loan", "declined", "closed"])
@@ -188,7 +188,7 @@ def test_s03_keeps_its_name_when_a_late_refusal_moves_the_day_and_changes_it_aft
     again = escalation.turned_down([refusal(12, "ICBC"), refusal(20, "CCB", reopened=1)], POLICY)
     assert first is not None and late is not None and again is not None
     assert late.due_on < first.due_on
-    assert first.breach == late.breach != again.breach
+    assert first.key == late.key != again.key
 
 
 def contact(day: int, type_: str, reason: str | None = None) -> Contact:
@@ -228,7 +228,7 @@ def test_s04_and_s08_take_their_limits_from_the_policy_in_working_days() -> None
 
 def test_s07_is_due_on_the_day_that_the_return_itself_named() -> None:
     breach = escalation.return_unanswered("FN000000000001", 2, date(2026, 10, 8), date(2026, 10, 21))
-    assert (breach.rule_id, breach.breach, breach.due_on) == ("S07", "return@r2", date(2026, 10, 21))
+    assert (breach.rule_id, breach.key[-1], breach.due_on) == ("S07", "return@2", date(2026, 10, 21))
 
 
 def test_a_need_expires_after_the_end_of_the_fourth_quarter_after_its_own() -> None:

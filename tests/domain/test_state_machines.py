@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 from hypothesis import settings
@@ -14,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from include.domain.case import EVENT_TYPES, TERMINAL, FeedbackEvent, Folding, fold
 from include.domain.escalation import due_steps, ladder
-from include.domain.obstruction import WORKED_ON, TicketAct, acted, climbed, may, opened, reported
+from include.domain.obstruction import WORKED_ON, acted, climbed, may, opened, reported
 from include.domain.routing import LEVELS
+from include.domain.states import TicketAct
 from include.reference import case_transitions, policy
 from include.reference.calendar import china_calendar
 
@@ -135,7 +135,7 @@ class TicketCourse(RuleBasedStateMachine):
         assert LEVELS.index(self.ticket.level) == min(LEVELS.index(before.level) + late, len(LEVELS) - 1)
         assert climbed(self.ticket, self.today, china_calendar(), policy()) == self.ticket
 
-    @rule(act=st.sampled_from(get_args(TicketAct)))
+    @rule(act=st.sampled_from(list(TicketAct)))
     def coordinators_act(self, act: TicketAct) -> None:
         if may(self.ticket, act):
             level = self.ticket.level

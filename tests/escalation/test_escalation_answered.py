@@ -22,7 +22,7 @@ from tests.support.mails import Mailbox
 from tests.support.outbox import Clock
 from tests.support.rows import add_case, add_clock, moment, need_id
 
-BREACH = (need_id(1), "ICBC", "S01", "received-contacted@2026-10-08")
+BREACH = (need_id(1), "ICBC", "S01", "limit@received-contacted@2026-10-08")
 
 
 def acknowledge(database: sa.Engine, when: str, note: str = "已约机构上门") -> None:
@@ -169,7 +169,10 @@ def test_a_breach_that_begins_anew_is_another_one_and_climbs_from_the_foot(datab
     with database.connect() as connection:
         step = tables.escalation_step.c
         found = connection.execute(sa.select(step.breach, step.step).where(step.state == "mailed").distinct()).all()
-    assert sorted(map(tuple, found)) == [("pushed-received@2026-09-30", 2), ("pushed-received@2026-10-13", 1)]
+    assert sorted(map(tuple, found)) == [
+        ("limit@pushed-received@2026-09-30", 2),
+        ("limit@pushed-received@2026-10-13", 1),
+    ]
 
 
 def test_a_breach_that_is_over_cannot_be_taken_on(database: sa.Engine) -> None:

@@ -91,7 +91,7 @@ def test_it_knows_only_what_was_known_on_the_day(silent: sa.Engine) -> None:
         rewrite(connection, tables.feedback_event.update().values(received_at=moment("2026-10-15 10:00")))
     outcome = try_out(silent)
     assert {day for day, *_ in days(outcome.present, "S06")} == {"2026-10-14", "2026-10-15"}
-    received = [one.day for one in outcome.present if one.breach.startswith("pushed-received")]
+    received = [one.day for one in outcome.present if one.breach.startswith("limit@pushed-received")]
     assert max(received) == date(2026, 10, 14), "the nation would be told on 10-20"
 
 

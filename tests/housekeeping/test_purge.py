@@ -175,7 +175,7 @@ def _written_by_people(connection: sa.Connection) -> None:
     )
     connection.execute(
         tables.escalation_acknowledgement.insert().values(
-            need_id=NEED, rule_id="S01", breach="pushed-received@2026-10-08", step=1, **signed
+            need_id=NEED, rule_id="S01", breach="limit@pushed-received@2026-10-08", step=1, **signed
         )
     )
     answer = {"obstruction_id": "O1", "note": IN_WORDS}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.escalation import ladder
 from include.letters import composing
 from include.letters.composing import Reason, Subject
-from include.reference import case_limits, policy, reason_codes
 from include.words.shown import public
+from include.words.stalls import asked, due_label, why
+from tests.support.breaches import breach
 
 TODAY = date(2026, 10, 12)
-LIMITS = [f"{limit.from_type}-{limit.to_type}" for limit in case_limits()]
 
 
 def reason(**changes: Any) -> Reason:
@@ -30,7 +28,7 @@ def reason(**changes: Any) -> Reason:
         "due_on": date(2026, 10, 9),
         "provisional": False,
         "overdue_working_days": 2,
-        "asked": composing.asked("S01"),
+        "asked": asked(breach("S01")),
         "act_by": date(2026, 10, 16),
         "climbs_to": "省级（工信部门和人民银行）",
         "note": "",
@@ -159,14 +157,14 @@ def test_a_subject_cannot_start_a_header_of_its_own() -> None:
 
 
 def test_the_day_of_a_count_that_was_filled_is_not_called_a_limit() -> None:
-    counted = reason(title=composing.why("S03", ""), due_label=composing.due_label("S03"))
+    counted = reason(title=why(breach("S03")), due_label=due_label(breach("S03")))
     text = digest(detailed=[subject(reasons=(counted,))])["text"]
     assert "触发日期：10月9日（周五），已过 2 个工作日" in text
     assert "约定时限：" not in text and "逾期 2" not in text
 
 
 def test_a_count_that_was_filled_is_not_called_late_in_a_list_either() -> None:
-    counted = reason(title=composing.why("S03", ""), due_label=composing.due_label("S03"))
+    counted = reason(title=why(breach("S03")), due_label=due_label(breach("S03")))
     body = digest(detailed=[], brief=[subject(reasons=(counted,)), subject(2)])
     for form in (body["text"], body["html"]):
         assert form.count("已过 2 个工作日") == 1 and form.count("逾期 2 个工作日") == 1
@@ -180,79 +178,9 @@ def test_operators_are_told_the_gravest_first_and_nothing_that_is_not() -> None:
     assert composing.operator_headline(pushes=0, holds=0, vacancies=0, provisional=9) == "运维提示：9个时限暂定"
 
 
-@pytest.mark.parametrize(
-    ("amount", "shown"),
-    [
-        ("0", "0 万元"),
-        ("1250.50", "1,250.5 万元"),
-        ("1000.00", "1,000 万元"),
-        ("9999.99", "9,999.99 万元"),
-        ("10000.00", "1.00 亿元"),
-        ("123450.00", "12.35 亿元"),
-        ("98765432.10", "9,876.54 亿元"),
-    ],
-)
-def test_amounts_are_shown_in_the_unit_that_fits(amount: str, shown: str) -> None:
-    assert composing.amount_label(Decimal(amount)) == shown
-
-
 def test_columns_of_plain_text_stand_below_each_other_whatever_the_script() -> None:
     widths = {
         sum(2 if ord(character) > 255 else 1 for character in composing.padded(text, 14))
         for text in ("审核通过", "Q3", "已放款A")
     }
     assert widths == {14}
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-def test_every_limit_of_the_case_path_has_words(limit: str) -> None:
-    assert composing.why("S01", f"{limit}@2026-10-09")
-
-
-@pytest.mark.parametrize("rule_id", ["S01", "S02", "S03", "S05", "S06", "S07"])
-def test_no_wording_asks_for_money(rule_id: str) -> None:
-    words = composing.asked(rule_id)
-    assert not re.search("放款|授信|必须|应当|务必|尽快办理|确保", words)
-
-
-@pytest.mark.parametrize("code", [*reason_codes(), None, "R42"])
-def test_every_reason_of_an_obstruction_has_words_and_unknown_ones_count_as_other(code: str | None) -> None:
-    assert composing.why("OBSTRUCTION", "OB1@2026-10-09", code).startswith("机构报告融资梗阻：")
-    assert "参考处置" in composing.asked("OBSTRUCTION", code)
-    if code in (None, "R42"):
-        assert composing.why("OBSTRUCTION", "", code).endswith("其他")
-
-
-def test_no_owner_is_named_as_leading_where_the_matter_is_the_enterprise_s() -> None:
-    assert "牵头" not in composing.asked("OBSTRUCTION", "R02")
-    assert "人民银行牵头" in composing.asked("OBSTRUCTION", "R13")
-
-
-def test_the_rungs_have_names() -> None:
-    assert [composing.rung_label(rung) for rung in ladder(policy())] == [
-        "市级（工信部门和人民银行）",
-        "省级（人民银行）",
-        "省级（工信部门和人民银行）",
-        "国家级（工信部门和人民银行）",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("000000", "全国"),
-        ("330000", "浙江"),
-        ("660000", "兵团"),
-        ("440300", "深圳"),
-        ("330100", "杭州市"),
-        ("440305", "南山区"),
-        ("990000", "990000"),
-    ],
-)
-def test_a_region_is_shown_by_name(code: str, name: str) -> None:
-    assert composing.region_name(code) == name
-
-
-def test_a_date_of_another_year_shows_its_year() -> None:
-    assert composing.day_label(date(2026, 10, 9), TODAY) == "10月9日（周五）"
-    assert composing.day_label(date(2027, 1, 4), TODAY, True) == "2027年1月4日（周一，暂定）"

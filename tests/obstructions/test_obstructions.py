@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from include import audit, obstructions
 from include.base.act import Act
 from include.base.errors import InvalidRequest
-from include.domain.obstruction import TicketAct
+from include.domain.states import TicketAct
 from include.reference import playbooks, reason_codes
 from include.reference.day import Day
 from include.store import tables

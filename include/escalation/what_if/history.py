@@ -17,12 +17,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
+from include.domain import states
 from include.domain.calendar import WorkingCalendar
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, in_order
 from include.domain.clocks import Started
 from include.domain.escalation import Contact
 from include.domain.feedback import known_reason
-from include.domain.obstruction import TicketAct
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.escalation.breaches import Need
@@ -92,7 +92,7 @@ class PastAct:
     """What coordinators did on a ticket."""
 
     at: datetime
-    act: TicketAct
+    act: states.TicketAct
 
 
 @dataclass(slots=True)

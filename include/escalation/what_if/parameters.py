@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from include.base.errors import InvalidRequest
 from include.domain.policy_snapshot import PolicySnapshot
-from include.letters import composing
 from include.reference import Policy, case_limits, enum_labels, limit_overrides, policy
+from include.words.names import case_state
 
 _UNITS = {"working_days": "个工作日", "calendar_days": "个自然日", "calendar_quarters": "个季度"}
 _MOST = 250
@@ -77,7 +77,7 @@ def groups(snapshot: PolicySnapshot) -> list[Group]:
     limits = tuple(
         Parameter(
             f"{one.from_type}-{one.to_type}",
-            f"{composing.state_label(one.from_type)} → {composing.state_label(one.to_type)}",
+            f"{case_state(one.from_type)} → {case_state(one.to_type)}",
             _UNITS[one.unit],
             str(one.limit),
         )

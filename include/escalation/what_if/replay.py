@@ -10,10 +10,10 @@ from datetime import date
 from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
-from include.domain.escalation import Acknowledged, Breach
+from include.domain.escalation import Acknowledged, Breach, BreachKey
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.routing import Coordinator
-from include.escalation.breaches import BreachKey, OpenItem
+from include.escalation.breaches import OpenItem
 from include.escalation.steps import due_for
 from include.escalation.what_if.history import History, OperatorMatter, PastNeed, Taken
 from include.escalation.what_if.spans import Rules, Span, open_spans
@@ -59,7 +59,7 @@ def _told_of(need: PastNeed, rules: Rules) -> Iterator[Told]:
     by_key: defaultdict[BreachKey, list[Span]] = defaultdict(list)
     for span in open_spans(need, rules):
         one = span.breach
-        by_key[one.need_id, one.institution_code, one.rule_id, one.breach].append(span)
+        by_key[one.key].append(span)
     for key, spans in by_key.items():
         yield from _climb(need, sorted(spans, key=lambda span: span.start), need.acknowledged.get(key[1:], ()), rules)
 
@@ -130,7 +130,7 @@ def _told(breach: Breach, step: int, recipient: Coordinator, *, urgent: bool, da
         urgent=urgent,
         need_id=breach.need_id,
         institution_code=breach.institution_code,
-        breach=breach.breach,
+        breach=breach.key[-1],
     )
 
 
@@ -152,5 +152,5 @@ def _told_operator(matters: Iterable[OperatorMatter], rules: Rules) -> Iterator[
                 urgent=False,
                 need_id=one.need_id,
                 institution_code="",
-                breach=breach.breach,
+                breach=breach.key[-1],
             )

@@ -18,7 +18,8 @@ from include.domain.escalation import Breach, CaseFacts
 from include.domain.obstruction import Ticket, acted, climbed, may, opened, reported
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
-from include.domain.routing import Level, Network
+from include.domain.routing import Network
+from include.domain.states import Level
 from include.escalation.what_if.history import RUN_AT, CaseSince, PastNeed, PastObstruction, Runs
 from include.reference import reason_codes
 
@@ -203,7 +204,7 @@ def _tickets(need: PastNeed, rules: Rules) -> Iterator[Span]:
         told: Span | None = None
         for run, ticket in _ticket_by_run(need, one, rules):
             span = _told_of(need, one, ticket, rules.runs.days[run], run)
-            if told is not None and (span is None or span.breach.breach != told.breach.breach):
+            if told is not None and (span is None or span.breach.key != told.breach.key):
                 yield told
                 told = None
             if span is not None:
@@ -213,22 +214,24 @@ def _tickets(need: PastNeed, rules: Rules) -> Iterator[Span]:
 
 
 def _told_of(need: PastNeed, one: PastObstruction, ticket: Ticket, today: date, run: int) -> Span | None:
-    due = ticket.acknowledge_by or ticket.resolve_by
-    when = f"{ticket.level}@{ticket.level_since}"
+    which = (need.need_id, one.institution_code, one.obstruction_id)
     if ticket.confirm_by is not None:
         if ticket.confirm_by >= today:
             return None
-        due, when = ticket.confirm_by, f"confirm@{ticket.confirm_by}"
-    if due is None:
+        breach = stalls.unconfirmed(
+            *which, confirm_by=ticket.confirm_by, since=one.reported_on, provisional=ticket.provisional
+        )
+    elif (due := ticket.acknowledge_by or ticket.resolve_by) is not None:
+        breach = stalls.obstruction(
+            *which,
+            level=ticket.level,
+            level_since=ticket.level_since,
+            since=one.reported_on,
+            due_on=due,
+            provisional=ticket.provisional,
+        )
+    else:
         return None
-    breach = stalls.obstruction(
-        need.need_id,
-        one.institution_code,
-        told=f"{one.obstruction_id}@{when}",
-        since=one.reported_on,
-        due_on=due,
-        provisional=ticket.provisional,
-    )
     reason = one.reason_code if one.reason_code in reason_codes() else OTHER_REASON
     return Span(breach=breach, start=run, end=run + 1, level=ticket.level, reason_code=reason)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from include.escalation.what_if.comparison import Counts, Group, WhatIf
 from include.escalation.what_if.replay import OPERATOR
-from include.letters import composing
 from include.reference import enum_labels, rules
+from include.words.names import region_name
 
 _RULES = {
     "S01": "办理环节超时限",
@@ -56,7 +56,7 @@ def row_words(group: Group) -> tuple[str, ...]:
     """A row of `by_day` in words."""
     day, level, region, rule_id = group
     assert isinstance(level, int)
-    region_words = composing.region_name(str(region)) if region else "—"
+    region_words = region_name(str(region)) if region else "—"
     return (str(day), level_words(level), region_words, rule_words(str(rule_id)))
 
 

@@ -19,7 +19,8 @@ from include.domain.calendar import WorkingCalendar
 from include.domain.case import PATH, RANK
 from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
 from include.domain.obstruction import WORKED_ON
-from include.domain.routing import LEVELS, Authority, Level
+from include.domain.routing import LEVELS
+from include.domain.states import Authority, Level
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
 from include.reference import institutions, reason_codes
 from include.reference.day import Day

@@ -10,13 +10,19 @@ from typing import Any
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
+from include.domain.states import Level
 from include.letters import composing
 from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
 from include.letters.weekly_summary.reoffers import Reoffer
 from include.platforms.filed import Filed
 from include.reference import Department, reason_codes
 from include.store.returns import OpenReturn
+from include.words.amounts import amount
+from include.words.moments import day_label
+from include.words.quarters import quarter_label
+from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
 from include.words.shown import shown
+from include.words.states import word
 
 LISTED = 8
 """Needs or obstructions that one section names; of the others it gives the number."""
@@ -107,8 +113,8 @@ def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bo
         passed_on=passed_on,
         since=week.since.astimezone(SHANGHAI).date(),
         todo=_todo(letter),
-        running=composing.quarter_label(week.running),
-        previous=composing.quarter_label(week.running.previous()),
+        running=quarter_label(week.running),
+        previous=quarter_label(week.running.previous()),
         table=_table(letter),
         changes=_changes(figures.changes),
         returns=[_returned(one, week) for one in figures.returns[:LISTED]],
@@ -119,7 +125,7 @@ def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bo
         repairs_total=len(figures.repairs),
         reoffers=[_reoffer(one, week) for one in figures.reoffers[:LISTED]],
         reoffers_total=len(figures.reoffers),
-        reoffer_note=composing.REOFFER_NOTE,
+        reoffer_note=REOFFER_NOTE,
         dates=_dates(week),
         provisional=week.cut_off.provisional,
     )
@@ -155,10 +161,10 @@ def _todo(letter: Letter) -> list[str]:
         found.append(f"融资梗阻未办结 {len(figures.obstructions)} 件（最长 {longest} 个工作日）：请会同人民银行协调。")
     waiting = [one for one in figures.returns if one.respond_by >= week.today]
     if waiting:
-        first = composing.day_label(waiting[0].respond_by, week.today)
+        first = day_label(waiting[0].respond_by, week.today)
         found.append(f"退回待补正 {len(waiting)} 项：最早一项请于 {first}前答复。")
     if letter.unreviewed.number:
-        told = f"待审核 {letter.unreviewed.number} 项（{composing.amount_label(letter.unreviewed.amount)}"
+        told = f"待审核 {letter.unreviewed.number} 项（{amount(letter.unreviewed.amount)}"
         told += f"，其中重大 {letter.unreviewed.majors} 项）" if letter.unreviewed.majors else "）"
         found.append(f"{told}：请在本季度截止前完成审核；重大需求可随时推荐。")
     return found
@@ -186,7 +192,7 @@ def _on_platform(found: Filed) -> Sum:
 def _cell(found: Sum | None) -> tuple[str, str]:
     if found is None or not found.number:
         return _NONE
-    return (f"{found.number} 项", "" if found.amount is None else composing.amount_label(found.amount))
+    return (f"{found.number} 项", "" if found.amount is None else amount(found.amount))
 
 
 def _changes(changes: Changes) -> list[str]:
@@ -199,8 +205,8 @@ def _changes(changes: Changes) -> list[str]:
         (changes.declined, "机构不予支持涉及 {} 项"),
         (changes.obstructed, "新增融资梗阻 {} 件"),
         (changes.cleared, "解除融资梗阻 {} 件"),
-        (changes.approved, f"新获授信 {{}} 项，{composing.amount_label(changes.approved_amount)}"),
-        (changes.drawn, f"新放款 {{}} 项，{composing.amount_label(changes.drawn_amount)}"),
+        (changes.approved, f"新获授信 {{}} 项，{amount(changes.approved_amount)}"),
+        (changes.drawn, f"新放款 {{}} 项，{amount(changes.drawn_amount)}"),
     ]
     return [words.format(number) for number, words in counted if number]
 
@@ -219,7 +225,7 @@ def _obstruction(one: Obstruction, week: Week) -> _Line:
     who = "、".join(one.institutions)
     return _Line(
         title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{composing.level_label(one.level)}，{_LEADS[one.lead]}牵头",
+        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{word(Level, one.level)}，{_LEADS[one.lead]}牵头",
         link=f"{week.console_url}/obstructions/{one.ticket_id}" if week.console_url else "",
         right=f"{one.working_days} 个工作日",
         urgent=one.level == "nation",
@@ -238,10 +244,10 @@ def _repair(one: Repair, week: Week) -> _Line:
 
 
 def _reoffer(one: Reoffer, week: Week) -> _Line:
-    named = "、".join(composing.reoffer_institution(suggestion) for suggestion in one.suggestions)
+    named = "、".join(reoffer_institution(suggestion) for suggestion in one.suggestions)
     return _Line(
         title=("［重大］" if one.is_major else "") + shown("enterprise.name", one.enterprise_name, one.uscc, "mail"),
-        detail=f"{one.need_id}；{composing.reoffer_reason(one.occasion)}。未对接过的机构：{named}",
+        detail=f"{one.need_id}；{reoffer_reason(one.occasion)}。未对接过的机构：{named}",
         link=composing.need_link(week.console_url, one.need_id),
         right="",
         urgent=False,
@@ -249,10 +255,10 @@ def _reoffer(one: Reoffer, week: Week) -> _Line:
 
 
 def _dates(week: Week) -> list[str]:
-    cut_off = composing.day_label(week.cut_off.day, week.today, week.cut_off.provisional)
+    cut_off = day_label(week.cut_off.day, week.today, week.cut_off.provisional)
     left = f"还有 {week.working_days_left} 个工作日" if week.working_days_left else "今天截止"
-    dates = [f"{composing.quarter_label(week.running)}推荐报送截止：{cut_off}，{left}"]
+    dates = [f"{quarter_label(week.running)}推荐报送截止：{cut_off}，{left}"]
     if week.circular_on is not None and week.circular_on >= week.today:
-        quarter = composing.quarter_label(week.running.previous())
-        dates.append(f"{quarter}信息通报：{composing.day_label(week.circular_on, week.today)}前后发布")
+        quarter = quarter_label(week.running.previous())
+        dates.append(f"{quarter}信息通报：{day_label(week.circular_on, week.today)}前后发布")
     return dates

@@ -18,6 +18,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import LEVELS, Network, Place, Post
+from include.domain.states import Authority, Level
 from include.letters import composing
 from include.letters.weekly_summary.figures import DepartmentFigures, department_figures
 from include.letters.weekly_summary.letter import Letter, Week, letter_body
@@ -188,7 +189,7 @@ def _addressed(
     for letter in letters:
         code = letter.department.code
         place = Place(city_code=None, department_code=code, branch_region=None)
-        assignment = coordinators.accountable("MIIT", "province", place)
+        assignment = coordinators.accountable(Authority.MIIT, Level.PROVINCE, place)
         vacant |= set(assignment.vacant)
         if assignment.coordinator is None:
             continue

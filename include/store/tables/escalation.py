@@ -25,7 +25,12 @@ escalation_step = Table(
     Column("need_id", Text, nullable=False),
     Column("institution_code", Text, nullable=False, server_default="", comment="empty if the need as a whole stalls"),
     Column("rule_id", Text, nullable=False, comment="S01 … S08, or OBSTRUCTION"),
-    Column("breach", Text, nullable=False, comment="which limit and when it began, e.g. received-contacted@2026-10-08"),
+    Column(
+        "breach",
+        Text,
+        nullable=False,
+        comment="which limit and when it began, e.g. limit@received-contacted@2026-10-08",
+    ),
     Column("step", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("due_on", Date, nullable=False),

@@ -14,11 +14,11 @@ from green_finance.console.parameters import Id, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.base.errors import InvalidRequest
 from include.domain.people import same_person
-from include.letters.composing import state_label
 from include.matching import extensions
 from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 from include.store.needs import code_of
+from include.words.names import case_state
 from include.words.shown import shown
 
 router = APIRouter(prefix="/deadlines")
@@ -50,7 +50,7 @@ def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words 
         may_operate=access.may_operate,
         is_own=lambda one: same_person(one.requested_by, access.actor),
         bank=lambda code: institutions()[code].name if code in institutions() else code,
-        step=lambda one: f"{state_label(one.from_type)} → {state_label(one.to_type)}",
+        step=lambda one: f"{case_state(one.from_type)} → {case_state(one.to_type)}",
     )
 
 

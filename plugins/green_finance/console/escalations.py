@@ -19,9 +19,9 @@ from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter as QuarterOf
 from include.escalation import what_if
 from include.escalation.what_if import words
-from include.letters.composing import state_label
 from include.reference import institutions
 from include.reference.calendar import china_calendar
+from include.words.names import case_state
 
 router = APIRouter(prefix="/escalations")
 
@@ -52,7 +52,7 @@ def breaches(
         titles=sorted({one.title for one in everything}),
         quiet_days=day.policy.integer("acknowledged_idle_working_days"),
         institutions=institutions(),
-        state_label=state_label,
+        state_label=case_state,
         may_operate=operator,
     )
 

@@ -13,9 +13,9 @@ from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
 from include.base.business_time import SHANGHAI
-from include.letters import composing
 from include.letters.weekly_summary.reoffers import reoffer_of_need
 from include.words import need_life
+from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
 
 router = APIRouter(prefix="/needs")
 
@@ -48,9 +48,9 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         head=head,
         stage=need_life.stage(head.stage),
         reoffer=reoffer,
-        reoffer_reason=composing.reoffer_reason,
-        reoffer_institution=composing.reoffer_institution,
-        reoffer_note=composing.REOFFER_NOTE,
+        reoffer_reason=reoffer_reason,
+        reoffer_institution=reoffer_institution,
+        reoffer_note=REOFFER_NOTE,
         days=[(on, _WEEKDAYS[on.weekday()], list(of_day)) for on, of_day in by_day],
         count=len(entries),
         may_operate=operator,

@@ -740,7 +740,7 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
         "need_id": rows.need_id(1),
         "institution_code": "ICBC",
         "rule_id": "S01",
-        "breach": "received-contacted@2026-10-08",
+        "breach": "limit@received-contacted@2026-10-08",
         "note": "市人民银行已联系机构",
     }
     with database.connect() as connection:

@@ -79,7 +79,7 @@ SOUND = {
     "need_id": "FN000000000001",
     "institution_code": "ICBC",
     "rule_id": "S01",
-    "breach": "received-contacted@2026-10-08",
+    "breach": "limit@received-contacted@2026-10-08",
     "from_type": "pushed",
     "to_type": "received",
     "day0": "2026-09-30",

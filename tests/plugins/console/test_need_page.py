@@ -108,7 +108,7 @@ def lived(database: sa.Engine) -> None:
                 need_id=NEED,
                 institution_code="ABC",
                 rule_id="S01",
-                breach="pushed-received@2026-10-08",
+                breach="limit@pushed-received@2026-10-08",
                 step=2,
                 state="mailed",
                 due_on=moment("2026-10-13 09:00").date(),

@@ -1,0 +1,391 @@
+"""Every closed set of codes that the database keeps or a page shows, once; their Chinese names are in include/words/.
+
+A test compares the check constraints of include/store/tables with them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+# --- Needs and the gate ----------------------------------------------------------------------------------------------
+
+
+class IntakeKind(StrEnum):
+    """What an intake reads."""
+
+    QUARTERLY = auto()
+    MAJOR = auto()
+    CORRECTIONS = auto()
+
+
+class PlatformStatus(StrEnum):
+    """Where a need stands on the green platform (its contract)."""
+
+    SUBMITTED = auto()
+    RECOMMENDED = auto()
+    RETURNED = auto()
+    WITHDRAWN = auto()
+
+
+class Severity(StrEnum):
+    """What a finding does to a need: sends it back, holds it for a person, or is only said."""
+
+    BLOCK = auto()
+    HOLD = auto()
+    WARN = auto()
+
+
+class Verdict(StrEnum):
+    """The gate's word on a record."""
+
+    PASSED = auto()
+    HELD = auto()
+    RETURNED = auto()
+
+
+class RecordOutcome(StrEnum):
+    """What became of a listed record, in the order in which pages count."""
+
+    PASSED = auto()
+    RETURNED = auto()
+    HELD = auto()
+    SUPERSEDED = auto()
+    UNREADABLE = auto()
+    UNJUDGED = auto()
+
+
+class HoldOrigin(StrEnum):
+    """Why a need is held: by the gate's verdict, or because an earlier submission arrived later."""
+
+    VERDICT = auto()
+    LATE_HISTORY = auto()
+
+
+class HoldState(StrEnum):
+    """A held need (挂起)."""
+
+    OPEN = auto()
+    RELEASED = auto()
+    RETURNED = auto()
+    EXPIRED = auto()
+
+
+class HoldEvent(StrEnum):
+    """The history of a held need."""
+
+    OPENED = auto()
+    APPROVED = auto()
+    CONFIRMED = auto()
+    RELEASED = auto()
+    RETURNED = auto()
+    EXPIRED = auto()
+
+
+class StopState(StrEnum):
+    """A department whose pushes wait for a person (B08)."""
+
+    OPEN = auto()
+    KEPT = auto()
+    CONTINUED = auto()
+
+
+class WithdrawalReason(StrEnum):
+    """Why a need was withdrawn (both contracts)."""
+
+    WITHDRAWN_BY_ENTERPRISE = auto()
+    FACTORY_REMOVED = auto()
+    DUPLICATE_PROJECT = auto()
+    FALSE_INFORMATION = auto()
+
+
+# --- Alerts ----------------------------------------------------------------------------------------------------------
+
+
+class AlertState(StrEnum):
+    """An alert (警示); closed: no longer true."""
+
+    OPEN = auto()
+    CLEARED = auto()
+    CONFIRMED = auto()
+    CLOSED = auto()
+
+
+class AlertEvent(StrEnum):
+    """The history of an alert."""
+
+    OPENED = auto()
+    REPEATED = auto()
+    CLEAR_AGREED = auto()
+    CONFIRM_AGREED = auto()
+    CLEARED = auto()
+    CONFIRMED = auto()
+    CLOSED = auto()
+
+
+# --- Cases and feedback ----------------------------------------------------------------------------------------------
+
+
+class CaseState(StrEnum):
+    """A case (对接案件): the path in order, then the two ends outside of it."""
+
+    PUSHED = auto()
+    RECEIVED = auto()
+    CONTACTED = auto()
+    VISITED = auto()
+    ACCEPTED = auto()
+    CREDIT_APPROVED = auto()
+    CONTRACTED = auto()
+    DRAWN = auto()
+    POST_LOAN = auto()
+    DECLINED = auto()
+    CLOSED = auto()
+
+
+class FeedbackType(StrEnum):
+    """What an institution reports: the twelve types of the credit-market contract."""
+
+    RECEIVED = auto()
+    CONTACTED = auto()
+    VISITED = auto()
+    ACCEPTED = auto()
+    CREDIT_APPROVED = auto()
+    CONTRACTED = auto()
+    DRAWN = auto()
+    POST_LOAN = auto()
+    DECLINED = auto()
+    CLOSED = auto()
+    OBSTRUCTED = auto()
+    OBSTRUCTION_CLEARED = auto()
+
+
+class ProgressStage(StrEnum):
+    """How far the matching of a need has come, as factories and departments are told (the green platform's contract)."""
+
+    PUSHED = auto()
+    DISTRIBUTED = auto()
+    CONTACTED = auto()
+    ACCEPTED = auto()
+    APPROVED = auto()
+    CONTRACTED = auto()
+    FUNDED_PARTLY = auto()
+    FUNDED = auto()
+    UNMET = auto()
+    WITHDRAWN = auto()
+
+
+# --- Who coordinates, stalls, obstructions ---------------------------------------------------------------------------
+
+
+class Authority(StrEnum):
+    """The two authorities that own every level jointly."""
+
+    MIIT = "MIIT"
+    PBOC = "PBOC"
+
+
+class Level(StrEnum):
+    """The levels of coordination, lowest first."""
+
+    CITY = auto()
+    PROVINCE = auto()
+    NATION = auto()
+
+
+class Stall(StrEnum):
+    """What stands still: the rules of the handbook's section 8, and obstructions."""
+
+    S01 = "S01"
+    S02 = "S02"
+    S03 = "S03"
+    S04 = "S04"
+    S05 = "S05"
+    S06 = "S06"
+    S07 = "S07"
+    S08 = "S08"
+    OBSTRUCTION = "OBSTRUCTION"
+
+
+class BreachKind(StrEnum):
+    """What is open and told of; the first part of a breach's key."""
+
+    LIMIT = auto()
+    IDLE = auto()
+    TURNED_DOWN = auto()
+    NO_CONTACT = auto()
+    UNCLAIMED = auto()
+    RETURN = auto()
+    PUSH = auto()
+    HOLD = auto()
+    OBSTRUCTION = auto()
+    CONFIRMATION = auto()
+    ALERT = auto()
+
+
+class StepState(StrEnum):
+    """A step of the ladder: told by mail, or overtaken by a higher one on the same day."""
+
+    MAILED = auto()
+    SUPERSEDED = auto()
+
+
+class TicketState(StrEnum):
+    """A ticket for an obstruction (融资梗阻工单)."""
+
+    OPEN = auto()
+    ACKNOWLEDGED = auto()
+    IN_PROGRESS = auto()
+    RESOLVED = auto()
+    VERIFIED = auto()
+    UNRESOLVABLE = auto()
+
+
+class TicketAct(StrEnum):
+    """What coordinators do to a ticket; the four statuses of the credit-market contract."""
+
+    ACKNOWLEDGED = auto()
+    IN_PROGRESS = auto()
+    RESOLVED = auto()
+    UNRESOLVABLE = auto()
+
+
+class TicketEvent(StrEnum):
+    """The history of a ticket."""
+
+    OPENED = auto()
+    ACKNOWLEDGED = auto()
+    IN_PROGRESS = auto()
+    RESOLVED = auto()
+    UNRESOLVABLE = auto()
+    CLIMBED = auto()
+    OVERDUE = auto()
+    VERIFIED = auto()
+    REOPENED = auto()
+
+
+# --- The outbox ------------------------------------------------------------------------------------------------------
+
+
+class Channel(StrEnum):
+    """Through which a delivery leaves."""
+
+    MARKET = auto()
+    GREEN_PLATFORM = auto()
+    MAIL = auto()
+
+
+class DeliveryAction(StrEnum):
+    """What a delivery is."""
+
+    PUSH = auto()
+    WITHDRAWAL = auto()
+    RETURN = auto()
+    PROGRESS = auto()
+    OBSTRUCTION_UPDATE = auto()
+    MAIL = auto()
+
+
+class DeliveryState(StrEnum):
+    """A delivery: pending and unknown are open; held waits for a person; closed: a person gave it up."""
+
+    PENDING = auto()
+    UNKNOWN = auto()
+    DELIVERED = auto()
+    SUPERSEDED = auto()
+    HELD = auto()
+    CLOSED = auto()
+
+
+class AttemptKind(StrEnum):
+    """What a try was; check: decided before anything was sent, so that the receiver cannot hold it."""
+
+    SEND = auto()
+    LOOK_UP = auto()
+    CHECK = auto()
+
+
+class Outcome(StrEnum):
+    """What a try came to: the receiver's word, or why there is none."""
+
+    STARTED = auto()
+    ACCEPTED = auto()
+    DUPLICATE = auto()
+    FOUND = auto()
+    NOT_FOUND = auto()
+    STALE = auto()
+    DEFERRED = auto()
+    REJECTED = auto()
+    CONFLICT = auto()
+    REFUSED = auto()
+    LOST_ANSWER = auto()
+    BUSY = auto()
+    UNAVAILABLE = auto()
+    NOT_SENT = auto()
+    KEY_REUSED = auto()
+    NEWER_REVISION = auto()
+    WITHDRAWN = auto()
+    FACTORY_REMOVED = auto()
+
+
+class ErrorClass(StrEnum):
+    """Why a delivery is not delivered."""
+
+    REJECTED = auto()
+    CONFLICT = auto()
+    CLIENT_ERROR = auto()
+    CONTACT_MISSING = auto()
+    EXHAUSTED = auto()
+    FACTORY_REMOVED = auto()
+    MAYBE_SENT = auto()
+    LOST_ANSWER = auto()
+    THROTTLED = auto()
+    UNAVAILABLE = auto()
+    DEFERRED = auto()
+
+
+class BreakerState(StrEnum):
+    """The circuit breaker of a channel (熔断)."""
+
+    CLOSED = auto()
+    OPEN = auto()
+    HALF_OPEN = auto()
+
+
+class RerunState(StrEnum):
+    """A re-run of deliveries."""
+
+    RUNNING = auto()
+    DONE = auto()
+    CANCELLED = auto()
+
+
+# --- Reconciliation and reports --------------------------------------------------------------------------------------
+
+
+class Difference(StrEnum):
+    """A kind of difference between two ledgers, in the order in which they are looked for."""
+
+    NOT_TAKEN_IN = auto()
+    REVISION_WENT_BACK = auto()
+    CONTENT_CHANGED = auto()
+    NO_LONGER_LISTED = auto()
+    NOT_JUDGED = auto()
+    PUSH_NOT_QUEUED = auto()
+    RETURN_NOT_QUEUED = auto()
+    NOT_DELIVERED = auto()
+    SUPERSEDED_UNEXPLAINED = auto()
+    PUSHED_TWICE = auto()
+    PUSHED_NOT_PASSED = auto()
+    PUSH_NOT_TAKEN_BACK = auto()
+    MISSING_IN_LEDGER = auto()
+    UNKNOWN_IN_LEDGER = auto()
+    RECEIPT_DIFFERS = auto()
+    CONTENT_DIFFERS = auto()
+    LEDGER_STATE_DIFFERS = auto()
+
+
+class ManifestState(StrEnum):
+    """Whether a department reported a quarter."""
+
+    ON_TIME = auto()
+    LATE = auto()
+    MISSING = auto()

@@ -1,0 +1,36 @@
+"""Days and moments for readers, in Shanghai's time."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from include.base.business_time import SHANGHAI
+
+_WEEKDAYS = "一二三四五六日"
+
+
+def moment(at: datetime | None) -> str:
+    """To the minute, e.g. 2026-10-09 09:30; — for None."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
+
+
+def time_of_day(at: datetime) -> str:
+    """E.g. 09:30."""
+    return at.astimezone(SHANGHAI).strftime("%H:%M")
+
+
+def day_and_time(at: datetime) -> str:
+    """To the minute without the year, where the year is plain, e.g. 10-09 09:30."""
+    return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+
+
+def long_day(day: date) -> str:
+    """As letters and published pages write it, e.g. 2026年10月9日."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def day_label(day: date, today: date, provisional: bool = False) -> str:
+    """A local date in a mail, e.g. 10月12日（周一）; the year only where it is not the mail's own."""
+    year = "" if day.year == today.year else f"{day.year}年"
+    mark = "，暂定" if provisional else ""
+    return f"{year}{day.month}月{day.day}日（周{_WEEKDAYS[day.weekday()]}{mark}）"

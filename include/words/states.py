@@ -1,0 +1,244 @@
+"""What the codes of include/domain/states.py are called: one name for each, on every page, in every mail and message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from include.domain import states
+from include.domain.roles import Role
+from include.reference import enum_labels
+
+_CASES = {states.CaseState.PUSHED: enum_labels("progress.stage")["pushed"], **enum_labels("feedback.type")}
+_ACTS: Mapping[str, str] = {
+    states.TicketAct.ACKNOWLEDGED: "接单",
+    states.TicketAct.IN_PROGRESS: "开始办理",
+    states.TicketAct.RESOLVED: "已办结",
+    states.TicketAct.UNRESOLVABLE: "无法解决",
+}
+
+_WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
+    Role: {
+        Role.VIEWER: "查看人员",
+        Role.OPERATOR: "运维人员",
+        Role.APPROVER: "审批人员",
+        Role.AUDITOR: "审计人员",
+        Role.ADMINISTRATOR: "系统管理员",
+    },
+    # --- Needs and the gate ---
+    states.IntakeKind: {
+        states.IntakeKind.QUARTERLY: "季度接收",
+        states.IntakeKind.MAJOR: "重大项目接收",
+        states.IntakeKind.CORRECTIONS: "补正接收",
+    },
+    states.PlatformStatus: enum_labels("status"),
+    states.WithdrawalReason: enum_labels("withdrawal.reason_code"),
+    states.Severity: {
+        states.Severity.BLOCK: "退回",
+        states.Severity.HOLD: "挂起",
+        states.Severity.WARN: "提示",
+    },
+    states.Verdict: {
+        states.Verdict.PASSED: "通过",
+        states.Verdict.HELD: "挂起",
+        states.Verdict.RETURNED: "退回",
+    },
+    states.RecordOutcome: {
+        states.RecordOutcome.PASSED: "通过",
+        states.RecordOutcome.RETURNED: "退回",
+        states.RecordOutcome.HELD: "挂起",
+        states.RecordOutcome.SUPERSEDED: "被取代",
+        states.RecordOutcome.UNREADABLE: "无法读取",
+        states.RecordOutcome.UNJUDGED: "未出结论",
+    },
+    states.HoldOrigin: {
+        states.HoldOrigin.VERDICT: "审核挂起",
+        states.HoldOrigin.LATE_HISTORY: "更早提交的记录后到",
+    },
+    states.HoldState: {
+        states.HoldState.OPEN: "待核实",
+        states.HoldState.RELEASED: "核实后放行",
+        states.HoldState.RETURNED: "核实后退回",
+        states.HoldState.EXPIRED: "未决定即关闭",
+    },
+    states.HoldEvent: {
+        states.HoldEvent.OPENED: "挂起",
+        states.HoldEvent.APPROVED: "同意放行",
+        states.HoldEvent.CONFIRMED: "确认问题",
+        states.HoldEvent.RELEASED: "放行",
+        states.HoldEvent.RETURNED: "退回",
+        states.HoldEvent.EXPIRED: "关闭",
+    },
+    states.StopState: {
+        states.StopState.OPEN: "待决定",
+        states.StopState.KEPT: "维持暂停",
+        states.StopState.CONTINUED: "已继续推送",
+    },
+    # --- Alerts ---
+    states.AlertState: {
+        states.AlertState.OPEN: "待核实",
+        states.AlertState.CLEARED: "排除",
+        states.AlertState.CONFIRMED: "确认",
+        states.AlertState.CLOSED: "不成立",
+    },
+    states.AlertEvent: {
+        states.AlertEvent.OPENED: "警示",
+        states.AlertEvent.REPEATED: "警示追加依据",
+        states.AlertEvent.CLEAR_AGREED: "一人同意排除警示",
+        states.AlertEvent.CONFIRM_AGREED: "一人同意确认警示",
+        states.AlertEvent.CLEARED: "警示已排除",
+        states.AlertEvent.CONFIRMED: "警示已确认",
+        states.AlertEvent.CLOSED: "警示已不成立",
+    },
+    # --- Cases and feedback ---
+    states.CaseState: _CASES,
+    states.FeedbackType: _CASES,
+    states.ProgressStage: enum_labels("progress.stage"),
+    # --- Who coordinates, stalls, obstructions ---
+    states.Authority: {
+        states.Authority.MIIT: "工信部门",
+        states.Authority.PBOC: "人民银行",
+    },
+    states.Level: enum_labels("coordinator.level"),
+    states.Stall: {
+        states.Stall.S01: "对接环节超过约定时限",
+        states.Stall.S02: "对接长时间没有新的反馈",
+        states.Stall.S03: "多家机构不予支持或结案，尚无机构授信",
+        states.Stall.S04: "推送后平台未答复",
+        states.Stall.S05: "机构多次反馈无法联系企业",
+        states.Stall.S06: "推送后尚无任何机构反馈",
+        states.Stall.S07: "退回补正逾期未答复",
+        states.Stall.S08: "挂起的需求逾期未决定",
+        states.Stall.OBSTRUCTION: "融资梗阻",
+    },
+    states.StepState: {
+        states.StepState.MAILED: "已列入督办邮件",
+        states.StepState.SUPERSEDED: "由更高一级代替，未单独发送",
+    },
+    states.TicketState: {
+        states.TicketState.OPEN: "待接单",
+        states.TicketState.ACKNOWLEDGED: "已接单",
+        states.TicketState.IN_PROGRESS: "办理中",
+        states.TicketState.RESOLVED: "已办结，待机构确认",
+        states.TicketState.VERIFIED: "机构已确认",
+        states.TicketState.UNRESOLVABLE: "无法解决",
+    },
+    states.TicketAct: _ACTS,
+    states.TicketEvent: {
+        states.TicketEvent.OPENED: "机构报告",
+        states.TicketEvent.CLIMBED: "升级",
+        states.TicketEvent.OVERDUE: "国家级逾期",
+        states.TicketEvent.VERIFIED: "结束",
+        states.TicketEvent.REOPENED: "重新打开",
+        **_ACTS,
+    },
+    # --- The outbox ---
+    states.Channel: {
+        states.Channel.MARKET: "信贷市场服务平台",
+        states.Channel.GREEN_PLATFORM: "绿色平台",
+        states.Channel.MAIL: "邮件服务器",
+    },
+    states.DeliveryAction: {
+        states.DeliveryAction.PUSH: "推送需求",
+        states.DeliveryAction.WITHDRAWAL: "撤回推送",
+        states.DeliveryAction.RETURN: "退回意见",
+        states.DeliveryAction.PROGRESS: "对接进度",
+        states.DeliveryAction.OBSTRUCTION_UPDATE: "梗阻答复",
+        states.DeliveryAction.MAIL: "邮件",
+    },
+    states.DeliveryState: {
+        states.DeliveryState.PENDING: "待发送",
+        states.DeliveryState.UNKNOWN: "结果未知，待查询",
+        states.DeliveryState.DELIVERED: "已送达",
+        states.DeliveryState.SUPERSEDED: "不再需要",
+        states.DeliveryState.HELD: "待人工处理",
+        states.DeliveryState.CLOSED: "已由人工关闭",
+    },
+    states.AttemptKind: {
+        states.AttemptKind.SEND: "发送",
+        states.AttemptKind.LOOK_UP: "查询",
+        states.AttemptKind.CHECK: "发送前核对",
+    },
+    states.Outcome: {
+        states.Outcome.STARTED: "开始发送",
+        states.Outcome.ACCEPTED: "已接收",
+        states.Outcome.DUPLICATE: "已接收（重复）",
+        states.Outcome.FOUND: "查到，已在接收方",
+        states.Outcome.NOT_FOUND: "查无，可以发送",
+        states.Outcome.STALE: "接收方已有更高版本",
+        states.Outcome.DEFERRED: "接收方要求稍后再送",
+        states.Outcome.REJECTED: "接收方退回了内容",
+        states.Outcome.CONFLICT: "接收方在同一编号下持有不同内容",
+        states.Outcome.REFUSED: "接收方拒绝了请求",
+        states.Outcome.LOST_ANSWER: "没有收到回答，可能已到达",
+        states.Outcome.BUSY: "接收方繁忙",
+        states.Outcome.UNAVAILABLE: "接收方无法连接",
+        states.Outcome.NOT_SENT: "未能发出",
+        states.Outcome.KEY_REUSED: "同一幂等键以不同内容再次入列，已拒绝",
+        states.Outcome.NEWER_REVISION: "已有更高版本，不再发送",
+        states.Outcome.WITHDRAWN: "需求已撤回，不再发送",
+        states.Outcome.FACTORY_REMOVED: "企业已不在名单内，暂缓推送",
+    },
+    states.ErrorClass: {
+        states.ErrorClass.REJECTED: "接收方退回了内容",
+        states.ErrorClass.CONFLICT: "接收方在同一编号下持有不同内容",
+        states.ErrorClass.CLIENT_ERROR: "接收方拒绝了请求",
+        states.ErrorClass.CONTACT_MISSING: "联系人信息已清除或缺失",
+        states.ErrorClass.EXHAUSTED: "连续多日未能送达",
+        states.ErrorClass.FACTORY_REMOVED: "推送时企业已不在绿色工厂名单内（G08a）",
+        states.ErrorClass.MAYBE_SENT: "邮件交出后连接中断，可能已送达",
+        states.ErrorClass.LOST_ANSWER: "没有收到回答，可能已到达",
+        states.ErrorClass.THROTTLED: "接收方繁忙",
+        states.ErrorClass.UNAVAILABLE: "接收方无法连接",
+        states.ErrorClass.DEFERRED: "接收方要求稍后再送",
+    },
+    states.BreakerState: {
+        states.BreakerState.CLOSED: "正常",
+        states.BreakerState.OPEN: "暂停发送",
+        states.BreakerState.HALF_OPEN: "正在试探",
+    },
+    states.RerunState: {
+        states.RerunState.RUNNING: "进行中",
+        states.RerunState.DONE: "已完成",
+        states.RerunState.CANCELLED: "已取消",
+    },
+    # --- Reports ---
+    states.ManifestState: {
+        states.ManifestState.ON_TIME: "按时",
+        states.ManifestState.LATE: "逾期",
+        states.ManifestState.MISSING: "未报送",
+    },
+}
+
+
+def words(kind: type[StrEnum]) -> Mapping[str, str]:
+    """Code → Chinese, of all members of `kind`."""
+    return _WORDS[kind]
+
+
+def word(kind: type[StrEnum], code: str) -> str:
+    """A stored code in Chinese; the code itself where it is none of ours (older data, a receiver's own word)."""
+    return _WORDS[kind].get(code, code)
+
+
+WHAT_TO_DO: Mapping[str, str] = {
+    states.ErrorClass.REJECTED: "查看接收方的说明；内容有误的请主管部门修订，接收方已修复的可重新发送",
+    states.ErrorClass.CONFLICT: "与接收方核对，不得重发；核对后关闭",
+    states.ErrorClass.CLIENT_ERROR: "按接收方的说明处理后重新发送",
+    states.ErrorClass.CONTACT_MISSING: "请企业更新联系人后由主管部门重新推荐，原条关闭",
+    states.ErrorClass.EXHAUSTED: "确认接收方已恢复后重新发送",
+    states.ErrorClass.FACTORY_REMOVED: "在警示页面（G08c）排除或确认；恢复在册的自动送出",
+    states.ErrorClass.MAYBE_SENT: "向收件人核实：没有收到的重新发送，已经收到的关闭；不核实就重发，对方可能收到两封",
+    states.ErrorClass.LOST_ANSWER: "系统会先查询再决定是否重发",
+    states.ErrorClass.THROTTLED: "系统按接收方要求的时间再试",
+    states.ErrorClass.UNAVAILABLE: "系统自动再试，恢复后送出",
+    states.ErrorClass.DEFERRED: "系统按接收方要求的时间再试",
+}
+"""What a person does about a delivery that is not delivered, or why nobody need do anything."""
+
+BATCH_SEVERITIES: Mapping[str, str] = {
+    states.Severity.BLOCK: "阻断",
+    states.Severity.HOLD: "待核实",
+    states.Severity.WARN: "提示",
+}
+"""What a finding does to a department's listing as a whole."""
