@@ -1,1 +1,1 @@
-"""The delivery engine (发送): it empties the outbox, each delivery once, in order, and keeps in sight what cannot be sent."""
+"""The delivery engine (发送): empties the outbox, each delivery once and in order, and keeps visible what cannot be sent."""

@@ -1,8 +1,8 @@
-"""A channel as all its workers share it: its circuit breaker and its rate.
+"""A channel's state shared by all its workers: its circuit breaker and its rate.
 
-Both are kept in `channel_state`, as is the wait that a receiver asked for, so that several workers, runs and machines act as
-one towards a receiver. A wait ends when business time or real time has passed, whichever is first: in a demo the one may stand
-still or jump.
+Both are stored in `channel_state`, as is the wait that a receiver asked for, so that all workers, runs and machines act
+as one towards a receiver. A wait ends when business time or real time has passed, whichever is first: in a demo one of
+them may stop or jump.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
 
-Admission = Literal["free", "probe", "held_back", "refused"]
+Admission = Literal["free", "probe", "paused", "refused"]
 
 CHANNEL_NAMES: dict[Channel, str] = {
     "market": "信贷市场服务平台",
@@ -32,38 +32,38 @@ CHANNEL_NAMES: dict[Channel, str] = {
 
 
 class ChannelPaused(PlatformUnavailable):
-    """The breaker is open: the receiver failed again and again, and is left alone for now."""
+    """The breaker is open: after repeated failures nothing is sent to the receiver for now."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedChannel:
-    """The channel's row in the database; `threshold`: straight failures after which its breaker opens."""
+    """The channel's row in the database; `threshold`: failures in a row after which its breaker opens."""
 
     engine: sa.Engine
     channel: Channel
     threshold: int
 
     def admit(self, now: datetime) -> Admission:
-        """Whether a worker may send: freely, one item to ask whether the receiver is back, not yet, or not now."""
-        found = self._read(_LOOK, now)
-        if found is None or (found.breaker == "closed" and not found.held_back):
+        """Whether a worker may send: freely, one item as a probe, not yet, or not now."""
+        found = self._read(_STATE, now)
+        if found is None or (found.breaker == "closed" and not found.paused_for):
             return "free"
-        if found.held_back:
-            return "held_back"
-        if not found.may_ask:
+        if found.paused_for:
+            return "paused"
+        if not found.may_probe:
             return "refused"
         with self.engine.begin() as connection:
-            # Locked and read again: of several workers one asks.
+            # Locked and read again: only one of several workers probes.
             locked = connection.execute(_LOCK, {"channel": self.channel, "now": now}).one()
             if locked.breaker == "closed":
                 return "free"
-            if not locked.may_ask:
+            if not locked.may_probe:
                 return "refused"
             self._write(connection, circuit.probing(_breaker(locked)), now, None)
             return "probe"
 
     def succeeded(self, now: datetime) -> None:
-        """A request came to something."""
+        """A request was answered."""
         if self._read(_TROUBLED, now) is None:
             return
         with self.engine.begin() as connection:
@@ -73,7 +73,7 @@ class SharedChannel:
             log.info("%s 已恢复，继续发送", CHANNEL_NAMES[self.channel])
 
     def failed(self, reason: str, now: datetime) -> None:
-        """A request came to nothing; `reason` in words, without values of a payload."""
+        """A request failed; `reason` in words, without values of a payload."""
         with self.engine.begin() as connection:
             connection.execute(_ENSURE, {"channel": self.channel, "now": now})
             before = _breaker(connection.execute(_LOCK, {"channel": self.channel, "now": now}).one())
@@ -84,13 +84,13 @@ class SharedChannel:
                 "%s 连续 %d 次失败，暂停发送 %s", CHANNEL_NAMES[self.channel], after.failures, circuit.wait(after)
             )
 
-    def unasked(self, now: datetime) -> None:
-        """There was nothing to ask with: whoever comes next may ask."""
+    def probe_unused(self, now: datetime) -> None:
+        """Nothing was there to probe with: the next worker may."""
         with self.engine.begin() as connection:
-            connection.execute(_UNASKED, {"channel": self.channel, "now": now})
+            connection.execute(_PROBE_UNUSED, {"channel": self.channel, "now": now})
 
     def paused(self) -> ChannelPaused:
-        """Why nothing is sent, in words."""
+        """Why nothing is sent, in Chinese."""
         with self.engine.connect() as connection:
             row = connection.execute(_SHOW, {"channel": self.channel}).one()
         return ChannelPaused(
@@ -98,27 +98,27 @@ class SharedChannel:
             "系统会自动试探，恢复后继续发送，无需重跑；长时间不恢复的，请联系对方运维。",
         )
 
-    def keep_rate(self, gap: timedelta, sleep: Sleep) -> None:
-        """Wait for the next free moment of the channel: one request per `gap`, however many workers there are."""
+    def wait_for_slot(self, gap: timedelta, sleep: Sleep) -> None:
+        """Wait for the next free slot of the channel: one request per `gap`, however many workers there are."""
         with self.engine.begin() as connection:
             connection.execute(_ENSURE, {"channel": self.channel, "now": datetime.now().astimezone()})
             wait: timedelta = connection.execute(_RESERVE, {"channel": self.channel, "gap": gap}).scalar_one()
         if wait > timedelta():
             sleep(wait.total_seconds())
 
-    def hold_back(self, now: datetime, wait: timedelta) -> None:
-        """The receiver asked to be left alone for `wait`: no worker sends before."""
+    def pause_sending(self, now: datetime, wait: timedelta) -> None:
+        """The receiver asked for a pause of `wait`: no worker sends before its end."""
         with self.engine.begin() as connection:
             connection.execute(_ENSURE, {"channel": self.channel, "now": now})
-            connection.execute(_HOLD_BACK, {"channel": self.channel, "until": now + wait, "wait": wait})
+            connection.execute(_PAUSE, {"channel": self.channel, "until": now + wait, "wait": wait})
 
-    def held_back(self, now: datetime) -> timedelta:
-        """How long the receiver still asked to be left alone; zero if it did not."""
-        found = self._read(_LOOK, now)
-        return found.held_back if found is not None else timedelta()
+    def paused_for(self, now: datetime) -> timedelta:
+        """Remaining pause that the receiver asked for; zero if it did not."""
+        found = self._read(_STATE, now)
+        return found.paused_for if found is not None else timedelta()
 
     def _read(self, query: sa.TextClause, now: datetime) -> sa.Row[Any] | None:
-        """Asked before and after each set: without a transaction, which would cost more than the question."""
+        """Read before and after each set, outside of a transaction, which would cost more than the query."""
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             return connection.execute(query, {"channel": self.channel, "now": now}).one_or_none()
 
@@ -141,12 +141,12 @@ def _breaker(row: sa.Row[tuple[object, ...]]) -> Breaker:
     return Breaker(row.breaker, row.failures, row.openings)
 
 
-_MAY_ASK = "(probe_at <= :now or probe_after <= clock_timestamp()) as may_ask"
-_LOOK = sa.text(
+_MAY_ASK = "(probe_at <= :now or probe_after <= clock_timestamp()) as may_probe"
+_STATE = sa.text(
     f"""
     select breaker, {_MAY_ASK}, greatest(
         coalesce(least(resume_at - :now, resume_after - clock_timestamp()), interval '0'), interval '0'
-    ) as held_back
+    ) as paused_for
     from channel_state where channel = :channel
     """
 )
@@ -175,7 +175,7 @@ _WRITE = sa.text(
     where channel = :channel
     """
 )
-_UNASKED = sa.text(
+_PROBE_UNUSED = sa.text(
     """
     update channel_state set breaker = 'open', probe_at = :now, probe_after = clock_timestamp()
     where channel = :channel and breaker = 'half_open'
@@ -187,7 +187,7 @@ _RESERVE = sa.text(
     where channel = :channel returning next_request_at - :gap - clock_timestamp()
     """
 )
-_HOLD_BACK = sa.text(
+_PAUSE = sa.text(
     """
     update channel_state
     set resume_at = greatest(resume_at, :until), resume_after = greatest(resume_after, clock_timestamp() + :wait)

@@ -1,11 +1,11 @@
-"""Who may send what, and when.
+"""Leases deliveries, and decides which ones may be sent when.
 
-Deliveries are leased in sets (FOR UPDATE SKIP LOCKED), so that two runs at once share the work. Leases follow the real clock.
-A worker shows that it lives by an advisory lock of its session: when it is killed, PostgreSQL drops the lock at once and what
-it had leased is taken over, as unknown.
+Deliveries are leased in sets (FOR UPDATE SKIP LOCKED), so that two runs at once share the work. Leases follow the real
+clock. A worker proves that it is alive by an advisory lock of its session: when it is killed, PostgreSQL drops the lock
+at once, and its leased deliveries are taken over as unknown.
 
-A delivery is due when business time has reached `next_attempt_at`, or real time `lease_until` (which, without an owner, says
-when its wait ends): in a demo the one may stand still or jump while the other goes on.
+A delivery is due when business time has reached `next_attempt_at`, or real time `lease_until` (which, without an owner,
+says when its wait ends): in a demo one of them may stop or jump while the other goes on.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from include.store.outbox import Channel
 LEASE = timedelta(minutes=10)
 
 
-class NoPlaceLeft(Exception):
-    """As many workers as may are on the channel already; they send what this one would have sent."""
+class AllSlotsTaken(Exception):
+    """The channel already has its maximum of workers; they send what this one would have sent."""
 
 
 @contextmanager
-def present_worker(engine: sa.Engine, channel: Channel = "market", most: int | None = None) -> Iterator[str]:
-    """The name of a worker that counts as alive until the block, or the process, ends.
+def registered_worker(engine: sa.Engine, channel: Channel = "market", most: int | None = None) -> Iterator[str]:
+    """Register a worker, which counts as alive until the block, or the process, ends; yields its name.
 
-    `most`: so many workers at once on the channel, of all runs and machines together. Raises NoPlaceLeft.
+    `most`: the maximum of workers on the channel, over all runs and machines. Raises AllSlotsTaken.
     """
     worker = uuid.uuid4().hex
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -43,11 +43,11 @@ def present_worker(engine: sa.Engine, channel: Channel = "market", most: int | N
             if most is not None and not any(
                 locks.try_for_session(connection, Lock.WORKER_SLOT, slot) for slot in slots
             ):
-                raise NoPlaceLeft
+                raise AllSlotsTaken
             locks.try_for_session(connection, Lock.WORKER_PRESENT, worker)
             yield worker
         finally:
-            # Of the session, which goes back to its pool: else the place would stay taken.
+            # A session lock: the session returns to its pool, so without release the slot would stay taken.
             locks.release_session(connection)
 
 
@@ -76,16 +76,17 @@ def claim(
 
 
 def release(engine: sa.Engine, worker: str, claims: Sequence[Claim]) -> None:
-    """Give back leases of what was certainly not sent."""
+    """Return leases of deliveries that were certainly not sent."""
     if claims:
         with engine.begin() as connection:
             connection.execute(_RELEASE, {"worker": worker, "ids": [claim.delivery_id for claim in claims]})
 
 
 def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -> int:
-    """Reopen what workers that are gone had leased: it may have been sent. Returns how many.
+    """Reopen what dead workers had leased: it may have been sent. Returns how many.
 
-    A mail whose conversation had not begun certainly was not; one whose had is held, since it cannot be looked up.
+    A mail whose conversation had not begun was certainly not sent; otherwise it is held, because mails cannot be looked
+    up.
     """
     with engine.begin() as connection:
         parameters = {
@@ -94,14 +95,14 @@ def take_over(engine: sa.Engine, channel: Channel, worker: str, now: datetime) -
             "now": now,
             "presence": Lock.WORKER_PRESENT.value,
             "lost": LOST,
-            "doubt": "held" if channel == "mail" else "unknown",
+            "if_arrived": "held" if channel == "mail" else "unknown",
             "class": MAYBE_SENT if channel == "mail" else LOST,
         }
         return connection.execute(_TAKE_OVER, parameters).rowcount
 
 
 def supersede(engine: sa.Engine, now: datetime) -> int:
-    """Drop waiting pushes that keep a higher revision or a withdrawal of their need from being sent."""
+    """Drop waiting pushes that block a higher revision or a withdrawal of their need."""
     with engine.begin() as connection:
         return connection.execute(_SUPERSEDE, {"now": now}).rowcount
 
@@ -112,7 +113,7 @@ def obstacles(connection: sa.Connection, delivery_ids: Sequence[int]) -> dict[in
 
 
 def next_due(engine: sa.Engine, channel: Channel, now: datetime) -> timedelta | None:
-    """How long until something of the channel is due; None if nothing waits."""
+    """Time until a delivery of the channel is due; None if nothing waits."""
     with engine.connect() as connection:
         found: timedelta | None = connection.execute(_NEXT_DUE, {"channel": channel, "now": now}).scalar()
         return found
@@ -136,7 +137,7 @@ _OPEN_AND_FREE = """
 """
 _WAITS_UNTIL = "coalesce(lease_until, '-infinity')"
 
-# One reading of an index for each clock: neither passes over what is not due yet, however much that is.
+# Two index scans, one per clock; neither scans rows not yet due.
 CLAIM = sa.text(
     f"""
     with by_business_time as (
@@ -199,7 +200,7 @@ _TAKE_OVER = sa.text(
                channel <> 'mail' or 'started' is not distinct from (
                    select attempt.outcome from delivery_attempt attempt
                    where attempt.delivery_id = delivery.delivery_id order by attempt.attempt_id desc limit 1
-               ) as doubtful
+               ) as may_have_arrived
         from delivery
         where channel = :channel and state in ('pending', 'unknown') and lease_owner <> :worker
           and (lease_until < clock_timestamp() or not exists (
@@ -211,20 +212,20 @@ _TAKE_OVER = sa.text(
         for update skip locked
     ), noted as (
         insert into delivery_attempt (delivery_id, kind, worker, attempted_at, outcome, error_class, detail)
-        select delivery_id, 'send', lease_owner, :now, :lost, :class, '发送进程中断' from gone where doubtful
+        select delivery_id, 'send', lease_owner, :now, :lost, :class, '发送进程中断' from gone where may_have_arrived
     )
     update delivery
-    set state = case when doubtful then :doubt else state end,
-        outcome = case when doubtful then :lost else outcome end,
-        error_class = case when doubtful then :class else error_class end,
-        settled_at = case when doubtful and cast(:doubt as text) = 'held' then :now else settled_at end,
-        attempts = attempts + case when doubtful then 1 else 0 end,
+    set state = case when may_have_arrived then :if_arrived else state end,
+        outcome = case when may_have_arrived then :lost else outcome end,
+        error_class = case when may_have_arrived then :class else error_class end,
+        settled_at = case when may_have_arrived and cast(:if_arrived as text) = 'held' then :now else settled_at end,
+        attempts = attempts + case when may_have_arrived then 1 else 0 end,
         lease_owner = null, lease_until = null
     from gone where delivery.delivery_id = gone.delivery_id
     """
 )
 
-# A push that must not be sent (any more), by what stands against it.
+# Pushes that must not be sent (any more), by reason.
 _OBSOLETE = """
     select candidate.delivery_id,
            case when exists (
@@ -249,7 +250,8 @@ _OBSTACLES = sa.text(
     f"select * from ({_OBSOLETE} and candidate.delivery_id = any(:ids)) judged where obstacle is not null"
 )
 
-# Only needs of which something later waits are looked at: rarely many, however much waits. What another worker is at is left to it.
+# Only needs with a later delivery are examined: rarely many, however much waits. Deliveries leased by another worker
+# are left to it.
 _SUPERSEDE = sa.text(
     f"""
     with judged as materialized (

@@ -1,4 +1,4 @@
-"""Closing what was given up on (放弃发送): a held delivery stays in sight until a person closes it with a reason."""
+"""Closing held deliveries (放弃发送): they stay visible until a person closes them with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def close(
 ) -> int:
     """Close held deliveries for good, with one audit entry; returns how many.
 
-    Raises InvalidRequest, and changes nothing, if the act is not signed or one of them is not held (any more).
+    Raises InvalidRequest, and changes nothing, if actor or reason is missing or one of them is not held (any more).
     """
     act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
     actor, reason = act.actor_id, act.reason

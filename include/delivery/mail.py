@@ -1,8 +1,8 @@
 """Mails (邮件) by SMTP, each handed over at most once.
 
-SMTP knows no idempotency key. So a row `started` is committed before each conversation; where it broke off after the data was
-handed over, the mail stays `unknown` and is not repeated by itself. Each mail has a mark of its own: one for a whole set would
-leave the set in doubt where a worker is killed, and not one mail.
+SMTP has no idempotency key. So a row `started` is committed before each conversation; if it broke off after the data
+was handed over, the mail stays `unknown` and is not repeated automatically. Each mail has a row of its own: with one
+row for a set, a killed worker would leave the whole set in doubt instead of one mail.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _MOST_LINES = 100
 
 
 class _BoundedReplies(smtplib.SMTP):
-    """SMTP whose replies end: the standard library gathers the lines of one for as long as the server goes on."""
+    """SMTP with bounded replies: the standard library reads the lines of one for as long as the server sends some."""
 
-    # Not in the standard library's description of its types.
+    # Missing in the standard library's type stubs.
     file: BinaryIO | None
 
     def getreply(self) -> tuple[int, bytes]:
-        """The code and text of a reply; raises SMTPServerDisconnected where there is none."""
+        """The code and text of a reply; raises SMTPServerDisconnected if there is none."""
         if self.file is None:
             assert self.sock is not None, "asked after a command was sent"
             self.file = self.sock.makefile("rb")
@@ -111,7 +111,7 @@ class MailSender:
                 yield [self._hand_over(smtp, claim, message)]
 
     def _begin(self, claim: Claim) -> bool:
-        """Note that the conversation begins, if the mail is still ours: durable when this returns."""
+        """Record that the conversation begins, if the mail is still ours; committed when this returns."""
         assert self._marks is not None, "used as a context manager"
         asked = {"id": claim.delivery_id, "worker": self._worker, "lease": LEASE, "now": self._clock()}
         return self._marks.execute(_BEGIN, asked).rowcount == 1
@@ -135,7 +135,7 @@ class MailSender:
         return self._refused(smtp, claim, code, scrubbed(text, *message.recipients))
 
     def _envelope(self, smtp: smtplib.SMTP, recipients: Sequence[str]) -> tuple[int, str]:
-        """Sender and recipients; the first reply that refuses one of them, else the last."""
+        """Send sender and recipients; returns the first reply that refuses one, else the last."""
         code, text = _reply(smtp.mail(self._server.from_email))
         for recipient in recipients:
             if code != _TAKEN:
@@ -145,7 +145,7 @@ class MailSender:
         return code, text
 
     def _refused(self, smtp: smtplib.SMTP, claim: Claim, code: int, detail: str) -> Result:
-        """4yz: later; 5yz: never. Nothing was taken over in either case."""
+        """4yz: later; 5yz: never. In either case nothing was handed over."""
         try:
             smtp.rset()
         except (smtplib.SMTPException, OSError):
@@ -193,7 +193,7 @@ class MailSender:
         raise problem
 
     def _trust(self) -> ssl.SSLContext:
-        """Certificates are verified always: by the system's authorities, or by the connection's own (extra.ca)."""
+        """Certificates are always verified: by the system's authorities, or by the connection's own (extra.ca)."""
         try:
             return ssl.create_default_context(cafile=self._server.ca)
         except OSError:
@@ -241,7 +241,7 @@ def _result(
     )
 
 
-# One statement and its own transaction: a mail costs one round trip to the database before its conversation.
+# One statement in autocommit: a mail costs one round trip to the database before its conversation.
 _BEGIN = sa.text(
     """
     with kept as (

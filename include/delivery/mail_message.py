@@ -1,7 +1,7 @@
 """A mail of the outbox as the bytes that SMTP carries (RFC 5322, MIME).
 
-Put together here: the standard library parses each header anew and goes through a base64 body line by line, which takes more time than
-all the rest of a mail's dispatch. A header is one line of ASCII, the subject an encoded word; anything else makes no mail.
+Built here: the standard library parses each header again and encodes a base64 body line by line, which takes more time
+than the rest of sending a mail. A header is one line of ASCII, the subject an encoded word; anything else is refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class MailMessage:
 
 
 def message_id(idempotency_key: str) -> str:
-    """The Message-ID of the mail with this key: the same whenever and by whomever it is sent."""
+    """The Message-ID of the mail with this key: always the same, whenever and by whomever it is sent."""
     return f"<{_key_hash(idempotency_key)}@{MESSAGE_ID_DOMAIN}>"
 
 
 def mail_message(idempotency_key: str, body: str, *, sender: str, at: datetime) -> MailMessage:
-    """The mail that a delivery's `body` (JSON, see store/outbox.py) describes.
+    """The mail in a delivery's `body` (JSON, see store/outbox.py).
 
-    Raises ValueError, KeyError or TypeError if it makes no mail, such as a subject of two lines.
+    Raises ValueError, KeyError or TypeError if it is no valid mail, for example with a subject of two lines.
     """
     told: dict[str, Any] = json.loads(body)
     headers = {
@@ -68,7 +68,7 @@ def _part(subtype: str, text: str) -> bytes:
 
 
 def _together(parts: list[bytes], name: str) -> bytes:
-    """One part as it is; several as alternatives, the richest last. No line of base64 can be taken for the boundary."""
+    """A single part as it is; several as alternatives, the richest last. No line of base64 can be taken for the boundary."""
     if len(parts) == 1:
         return parts[0]
     boundary = f"=_{name}".encode()
@@ -89,7 +89,7 @@ def _headed(headers: Mapping[str, str]) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    """`text` as it is. ValueError if it could end a header or start another one."""
+    """`text` unchanged. Raises ValueError if it could end a header or begin another one."""
     if not text or any(unicodedata.category(character) in _ENDS_A_LINE for character in text):
         raise ValueError("not one line of text")
     return text

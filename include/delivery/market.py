@@ -1,7 +1,7 @@
 """Deliveries to the credit-market platform: pushes in batches, withdrawals, answers to obstructions.
 
-A push is built here, at the moment of sending, from the stored need (include/domain/push_payload.py); it goes only if it is what was
-queued, by its hash. The contact's name and mobile join it here, and are kept nowhere else.
+A push is built here, at the moment of sending, from the stored need (include/domain/push_payload.py); it is sent only
+if its hash is the queued one. The contact's name and mobile join it here, and are stored nowhere else.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from include.platforms.http import OutcomeUnknown, PlatformFault, ProblemRespons
 from include.store.database import array_of, fetch_rows
 from include.store.sealed import CONTACT
 
-# A refusal of the whole request may be due to a single item: the halves tell which.
+# The refusal of a whole request may be due to a single item: halving finds it.
 _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
-# After so many failures an item goes alone, so that it cannot keep others from arriving.
+# After so many failures an item is sent alone, so that it cannot block others.
 _ALONE_AFTER = 3
 # Leased and checked together: a set costs as much as a batch.
 _BATCHES_AT_ONCE = 2
@@ -69,9 +69,9 @@ class MarketSender:
         return max(self._batch_size * _BATCHES_AT_ONCE, RECORDED_TOGETHER)
 
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
-        """Push in batches what may be pushed, then withdrawals and answers one by one; at last look up what is unknown.
+        """Push in batches what may be pushed, then withdrawals and answers one by one; finally look up what is unknown.
 
-        A look-up that fails again and again takes long: what waits behind nobody's answer leaves before it.
+        Failing look-ups take long, so everything that needs none is sent before.
         """
         pushes = [claim for claim in claims if claim.action == "push"]
         pending = [claim for claim in pushes if claim.state == "pending"]
@@ -79,7 +79,7 @@ class MarketSender:
             stored = self._stored(connection, pushes)
             put_aside = [obsolete(claim, why) for claim, why in _outdated(connection, pending)]
             pending = _without(pending, put_aside)
-            # With its contact a need's document is purged as well: nothing more may be read from it.
+            # A need's document is purged together with its contact: do not read it then.
             put_aside += [contact_missing(claim) for claim in pending if stored[claim.delivery_id].person is None]
             pending = _without(pending, put_aside)
             put_aside += [content_changed(claim) for claim in pending if stored[claim.delivery_id].content is None]
@@ -101,7 +101,7 @@ class MarketSender:
         yield from one_by_one(unknown, lambda claim: self._look_up(claim, stored[claim.delivery_id]), kind="look_up")
 
     def _stored(self, connection: sa.Connection, pushes: Sequence[Claim]) -> dict[int, _Stored]:
-        """What is stored of the needs of these pushes, by delivery_id."""
+        """The stored data of these pushes' needs, by delivery_id."""
         if not pushes:
             return {}
         found = fetch_rows(connection, _STORED, {"ids": array_of(claim.delivery_id for claim in pushes)})
@@ -179,26 +179,27 @@ class MarketSender:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What is stored of a pushed need. `person`: None without a contact (any more); `content`: None if it is not what was queued."""
+    """Stored data of a pushed need. `person`: None without a contact (any more); `content`: None if it differs from
+    what was queued."""
 
     uscc: str | None = None
     person: Person | None = None
     content: Push | None = None
 
     def item(self, idempotency_key: str) -> dict[str, Any]:
-        """What is sent; both parts are there."""
+        """The item to send; both parts must be present."""
         assert self.content is not None and self.person is not None
         return self.content.item(idempotency_key, self.person)
 
     def payload_sha256(self) -> str | None:
-        """Of what was sent; None where it can no longer be said."""
+        """Of the sent payload; None if it cannot be computed any more."""
         if self.content is None or self.person is None:
             return None
         return payload_sha256(self.content.payload_with(self.person))
 
 
 def _personal(claims: Sequence[Claim], stored: Mapping[int, _Stored]) -> tuple[ConcealedText, ...]:
-    """The values that a message of the platform must not carry on."""
+    """The values that must not be repeated from a message of the platform."""
     people = (stored[claim.delivery_id].person for claim in claims)
     return tuple(
         ConcealedText(value) for person in people if person is not None for value in person.content().values() if value

@@ -1,7 +1,7 @@
-"""What a try means for its delivery. Pure: receiver's word in, next state out.
+"""What a try means for its delivery. Pure: the receiver's answer in, the next state out.
 
-Of a lost answer nothing is concluded: the delivery is `unknown` until a look-up, or the same request under the same key,
-tells. What a receiver refuses for good, and a mail of which nobody knows whether it went out, is `held` for a person.
+A lost answer proves nothing: the delivery is `unknown` until a look-up, or the same request under the same key, settles
+it. What a receiver refuses for good, and a mail that may have been sent, is `held` for a person.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 from include.base.errors import PlatformUnavailable
 from include.domain.receipts import receipt_number
-from include.domain.retry import Series, asked_wait
+from include.domain.retry import Series, requested_wait
 from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, PlatformFault, Problem, ProblemResponse
 from include.words.shown import scrubbed
@@ -34,7 +34,7 @@ HOLDING_CLASSES = ("rejected", CONFLICT, "client_error", "contact_missing", "con
 
 _BEYOND_THE_CONTRACT = "平台返回了约定之外的结果"
 _LONGEST_WORD = 40
-# More do not fit into what is kept of a refusal.
+# More do not fit into the stored detail of a refusal.
 _MOST_REASONS = 50
 
 
@@ -54,11 +54,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one try of one delivery came to.
+    """Result of one try of one delivery.
 
-    `error_class` says why it is not delivered; `wait` is the receiver's own word on when to come back. `doubtful`: it may
-    have been processed all the same. `its_own`: the receiver answered, and the fault may be of this item alone. `detail` never
-    holds personal data.
+    `error_class` says why it is not delivered; `wait` is the receiver's own statement of when to retry.
+    `may_have_arrived`: it may have been processed all the same. `its_own`: the receiver answered, and the fault may be
+    of this item alone. `detail` never holds personal data.
     """
 
     claim: Claim
@@ -70,12 +70,12 @@ class Result:
     detail: str | None = None
     receipt_no: str | None = None
     wait: timedelta | None = None
-    doubtful: bool = False
+    may_have_arrived: bool = False
     its_own: bool = False
 
 
 def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
-    """The platform's result of one item, None where it is not usable; `personal` are values that its messages must not carry on."""
+    """The platform's result of one item, None if not usable; values in `personal` must not be repeated from its messages."""
     if item is None:
         return _beyond_the_contract(claim)
     outcome = item.outcome
@@ -83,7 +83,7 @@ def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
         receipt = receipt_number(item.receipt_no)
         return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt)
     if outcome == "deferred":
-        wait = asked_wait(item.retry_after)
+        wait = requested_wait(item.retry_after)
         return Result(claim=claim, kind="send", outcome=outcome, state="pending", error_class="deferred", wait=wait)
     if outcome == "stale" and claim.action == "push":
         return Result(claim=claim, kind="send", outcome=outcome, state="superseded")
@@ -100,23 +100,23 @@ def of_item(claim: Claim, item: ItemResult | None, *personal: str) -> Result:
 
 
 def _beyond_the_contract(claim: Claim, word: str = "") -> Result:
-    """Of this item alone nothing is known: it may be in."""
+    """Nothing is known of this item: it may have arrived."""
     said = scrubbed(word)[:_LONGEST_WORD]
     reason = f"{_BEYOND_THE_CONTRACT}“{said}”" if said else _BEYOND_THE_CONTRACT
     return replace(lost(claim, OutcomeUnknown("", reason)), its_own=True)
 
 
 def of_receipt(claim: Claim, receipt_no: str, *, repeated: bool) -> Result:
-    """A receipt of the green platform; a repeated one means that it was in before."""
+    """A receipt of the green platform; a repeated one means that it had arrived before."""
     outcome = "duplicate" if repeated else "accepted"
     receipt = receipt_number(receipt_no)
     return Result(claim=claim, kind="send", outcome=outcome, state="delivered", receipt_no=receipt)
 
 
 def of_look_up(claim: Claim, entry: LedgerEntry | None, payload_sha256: str | None) -> Result:
-    """What the ledger holds settles an unknown push; nothing held means that it may be sent again.
+    """The ledger entry settles an unknown push; without an entry it may be sent again.
 
-    `payload_sha256` is of what we send; None where it can no longer be said (the contact was purged).
+    `payload_sha256` is of what we send; None if it cannot be computed any more (the contact was purged).
     """
     if entry is None:
         return Result(claim=claim, kind="look_up", outcome=NOT_FOUND, state="pending")
@@ -135,7 +135,7 @@ def of_look_up(claim: Claim, entry: LedgerEntry | None, payload_sha256: str | No
 
 
 def refused(claim: Claim, problem: ProblemResponse, *personal: str, kind: Kind = "send") -> Result:
-    """A 4xx: never tried again blindly."""
+    """A 4xx: never retried blindly."""
     conflict = problem.status == HTTPStatus.CONFLICT
     return Result(
         claim=claim,
@@ -145,12 +145,12 @@ def refused(claim: Claim, problem: ProblemResponse, *personal: str, kind: Kind =
         error_class=CONFLICT if conflict else "client_error",
         http_status=problem.status,
         detail=_reasons(problem.problem, personal),
-        doubtful=kind == "look_up",
+        may_have_arrived=kind == "look_up",
     )
 
 
 def lost(claim: Claim, error: OutcomeUnknown) -> Result:
-    """The answer was lost: it may be in. A mail cannot be looked up: whether it went out is for a person to find out."""
+    """The answer was lost: it may have arrived. A mail cannot be looked up: a person must find out."""
     is_mail = claim.action == "mail"
     return Result(
         claim=claim,
@@ -160,12 +160,12 @@ def lost(claim: Claim, error: OutcomeUnknown) -> Result:
         error_class=MAYBE_SENT if is_mail else LOST,
         http_status=error.status,
         detail=error.reason,
-        doubtful=True,
+        may_have_arrived=True,
     )
 
 
 def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send") -> Result:
-    """Not sent, or refused for now: nothing has changed, so it goes on from the state it was in."""
+    """Not sent, or refused for now: nothing has changed, so it keeps its state."""
     busy = isinstance(error, PlatformBusy)
     return Result(
         claim=claim,
@@ -175,8 +175,8 @@ def unavailable(claim: Claim, error: PlatformUnavailable, *, kind: Kind = "send"
         error_class=THROTTLED if busy else "unavailable",
         http_status=error.status if isinstance(error, PlatformBusy) else None,
         detail=error.what,
-        wait=asked_wait(error.retry_after_s) if isinstance(error, PlatformBusy) else None,
-        doubtful=claim.state == "unknown",
+        wait=requested_wait(error.retry_after_s) if isinstance(error, PlatformBusy) else None,
+        may_have_arrived=claim.state == "unknown",
         its_own=isinstance(error, PlatformFault),
     )
 

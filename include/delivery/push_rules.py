@@ -1,7 +1,7 @@
-"""What is asked again at the moment of a push (G08a): is the factory still on the list?
+"""Checked again at the moment of a push (G08a): is the factory still on the register?
 
-A push that must not go waits with the same mark and the same alert (G08c) that the daily register watch would set, so that a
-person decides once, and a factory that comes back is pushed without anybody's doing.
+A push that must not be sent gets the same mark and the same alert (G08c) as from the daily register watch, so that a
+person decides once, and a factory that comes back is pushed automatically.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id 
 def not_to_be_pushed(
     connection: sa.Connection, pushes: Sequence[Claim], usccs: Mapping[int, str | None], now: datetime
 ) -> list[Result]:
-    """The pushes whose factory is in no row of the register in force today, put aside, with an alert each.
+    """The pushes whose factory has no active row in the register in use today, put aside with an alert each.
 
     `usccs`: the factories' credit codes by delivery_id.
 
-    Not those of which a person said that they may go all the same. A register older than a day still serves: who was off the
-    list then is not pushed. Without a register in use, or with one that has no usable row, nothing can be concluded about
-    anybody: the pushes go, and a warning is logged; the gate refuses to judge then, and the register watch fails.
+    Without those that a person has allowed. A register older than a day still counts: a factory off it then is not
+    pushed. Without a register in use, or with one without usable rows, nothing can be concluded: the pushes are sent,
+    and a warning is logged; the gate refuses to judge then, and the register watch fails.
     """
     if not pushes:
         return []

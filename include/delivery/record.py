@@ -1,4 +1,4 @@
-"""Writing down what tries came to: attempts appended, deliveries marked, one transaction for a set."""
+"""Recording results of tries: attempts appended, deliveries updated, one transaction for a set."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SETTLED = ("delivered", "superseded", "held")
 def record(
     engine: sa.Engine, worker: str, results: Sequence[Result], now: datetime, jitter: Callable[[], float]
 ) -> list[Result]:
-    """Record `results`, the newest tries of what `worker` has leased; returns them as recorded.
+    """Record `results`, the newest tries of `worker`'s leased deliveries; returns them as recorded.
 
-    What has failed for too long is held. A delivery whose lease was lost meanwhile keeps the state that its new owner gives
-    it; only the attempt is noted.
+    What has failed for too long is held. A delivery whose lease was lost meanwhile keeps the state that its new owner
+    gives it; only the attempt is recorded.
     """
     marks = [_scheduled(result, now, jitter()) for result in results]
     tries = msgspec.json.encode([_try(result, due, now) for result, due in marks]).decode()
@@ -55,14 +55,14 @@ def _try(result: Result, due: datetime, now: datetime) -> dict[str, object]:
         "detail": result.detail,
         "receipt_no": result.receipt_no,
         "state": result.state,
-        "kept": LOST if result.doubtful else result.outcome,
+        "kept": LOST if result.may_have_arrived else result.outcome,
         "wait_s": max((due - now).total_seconds(), 0.0),
     }
 
 
-# In one statement, which is a transaction of its own: a second one, or a begin and a commit, would cost as much again. `kept` is
-# the outcome that the delivery is left with. The owner is coalesced because statistics know nothing of leases that last a moment:
-# taken at their word, PostgreSQL expects one row and compares every lease with every try.
+# In one statement and so one transaction: a second statement, or begin and commit, would cost as much again. `kept` is
+# the delivery's final outcome. The owner is coalesced because the planner under-estimates leased rows: statistics do
+# not see leases of a moment, so it would expect one row and compare every lease with every try.
 _RECORD = sa.text(
     """
     with tries as materialized (

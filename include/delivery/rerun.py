@@ -1,7 +1,8 @@
-"""Sending again (重新发送): what was given up on, or waits too long, becomes due at once under its original key.
+"""Sending again (重新发送): deliveries that were given up on, or wait too long, become due at once under their original
+key.
 
-By a named person, with a reason, and audited. A `conflict` is never sent again: the receiver holds another body under the
-same key. What may have arrived is looked up before it is sent.
+By a named person, with a reason, and audited. A `conflict` is never sent again: the receiver holds another body under
+the same key. What may have arrived is looked up before it is sent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _SETTLED = {"delivered": "已送达", "superseded": "已不再需要", "closed":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which deliveries are meant; what is left out does not limit."""
+    """The selected deliveries; an empty field does not restrict."""
 
     channel: Channel | None = None
     quarter: str | None = None
@@ -40,11 +41,11 @@ class Selection:
     error_class: str | None = None
     delivery_ids: tuple[int, ...] = ()
     failed_since: datetime | None = None
-    """Aware: what had a failed try at or after this moment."""
+    """Aware: with a failed try at or after this moment."""
 
 
 def since(text: str | None) -> datetime | None:
-    """The moment that a form names, Shanghai's where it has no offset; None if empty. Raises InvalidRequest."""
+    """The moment in a form, in Shanghai's time if it has no offset; None if empty. Raises InvalidRequest."""
     if not text:
         return None
     try:
@@ -56,7 +57,7 @@ def since(text: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerunItem:
-    """A delivery that was selected; `hindrance` says in Chinese why it is not sent again, empty if it is."""
+    """A selected delivery; `hindrance` says in Chinese why it is not sent again, empty if it is."""
 
     delivery_id: int
     action: str
@@ -71,8 +72,8 @@ class RerunItem:
 
 @dataclass(frozen=True, slots=True)
 class RerunPreview:
-    """What a re-run would send, and what not and why. `no_such`: numbers that were named without a delivery that
-    bears them and fits the rest of the selection."""
+    """What a re-run would send, what not, and why. `no_such`: given numbers without a delivery that fits the rest of
+    the selection."""
 
     items: tuple[RerunItem, ...]
     no_such: tuple[int, ...] = ()
@@ -104,7 +105,7 @@ class RerunPreview:
 
 @dataclass(frozen=True, slots=True)
 class StartedRerun:
-    """A re-run that was started, and how many deliveries it made due."""
+    """A started re-run, and how many deliveries it made due."""
 
     job_id: int
     number: int
@@ -128,15 +129,15 @@ def rerun(
 ) -> StartedRerun | None:
     """Make the selected deliveries due at `now`, under their original keys, as a job; None if there is nothing to send.
 
-    One audit entry in the caller's transaction. `request_key` names the request: made again (a task tried again, a button
-    pressed twice), it gives the job that it has started. Raises InvalidRequest if the reason is missing or the selection is empty
-    or unknown.
+    One audit entry in the caller's transaction. `request_key` names the request: repeated (a task retried, a button
+    pressed twice), it returns the job that it started. Raises InvalidRequest if the reason is missing or the selection
+    is empty or unknown.
     """
     act = audit.signed(Act(actor_id=actor, role="operator", reason=reason, at=now))
     actor, reason = act.actor_id, act.reason
     if request_key is not None and (started := _started(connection, request_key)):
         return started
-    # What is leased belongs to its worker until it is recorded: to wait for it here could be to wait for each other.
+    # A leased delivery belongs to its worker until it is recorded: waiting for it here could deadlock.
     items = _items(connection, _selected(selection).where(delivery.c.lease_owner.is_(None)).with_for_update())
     chosen = [item.delivery_id for item in items if not item.hindrance]
     if not chosen:
@@ -199,7 +200,7 @@ def _open_job(
     return job_id
 
 
-# A person's word counts more than the wait that a receiver has asked for.
+# An operator's re-run overrides the receiver's Retry-After.
 _RESUME = sa.text(
     """
     update channel_state set resume_at = null, resume_after = null
@@ -227,7 +228,7 @@ def _selected(selection: Selection) -> sa.Select[Any]:
         )
     query = sa.select(delivery)
     if not selection.delivery_ids:
-        # What is named one by one is told of in any case.
+        # Deliveries given by number are always reported.
         query = query.where(delivery.c.state.in_(("held", "pending", "unknown")))
     if selection.channel:
         query = query.where(delivery.c.channel == selection.channel)
@@ -248,7 +249,7 @@ def _selected(selection: Selection) -> sa.Select[Any]:
 
 
 def _looked_up_first() -> sa.ColumnElement[bool]:
-    """What may have arrived; a mail cannot be looked up: whoever sends it again has decided that it did not."""
+    """What may have arrived is looked up; a mail cannot be: whoever sends it again has decided that it did not arrive."""
     return (delivery.c.channel != "mail") & ((delivery.c.state == "unknown") | (delivery.c.outcome == LOST))
 
 
@@ -267,7 +268,7 @@ def _items(connection: sa.Connection, query: sa.Select[Any]) -> tuple[RerunItem,
     )
 
 
-# What may have arrived is looked up, for which no contact is needed.
+# What may have arrived is looked up, which needs no contact.
 _WITHOUT_CONTACT = sa.text(
     """
     select delivery_id from delivery push

@@ -1,4 +1,4 @@
-"""Re-runs under way (重新发送任务): how far each is, and taking back what was not sent yet."""
+"""Running re-runs (重新发送任务): their progress, and cancelling what was not sent yet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RerunProgress:
 
 
 def progress(connection: sa.Connection, job_id: int) -> RerunProgress:
-    """How far a re-run is. Raises NotFound if there is none such."""
+    """Progress of a re-run. Raises NotFound if there is no such re-run."""
     found = _progress(connection, {"job_id": job_id})
     if not found:
         raise NotFound(f"没有编号为 {job_id} 的重新发送任务。", "请回到重新发送页面，重新选择。")
@@ -54,15 +54,15 @@ def recent(connection: sa.Connection) -> Sequence[RerunProgress]:
 
 
 def items(connection: sa.Connection, job_id: int) -> Sequence[sa.Row[Any]]:
-    """The deliveries of a re-run as they are now, those that are not delivered first."""
+    """The deliveries of a re-run as they are now, undelivered ones first."""
     return connection.execute(_ITEMS, {"job_id": job_id}).all()
 
 
 def cancel(connection: sa.Connection, job_id: int, *, actor: str, role: str, reason: str, now: datetime) -> int:
-    """Give the deliveries of a re-run that were not tried since back the state that they had; returns how many.
+    """Return the untried deliveries of a re-run to the state that they had; returns how many.
 
-    With an audit entry. What is being sent at this moment goes on. Raises InvalidRequest if the act is not signed or the
-    re-run is not running.
+    With an audit entry. A delivery that is being sent right now goes on. Raises InvalidRequest if actor or reason is
+    missing or the re-run is not running.
     """
     act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
     actor, reason = act.actor_id, act.reason
@@ -80,7 +80,7 @@ def _progress(connection: sa.Connection, asked: dict[str, Any]) -> list[RerunPro
     return [RerunProgress(**row) for row in connection.execute(_PROGRESS, asked).mappings()]
 
 
-# An untried item of a cancelled job stands where it stood before.
+# An untried item of a cancelled job is back in its earlier state.
 _TAKEN_BACK = "(job.cancelled_at is not null and now.attempts = item.attempts_before and now.state = item.state_before)"
 
 _PROGRESS = sa.text(
@@ -106,7 +106,7 @@ _ITEMS = sa.text(
     """
 )
 
-# What waited goes on waiting for as long as it had to. Not what a worker has leased: it may be on its way.
+# A waiting delivery gets its earlier wait back, unless a worker has leased it: it may be on its way.
 _TAKE_BACK = sa.text(
     """
     update delivery

@@ -1,4 +1,4 @@
-"""What the senders of the channels have in common."""
+"""Shared by the senders of the channels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.delivery.outcomes import FRUITLESS_CLASSES, Claim, Kind, Result, unavailable
 
-CameTo = Literal["something", "one_item", "nothing"]
+RequestOutcome = Literal["answered", "one_item", "no_answer"]
 
 RECORDED_TOGETHER = 50
 _KEPT_FOR_S = 10.0
@@ -26,8 +26,8 @@ class Sender(Protocol):
     def send(self, claims: Sequence[Claim]) -> Iterator[list[Result]]:
         """Send `claims`; yields the results set by set, each to be recorded before the next is sent.
 
-        Raises PlatformUnavailable, CredentialsRefused or ConfigurationError where it could not go on. Then, what no
-        result was yielded for was not sent.
+        Raises PlatformUnavailable, CredentialsRefused or ConfigurationError if it cannot go on. Claims without a
+        yielded result were not sent.
         """
         ...
 
@@ -35,7 +35,7 @@ class Sender(Protocol):
 def one_by_one(
     claims: Sequence[Claim], try_one: Callable[[Claim], Result], *, kind: Kind = "send"
 ) -> Iterator[list[Result]]:
-    """The result of trying each claim; stops where the receiver is away or refuses the credentials."""
+    """The result of trying each claim; stops if the receiver is unreachable or refuses the credentials."""
     for claim in claims:
         try:
             result = try_one(claim)
@@ -46,9 +46,10 @@ def one_by_one(
 
 
 def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
-    """The results of small requests gathered, so that marks are written in sets.
+    """Collects the results of small requests, so that they are recorded in sets.
 
-    A request that came to nothing is told at once and alone, so that the breaker can count it; and nothing is kept for long.
+    Results of an unanswered request are yielded at once, so that the breaker counts each; others are buffered for 10 s
+    at most.
     """
     gathered: list[Result] = []
     began = monotonic()
@@ -56,7 +57,7 @@ def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
         for results in requests:
             if not gathered:
                 began = monotonic()
-            if what_it_came_to(results) != "something":
+            if request_outcome(results) != "answered":
                 yield gathered
                 gathered = []
                 yield results
@@ -71,11 +72,11 @@ def in_sets(requests: Iterator[list[Result]]) -> Iterator[list[Result]]:
     yield gathered
 
 
-def what_it_came_to(results: Sequence[Result]) -> CameTo:
-    """What a request came to: nothing if no answer says anything of what was sent.
+def request_outcome(results: Sequence[Result]) -> RequestOutcome:
+    """Result of a request: no_answer if no answer says anything about the items sent.
 
-    A fault that may be of its one item alone says nothing of the receiver.
+    A fault that may be of its only item says nothing about the receiver.
     """
     if not results or any(result.error_class not in FRUITLESS_CLASSES for result in results):
-        return "something"
-    return "one_item" if len(results) == 1 and results[0].its_own else "nothing"
+        return "answered"
+    return "one_item" if len(results) == 1 and results[0].its_own else "no_answer"

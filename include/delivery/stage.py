@@ -20,14 +20,23 @@ from include.base.business_time import Clock
 from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
 from include.base.settings import Settings
 from include.delivery.channel import SharedChannel
-from include.delivery.claim import LEASE, NoPlaceLeft, claim, next_due, present_worker, release, supersede, take_over
+from include.delivery.claim import (
+    LEASE,
+    AllSlotsTaken,
+    claim,
+    next_due,
+    registered_worker,
+    release,
+    supersede,
+    take_over,
+)
 from include.delivery.green_platform import GreenPlatformSender
 from include.delivery.mail import MailSender
 from include.delivery.market import MarketSender
 from include.delivery.outcomes import NOT_FOUND, THROTTLED, Claim
 from include.delivery.record import record
-from include.delivery.sending import Sender, what_it_came_to
-from include.domain.retry import asked_wait
+from include.delivery.sending import Sender, request_outcome
+from include.domain.retry import requested_wait
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import PlatformBusy, Sleep
@@ -42,21 +51,21 @@ LONGEST_PAUSE = timedelta(seconds=5)
 ALL_PAUSES = timedelta(seconds=30)
 _FRUITLESS_SETS = 3
 _LONGEST_SET_S = LEASE.total_seconds() / 2
-SetCameTo = Literal["unasked", "nothing", "something"]
-"""What became of a set: no request was made, all were lost or refused for now, or one was answered."""
+BatchOutcome = Literal["no_request", "no_answer", "answered"]
+"""Result of a batch: no request sent, none answered, at least one answered."""
 _WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
 """So many due deliveries keep one worker busy; fewer are not worth another connection."""
 _SHORTEST_PAUSE = timedelta(milliseconds=50)
-_UNSAID_WAIT = timedelta(seconds=1)
+_DEFAULT_PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySummary:
-    """What a run came to.
+    """Result of a run.
 
-    `delivered`, `held`, `superseded`: settled now. `deferred`: tries put off now, by the receiver or because it was away.
-    `unknown`, `waiting`: what is open on the channel at the end, with and without a lost answer. `away`: why the run ended
-    early, if no worker could reach the receiver; what waits is tried again by later runs.
+    `delivered`, `held`, `superseded`: settled now. `deferred`: tries postponed now, by the receiver or because it was
+    unreachable. `unknown`, `waiting`: open on the channel at the end, with and without a lost answer. `unreachable`:
+    why the run ended early, if no worker could reach the receiver; later runs retry.
     """
 
     delivered: int
@@ -65,7 +74,7 @@ class DeliverySummary:
     superseded: int
     unknown: int
     waiting: int
-    away: PlatformUnavailable | None = None
+    unreachable: PlatformUnavailable | None = None
 
     def counts(self) -> dict[str, int]:
         """The figures alone."""
@@ -78,24 +87,24 @@ _COUNTED = ("delivered", "deferred", "held", "superseded", "unknown", "waiting")
 def deliver(
     engine: sa.Engine, channel: Channel, *, settings: Settings, clock: Clock, sleep: Sleep = time.sleep
 ) -> DeliverySummary:
-    """Send everything that is due on `channel`, until nothing is or the receiver is away.
+    """Send everything that is due on `channel`, until nothing is or the receiver is unreachable.
 
-    Safe to run twice, at once, and after a crash. Several workers share what is much (policy delivery_workers_<channel>, of all
-    runs together; a run that finds all places taken leaves the work to those who have them). A
-    receiver that is away is no failure of the run: what waits is tried again by later ones. Raises CredentialsRefused or
-    ConfigurationError: nothing can be sent before a person acts.
+    Safe to run twice, at once, and after a crash. Several workers share a large amount (policy
+    delivery_workers_<channel>, over all runs; a run that finds all slots taken leaves the work to their workers). An
+    unreachable receiver does not fail the run: later runs retry. Raises CredentialsRefused or ConfigurationError:
+    nothing can be sent before a person acts.
     """
     shared = SharedChannel(engine, channel, policy().integer("breaker_failures"))
 
     def work() -> tuple[Counter[str], PlatformUnavailable | None]:
         try:
             with (
-                present_worker(engine, channel, most=policy().integer(f"delivery_workers_{channel}")) as worker,
+                registered_worker(engine, channel, most=policy().integer(f"delivery_workers_{channel}")) as worker,
                 _open_sender(shared, settings, worker, clock, sleep) as sender,
             ):
                 run = _Run(engine, channel, worker, sender, clock, sleep, shared)
-                return run.go(), run.away
-        except NoPlaceLeft:
+                return run.go(), run.unreachable
+        except AllSlotsTaken:
             log.info("%s: 已有足够的发送者在工作", channel)
             return Counter(), None
 
@@ -115,7 +124,7 @@ def deliver(
         superseded=counts["superseded"],
         unknown=left.get("unknown", 0),
         waiting=left.get("pending", 0),
-        away=None if any(away is None for _, away in outcomes) else outcomes[0][1],
+        unreachable=None if any(unreachable is None for _, unreachable in outcomes) else outcomes[0][1],
     )
     log.info("%s: %s", channel, summary.counts())
     return summary
@@ -132,7 +141,7 @@ _DUE = sa.text(
 
 
 def _workers(engine: sa.Engine, channel: Channel, now: datetime) -> int:
-    """As many as the policy allows, and no more than there are sets to send."""
+    """As many as the policy allows, but no more than there are sets to send."""
     allowed = policy().integer(f"delivery_workers_{channel}")
     with engine.connect() as connection:
         asked = {"channel": channel, "now": now, "enough": allowed * _WORTH_A_WORKER[channel]}
@@ -164,18 +173,17 @@ def _pace(shared: SharedChannel, rate_per_s: float | None, sleep: Sleep) -> Call
     """Waits before a request so that all workers of the channel together keep the rate."""
     if rate_per_s is None:
         return lambda: None
-    return partial(shared.keep_rate, timedelta(seconds=1 / rate_per_s), sleep)
+    return partial(shared.wait_for_slot, timedelta(seconds=1 / rate_per_s), sleep)
 
 
-def _kept_by_all(stated_s: float | None) -> timedelta:
+def _pause_of_channel(stated_s: float | None) -> timedelta:
     """How long the whole channel waits when its receiver is busy.
 
-    A wait that reaches the policy's bound was cut to it, and means nothing that others could go by: only what was refused waits so
-    long.
+    A wait at the policy's bound was clipped to it and says little: then only the refused deliveries wait so long.
     """
-    asked = asked_wait(stated_s)
+    requested = requested_wait(stated_s)
     longest = timedelta(minutes=policy().integer("receiver_wait_max_minutes"))
-    return _UNSAID_WAIT if not asked or asked >= longest else asked
+    return _DEFAULT_PAUSE if not requested or requested >= longest else requested
 
 
 @dataclass
@@ -188,9 +196,9 @@ class _Run:
     sleep: Sleep
     shared: SharedChannel
     jitter: Callable[[], float] = random.random
-    away: PlatformUnavailable | None = None
+    unreachable: PlatformUnavailable | None = None
     answered: int = 0
-    """Requests of this run that came to something."""
+    """Requests of this run that were answered."""
 
     def go(self) -> Counter[str]:
         """Send set after set; returns how many results led to which state, or were deferred."""
@@ -201,33 +209,33 @@ class _Run:
         while fruitless < _FRUITLESS_SETS:
             admission = self.shared.admit(self.clock.now())
             if admission == "refused":
-                self.away = self.shared.paused()
+                self.unreachable = self.shared.paused()
                 break
             at_once = 1 if admission == "probe" else self.sender.at_once
-            held_back = admission == "held_back"
-            claims = [] if held_back else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
+            receiver_paused = admission == "paused"
+            claims = [] if receiver_paused else claim(self.engine, self.channel, self.worker, self.clock.now(), at_once)
             if claims:
                 answered_before = self.answered
                 try:
-                    came_to = self._send(claims, counts, probing=admission == "probe")
-                    if admission == "probe" and came_to == "unasked":
-                        self.shared.unasked(self.clock.now())
-                    fruitless = fruitless + 1 if came_to == "nothing" else 0
+                    outcome = self._send(claims, counts, probing=admission == "probe")
+                    if admission == "probe" and outcome == "no_request":
+                        self.shared.probe_unused(self.clock.now())
+                    fruitless = fruitless + 1 if outcome == "no_answer" else 0
                 except PlatformBusy as busy:
                     log.warning("%s", busy)
                     if admission == "probe":
                         self.shared.failed(busy.what, self.clock.now())
                     fruitless = fruitless + 1 if self.answered == answered_before else 0
-                    self.shared.hold_back(self.clock.now(), _kept_by_all(busy.retry_after_s))
-                except PlatformUnavailable as away:
-                    self.away = away
+                    self.shared.pause_sending(self.clock.now(), _pause_of_channel(busy.retry_after_s))
+                except PlatformUnavailable as error:
+                    self.unreachable = error
                     break
                 continue
             if admission == "probe":
-                self.shared.unasked(self.clock.now())
+                self.shared.probe_unused(self.clock.now())
             due = next_due(self.engine, self.channel, self.clock.now())
-            if due is not None and held_back:
-                due = max(due, self.shared.held_back(self.clock.now()))
+            if due is not None and receiver_paused:
+                due = max(due, self.shared.paused_for(self.clock.now()))
             if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
                 break
             pause = max(due, _SHORTEST_PAUSE)
@@ -236,14 +244,15 @@ class _Run:
             self._tidy(counts)
         return counts
 
-    def _send(self, claims: Sequence[Claim], counts: Counter[str], *, probing: bool = False) -> SetCameTo:
-        """Send one set and record its results; tell the breaker of each request that came to nothing, and when one did not.
+    def _send(self, claims: Sequence[Claim], counts: Counter[str], *, probing: bool = False) -> BatchOutcome:
+        """Send one set and record its results; report each unanswered request, and the first answered one, to the
+        breaker.
 
-        A fault that may be of one item alone counts only while nothing shows that the receiver is there. Ends early, with the rest
-        given back, where the breaker may have opened or the lease is half over.
+        A fault that may be of one item alone counts only until something shows that the receiver is reachable. Ends
+        early and returns the rest of the leases if the breaker may have opened or half of the lease time is over.
         """
         left = {one.delivery_id: one for one in claims}
-        came_to: SetCameTo = "unasked"
+        outcome: BatchOutcome = "no_request"
         in_a_row, reopened, began = 0, False, time.monotonic()
         try:
             for results in filter(None, self.sender.send(claims)):
@@ -253,17 +262,17 @@ class _Run:
                     reopened |= result.outcome == NOT_FOUND
                 if all(result.kind == "check" for result in results):
                     continue
-                found = what_it_came_to(results)
-                if found != "something":
-                    came_to = "nothing" if came_to == "unasked" else came_to
+                found = request_outcome(results)
+                if found != "answered":
+                    outcome = "no_answer" if outcome == "no_request" else outcome
                     if results[0].error_class != THROTTLED:
                         in_a_row += 1
-                        if found == "nothing" or probing or not self.answered:
+                        if found == "no_answer" or probing or not self.answered:
                             self.shared.failed(results[0].detail or results[0].outcome, self.clock.now())
                 else:
                     self.answered += 1
-                    if in_a_row or came_to != "something":
-                        came_to, in_a_row = "something", 0
+                    if in_a_row or outcome != "answered":
+                        outcome, in_a_row = "answered", 0
                         self.shared.succeeded(self.clock.now())
                 if in_a_row >= self.shared.threshold or time.monotonic() - began > _LONGEST_SET_S:
                     break
@@ -273,7 +282,7 @@ class _Run:
         release(self.engine, self.worker, list(left.values()))
         if reopened:
             self._tidy(counts)
-        return came_to
+        return outcome
 
     def _tidy(self, counts: Counter[str]) -> None:
         take_over(self.engine, self.channel, self.worker, self.clock.now())

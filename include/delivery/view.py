@@ -1,4 +1,4 @@
-"""The outbox in figures and words (发件箱概况): what waits, since when, why, and what became of each try."""
+"""The outbox in figures and words (发件箱概况): what waits, since when, why, and the result of each try."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ ERROR_CLASSES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFigures:
-    """A channel now.
+    """The present state of a channel.
 
-    `by_class`: open and held deliveries by error class, `held_by_class` those that wait for a person; `oldest`: since when the
-    oldest open one waits; `closed_today`: given up for good by a person today (Asia/Shanghai); `asks_again_at`: when one request
-    asks whether the receiver is back, where sending is paused.
+    `by_class`: open and held deliveries by error class, `held_by_class` those that wait for a person; `oldest`: since
+    when the oldest open one waits; `closed_today`: closed by a person today (Asia/Shanghai); `asks_again_at`: moment of
+    the next probe, if sending is paused.
     """
 
     channel: Channel
@@ -61,14 +61,14 @@ class ChannelFigures:
 
     @property
     def open_by_class(self) -> Mapping[str, int]:
-        """Those that are tried again without anybody's doing."""
+        """Those that are retried automatically."""
         still_open = {name: number - self.held_by_class.get(name, 0) for name, number in self.by_class.items()}
         return {name: number for name, number in still_open.items() if number}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDelivery:
-    """A delivery that waits for a person; `detail` are the receiver's words, without values of the payload."""
+    """A delivery that waits for a person; `detail` is the receiver's message, without values of the payload."""
 
     delivery_id: int
     channel: Channel
@@ -86,7 +86,7 @@ class HeldDelivery:
 
 
 def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFigures]:
-    """Every channel, those without any delivery too."""
+    """Every channel, also those without any delivery."""
     classes: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
     held: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
     for row in connection.execute(_BY_CLASS):
@@ -137,7 +137,7 @@ def held_deliveries(
 
 @dataclass(frozen=True, slots=True)
 class HeldChoices:
-    """By what the held deliveries can be told apart, and how many match a choice."""
+    """The values by which held deliveries can be filtered, and how many match a choice."""
 
     quarters: Sequence[str]
     departments: Sequence[str]
@@ -162,7 +162,7 @@ def held_choices(connection: sa.Connection, **chosen: str) -> HeldChoices:
 
 
 def acts(connection: sa.Connection, delivery_id: int) -> Sequence[sa.Row[Any]]:
-    """What persons did with a delivery, in order: (at, actor, action, reason, job_id), `job_id` of a re-run."""
+    """Acts of persons on a delivery, in order: (at, actor, action, reason, job_id), `job_id` of a re-run."""
     return connection.execute(_ACTS, {"delivery_id": delivery_id}).all()
 
 

@@ -29,21 +29,21 @@ def deliver_market() -> dict[str, int]:
         summary = _deliver(run, "market")
         with run.engine.begin() as connection:
             opened = matching.open_cases(connection, run.now)
-        return {**_unless_away(summary), "cases_opened": opened}
+        return {**_unless_unreachable(summary), "cases_opened": opened}
 
 
 @task
 def deliver_green_platform() -> dict[str, int]:
     """Send returns and progress reports; returns counts."""
     with stage_run() as run:
-        return _unless_away(_deliver(run, "green_platform"))
+        return _unless_unreachable(_deliver(run, "green_platform"))
 
 
 @task
 def deliver_mail() -> dict[str, int]:
     """Hand over mails; returns counts."""
     with stage_run() as run:
-        return _unless_away(_deliver(run, "mail"))
+        return _unless_unreachable(_deliver(run, "mail"))
 
 
 def wire_delivery() -> list[object]:
@@ -84,7 +84,7 @@ def _report_figures(run: StageRun, channel: Channel) -> None:
     log.info("%s: %s", channel, {name: value for name, value in gauges.items() if value})
 
 
-def _unless_away(summary: DeliverySummary) -> dict[str, int]:
-    if summary.away is not None:
-        raise summary.away
+def _unless_unreachable(summary: DeliverySummary) -> dict[str, int]:
+    if summary.unreachable is not None:
+        raise summary.unreachable
     return summary.counts()

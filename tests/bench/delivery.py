@@ -23,7 +23,7 @@ from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
 from include.delivery import claim
 from include.delivery import stage as engine
-from include.delivery.claim import present_worker
+from include.delivery.claim import registered_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
 from include.domain.push_payload import contact_of, push_of
@@ -126,7 +126,7 @@ def _marks(database: sa.Engine) -> list[str]:
     rates = {}
     for size, number in ((BATCH, NEEDS), (1, 500)):
         _queue(database, number)
-        with present_worker(database) as worker:
+        with registered_worker(database) as worker:
             claims = claim.claim(database, "market", worker, CHECKED_AT, number)
             results = [
                 of_item(one, ItemResult(idempotency_key="", outcome="accepted", receipt_no="R")) for one in claims

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from include.base.settings import Settings
 from include.delivery import stage as engine
 from include.delivery.channel import SharedChannel
-from include.delivery.claim import NoPlaceLeft, present_worker
+from include.delivery.claim import AllSlotsTaken, registered_worker
 from include.delivery.outcomes import Claim
 from include.delivery.stage import deliver
 from include.reference import policy
@@ -62,14 +62,14 @@ def test_a_receiver_that_fails_again_and_again_is_left_alone_then_asked_by_one_i
         )
     before = _attempts(database)
     paused = _run(database, settings, clock)
-    assert paused.away is not None and "暂停发送" in paused.away.what
+    assert paused.unreachable is not None and "暂停发送" in paused.unreachable.what
     assert _attempts(database) == before
 
     sandbox.clear_faults()
     clock.sleep(3600)
     summary = _run(database, settings, clock)
     assert _state(database) == "closed"
-    assert summary.away is None
+    assert summary.unreachable is None
     assert {one.state for one in deliveries(database)} == {"delivered"}
 
 
@@ -101,7 +101,7 @@ def test_five_lost_answers_in_a_row_end_a_set_that_has_more(
         summary = _run(database, with_connection(settings, "credit_market", host=server.url), Clock())
         assert len(server.received) == 5
     assert _state(database) == "open"
-    assert summary.away is not None and "连续 5 次失败" in summary.away.what
+    assert summary.unreachable is not None and "连续 5 次失败" in summary.unreachable.what
     rows = deliveries(database)
     assert Counter(row.state for row in rows) == {"unknown": 5, "pending": 25}
     assert not [row for row in rows if row.lease_owner]
@@ -158,7 +158,7 @@ def test_a_success_forgets_the_failures_before_it(database: sa.Engine) -> None:
 def test_workers_share_one_rate(database: sa.Engine) -> None:
     shared, waits = SharedChannel(database, "market", threshold=5), []
     for _ in range(4):
-        shared.keep_rate(timedelta(seconds=10), waits.append)
+        shared.wait_for_slot(timedelta(seconds=10), waits.append)
     assert [round(wait) for wait in waits] == [10, 20, 30]
 
 
@@ -180,12 +180,12 @@ def test_several_workers_send_each_need_once_and_in_order(
 def test_runs_at_once_share_the_places_of_a_channel(database: sa.Engine) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(present_worker(database, "market", most=2))
-        with pytest.raises(NoPlaceLeft), present_worker(database, "market", most=2):
+            stack.enter_context(registered_worker(database, "market", most=2))
+        with pytest.raises(AllSlotsTaken), registered_worker(database, "market", most=2):
             pass
-        with present_worker(database, "mail", most=1):
+        with registered_worker(database, "mail", most=1):
             pass
-    with present_worker(database, "market", most=1):
+    with registered_worker(database, "market", most=1):
         pass
 
 
@@ -195,19 +195,19 @@ def test_a_run_without_a_place_leaves_the_work_to_those_who_have_one(
     queue_pushes(database, [1])
     with contextlib.ExitStack() as stack:
         for _ in range(policy().integer("delivery_workers_market")):
-            stack.enter_context(present_worker(database, "market", most=policy().integer("delivery_workers_market")))
+            stack.enter_context(registered_worker(database, "market", most=policy().integer("delivery_workers_market")))
         summary = _run(database, settings, Clock())
-        assert (summary.delivered, summary.waiting, summary.away) == (0, 1, None)
+        assert (summary.delivered, summary.waiting, summary.unreachable) == (0, 1, None)
     assert _run(database, settings, Clock()).delivered == 1
 
 
 def test_what_a_receiver_asked_for_is_waited_for_by_all_workers_by_either_clock(database: sa.Engine) -> None:
     shared = SharedChannel(database, "market", threshold=5)
-    shared.hold_back(NOW, timedelta(minutes=30))
-    shared.hold_back(NOW, timedelta(minutes=1))
+    shared.pause_sending(NOW, timedelta(minutes=30))
+    shared.pause_sending(NOW, timedelta(minutes=1))
     other = SharedChannel(database, "market", threshold=5)
-    assert other.admit(NOW + timedelta(minutes=29)) == "held_back"
-    assert timedelta() < other.held_back(NOW + timedelta(minutes=29)) <= timedelta(minutes=1)
+    assert other.admit(NOW + timedelta(minutes=29)) == "paused"
+    assert timedelta() < other.paused_for(NOW + timedelta(minutes=29)) <= timedelta(minutes=1)
     assert other.admit(NOW + timedelta(minutes=31)) == "free"
     with database.begin() as connection:
         connection.execute(sa.update(channel_state).values(resume_after=sa.func.now() - timedelta(seconds=1)))
@@ -221,5 +221,5 @@ def test_a_run_in_which_one_worker_asks_with_success_is_not_called_away(
     shared.failed("无法连接", NOW - timedelta(hours=1))
     queue_pushes(database, range(400))
     summary = _run(database, settings, Clock())
-    assert (summary.delivered, summary.away) == (400, None)
+    assert (summary.delivered, summary.unreachable) == (400, None)
     assert _state(database) == "closed"

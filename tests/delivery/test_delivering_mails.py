@@ -131,7 +131,7 @@ def test_a_server_that_is_away_is_said_and_costs_nothing(
     queue_mails(database, range(3))
     summary = run(database, mail_settings(mailbox, port=1))
     assert summary.waiting == 3
-    assert "smtp_default" in str(summary.away)
+    assert "smtp_default" in str(summary.unreachable)
     assert [row.outcome for row in attempts(database)] == ["unavailable"]
     assert run(database, settings, Clock(NOW + timedelta(minutes=5))).delivered == 3
 
@@ -168,7 +168,7 @@ def test_a_server_s_certificate_is_verified_by_the_connection_s_own_authority(
     for box in served(Mailbox(), ssl_context=context):
         extra = {"disable_tls": True, "from_email": "pipeline@green-finance.example"}
         summary = run(database, mail_settings(box, extra=extra))
-        assert summary.away is not None and "加密连接失败" in summary.away.what
+        assert summary.unreachable is not None and "加密连接失败" in summary.unreachable.what
         with pytest.raises(ConfigurationError, match=r"extra[.]ca"):
             run(database, mail_settings(box, extra={**extra, "ca": str(tmp_path / "none.pem")}))
         later = Clock(NOW + timedelta(hours=1))

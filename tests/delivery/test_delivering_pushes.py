@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from include.base.errors import ConfigurationError, CredentialsRefused
 from include.base.settings import Settings
-from include.delivery.claim import claim, present_worker, take_over
+from include.delivery.claim import claim, registered_worker, take_over
 from include.delivery.outcomes import Result
 from include.delivery.record import record
 from include.delivery.rerun import Selection, rerun
@@ -320,11 +320,11 @@ def test_a_platform_that_is_away_for_76_hours_costs_nothing(
     for _ in range(20):
         summary = run(database, away, clock)
         assert (summary.waiting, summary.held) == (120, 0)
-        assert "127.0.0.1:1" in str(summary.away)
+        assert "127.0.0.1:1" in str(summary.unreachable)
         clock.sleep(4 * 3600)
     assert clock.now() > NOW + timedelta(hours=76)
     back = run(database, settings, clock)
-    assert (back.delivered, back.away) == (120, None)
+    assert (back.delivered, back.unreachable) == (120, None)
     assert effects(sandbox) == once(range(120))
 
 
@@ -460,9 +460,9 @@ def test_what_a_dead_worker_had_leased_is_looked_up_first(
     database: sa.Engine, sandbox: Sandbox, settings: Settings
 ) -> None:
     queue_pushes(database, range(10))
-    with present_worker(database) as dead:
+    with registered_worker(database) as dead:
         assert len(claim(database, "market", dead, NOW, 10)) == 10
-        with present_worker(database) as other:
+        with registered_worker(database) as other:
             assert take_over(database, "market", other, NOW) == 0
         assert run(database, settings).delivered == 0
     assert run(database, settings).delivered == 10
@@ -472,7 +472,7 @@ def test_what_a_dead_worker_had_leased_is_looked_up_first(
 
 def test_a_lease_that_ran_out_is_taken_over_even_from_a_worker_that_hangs(database: sa.Engine) -> None:
     queue_pushes(database, [1])
-    with present_worker(database) as hanging, present_worker(database) as other:
+    with registered_worker(database) as hanging, registered_worker(database) as other:
         claim(database, "market", hanging, NOW, 10, lease=timedelta(seconds=-1))
         assert take_over(database, "market", other, NOW) == 1
     assert states(database) == ["unknown"]
@@ -482,7 +482,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_changes_nothing(
     database: sa.Engine, sandbox: Sandbox, settings: Settings
 ) -> None:
     queue_pushes(database, [1])
-    with present_worker(database) as slow:
+    with registered_worker(database) as slow:
         (claimed,) = claim(database, "market", slow, NOW, 10, lease=timedelta(seconds=-1))
         run(database, settings)
         late = Result(claim=claimed, kind="send", outcome="rejected", state="held", error_class="rejected")

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from include.base.errors import PlatformUnavailable
-from include.delivery.claim import claim, next_due, present_worker, release, supersede, take_over
+from include.delivery.claim import claim, next_due, registered_worker, release, supersede, take_over
 from include.delivery.market import MarketSender
 from include.delivery.outcomes import Claim
 from include.delivery.record import record
@@ -125,7 +125,7 @@ class Worker:
 
     def __init__(self, database: sa.Engine) -> None:
         self._life = ExitStack()
-        self.name = self._life.enter_context(present_worker(database))
+        self.name = self._life.enter_context(registered_worker(database))
         self.claims: list[Claim] = []
 
     def die(self) -> None:

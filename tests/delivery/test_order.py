@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.delivery.claim import claim, present_worker, supersede
+from include.delivery.claim import claim, registered_worker, supersede
 from include.delivery.outcomes import Claim, Result
 from include.delivery.record import record
 from include.store.outbox import NewDelivery, enqueue
@@ -34,7 +34,7 @@ def test_one_need_has_one_delivery_on_its_way_and_nothing_is_overtaken(
     settled: dict[str | None, list[int]] = {}
     now = NOW
     with ExitStack() as stack:
-        names = [stack.enter_context(present_worker(database)) for _ in range(WORKERS)]
+        names = [stack.enter_context(registered_worker(database)) for _ in range(WORKERS)]
         for kind, which, what in steps:
             now += timedelta(hours=2)
             if kind == "queue":

@@ -11,7 +11,7 @@ from include import audit
 from include.base.errors import InvalidRequest
 from include.base.settings import Settings
 from include.delivery import rerun
-from include.delivery.claim import claim, present_worker
+from include.delivery.claim import claim, registered_worker
 from include.delivery.rerun import Selection
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery
@@ -116,7 +116,7 @@ def test_what_has_become_pointless_is_not_sent(database: sa.Engine, sandbox: San
 
 def test_what_is_being_sent_is_left_alone(database: sa.Engine) -> None:
     queue_pushes(database, [1])
-    with present_worker(database) as worker:
+    with registered_worker(database) as worker:
         claim(database, "market", worker, NOW, 10)
         assert again(database, Selection(quarter="2026Q3")) == 0
 

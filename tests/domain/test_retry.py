@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from include.domain.retry import (
     FEWEST_TRIES,
     FIRST_CEILING,
-    LONGEST_ASKED_WAIT,
+    LONGEST_REQUESTED_WAIT,
     LONGEST_WAIT,
     Series,
-    asked_wait,
     ceiling,
     next_try,
+    requested_wait,
 )
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -58,9 +58,9 @@ def test_the_receivers_own_word_is_kept(jitter: float, failures: int, seconds: i
 
 @given(jitter=jitters, failures=st.integers(0, 40), seconds=st.floats(allow_nan=True, allow_infinity=True))
 def test_no_word_of_a_receiver_hammers_it_or_puts_us_off_for_good(jitter: float, failures: int, seconds: float) -> None:
-    due = next_try(Series(failures, START), START, jitter, asked_wait(seconds))
+    due = next_try(Series(failures, START), START, jitter, requested_wait(seconds))
     assert due is not None
-    assert START <= due <= START + LONGEST_ASKED_WAIT
+    assert START <= due <= START + LONGEST_REQUESTED_WAIT
     if not math.isnan(seconds):
         assert due >= START + FIRST_CEILING
 
@@ -69,7 +69,7 @@ def test_no_word_of_a_receiver_hammers_it_or_puts_us_off_for_good(jitter: float,
 def test_a_word_shorter_than_the_first_backoff_waits_as_long_as_ours(
     jitter: float, failures: int, seconds: int
 ) -> None:
-    due = next_try(Series(failures, START), START, jitter, asked_wait(seconds))
+    due = next_try(Series(failures, START), START, jitter, requested_wait(seconds))
     ours = next_try(Series(failures, START), START, jitter)
     assert due is not None and ours is not None
     assert due == max(ours, START + FIRST_CEILING)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import DeliverySummary, deliver
-from include.domain.retry import FIRST_CEILING, LONGEST_ASKED_WAIT
+from include.domain.retry import FIRST_CEILING, LONGEST_REQUESTED_WAIT
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import channel_state
 from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries, need_id, queue_pushes
@@ -143,7 +143,7 @@ def test_one_bad_result_costs_its_own_item_alone(database: sa.Engine, row: Row) 
     assert Counter(one.state for one in others) == {"delivered": PUSHES - 1}
     assert all(one.receipt_no == f"R-{one.idempotency_key}" for one in others)
     assert _breaker(database) == "closed"
-    assert summary.away is None
+    assert summary.unreachable is None
     bad = _of(database, BAD)
     first = next(one for one in attempts(database) if one.delivery_id == bad.delivery_id)
     if row.state == "unknown":
@@ -157,7 +157,7 @@ def test_one_bad_result_costs_its_own_item_alone(database: sa.Engine, row: Row) 
     assert len(bad.receipt_no or "") <= 128
     assert len(first.detail or "") <= 300 and (first.detail or "").isprintable()
     if first.outcome == "deferred":
-        assert bad.next_attempt_at <= NOW + LONGEST_ASKED_WAIT
+        assert bad.next_attempt_at <= NOW + LONGEST_REQUESTED_WAIT
 
 
 @pytest.mark.parametrize("stated", ["0", "-7", "1e-9", "0.0"])
@@ -191,10 +191,10 @@ def test_a_stated_wait_is_bounded_and_the_channel_goes_on_after_it(
         return busy.pop() if busy else Answer(body=json.dumps({"results": [*map(_accepted, _keys(request))]}).encode())
 
     with scripted(reply=reply) as server:
-        assert _run(database, server.url).away is None
+        assert _run(database, server.url).unreachable is None
         rows = deliveries(database)
-        assert all(row.next_attempt_at <= NOW + LONGEST_ASKED_WAIT for row in rows)
-        later = Clock(NOW + LONGEST_ASKED_WAIT)
+        assert all(row.next_attempt_at <= NOW + LONGEST_REQUESTED_WAIT for row in rows)
+        later = Clock(NOW + LONGEST_REQUESTED_WAIT)
         _run(database, server.url, clock=later)
     assert {row.state for row in deliveries(database)} == {"delivered"}
 
@@ -211,8 +211,8 @@ def test_a_wait_without_end_is_kept_by_what_was_refused_and_not_by_the_channel(
 
     with scripted(reply=reply) as server:
         summary = _run(database, server.url)
-        assert (summary.delivered, summary.waiting, summary.away) == (50, 100, None)
-        assert _run(database, server.url, clock=Clock(NOW + LONGEST_ASKED_WAIT)).delivered == 100
+        assert (summary.delivered, summary.waiting, summary.unreachable) == (50, 100, None)
+        assert _run(database, server.url, clock=Clock(NOW + LONGEST_REQUESTED_WAIT)).delivered == 100
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_look_up_that_always_fails_keeps_nobody_waiting(database: sa.Engine, a
     with scripted(reply=reply) as server:
         summary = _run(database, server.url)
         assert (summary.delivered, summary.unknown) == (58, 1)
-        assert summary.away is None
+        assert summary.unreachable is None
         assert _breaker(database) == "closed"
         # Nor does it hold back what comes later, however often it fails.
         clock = Clock(NOW + timedelta(hours=2))

@@ -30,7 +30,7 @@ def test_the_figures_of_a_channel_are_gauges(database: sa.Engine, monkeypatch: p
     run = SimpleNamespace(
         engine=database, settings=Settings(connections=NOBODY, fernet_key=KEY), clock=clock, now=clock.now()
     )
-    assert delivery_tasks._deliver(run, "market").away is not None
+    assert delivery_tasks._deliver(run, "market").unreachable is not None
     prefix = "green_finance.delivery.market."
     assert {name.removeprefix(prefix): value for name, value in gauges.items()} == {
         "pending": 2,
