@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from include.domain import states
 from include.domain.roles import Role
 from include.reference import case_limits, reason_codes, rows, rules
+from include.words.states import words
 
 DOCUMENTS = (
     "README.md",
@@ -66,6 +69,17 @@ def test_the_glossary_knows_every_room_role_and_rule_family(repository: Path) ->
         assert f"`Role.{role.name}`" in glossary
     families = {re.split(r"[0-9]", rule_id)[0] for rule_id in rules()}
     assert all(re.search(rf"^\| {family}[0-9]+–", glossary, re.MULTILINE) for family in families), families
+
+
+def test_the_glossary_knows_every_code_and_its_word(repository: Path) -> None:
+    glossary = (repository / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    for name, kind in vars(states).items():
+        if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum:
+            (line,) = (line for line in glossary if line.startswith(f"| `{name}` |"))
+            # A breach is named by its stall (include/words/stalls.py).
+            named = {} if kind is states.BreachKind else words(kind)
+            for code in kind:
+                assert f"`{code.value}` {named.get(code, '')}".strip() in line, code
 
 
 def test_the_handbook_and_the_tables_agree_word_for_word(repository: Path) -> None:
