@@ -76,8 +76,8 @@ def test_the_glossary_knows_every_code_and_its_word(repository: Path) -> None:
     for name, kind in vars(states).items():
         if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum:
             (line,) = (line for line in glossary if line.startswith(f"| `{name}` |"))
-            # A breach is named by its stall (include/words/stalls.py).
-            named = {} if kind is states.BreachKind else words(kind)
+            # A breach is named by its stall (include/words/stalls.py), a difference by its check (include/reconciliation/checks.py).
+            named = {} if kind in (states.BreachKind, states.Difference) else words(kind)
             for code in kind:
                 assert f"`{code.value}` {named.get(code, '')}".strip() in line, code
 
