@@ -20,7 +20,6 @@ from include.domain.routing import Place
 from include.domain.states import Level, Stall
 from include.reference import branches, departments
 from include.reference.day import Day
-from include.store.returns import respond_by
 from include.words.shown import shown
 
 
@@ -136,7 +135,7 @@ _ALERTS = sa.text(
 _RETURNS = sa.text(
     _NEEDS
     + """
-    select live.*, sent.revision, sent.body, sent.created_at from open_return sent join live using (need_id)
+    select live.*, sent.revision, sent.returned_on, sent.respond_by from open_return sent join live using (need_id)
     """
 )
 
@@ -196,9 +195,8 @@ def _found(connection: sa.Connection, day: Day) -> Iterator[_Found]:
     for row in connection.execute(_UNCLAIMED).mappings():
         yield stalls.unclaimed(row["need_id"], _local_day(row["pushed_at"]), day.calendar, policy), row, None
     for row in connection.execute(_RETURNS).mappings():
-        returned_on = _local_day(row["created_at"])
-        answer_by = respond_by(row["body"])
-        yield stalls.return_unanswered(row["need_id"], row["revision"], returned_on, answer_by), row, None
+        answer = row["returned_on"], row["respond_by"]
+        yield stalls.return_unanswered(row["need_id"], row["revision"], *answer), row, None
     for row in connection.execute(_OBSTRUCTIONS, {"today": today}).mappings():
         yield _obstruction(row), row, row["reason_code"]
     for row in connection.execute(_ALERTS).mappings():

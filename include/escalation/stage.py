@@ -21,13 +21,13 @@ from include.domain.routing import LEVELS, Network, Post
 from include.escalation.breaches import OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
+from include.gate.sign_off_view import unsigned_quarters
 from include.letters import composing
 from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.locks import Lock, hold
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import open_counts
-from include.store.sign_off import unsigned_quarters
 from include.store.tables import case_clock, delivery, escalation_step
 from include.words.sources import source_label
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
 
+from include.base.business_time import SHANGHAI
 from include.gate.sign_off import WaitingPush
 from include.reference import Policy
 
@@ -49,6 +50,22 @@ class Signed:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsigned:
+    """What waits for sign-off in a quarter; `total` in 万元, `since`: of the oldest."""
+
+    quarter: str
+    needs: int
+    major: int
+    total: Decimal
+    since: datetime
+
+    @property
+    def since_day(self) -> date:
+        """The local date of `since`."""
+        return self.since.astimezone(SHANGHAI).date()
+
+
 def by_department(pushes: Sequence[WaitingPush]) -> list[OfDepartment]:
     """The list in short, by department code."""
     amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
@@ -58,6 +75,11 @@ def by_department(pushes: Sequence[WaitingPush]) -> list[OfDepartment]:
         OfDepartment(department_code=code, needs=len(found), total=sum(found, Decimal(0)), largest=max(found))
         for code, found in sorted(amounts.items())
     ]
+
+
+def unsigned_quarters(connection: sa.Connection) -> Sequence[Unsigned]:
+    """What waits for sign-off, the oldest quarter first."""
+    return [Unsigned(**row) for row in connection.execute(_QUARTERS).mappings()]
 
 
 def times_the_median(push: WaitingPush, surroundings: Surroundings, policy: Policy) -> Decimal | None:
@@ -84,6 +106,14 @@ def signatures(connection: sa.Connection, quarter: str) -> list[Signed]:
     """Who has signed what of the quarter off, the newest first."""
     return [Signed(**row) for row in connection.execute(_SIGNATURES, {"quarter": quarter}).mappings()]
 
+
+_QUARTERS = sa.text(
+    """
+    select quarter, count(*) as needs, count(*) filter (where is_major) as major,
+           coalesce(sum(financing_need), 0) as total, min(since) as since
+    from signable_push group by quarter order by quarter
+    """
+)
 
 _MEDIAN = sa.text(
     """

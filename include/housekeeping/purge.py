@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.domain.push_payload import personal_values
-from include.store.push_ledger import EMPTIED_BODY, note_pushes
+from include.housekeeping.push_ledger import EMPTIED_BODY, note_pushes
 from include.store.sealed import CONTACT
 from include.words.shown import MASK, is_sole_proprietor, scrubbed
 

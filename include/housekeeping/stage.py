@@ -17,13 +17,13 @@ from include.base.act import Act
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
 from include.housekeeping.purge import EMPTIED_DOCUMENT, Purged, purge
+from include.housekeeping.push_ledger import EMPTIED_BODY
 from include.quarantine.closing import close_expired, close_overtaken
 from include.reference import Policy
 from include.reference.day import Day
 from include.store.database import acting_as
 from include.store.grants import DatabaseRole
 from include.store.locks import Lock, hold
-from include.store.push_ledger import EMPTIED_BODY
 from include.store.set_aside import empty_pieces
 from include.store.tables import audit_entry
 

@@ -12,8 +12,8 @@ from include.base.errors import IntakeIncomplete
 from include.domain.calendar import WorkingCalendar
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
+from include.intake.passed_needs import NowherePushed, nowhere_pushed
 from include.reference import Policy, department_short_name, rules
-from include.store.passed_needs import NowherePushed, nowhere_pushed
 from include.store.tables import intake
 
 log = logging.getLogger(__name__)

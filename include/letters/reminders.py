@@ -22,12 +22,12 @@ from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.domain.states import Authority, Level
 from include.letters import composing
+from include.letters.open_returns import OpenReturn, open_returns
 from include.platforms.filed import Filed, Listing, filed
 from include.reference import Department, departments
 from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
-from include.store.returns import OpenReturn, open_returns
 from include.store.set_aside import keep
 from include.words.moments import day_label
 from include.words.quarters import quarter_label

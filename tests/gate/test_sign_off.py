@@ -14,11 +14,11 @@ from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.gate import department_stop, sign_off
 from include.gate.consequences import queue_pushes
+from include.intake.passed_needs import nowhere_pushed
 from include.quarantine import stage as quarantine
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
-from include.store.passed_needs import nowhere_pushed
 from include.store.tables import audit_entry, delivery, need_version, push_signature, signed_push
 from tests.gate.test_department_stop import needs
 from tests.support import rows

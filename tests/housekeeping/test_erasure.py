@@ -13,8 +13,8 @@ from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain.pieces import SetAside
 from include.housekeeping.erasure import Erasure, ErasureRefused, erase, main, needs_of
+from include.housekeeping.push_ledger import passed_on
 from include.store import tables
-from include.store.push_ledger import passed_on
 from include.store.set_aside import keep
 from tests.support.canaries import IN_WORDS, MOBILE, PERSON, places_of_canaries
 from tests.support.clean_need import clean_need

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from include import intake
 from include.domain.pieces import SetAside
+from include.housekeeping.push_ledger import passed_on
 from include.housekeeping.stage import HousekeepingSummary, housekeep
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
@@ -20,7 +21,6 @@ from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference.day import Day
 from include.store import tables
 from include.store.outbox import NewDelivery, enqueue
-from include.store.push_ledger import passed_on
 from include.store.set_aside import keep
 from include.withdrawals.stage import Withdrawal, withdraw
 from tests.support.canaries import IN_WORDS, MOBILE, NAME, PERSON, places_of_canaries, unkeyed_hashes

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from include import intake
 from include.base.errors import IntakeIncomplete
+from include.intake.passed_needs import nowhere_pushed
 from include.intake.stage import IntakeRequest
 from include.reconciliation import quarter_is_settled
 from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.store import tables
-from include.store.passed_needs import nowhere_pushed
 from tests.support.clean_need import clean_need
 from tests.support.rows import (
     TAKEN_IN,

@@ -21,10 +21,10 @@ from include.domain.escalation import APPROVED_OR_BEYOND, REACHED
 from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS
 from include.domain.states import Authority, Level
+from include.letters.open_returns import OpenReturn, open_returns
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
 from include.reference import institutions, reason_codes
 from include.reference.day import Day
-from include.store.returns import OpenReturn, open_returns
 from include.words.shown import shown
 
 ZERO = Decimal(0)

@@ -12,11 +12,11 @@ from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
 from include.domain.states import Level
 from include.letters import composing
+from include.letters.open_returns import OpenReturn
 from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
 from include.letters.weekly_summary.reoffers import Reoffer
 from include.platforms.filed import Filed
 from include.reference import Department, reason_codes
-from include.store.returns import OpenReturn
 from include.words.amounts import amount
 from include.words.moments import day_label
 from include.words.quarters import quarter_label

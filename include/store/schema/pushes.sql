@@ -19,8 +19,9 @@ left join lateral (
 
 -- The returns (退回补正) that wait for an answer: sent back, no higher revision stored since, and the need is not withdrawn.
 create view open_return with (security_invoker = true) as
-select sent.delivery_id, sent.need_id, sent.revision, sent.body, sent.created_at, need.quarter, need.department_code,
-       need.enterprise_name, need.uscc, need.is_major
+select sent.delivery_id, sent.need_id, sent.revision, need.quarter, need.department_code, need.enterprise_name, need.uscc,
+       need.is_major, (sent.created_at at time zone 'Asia/Shanghai')::date as returned_on,
+       (sent.body::json ->> 'respond_by')::date as respond_by
 from delivery sent join live_need need using (need_id, revision)
 where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed');
 

@@ -13,7 +13,7 @@ from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.domain.roles import Role
-from include.store.sign_off import unsigned_quarters
+from include.gate.sign_off_view import unsigned_quarters
 from include.words.shown import INSIDERS, shown
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from include import obstructions
 from include.alerts import view as alerts
 from include.delivery.view import waiting_by_channel
 from include.gate import department_stop
+from include.gate.sign_off_view import unsigned_quarters
 from include.intake.view import newest_quarters
 from include.quarantine import view as quarantine
 from include.register.acceptance import held_snapshots
 from include.store.reports import published_quarters
 from include.store.set_aside import open_counts
-from include.store.sign_off import unsigned_quarters
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
