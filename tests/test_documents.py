@@ -26,7 +26,7 @@ TO_BE_WRITTEN = frozenset(
     {
         "dags/export_ledger.py",
         "include/housekeeping/ledger_export.py",
-        "include/letters/templates/stop_decided.txt",
+        "include/letters/templates/ticket_resolved.txt",
         "plugins/green_finance/console/signed.py",
         "plugins/green_finance/console/templates/signed.html",
     }
