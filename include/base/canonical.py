@@ -9,9 +9,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
 import rfc8785
@@ -138,34 +138,6 @@ def may_be_unstorable(raw: bytes) -> bool:
 _EXACT = msgspec.json.Decoder(float_hook=Decimal)
 # What msgspec raises for JSON that it rejects: not UTF-8, or numbers or nesting beyond what Python can hold.
 _BEYOND = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
-
-
-def reader_of_parts(paths: Iterable[str]) -> Callable[[bytes], Any]:
-    """A function that reads JSON objects as `read_json` does, in a third of the time, but only the parts at `paths`.
-
-    Paths lead from object to object (`enterprise.contact.mobile`). Everything else may be missing.
-    """
-    decoder = msgspec.json.Decoder(_shape(paths), float_hook=Decimal)
-
-    def read(raw: bytes) -> Any:
-        if may_be_unstorable(raw):
-            return read_json(raw)
-        try:
-            return decoder.decode(raw)
-        except _BEYOND:
-            return read_json(raw)
-
-    return read
-
-
-def _shape(paths: Iterable[str]) -> Any:
-    """A type for the objects that lead to these paths; the end of a path is any JSON value."""
-    members: dict[str, list[str]] = {}
-    for path in paths:
-        name, _, further = path.partition(".")
-        members.setdefault(name, []).extend([further] if further else [])
-    shapes = {name: _shape(further) if further else Any for name, further in members.items()}
-    return TypedDict("_Parts", shapes, total=False)  # type: ignore[operator]
 
 
 def storable(value: Any) -> Any:

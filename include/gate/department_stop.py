@@ -7,6 +7,7 @@ departments go on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from include import audit
 from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
-from include.gate.consequences import queue_pushes
+from include.gate.consequences import Revision, queue_pushes
 from include.reference import Policy, department_short_name
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
@@ -31,17 +32,17 @@ RULE = "B08"
 # A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
 _OUTCOMES = """
     with newest as (
-        select distinct on (coalesce(judged.need_id, judged.payload_sha256))
-               judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
+        select distinct on (judged.department_code, coalesce(judged.need_id, judged.payload_sha256))
+               judged.department_code, judged.need_id, judged.revision, judged.payload_sha256, judged.verdict
         from judgement judged
         left join need_version stored
                on stored.need_id = judged.need_id and stored.revision = judged.revision
               and stored.item_hash = judged.payload_sha256
-        where judged.quarter = :quarter and judged.department_code = :department_code
-        order by coalesce(judged.need_id, judged.payload_sha256), judged.revision desc,
+        where judged.quarter = :quarter and judged.department_code = any(:department_codes)
+        order by judged.department_code, coalesce(judged.need_id, judged.payload_sha256), judged.revision desc,
                  stored.item_hash is null, judged.judgement_id desc
     ), outcome as (
-        select newest.need_id, newest.revision,
+        select newest.department_code, newest.need_id, newest.revision,
                outcome_of(hold.state, newest.verdict) as outcome
         from newest
         left join lateral (
@@ -54,7 +55,11 @@ _OUTCOMES = """
     )
 """
 _COUNTS = sa.text(
-    f"{_OUTCOMES} select count(*) as judged, count(*) filter (where outcome = 'returned') as returned from outcome"
+    f"""
+    {_OUTCOMES}
+    select department_code, count(*) as judged, count(*) filter (where outcome = 'returned') as returned
+    from outcome group by department_code order by department_code
+    """
 )
 _WAITING = sa.text(
     f"""
@@ -90,35 +95,55 @@ class DecidedMeanwhile(UserFacingError):
 
 
 def check(
-    connection: sa.Connection, *, quarter: str, department_code: str, intake_id: int, now: datetime, policy: Policy
-) -> bool:
-    """Stop the department's pushes if B08 fires on what is judged of the quarter so far; True while its pushes must wait.
+    connection: sa.Connection,
+    *,
+    quarter: str,
+    department_codes: Sequence[str],
+    intake_id: int,
+    now: datetime,
+    policy: Policy,
+) -> tuple[str, ...]:
+    """Stop the pushes of departments in which B08 fires on what is judged of the quarter so far; those whose pushes must wait.
 
     Call it in the transaction that stores verdicts, before pushes are queued. A stop that was continued is not opened again.
     """
-    where = {"quarter": quarter, "department_code": department_code}
-    counts = connection.execute(_COUNTS, where).one()
-    if too_many_returned(judged=counts.judged, returned=counts.returned, policy=policy):
-        connection.execute(
-            insert(department_stop)
-            .values(
-                **where,
-                intake_id=intake_id,
-                judged=counts.judged,
-                returned=counts.returned,
-                opened_at=now,
-                state="open",
-            )
-            .on_conflict_do_nothing()
-        )
-    state = connection.execute(sa.select(department_stop.c.state).where(_is(quarter, department_code))).scalar()
-    return state is not None and state != "continued"
+    where = {"quarter": quarter, "department_codes": list(department_codes)}
+    counts = {row.department_code: (row.judged, row.returned) for row in connection.execute(_COUNTS, where)}
+    stops = [
+        {
+            "quarter": quarter,
+            "department_code": code,
+            "intake_id": intake_id,
+            "judged": counts[code][0],
+            "returned": counts[code][1],
+            "opened_at": now,
+            "state": "open",
+        }
+        for code in too_many_returned(counts, policy)
+    ]
+    if stops:
+        connection.execute(insert(department_stop).on_conflict_do_nothing(), stops)
+    waiting = sa.select(department_stop.c.department_code).where(
+        (department_stop.c.quarter == quarter)
+        & department_stop.c.department_code.in_(department_codes)
+        & (department_stop.c.state != "continued")
+    )
+    return tuple(connection.execute(waiting.order_by(department_stop.c.department_code)).scalars())
 
 
-def too_many_returned(*, judged: int, returned: int, policy: Policy) -> bool:
-    """Whether rule B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share were returned."""
-    frame = batch_frame([{"judged": judged, "returned": returned}])
-    return any(breach.rule.rule_id == RULE for breach in RuleBook(policy).breaches(SUITE, frame))
+def too_many_returned(counts: Mapping[str, tuple[int, int]], policy: Policy) -> tuple[str, ...]:
+    """The departments in which B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share were returned.
+
+    `counts`: (judged, returned) by department.
+    """
+    frame = batch_frame([{"judged": judged, "returned": returned} for judged, returned in counts.values()])
+    codes = list(counts)
+    return tuple(
+        codes[row]
+        for breach in RuleBook(policy).breaches(SUITE, frame)
+        if breach.rule.rule_id == RULE
+        for row in breach.rows
+    )
 
 
 def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) -> Stop:
@@ -140,14 +165,14 @@ def all_stops(connection: sa.Connection) -> list[Stop]:
 
 
 def _with_waiting(connection: sa.Connection, stop: sa.Row[Any]) -> Stop:
-    where = {"quarter": stop.quarter, "department_code": stop.department_code}
     return Stop(
-        **where,
+        quarter=stop.quarter,
+        department_code=stop.department_code,
         judged=stop.judged,
         returned=stop.returned,
         opened_at=stop.opened_at,
         state=stop.state,
-        waiting=0 if stop.state == "continued" else len(connection.execute(_WAITING, where).all()),
+        waiting=0 if stop.state == "continued" else len(_waiting(connection, stop.quarter, stop.department_code)),
         decided_by=stop.decided_by,
         reason=stop.reason,
         decided_at=stop.decided_at,
@@ -216,8 +241,7 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
     )
     queued = 0
     if decision == "continued":
-        waiting = connection.execute(_WAITING, {"quarter": quarter, "department_code": department_code}).all()
-        queued = queue_pushes(connection, [(row.need_id, row.revision) for row in waiting], act.at, policy)
+        queued = queue_pushes(connection, _waiting(connection, quarter, department_code), act.at, policy)
     audit.record(
         connection,
         act=act,
@@ -226,6 +250,12 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
         details={"judged": stop.judged, "returned": stop.returned, "queued": queued},
     )
     return queued
+
+
+def _waiting(connection: sa.Connection, quarter: str, department_code: str) -> list[Revision]:
+    """What passed and is not pushed yet."""
+    where = {"quarter": quarter, "department_codes": [department_code]}
+    return [(row.need_id, row.revision) for row in connection.execute(_WAITING, where)]
 
 
 def _is(quarter: str, department_code: str) -> sa.ColumnElement[bool]:

@@ -76,7 +76,7 @@ _JUDGED_BEFORE = sa.text(
     join judgement judged
         on judged.payload_sha256 = version.item_hash and judged.ruleset_version = in_force.ruleset_version
     where judged.verdict <> 'returned'
-      and not (judged.intake_id = :intake_id and judged.department_code = :department_code)
+      and not (judged.intake_id = :intake_id and judged.department_code = any(:department_codes))
       and octet_length(raw.ciphertext) > 0
       and not exists (
           select from quarantine
@@ -122,7 +122,7 @@ def judge_again(
     related: Collection[str],
     *,
     intake_id: int,
-    department_code: str,
+    department_codes: Sequence[str],
     now: datetime,
     policy: Policy,
     calendar: WorkingCalendar,
@@ -142,7 +142,7 @@ def judge_again(
             "need_ids": array_of(need_id for need_id, _ in brought),
             "revisions": array_of(revision for _, revision in brought),
             "intake_id": intake_id,
-            "department_code": department_code,
+            "department_codes": list(department_codes),
             "codes": list(versions),
             "versions": list(versions.values()),
         },

@@ -1,17 +1,31 @@
-"""Stored payloads, read back as the gate judges them."""
+"""Records as the gate judges them: read back from stored payloads, and with their verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.base.canonical import read_json, reader_of_parts
+from include.base.canonical import read_json
 from include.base.privacy import PersonalDataCipher
+from include.gate.engine.judge import Verdict
 from include.store.database import array_of, fetch_rows
 from include.store.sealed import RAW_PAYLOAD
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRecord:
+    """A verdict and the listed item that it is on."""
+
+    department_code: str
+    ordinal: int
+    payload_sha256: str
+    need_id: str | None
+    revision: int | None
+    verdict: Verdict
+
 
 _PAYLOADS = sa.text("select raw_sha256, ciphertext from raw_payload where raw_sha256 = any(cast(:hashes as text[]))")
 
@@ -25,16 +39,3 @@ def stored_record(cipher: PersonalDataCipher, raw_sha256: str, ciphertext: bytes
     """The record behind a stored payload, numbers exactly as sent."""
     record: dict[str, Any] = read_json(cipher.decrypt(ciphertext, RAW_PAYLOAD.place(raw_sha256)))
     return record
-
-
-def compared_parts(cipher: PersonalDataCipher, raw_sha256: str, ciphertext: bytes) -> dict[str, Any]:
-    """The same as far as a fingerprint is made of it; the rest may be missing."""
-    parts: dict[str, Any] = _reader_of_compared()(cipher.decrypt(ciphertext, RAW_PAYLOAD.place(raw_sha256)))
-    return parts
-
-
-@cache
-def _reader_of_compared() -> Callable[[bytes], Any]:
-    from include.gate.engine.fingerprints import COMPARED_FIELDS, COMPARED_HEAD
-
-    return reader_of_parts(COMPARED_HEAD | COMPARED_FIELDS)

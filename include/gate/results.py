@@ -14,7 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.gate.engine.judge import Finding, Verdict
+from include.gate import dry_run
+from include.gate.engine.judge import Finding
 from include.words.shown import shown
 
 OUTCOMES = ("passed", "returned", "held", "superseded", "unreadable", "unjudged")
@@ -154,6 +155,7 @@ _READ = sa.text(
     """
     select distinct department_code from listing join intake using (intake_id)
     where intake.quarter = :quarter and not intake.dry_run
+      and (:department_code = '' or listing.department_code = :department_code)
     """
 )
 
@@ -246,40 +248,32 @@ def without_hold_reasons(results: DepartmentResults) -> DepartmentResults:
     )
 
 
-def dry_run_results(
-    connection: sa.Connection,
-    *,
-    quarter: str,
-    department_code: str,
-    judged: Sequence[tuple[str | None, int | None, Verdict]],
-    ruleset_version: str,
-    now: datetime,
-) -> DepartmentResults:
-    """The results of a dry run: verdicts that are stored nowhere, with need_id and revision of each record."""
-    asked = {"need_ids": [need_id for need_id, _, _ in judged], "revisions": [revision for _, revision, _ in judged]}
-    names = {(row.need_id, row.revision): row for row in connection.execute(NAMES, asked)}
-    needs = []
-    for position, (need_id, revision, verdict) in enumerate(judged, start=1):
-        row = names.get((need_id, revision))
-        needs.append(
-            ReviewedNeed(
-                need_id=need_id,
-                revision=revision,
-                position=position,
-                enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, "public") if row else "",
-                project=shown("project.name", row.project_name, row.uscc, "public") if row else "",
-                verdict=verdict.verdict,
-                outcome=verdict.verdict,
-                hold=None,
-                findings=verdict.findings,
-            )
+def dry_run_results(connection: sa.Connection, quarter: str, department_code: str) -> DepartmentResults | None:
+    """The results of the newest dry run of a department's quarter; None where there was none."""
+    judged = dry_run.newest(connection, quarter, department_code)
+    if not judged:
+        return None
+    needs = [
+        ReviewedNeed(
+            need_id=row.need_id,
+            revision=row.revision,
+            position=position,
+            enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, "public"),
+            project=shown("project.name", row.project_name, row.uscc, "public"),
+            verdict=row.verdict,
+            outcome=row.verdict,
+            hold=None,
+            findings=findings,
         )
+        for position, (row, findings) in enumerate(judged, start=1)
+    ]
+    newest, _ = judged[0]
     return DepartmentResults(
         quarter=quarter,
         department_code=department_code,
         counts=Counter(need.outcome for need in needs),
-        judged_at=now,
-        ruleset_version=ruleset_version,
+        judged_at=newest.judged_at,
+        ruleset_version=newest.ruleset_version,
         needs=_to_look_at(needs),
         rules=rule_counts(needs),
     )
@@ -305,7 +299,7 @@ def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[D
         counts[row.department_code][row.outcome] = row.records
         if row.decided_at is not None:
             decided[row.department_code] = max(row.decided_at, decided.get(row.department_code, row.decided_at))
-    read = connection.execute(_READ, {"quarter": quarter}).scalars().all()
+    read = connection.execute(_READ, {"quarter": quarter, "department_code": ""}).scalars().all()
     found = [
         DepartmentCounts(
             department_code=code,
@@ -316,6 +310,24 @@ def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[D
         for code in sorted({*counts, *batch, *read} - {""})
     ]
     return found, batch.get("", [])
+
+
+def was_read(connection: sa.Connection, quarter: str, department_code: str) -> bool:
+    """Whether an intake read the department's listing of the quarter, be it empty."""
+    return connection.execute(_READ, {"quarter": quarter, "department_code": department_code}).first() is not None
+
+
+def dry_run_counts(connection: sa.Connection, quarter: str) -> Sequence[DepartmentCounts]:
+    """The counts of each department that has a dry run of the quarter."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    decided: dict[str, datetime] = {}
+    for row in dry_run.counts(connection, quarter):
+        counts[row.department_code][row.verdict] = row.records
+        decided[row.department_code] = row.judged_at
+    return [
+        DepartmentCounts(department_code=code, counts=counts[code], decided_at=decided[code], batch=())
+        for code in counts
+    ]
 
 
 def quarter_counts(connection: sa.Connection, quarter: str) -> Counter[str]:

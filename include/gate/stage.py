@@ -2,17 +2,20 @@
 
 Passed needs are queued for the credit-market platform, returned ones go back with every reason at once, held ones wait for
 a person. Verdict, findings and outbox rows are one transaction; a need judged before is not judged again.
+
+Departments are judged in sets: a pass of all rules costs as much for forty needs as for a thousand. While PostgreSQL stores a
+chunk, the next one is judged.
 """
 
 from __future__ import annotations
 
 import gc
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from operator import attrgetter
-from pathlib import Path
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,46 +23,53 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
-from include.gate import department_stop, late_history
-from include.gate import view as pages
-from include.gate.consequences import (
-    Return,
-    Revision,
-    hold_decide_by,
-    queue_pushes,
-    queue_returns,
-    return_respond_by,
-)
+from include.gate import department_stop, dry_run, late_history
+from include.gate.consequences import Return, hold_decide_by, queue_pushes, queue_returns, return_respond_by
 from include.gate.engine.gc_pause import collecting_by_hand
 from include.gate.engine.history import load_history
-from include.gate.engine.judge import Surroundings, Verdict, fingerprints, judge, ruleset_version
-from include.gate.records import compared_parts, stored_record
+from include.gate.engine.judge import Surroundings, judge, ruleset_version
+from include.gate.records import JudgedRecord, stored_record
 from include.quarantine.opening import open_holds
-from include.reference import Policy
+from include.reference import Policy, department_short_name
 from include.register.in_use import codes_of, load_register
 from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.locks import Lock, hold
 from include.store.tables import intake
+from include.words.department_failures import raise_failures
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 5_000
+"""How many records are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSummary:
-    """How many records of a department were judged now, by verdict; `stopped`: what passed waits for a person (B08)."""
+    """How many records were judged now, by verdict; `queued`: pushes and returns; `stopped`: whose passed needs wait (B08)."""
 
-    department_code: str
-    judged: int
-    passed: int
-    held: int
-    returned: int
-    queued: int
-    stopped: bool
+    judged: int = 0
+    passed: int = 0
+    held: int = 0
+    returned: int = 0
+    queued: int = 0
+    stopped: tuple[str, ...] = ()
+
+    def __add__(self, other: GateSummary) -> GateSummary:
+        return GateSummary(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    need_id: str | None
-    revision: int | None
-    verdict: Verdict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judging:
+    """What the departments of a set have in common. `common_policy`: the policy as of no department."""
+
+    engine: sa.Engine
+    cipher: PersonalDataCipher
+    header: sa.Row[Any]
+    now: datetime
+    policy: Policy
+    common_policy: Policy
+    calendar: WorkingCalendar
+    version: str
 
 
 # Only the newest revision of a need is judged, once for ever under whatever rule set. Reading dropped equal items already.
@@ -77,241 +87,232 @@ _CANDIDATES = sa.text(
     """
 )
 
-_WITHOUT_FINGERPRINT = sa.text(
-    """
-    select version.need_id, version.revision, version.intake_id, raw.raw_sha256, raw.ciphertext
-    from need_version version
-    join raw_payload raw using (raw_sha256)
-    where not exists (
-        select from need_fingerprint known
-        where known.need_id = version.need_id and known.revision = version.revision
-    ) and octet_length(raw.ciphertext) > 0 and (version.need_id, version.revision) > (:need_id, :revision)
-    order by version.need_id, version.revision limit :size
-    """
-)
-
-# A task that was cleared and run by itself may have read what the step between reading and judging did not see.
-_LACKS_FINGERPRINTS = sa.text(
-    """
-    select exists (
-        select from intake_item item
-        where item.intake_id = :intake_id and item.department_code = :department_code
-          and item.need_id is not null and item.revision is not null and not exists (
-              select from need_fingerprint known
-              where known.need_id = item.need_id and known.revision = item.revision
-          )
-    )
-    """
-)
-
-_CHUNK = 20_000
-"""How many needs are in memory at once."""
-_MANY = 1_000
-"""From how many new needs on PostgreSQL must look at them before it plans how to compare them, and not only by and by."""
-
-
-def fingerprint_needs(engine: sa.Engine, cipher: PersonalDataCipher, *, now: datetime, policy: Policy) -> int:
-    """Note what each stored need is compared by; before any is judged, so that all see all. Returns how many were new.
-
-    Each once for ever: a verdict rests on the fingerprints that it saw, and must come out the same when it is given again. A
-    rule set with other format rules compares what is read under it by them; what was usable before stays so.
-    """
-    count = 0
-    after: dict[str, Any] = {"need_id": "", "revision": 0, "size": _CHUNK}
-    with collecting_by_hand(), engine.begin() as connection:
-        hold(connection, Lock.FINGERPRINTS)
-        while rows := fetch_rows(connection, _WITHOUT_FINGERPRINT, after):
-            _fingerprint(connection, cipher, rows, now, policy)
-            count += len(rows)
-            after["need_id"], after["revision"] = rows[-1][:2]
-            gc.collect()
-        if count >= _MANY:
-            connection.execute(sa.text("select analyze_fingerprints()"))
-    return count
-
-
-def _fingerprint(
-    connection: sa.Connection,
-    cipher: PersonalDataCipher,
-    rows: Sequence[tuple[Any, ...]],
-    now: datetime,
-    policy: Policy,
-) -> None:
-    records = [compared_parts(cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
-    found = fingerprints(records, checked_at=now, policy=policy, keyed_hash=cipher.fingerprint)
-    copy_rows(
-        connection,
-        "need_fingerprint",
-        ("need_id", "revision", "intake_id", *_COMPARED, "reports"),
-        (
-            (need_id, revision, intake_id, *_compared(one), list(one.reports))
-            for (need_id, revision, intake_id, *_), one in zip(rows, found, strict=True)
-        ),
-    )
-
-
-_COMPARED = (
-    "quarter",
-    "submitted",
-    "uscc",
-    "project_code",
-    "project_name",
-    "content",
-    "benefit",
-    "mobile",
-    "saving",
-    "carbon",
-)
-_compared = attrgetter(*_COMPARED)
-
-
-def judge_department(
+def judge_departments(
     engine: sa.Engine,
     cipher: PersonalDataCipher,
     *,
     intake_id: int,
-    department_code: str,
+    department_codes: Sequence[str],
     now: datetime,
     policy: Policy,
     calendar: WorkingCalendar,
-    reports_dir: Path | None = None,
 ) -> GateSummary:
-    """Judge what this intake read for one department and queue the consequences.
+    """Judge what this intake read for these departments and queue the consequences; a dry run keeps its verdicts apart.
 
-    A dry run only counts and, where a folder for reports is given, writes its validation page there.
+    The departments under one policy are one transaction. If it fails, each of them gets its own, so that one that cannot be
+    judged leaves the others judged. Raises DepartmentsFailed, naming those that could not.
     """
-    where = {"intake_id": intake_id, "department_code": department_code}
-    policy_in_general, policy = policy, policy.of_department(department_code)
-    respond_by = return_respond_by(now, policy, calendar)
     with engine.connect() as connection:
-        lacks_fingerprints = connection.execute(_LACKS_FINGERPRINTS, where).scalar_one()
-    if lacks_fingerprints:
-        fingerprint_needs(engine, cipher, now=now, policy=policy_in_general)
-    with collecting_by_hand(), engine.begin() as connection:
-        hold(connection, Lock.GATE, department_code)
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
-        version = ruleset_version(policy)
-        judged, related = _judge_and_store(connection, cipher, header, department_code, version, now, policy)
-        addressed = [(one.need_id, one.revision) for one in judged if one.need_id and one.revision]
-        count = Counter(one.verdict.verdict for one in judged)
-        queued = 0
-        stopped = header.dry_run and department_stop.too_many_returned(
-            judged=len(judged), returned=count["returned"], policy=policy
+    summary = GateSummary()
+    failures: dict[str, BaseException] = {}
+    for own_policy, codes in policy.by_department(department_codes):
+        judging = _Judging(
+            engine=engine,
+            cipher=cipher,
+            header=header,
+            now=now,
+            policy=own_policy,
+            common_policy=policy,
+            calendar=calendar,
+            version=ruleset_version(own_policy),
         )
-        if header.dry_run and reports_dir is not None:
-            pages.preview(
-                connection,
-                quarter=header.quarter,
-                department_code=department_code,
-                judged=[(one.need_id, one.revision, one.verdict) for one in judged],
-                ruleset_version=version,
-                now=now,
-                reports_dir=reports_dir,
-            )
-        if judged and not header.dry_run:
-            stopped = department_stop.check(
-                connection,
-                quarter=header.quarter,
-                department_code=department_code,
-                intake_id=intake_id,
-                now=now,
-                policy=policy,
-            )
-            queued = _queue_consequences(
-                connection, judged, header.quarter, department_code, version, respond_by, now, policy
-            )
+        sets = [codes]
+        while sets:
+            codes = sets.pop(0)
+            done = _attempt(_judge_set, judging, codes)
+            failure = done.exception()
+            if failure is None:
+                summary += done.result()
+            elif len(codes) == 1:
+                failures[codes[0]] = failure
+            else:
+                log.warning("%d 个地区一并审核失败，改为逐个审核。", len(codes), exc_info=failure)
+                sets = [[code] for code in codes]
+    raise_failures("审核", failures)
+    return summary
+
+
+def _attempt(
+    work: Callable[[_Judging, Sequence[str]], GateSummary], judging: _Judging, codes: Sequence[str]
+) -> Future[GateSummary]:
+    """Do it, and keep whatever failure it ends in as a value."""
+    with ThreadPoolExecutor(1, thread_name_prefix="judge") as worker:
+        return worker.submit(work, judging, codes)
+
+
+def _judge_set(judging: _Judging, codes: Sequence[str]) -> GateSummary:
+    related: set[str] = set()
+    with (
+        collecting_by_hand(),
+        judging.engine.connect() as reading,
+        judging.engine.begin() as writing,
+        ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
+    ):
+        # In one order, so that two sets at once never wait for each other in a circle.
+        for code in sorted(codes):
+            hold(writing, Lock.GATE, code)
+        if judging.header.dry_run:
+            dry_run.forget(writing, judging.header.quarter, codes)
+        written = _Written(writing, judging)
+        last: Future[None] | None = None
+        for rows, ended in _chunks(reading, judging.header, codes):
+            chunk, of_chunk, register_sha256 = _judge_chunk(reading, judging, rows)
+            related |= of_chunk
+            if last is not None:
+                last.result()
+            last = writer.submit(written.add, chunk, ended, register_sha256)
+            gc.collect()
+        if last is not None:
+            last.result()
+        return written.close(related)
+
+
+_Row = tuple[str, int, str, str | None, int | None, str, bytes]
+
+
+def _chunks(
+    connection: sa.Connection, header: sa.Row[Any], codes: Sequence[str]
+) -> Iterator[tuple[list[_Row], list[str]]]:
+    """The candidates, each with its department, so many at once; and the departments of which no more come."""
+    chunk: list[_Row] = []
+    ended: list[str] = []
+    judged_before: set[str] = set()
+    for code in codes:
+        where = {"intake_id": header.intake_id, "department_code": code, "after": -1}
+        while rows := fetch_rows(connection, _CANDIDATES, {**where, "size": _CHUNK - len(chunk)}):
+            where["after"] = rows[-1][0]
+            # What two departments list is judged once: as the first one's. A dry run shows it to both.
+            new = [(code, *row) for row in rows if header.dry_run or row[1] not in judged_before]
+            judged_before.update(row[2] for row in new)
+            chunk += new
+            if len(chunk) >= _CHUNK:
+                yield chunk, ended
+                chunk, ended = [], []
+        ended.append(code)
+    if chunk or ended:
+        yield chunk, ended
+
+
+def _judge_chunk(
+    connection: sa.Connection, judging: _Judging, rows: Sequence[_Row]
+) -> tuple[list[JudgedRecord], frozenset[str], str]:
+    """The verdicts, the needs that have something in common with those of the chunk, and the content of the register."""
+    records = [stored_record(judging.cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
+    needs = [(need_id, revision) for _, _, _, need_id, revision, *_ in rows if need_id and revision]
+    header, policy, now = judging.header, judging.policy, judging.now
+    register = load_register(connection, codes_of(records), today=now.astimezone(SHANGHAI).date(), policy=policy)
+    history = load_history(connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy)
+    verdicts = judge(
+        records, checked_at=now, policy=policy, surroundings=Surroundings.of(register, history, judging.cipher)
+    )
+    chunk = [
+        JudgedRecord(code, ordinal, payload, need_id, revision, verdict)
+        for (code, ordinal, payload, need_id, revision, *_), verdict in zip(rows, verdicts, strict=True)
+    ]
+    return chunk, history.related, register.content_sha256
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a set's transaction has written so far; a department's consequences follow once all of it is judged."""
+
+    connection: sa.Connection
+    judging: _Judging
+    counts: Counter[str] = field(default_factory=Counter)
+    waiting: defaultdict[str, list[JudgedRecord]] = field(default_factory=lambda: defaultdict(list))
+    brought: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    queued: int = 0
+    stopped: tuple[str, ...] = ()
+
+    def add(self, chunk: Sequence[JudgedRecord], ended: Sequence[str], register_sha256: str) -> None:
+        """Store the verdicts of a chunk, and queue the consequences in the departments that ended with it."""
+        judging = self.judging
+        self.counts.update(one.verdict.verdict for one in chunk)
+        if judging.header.dry_run:
+            dry_run.store(self.connection, judging.header.quarter, chunk, version=judging.version, now=judging.now)
+        else:
+            _store(self.connection, judging, chunk, register_sha256)
+        for one in chunk:
+            self.waiting[one.department_code].append(one)
+        judged = {code: self.waiting.pop(code) for code in ended if code in self.waiting}
+        for code, records in judged.items():
+            count = Counter(one.verdict.verdict for one in records)
+            log.info("%s：审核 %d 条，%s", department_short_name(code), len(records), dict(count))
+        if judging.header.dry_run:
+            self._preview_stops(judged)
+        elif judged:
+            self._queue(judged)
+
+    def close(self, related: set[str]) -> GateSummary:
+        """Open the holds, and judge again what was judged before and has something in common with what came now."""
+        judging, codes = self.judging, list(self.brought)
+        if codes:
             open_holds(
-                connection,
-                quarter=header.quarter,
-                department_code=department_code,
-                now=now,
-                decide_by=hold_decide_by(now, policy, calendar),
-                policy=policy,
+                self.connection,
+                quarter=judging.header.quarter,
+                department_codes=codes,
+                now=judging.now,
+                decide_by=hold_decide_by(judging.now, judging.policy, judging.calendar),
+                policy=judging.policy,
             )
             late_history.judge_again(
-                connection,
-                cipher,
-                addressed,
+                self.connection,
+                judging.cipher,
+                [revision for revisions in self.brought.values() for revision in revisions],
                 related,
-                intake_id=intake_id,
-                department_code=department_code,
-                now=now,
-                policy=policy_in_general,
-                calendar=calendar,
+                intake_id=judging.header.intake_id,
+                department_codes=codes,
+                now=judging.now,
+                policy=judging.common_policy,
+                calendar=judging.calendar,
             )
-    return GateSummary(
-        department_code=department_code,
-        judged=len(judged),
-        passed=count["passed"],
-        held=count["held"],
-        returned=count["returned"],
-        queued=queued,
-        stopped=stopped,
-    )
+        return GateSummary(
+            judged=self.counts.total(),
+            passed=self.counts["passed"],
+            held=self.counts["held"],
+            returned=self.counts["returned"],
+            queued=self.queued,
+            stopped=self.stopped,
+        )
+
+    def _preview_stops(self, judged: dict[str, list[JudgedRecord]]) -> None:
+        counts = {
+            code: (len(records), sum(one.verdict.verdict == "returned" for one in records))
+            for code, records in judged.items()
+        }
+        self.stopped += department_stop.too_many_returned(counts, self.judging.policy)
+
+    def _queue(self, judged: dict[str, list[JudgedRecord]]) -> None:
+        judging = self.judging
+        quarter, now, policy = judging.header.quarter, judging.now, judging.policy
+        self.stopped += department_stop.check(
+            self.connection,
+            quarter=quarter,
+            department_codes=list(judged),
+            intake_id=judging.header.intake_id,
+            now=now,
+            policy=policy,
+        )
+        passed, returned = [], []
+        for code, records in judged.items():
+            self.brought[code] = []
+            for one in records:
+                if one.need_id is None or one.revision is None:
+                    continue
+                self.brought[code].append((one.need_id, one.revision))
+                if one.verdict.verdict == "passed":
+                    passed.append((one.need_id, one.revision))
+                elif one.verdict.verdict == "returned":
+                    blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
+                    returned.append(Return(one.need_id, one.revision, quarter, code, blocks))
+        self.queued += queue_pushes(self.connection, passed, now, policy)
+        respond_by = return_respond_by(now, policy, judging.calendar)
+        self.queued += queue_returns(self.connection, returned, version=judging.version, respond_by=respond_by, now=now)
 
 
-def _judge_and_store(
-    connection: sa.Connection,
-    cipher: PersonalDataCipher,
-    header: sa.Row[Any],
-    department_code: str,
-    version: str,
-    now: datetime,
-    policy: Policy,
-) -> tuple[list[_Judged], set[str]]:
-    """Judge the candidates of a department chunk by chunk; verdicts and findings are stored unless it is a dry run.
-
-    Returns what was judged, and the needs that have something in common with it.
-    """
-    judged: list[_Judged] = []
-    related: set[str] = set()
-    where = {"intake_id": header.intake_id, "department_code": department_code, "after": -1, "size": _CHUNK}
-    while rows := fetch_rows(connection, _CANDIDATES, where):
-        where["after"] = rows[-1][0]
-        verdicts, surroundings = _verdicts(connection, cipher, rows, header, now, policy)
-        chunk = [
-            _Judged(need_id, revision, verdict)
-            for (_, _, need_id, revision, *_), verdict in zip(rows, verdicts, strict=True)
-        ]
-        if not header.dry_run:
-            payloads, register_sha256 = [item_hash for _, item_hash, *_ in rows], surroundings.register.content_sha256
-            _store(connection, payloads, chunk, header, department_code, version, register_sha256, now)
-        judged += chunk
-        related |= surroundings.history.related
-        gc.collect()
-    return judged, related
-
-
-def _verdicts(
-    connection: sa.Connection,
-    cipher: PersonalDataCipher,
-    rows: Sequence[tuple[Any, ...]],
-    header: sa.Row[Any],
-    now: datetime,
-    policy: Policy,
-) -> tuple[list[Verdict], Surroundings]:
-    """The verdicts on rows of _CANDIDATES, and what they rest on."""
-    records = [stored_record(cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
-    needs = [(need_id, revision) for _, _, need_id, revision, *_ in rows if need_id and revision]
-    today = now.astimezone(SHANGHAI).date()
-    surroundings = Surroundings.of(
-        load_register(connection, codes_of(records), today=today, policy=policy),
-        load_history(connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy),
-        cipher,
-    )
-    return judge(records, checked_at=now, policy=policy, surroundings=surroundings), surroundings
-
-
-def _store(
-    connection: sa.Connection,
-    payloads: Sequence[str],
-    judged: Sequence[_Judged],
-    header: sa.Row[Any],
-    department_code: str,
-    version: str,
-    register_sha256: str,
-    now: datetime,
-) -> None:
+def _store(connection: sa.Connection, judging: _Judging, judged: Sequence[JudgedRecord], register_sha256: str) -> None:
+    header = judging.header
     copy_rows(
         connection,
         "judgement",
@@ -321,14 +322,15 @@ def _store(
         ),
         (
             (
-                *(header.intake_id, one.need_id, one.revision, header.quarter, department_code),
-                *(one.verdict.verdict, version, payload, register_sha256, now),
+                *(header.intake_id, one.need_id, one.revision, header.quarter, one.department_code),
+                *(one.verdict.verdict, judging.version, one.payload_sha256, register_sha256, judging.now),
             )
-            for payload, one in zip(payloads, judged, strict=True)
+            for one in judged
         ),
     )
-    found = {payload: one for payload, one in zip(payloads, judged, strict=True) if one.verdict.findings}
-    stored = connection.execute(_STORED_VERDICTS, {"payloads": array_of(found), "version": version}).tuples()
+    found = {one.payload_sha256: one for one in judged if one.verdict.findings}
+    asked = {"payloads": array_of(found), "version": judging.version}
+    stored = connection.execute(_STORED_VERDICTS, asked).tuples()
     copy_rows(
         connection,
         "finding",
@@ -350,28 +352,3 @@ _STORED_VERDICTS = sa.text(
     order by judgement_id
     """
 )
-
-
-def _queue_consequences(
-    connection: sa.Connection,
-    judged: Sequence[_Judged],
-    quarter: str,
-    department_code: str,
-    version: str,
-    respond_by: date,
-    now: datetime,
-    policy: Policy,
-) -> int:
-    passed: list[Revision] = []
-    returned: list[Return] = []
-    for one in judged:
-        if one.need_id is None or one.revision is None:
-            continue
-        if one.verdict.verdict == "passed":
-            passed.append((one.need_id, one.revision))
-        elif one.verdict.verdict == "returned":
-            blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
-            returned.append(Return(one.need_id, one.revision, quarter, department_code, blocks))
-    return queue_pushes(connection, passed, now, policy) + queue_returns(
-        connection, returned, version=version, respond_by=respond_by, now=now
-    )

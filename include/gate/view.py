@@ -1,15 +1,12 @@
 """Validation pages (审核结果页): what the gate made of a department's quarter, for people; one overview for each quarter.
 
 Self-contained HTML in Chinese, without personal data and without any value of a field but the names of enterprise and
-project. A page is kept in table `report` (kind `validation/<department_code>`, the overview `validation`) and, where a folder
-is given, as a file. The same results give the same page, which is not stored again.
+project. A page is made from the database when somebody asks for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,21 +15,20 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from include.base.business_time import SHANGHAI
-from include.gate.engine.judge import Verdict
 from include.gate.results import (
     OUTCOMES,
     DepartmentCounts,
     DepartmentResults,
     ReviewedNeed,
     department_results,
+    dry_run_counts,
     dry_run_results,
     quarter_results,
+    was_read,
     without_hold_reasons,
 )
 from include.reference import departments, rules
 from include.reference.field_names import field_name
-from include.store.reports import lock_page, publish_page, write_page
-from include.store.tables import intake
 
 KIND = "validation"
 DRY_RUN = "dry_run"
@@ -55,94 +51,38 @@ _QUARTERS = {"1": "第一季度", "2": "第二季度", "3": "第三季度", "4":
 _VERSION_DIGITS = 7
 
 
-def publish(engine: sa.Engine, *, intake_id: int, department_code: str, now: datetime, reports_dir: Path | None) -> str:
-    """Publish the page of a department for the quarter of this intake, as its results stand now.
+def department_page(connection: sa.Connection, quarter: str, department_code: str, *, insider: bool) -> str | None:
+    """The page of a department's results as they stand; None where nothing was listed.
 
-    Returns its path below the console's root. A dry run has its `preview`, and publishes nothing.
+    `insider`: for a reader who may know why needs are held.
     """
-    header = _header(engine, intake_id)
-    if header.dry_run:
-        return f"{KIND}/{header.quarter}/{DRY_RUN}/{department_code}"
-    _publish_department(engine, header.quarter, department_code, now, reports_dir)
-    return f"{KIND}/{header.quarter}/{department_code}"
+    results = department_results(connection, quarter, department_code)
+    if not results.listed and not results.batch and not was_read(connection, quarter, department_code):
+        return None
+    return render(results if insider else without_hold_reasons(results))
 
 
-def publish_quarter(engine: sa.Engine, *, intake_id: int, now: datetime, reports_dir: Path | None) -> None:
-    """Publish the pages of the intake's departments anew (their batch is judged last) and the quarter's overview.
-
-    A dry run changes none of them.
-    """
-    header = _header(engine, intake_id)
-    if header.dry_run:
-        return
-    for department_code in header.departments:
-        _publish_department(engine, header.quarter, department_code, now, reports_dir)
-    _publish_overview(engine, header.quarter, now, reports_dir)
+def quarter_page(connection: sa.Connection, quarter: str) -> str | None:
+    """The overview of a quarter as it stands; None where nothing was listed."""
+    counts, batch = quarter_results(connection, quarter)
+    return _render_overview(quarter, counts, batch) if counts or batch else None
 
 
-def refresh(engine: sa.Engine, *, quarter: str, department_code: str, now: datetime, reports_dir: Path | None) -> None:
-    """Publish a department's page and the overview anew after a person has decided something outside an intake."""
-    _publish_department(engine, quarter, department_code, now, reports_dir)
-    _publish_overview(engine, quarter, now, reports_dir)
+def dry_run_page(connection: sa.Connection, quarter: str, department_code: str) -> str | None:
+    """The page of a department's newest dry run; None where there was none."""
+    results = dry_run_results(connection, quarter, department_code)
+    return render(results, dry_run=True) if results else None
 
 
-def _header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
-    with engine.connect() as connection:
-        return connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+def dry_run_overview(connection: sa.Connection, quarter: str) -> str | None:
+    """The overview of the newest dry runs of a quarter; None where there was none."""
+    counts = dry_run_counts(connection, quarter)
+    return _render_overview(quarter, counts, (), dry_run=True) if counts else None
 
 
-def _publish_department(
-    engine: sa.Engine, quarter: str, department_code: str, now: datetime, reports_dir: Path | None
-) -> None:
-    with engine.begin() as connection:
-        kind = f"{KIND}/{department_code}"
-        lock_page(connection, kind, quarter)
-        results = department_results(connection, quarter, department_code)
-        html = render(results)
-        publish_page(connection, kind=kind, quarter=quarter, html=html, figures=_figures(results), now=now)
-    if reports_dir is not None:
-        write_page(html, _folder(reports_dir, quarter) / f"{department_code}.html")
-
-
-def _publish_overview(engine: sa.Engine, quarter: str, now: datetime, reports_dir: Path | None) -> None:
-    with engine.begin() as connection:
-        lock_page(connection, KIND, quarter)
-        counts, batch = quarter_results(connection, quarter)
-        html = _render_overview(quarter, counts, batch)
-        figures = {
-            "departments": {one.department_code: _whole_counts(one.counts) for one in counts},
-            "batch": [asdict(finding) for finding in batch],
-        }
-        publish_page(connection, kind=KIND, quarter=quarter, html=html, figures=figures, now=now)
-    if reports_dir is not None:
-        write_page(html, _folder(reports_dir, quarter) / "index.html")
-
-
-def preview(
-    connection: sa.Connection,
-    *,
-    quarter: str,
-    department_code: str,
-    judged: Sequence[tuple[str | None, int | None, Verdict]],
-    ruleset_version: str,
-    now: datetime,
-    reports_dir: Path,
-) -> None:
-    """Write the page of a dry run, whose verdicts (with need_id and revision) are stored nowhere, as a file."""
-    results = dry_run_results(
-        connection,
-        quarter=quarter,
-        department_code=department_code,
-        judged=judged,
-        ruleset_version=ruleset_version,
-        now=now,
-    )
-    write_page(render(results, dry_run=True), preview_file(reports_dir, quarter, department_code))
-
-
-def preview_file(reports_dir: Path, quarter: str, department_code: str) -> Path:
-    """Where the page of a department's newest dry run lies."""
-    return _folder(reports_dir, quarter) / DRY_RUN / f"{department_code}.html"
+def page_path(quarter: str, *, dry_run: bool) -> str:
+    """Where the overview stands below the console's root."""
+    return f"{KIND}/{quarter}/{DRY_RUN}/" if dry_run else f"{KIND}/{quarter}/"
 
 
 def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
@@ -166,11 +106,6 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
     )
 
 
-def open_page(connection: sa.Connection, quarter: str, department_code: str) -> str:
-    """The page of a department's results for readers who may not know why needs are held; kept nowhere."""
-    return render(without_hold_reasons(department_results(connection, quarter, department_code)))
-
-
 def period(quarter: str) -> str:
     """A quarter in words: 2026年第三季度."""
     return f"{quarter[:4]}年{_QUARTERS[quarter[-1]]}"
@@ -182,12 +117,15 @@ def short_version(version: str | None) -> str:
     return f"{number}+{digest[:_VERSION_DIGITS]}" if digest else number
 
 
-def _render_overview(quarter: str, counts: Sequence[DepartmentCounts], batch: Sequence[Any]) -> str:
+def _render_overview(
+    quarter: str, counts: Sequence[DepartmentCounts], batch: Sequence[Any], *, dry_run: bool = False
+) -> str:
     by_code = {one.department_code: one for one in counts}
     lines = [(department, by_code.get(code)) for code, department in departments().items()]
     total = {name: sum(one.counts[name] for one in counts) for name in OUTCOMES}
     return page_template("quarter.html").render(
         period=period(quarter),
+        dry_run=dry_run,
         lines=lines,
         total=total,
         batch=batch,
@@ -209,24 +147,6 @@ def _outcome_of(need: ReviewedNeed) -> str:
     if need.hold is not None:
         return _HOLD_NAMES[need.hold]
     return _OUTCOME_NAMES[need.outcome]
-
-
-def _figures(results: DepartmentResults) -> dict[str, Any]:
-    return {
-        "counts": _whole_counts(results.counts),
-        "rules": [asdict(one) for one in results.rules],
-        "batch": [asdict(finding) for finding in results.batch],
-        "ruleset_version": results.ruleset_version,
-        "judged_at": results.judged_at.isoformat() if results.judged_at else None,
-    }
-
-
-def _whole_counts(counts: Any) -> dict[str, int]:
-    return {"listed": sum(counts.values()), **{name: counts[name] for name in OUTCOMES}}
-
-
-def _folder(reports_dir: Path, quarter: str) -> Path:
-    return reports_dir / KIND / quarter
 
 
 def page_template(name: str) -> Template:

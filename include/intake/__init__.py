@@ -6,9 +6,9 @@ leaves either nothing or everything.
 
 from include.intake.closing import close
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
-from include.intake.needs import PullSummary, pull_department
+from include.intake.needs import PullSummary, pull_department, pull_departments
 from include.intake.reference import RegisterPull, pull_coordinators, pull_manifest, pull_register
-from include.intake.stage import IntakeKind, IntakeRequest, begin, departments_with_returns, header
+from include.intake.stage import IntakeKind, IntakeRequest, begin, department_sets, departments_with_returns, header
 from include.intake.withdrawals import pull_withdrawals
 from include.register.acceptance import HeldSnapshot, accept_snapshot, held_snapshots
 
@@ -24,11 +24,13 @@ __all__ = [
     "agrees_with_manifest",
     "begin",
     "close",
+    "department_sets",
     "departments_with_returns",
     "header",
     "held_snapshots",
     "pull_coordinators",
     "pull_department",
+    "pull_departments",
     "pull_manifest",
     "pull_register",
     "pull_withdrawals",

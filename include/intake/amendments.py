@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.base.canonical import read_json
 from include.base.privacy import PersonalDataCipher
 from include.domain.amendment import difference
-from include.intake.items import Item, read_record
+from include.intake.items import Item
 from include.store.database import array_of, copy_rows
 from include.store.sealed import RAW_PAYLOAD
 
@@ -52,10 +53,16 @@ def note_amendments(connection: sa.Connection, cipher: PersonalDataCipher, store
                 change.personal,
             )
             for row in previous.fetchall()
-            for change in difference(_stored(cipher, row), items[row.need_id, row.revision].record())
+            for change in difference(_stored(cipher, row), _record(items[row.need_id, row.revision].raw))
         ),
     )
 
 
 def _stored(cipher: PersonalDataCipher, previous: sa.Row[Any]) -> dict[str, Any]:
-    return read_record(cipher.decrypt(previous.ciphertext, RAW_PAYLOAD.place(previous.raw_sha256))) or {}
+    return _record(cipher.decrypt(previous.ciphertext, RAW_PAYLOAD.place(previous.raw_sha256)))
+
+
+def _record(raw: bytes) -> dict[str, Any]:
+    """What a stored item holds. A new revision is parsed a second time here, where it amends a stored one."""
+    record: dict[str, Any] = read_json(raw)
+    return record

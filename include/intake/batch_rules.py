@@ -54,7 +54,7 @@ def judge_batch(
         return []
     found: list[BatchFinding] = []
     measured = _measured(connection, intake_id, header.quarter, now, policy, calendar)
-    for rules_in_force, codes in _by_policy(header.departments, policy):
+    for rules_in_force, codes in policy.by_department(header.departments):
         found += _broken(RuleBook(rules_in_force), {code: measured[code] for code in codes})
     _store(connection, intake_id, found, now)
     return found
@@ -78,12 +78,6 @@ def judge_manifest(
     found = _broken(RuleBook(policy), rows)
     _store(connection, intake_id, found, now)
     return found
-
-
-def _by_policy(codes: Sequence[str], policy: Policy) -> list[tuple[Policy, list[str]]]:
-    """The departments under the common policy, then each with values of its own."""
-    common = [code for code in codes if policy.of_department(code) is policy]
-    return [(policy, common), *((policy.of_department(code), [code]) for code in codes if code not in common)]
 
 
 def _broken(book: RuleBook, rows: Mapping[str, Mapping[str, int | None]]) -> list[BatchFinding]:

@@ -1,9 +1,9 @@
-"""A listed item: read without trusting any of it, hashed, and turned into the rows that are kept."""
+"""A listed item: read without trusting any of it, and turned into the rows that are kept."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,16 +11,15 @@ from typing import Any
 
 import msgspec
 
-from include.base.canonical import read_json
 from include.base.privacy import PersonalDataCipher
 from include.domain.identifiers import normalise_id, shortened
 from include.domain.identity import identity_of, usable_quarter
 from include.domain.known_parts import known_part
-from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
+from include.domain.pieces import SetAside, set_aside
+from include.platforms.need_pages import ListedNeed, NeedPage
 from include.reference import departments
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
-_NO_OBJECT = "不是 JSON 对象"
 _NO_ADDRESS = "need_id 或 revision 缺失或不合约定"
 _LONGEST_NAME, _LONGEST_CODE, _MOST_INSTITUTIONS = 200, 64, 100
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -28,10 +27,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of a listing as it came; what it is known by is None where it is not usable.
-
-    `set_aside`: what it is instead of a record. A record is read anew where it is wanted: a department's at once are many.
-    """
+    """An item of a listing as it came; what it is known by is None where it is not usable. `set_aside`: what it is instead of a record."""
 
     raw: bytes
     raw_sha256: str
@@ -51,29 +47,19 @@ class Item:
             return self.set_aside
         return set_aside(self.raw, _NO_ADDRESS)
 
-    def record(self) -> dict[str, Any]:
-        """The record, empty if it is none."""
-        return read_record(self.raw) or {}
+
+def read_page(page: NeedPage, cipher: PersonalDataCipher) -> tuple[list[Item], Sequence[Mapping[str, Any]]]:
+    """The items of a page, those that are no records last, and what the records hold."""
+    items = [_item(need, cipher) for need in page.items]
+    items += [_unreadable(piece, cipher) for piece in page.set_aside]
+    return items, [need.record for need in page.items]
 
 
-def read_record(raw: bytes) -> dict[str, Any] | None:
-    """The record that the JSON of an item holds, numbers exactly; None if that is no object."""
-    value = read_json(raw)
-    return value if isinstance(value, dict) else None
-
-
-def read_item(raw: bytes, cipher: PersonalDataCipher) -> Item:
-    """Read the JSON of one item; nothing that stands in it is an error here."""
-    try:
-        record = read_piece(raw)
-    except UnreadablePiece as unreadable:
-        return unreadable_item(set_aside(raw, unreadable.problem), cipher)
-    if not isinstance(record, dict):
-        return unreadable_item(set_aside(raw, _NO_OBJECT), cipher)
-    known = identity_of(record, cipher)
+def _item(need: ListedNeed, cipher: PersonalDataCipher) -> Item:
+    known = identity_of(need.record, cipher)
     return Item(
-        raw=raw,
-        raw_sha256=cipher.keyed_sha256(raw),
+        raw=need.raw,
+        raw_sha256=cipher.keyed_sha256(need.raw),
         set_aside=None,
         need_id=known.need_id,
         revision=known.revision,
@@ -81,7 +67,7 @@ def read_item(raw: bytes, cipher: PersonalDataCipher) -> Item:
     )
 
 
-def unreadable_item(piece: SetAside, cipher: PersonalDataCipher) -> Item:
+def _unreadable(piece: SetAside, cipher: PersonalDataCipher) -> Item:
     """The item that a piece is which cannot be used: counted and kept, and nothing more."""
     return Item(
         raw=piece.raw,
@@ -94,14 +80,19 @@ def unreadable_item(piece: SetAside, cipher: PersonalDataCipher) -> Item:
 
 
 def version_row(
-    item: Item, *, intake_id: int, listed_quarter: str, department_code: str, now: datetime
+    item: Item,
+    record: Mapping[str, Any],
+    *,
+    intake_id: int,
+    listed_quarter: str,
+    department_code: str,
+    now: datetime,
 ) -> dict[str, Any]:
-    """The row of table `need_version`: what later stages ask for, and of the document what the form knows, without the contact.
+    """The row of table `need_version`: what later stages ask for, and the known parts of the document without the contact.
 
-    Of texts longer than the form allows the columns hold the beginning: a page that shows them opens in its usual time.
+    Texts longer than the form allows are shortened in the columns, so that a page that shows them opens in its usual time.
     A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
     """
-    record = item.record()
     enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
     department = departments().get(department_code)
     uscc, city_code = _string(enterprise, "uscc"), _string(enterprise, "city_code")
@@ -153,8 +144,8 @@ def _amount(record: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
 
 
-def contact_json(item: Item) -> bytes:
+def contact_json(record: Mapping[str, Any]) -> bytes:
     """Name, mobile and e-mail of the contact as JSON, for encryption; null where absent or malformed."""
-    given = _section(item.record(), "enterprise").get("contact")
+    given = _section(record, "enterprise").get("contact")
     person = given if isinstance(given, dict) else {}
     return _encode({name: person.get(name) for name in ("name", "mobile", "email")})

@@ -1,8 +1,10 @@
-"""Reads one department's recommended needs whole and stores them as received."""
+"""Reads departments' recommended needs whole and stores them as received, each department in a transaction of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -11,11 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.base.privacy import PersonalDataCipher
+from include.gate.engine.fingerprints import COLUMNS
 from include.intake.amendments import note_amendments
 from include.intake.conservation import agrees_with_manifest
-from include.intake.items import Item, contact_json, read_item, unreadable_item, version_row
-from include.intake.stage import IntakeKind
+from include.intake.items import Item
+from include.intake.listing import Listing, NewVersion, Source, read_listing
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference import Policy
 from include.store.database import copy_rows
 from include.store.sealed import CONTACT, RAW_PAYLOAD
 from include.store.set_aside import keep
@@ -26,17 +30,55 @@ from include.store.tables import (
     manifest_entry,
     need_version,
 )
+from include.words.department_failures import raise_failures
 
 _READ_AGAIN = 2
+_AT_ONCE = 4
+"""Departments that are read at once: the platform is waited for most of the time."""
+_MANY = 1_000
+"""From this many new fingerprints on, run ANALYZE instead of waiting for autovacuum: they are compared soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """Counts of one department's listing."""
+    """What one department's listing held. `new`: revisions that were not stored before."""
 
     department_code: str
     items: int
     unreadable: int
+    new: int = 0
+
+
+def pull_departments(
+    engine: sa.Engine,
+    open_client: Callable[[], AbstractContextManager[GreenPlatformClient]],
+    cipher: PersonalDataCipher,
+    *,
+    intake_id: int,
+    department_codes: Sequence[str],
+    now: datetime,
+    policy: Policy,
+) -> list[PullSummary]:
+    """Read the recommended needs of these departments, several at once, each with a client of its own.
+
+    Departments that could be read are stored whatever becomes of the others. Raises DepartmentsFailed, naming those that
+    could not.
+    """
+
+    def pull(department_code: str) -> PullSummary:
+        with open_client() as client:
+            return pull_department(
+                engine, client, cipher, intake_id=intake_id, department_code=department_code, now=now, policy=policy
+            )
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="pull") as pool:
+        pulls = {code: pool.submit(pull, code) for code in department_codes}
+    raise_failures("读取", {code: failure for code, done in pulls.items() if (failure := done.exception())})
+    summaries = [done.result() for done in pulls.values()]
+    if sum(summary.new for summary in summaries) >= _MANY:
+        with engine.begin() as connection:
+            connection.execute(sa.text("select analyze_fingerprints()"))
+    return summaries
 
 
 def pull_department(
@@ -47,11 +89,12 @@ def pull_department(
     intake_id: int,
     department_code: str,
     now: datetime,
+    policy: Policy,
 ) -> PullSummary:
-    """Read one department's recommended needs whole and store them with their hashes.
+    """Read one department's recommended needs whole and store them, with what each is compared by.
 
-    A listing shorter than its stated total (B06), or different from the manifest (B02), is read again; what still
-    differs is left to `close`. A department that this intake has read already is not read again.
+    A listing shorter than its stated total (B06), or other than the manifest says (B02), is read again; what still does
+    not add up is left to `close`. A department that this intake has read already is not read again.
     """
     with engine.connect() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
@@ -63,37 +106,50 @@ def pull_department(
         ).scalar()
     if done:
         return done
-    items: list[Item] = []
-    total = 0
+    source = Source(
+        intake_id=intake_id,
+        quarter=header.quarter,
+        department_code=department_code,
+        now=now,
+        policy=policy,
+        cipher=cipher,
+    )
     for _ in range(1 + _READ_AGAIN):
-        items, total = _read_listing(client, cipher, header.quarter, department_code, header.kind)
-        needs, unreadable = _counts(items)
-        if needs + unreadable >= total and agrees_with_manifest((needs, unreadable), expected):
+        pages = client.need_listing(
+            quarter=header.quarter,
+            department=department_code,
+            status="recommended",
+            major=True if header.kind == "major" else None,
+        )
+        read = read_listing(engine, pages, source)
+        needs, unreadable = read.counts()
+        if needs + unreadable >= read.total and agrees_with_manifest((needs, unreadable), expected):
             break
+    new = 0
     with engine.begin() as connection:
         claimed = connection.execute(
             insert(listing)
             .values(
                 intake_id=intake_id,
                 department_code=department_code,
-                stated_total=total,
-                read_items=len(items),
+                stated_total=read.total,
+                read_items=len(read.items),
                 read_at=now,
             )
             .on_conflict_do_nothing()
             .returning(listing.c.intake_id)
         ).first()
         if claimed:
-            _store(connection, cipher, intake_id, header.quarter, department_code, items, now)
+            new = _store(connection, read, source)
             keep(
                 connection,
                 cipher,
                 f"needs/{header.quarter}/{department_code}/recommended",
-                [item.set_aside for item in items if item.set_aside is not None],
+                [item.set_aside for item in read.items if item.set_aside is not None],
                 now=now,
                 whole=header.kind != "major",
             )
-    return PullSummary(department_code, len(items), sum(not item.readable for item in items))
+    return PullSummary(department_code, len(read.items), unreadable, new)
 
 
 def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str) -> PullSummary | None:
@@ -116,45 +172,9 @@ def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str
     return PullSummary(department_code, row.read_items, unreadable)
 
 
-def _read_listing(
-    client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: str, department_code: str, kind: IntakeKind
-) -> tuple[list[Item], int]:
-    """The distinct items of a listing and the total that its first page stated."""
-    pages = client.need_listing(
-        quarter=quarter,
-        department=department_code,
-        status="recommended",
-        major=True if kind == "major" else None,
-    )
-    items: list[Item] = []
-    seen: set[str] = set()
-    total: int | None = None
-    for page in pages:
-        total = page.total if total is None else total
-        read = [read_item(raw, cipher) for raw in page.items]
-        for item in (*read, *(unreadable_item(piece, cipher) for piece in page.set_aside)):
-            if item.item_hash is not None:
-                if item.item_hash in seen:
-                    continue
-                seen.add(item.item_hash)
-            items.append(item)
-    return items, total or 0
-
-
-def _counts(items: Sequence[Item]) -> tuple[int, int]:
-    needs = {item.need_id or item.item_hash for item in items if item.readable}
-    return len(needs), sum(not item.readable for item in items)
-
-
-def _store(
-    connection: sa.Connection,
-    cipher: PersonalDataCipher,
-    intake_id: int,
-    quarter: str,
-    department_code: str,
-    items: Sequence[Item],
-    now: datetime,
-) -> None:
+def _store(connection: sa.Connection, read: Listing, source: Source) -> int:
+    """Store a listing as it came, and what is new of it; returns how many revisions are."""
+    cipher, where = source.cipher, (source.intake_id, source.department_code)
     connection.execute(
         sa.text(
             "create temporary table incoming_payload (like raw_payload including storage)"
@@ -166,8 +186,8 @@ def _store(
         "incoming_payload",
         ("raw_sha256", "ciphertext", "size_bytes", "received_at"),
         (
-            (item.raw_sha256, cipher.encrypt(item.raw, RAW_PAYLOAD.place(item.raw_sha256)), len(item.raw), now)
-            for item in items
+            (item.raw_sha256, cipher.encrypt(item.raw, RAW_PAYLOAD.place(item.raw_sha256)), len(item.raw), source.now)
+            for item in read.items
         ),
     )
     connection.execute(
@@ -176,80 +196,59 @@ def _store(
     copy_rows(
         connection,
         "intake_item",
-        (
-            "intake_id",
-            "department_code",
-            "ordinal",
-            "raw_sha256",
-            "readable",
-            "need_id",
-            "revision",
-            "item_hash",
-        ),
-        (
-            (
-                intake_id,
-                department_code,
-                ordinal,
-                item.raw_sha256,
-                item.readable,
-                item.need_id,
-                item.revision,
-                item.item_hash,
-            )
-            for ordinal, item in enumerate(items)
-        ),
+        ("intake_id", "department_code", "ordinal", *_ITEM),
+        ((*where, ordinal, *_item_values(item)) for ordinal, item in enumerate(read.items)),
     )
-    addressed = [item for item in items if item.need_id is not None and item.revision is not None]
-    if not addressed:
-        return
-    known = _store_versions(connection, addressed, intake_id, quarter, department_code, now)
-    fresh = [item for item in addressed if (item.need_id, item.revision, item.item_hash) in known]
-    if not fresh:
-        return
+    stored = _store_versions(connection, read.versions)
+    if not stored:
+        return 0
     copy_rows(
         connection,
         "contact",
         ("need_id", "revision", "ciphertext"),
         (
-            (
-                item.need_id,
-                item.revision,
-                cipher.encrypt(contact_json(item), CONTACT.place(item.need_id, item.revision)),
-            )
-            for item in fresh
+            (*_revision(one), cipher.encrypt(one.contact, CONTACT.place(one.item.need_id, one.item.revision)))
+            for one in stored
         ),
     )
-    note_amendments(connection, cipher, fresh)
+    copy_rows(
+        connection,
+        "need_fingerprint",
+        ("need_id", "revision", "intake_id", *COLUMNS),
+        ((*_revision(one), source.intake_id, *one.fingerprint) for one in stored),
+    )
+    note_amendments(connection, cipher, [one.item for one in stored])
+    return len(stored)
 
 
-def _store_versions(
-    connection: sa.Connection,
-    items: Sequence[Item],
-    intake_id: int,
-    quarter: str,
-    department_code: str,
-    now: datetime,
-) -> set[tuple[str, int, str]]:
-    """Store what is new of these revisions, the first of each; returns need_id, revision and hash of what was stored."""
+_ITEM = ("raw_sha256", "readable", "need_id", "revision", "item_hash")
+
+
+def _item_values(item: Item) -> tuple[object, ...]:
+    return item.raw_sha256, item.readable, item.need_id, item.revision, item.item_hash
+
+
+def _revision(one: NewVersion) -> tuple[str | None, int | None]:
+    return one.item.need_id, one.item.revision
+
+
+def _store_versions(connection: sa.Connection, versions: Sequence[NewVersion]) -> list[NewVersion]:
+    """Store these revisions; returns those that nobody else stored meanwhile."""
+    if not versions:
+        return []
     connection.execute(
         sa.text("create temporary table incoming_version (like need_version including storage) on commit drop")
     )
-    first = {(item.need_id, item.revision): item for item in reversed(items)}
     names = need_version.columns.keys()
-    rows = (
-        version_row(item, intake_id=intake_id, listed_quarter=quarter, department_code=department_code, now=now)
-        for item in reversed(first.values())
-    )
-    copy_rows(connection, "incoming_version", names, (itemgetter(*names)(row) for row in rows))
-    stored = connection.execute(_STORE_VERSIONS)
-    return set(stored.tuples())
+    copy_rows(connection, "incoming_version", names, (itemgetter(*names)(one.row) for one in versions))
+    stored = set(connection.execute(_STORE_VERSIONS).tuples())
+    return [one for one in versions if _revision(one) in stored]
 
 
 _STORE_VERSIONS = sa.text(
     """
     insert into need_version select * from incoming_version
     on conflict (need_id, revision) do nothing
-    returning need_id, revision, item_hash
+    returning need_id, revision
     """
 )

@@ -11,10 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include import audit
 from include.base.act import Act
-from include.reference import departments
-from include.store.tables import (
-    intake,
-)
+from include.reference import Policy, departments
+from include.store.tables import intake, manifest_entry
 
 IntakeKind = Literal["quarterly", "major", "corrections"]
 """The whole quarter at its cut-off; major needs, at any time; needs that were returned and come back corrected."""
@@ -64,6 +62,24 @@ def header(engine: sa.Engine, intake_id: int) -> sa.Row[Any]:
     """The row of table `intake`: quarter, kind, departments, dry_run."""
     with engine.connect() as connection:
         return connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
+
+
+def department_sets(engine: sa.Engine, intake_id: int, policy: Policy) -> list[list[str]]:
+    """The intake's departments in sets of judge_set_size needs at most, as the manifest counts them, or of one department."""
+    most = policy.integer("judge_set_size")
+    with engine.connect() as connection:
+        codes = connection.execute(sa.select(intake.c.departments).where(intake.c.intake_id == intake_id)).scalar_one()
+        reported = sa.select(manifest_entry.c.department_code, manifest_entry.c.recommended)
+        needs = dict(connection.execute(reported.where(manifest_entry.c.intake_id == intake_id)).tuples().all())
+    sets: list[list[str]] = []
+    room = 0
+    for code in codes:
+        room -= needs.get(code, 0)
+        if room < 0 or not sets:
+            sets.append([])
+            room = most - needs.get(code, 0)
+        sets[-1].append(code)
+    return sets
 
 
 def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:

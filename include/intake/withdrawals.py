@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from include.base.privacy import PersonalDataCipher
-from include.intake.items import Item, read_item, unreadable_item
+from include.intake.items import Item, read_page
 from include.platforms.green_platform import GreenPlatformClient
 from include.store.set_aside import keep
 from include.withdrawals.stage import Withdrawal, withdraw
@@ -28,8 +28,7 @@ def pull_withdrawals(
     """
     items: list[Item] = []
     for page in client.need_listing(quarter=quarter, status="withdrawn"):
-        items += [read_item(raw, cipher) for raw in page.items]
-        items += [unreadable_item(piece, cipher) for piece in page.set_aside]
+        items += read_page(page, cipher)[0]
     withdrawn = [
         Withdrawal(
             need_id=item.need_id, revision=item.revision, reason_code="withdrawn_by_enterprise", intake_id=intake_id

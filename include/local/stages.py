@@ -18,7 +18,6 @@ from include.base.settings import Settings
 from include.delivery.stage import deliver
 from include.domain.calendar import WorkingCalendar
 from include.gate import stage as gate
-from include.gate import view as pages
 from include.housekeeping import stage as housekeeping
 from include.letters import reminders, weekly_summary
 from include.platforms.credit_market import CreditMarketClient
@@ -169,22 +168,24 @@ class Stages:
         intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
         for code in codes:
             intake.pull_department(
-                self.engine, self.green, self.cipher, intake_id=intake_id, department_code=code, now=now
-            )
-        gate.fingerprint_needs(self.engine, self.cipher, now=now, policy=self.policy)
-        for code in codes:
-            gate.judge_department(
                 self.engine,
+                self.green,
                 self.cipher,
                 intake_id=intake_id,
                 department_code=code,
                 now=now,
                 policy=self.policy,
-                calendar=self.calendar,
-                reports_dir=self.settings.reports_dir,
             )
+        gate.judge_departments(
+            self.engine,
+            self.cipher,
+            intake_id=intake_id,
+            department_codes=codes,
+            now=now,
+            policy=self.policy,
+            calendar=self.calendar,
+        )
         intake.close(self.engine, intake_id, now=now, policy=self.policy, calendar=self.calendar)
-        pages.publish_quarter(self.engine, intake_id=intake_id, now=now, reports_dir=self.settings.reports_dir)
 
 
 PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {

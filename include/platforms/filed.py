@@ -6,7 +6,7 @@ Only numbers, amounts and need_ids are taken from the listed items; nothing is s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from include.base.business_time import SHANGHAI
 from include.domain.identity import usable_need_id, usable_revision
-from include.domain.pieces import SetAside, UnreadablePiece, read_piece, set_aside
+from include.domain.pieces import SetAside
 from include.platforms.green_platform import Manifest, NeedPage
 
 PlatformStatus = Literal["submitted", "recommended", "returned", "withdrawn"]
@@ -58,15 +58,12 @@ def filed(client: Listing, quarter: str, department_code: str, status: PlatformS
 
     Raises as the client's `need_listing`.
     """
-    newest: dict[str, dict[str, Any]] = {}
+    newest: dict[str, Mapping[str, Any]] = {}
     unreadable: list[SetAside] = []
     for page in client.need_listing(quarter=quarter, department=department_code, status=status):
         unreadable += page.set_aside
-        for position, raw in enumerate(page.items):
-            item = _record(raw)
-            if isinstance(item, SetAside):
-                unreadable.append(item)
-                continue
+        for position, listed in enumerate(page.items):
+            item = listed.record
             key = usable_need_id(item.get("need_id")) or f"{len(newest)}/{position}"
             if key not in newest or _revision(item) >= _revision(newest[key]):
                 newest[key] = item
@@ -81,25 +78,17 @@ def filed(client: Listing, quarter: str, department_code: str, status: PlatformS
     )
 
 
-def _record(raw: bytes) -> dict[str, Any] | SetAside:
-    try:
-        item = read_piece(raw)
-    except UnreadablePiece as unreadable:
-        return set_aside(raw, unreadable.problem)
-    return item if isinstance(item, dict) else set_aside(raw, "不是 JSON 对象")
-
-
-def _revision(item: dict[str, Any]) -> int:
+def _revision(item: Mapping[str, Any]) -> int:
     return usable_revision(item.get("revision")) or 0
 
 
-def _need(item: dict[str, Any]) -> Decimal:
+def _need(item: Mapping[str, Any]) -> Decimal:
     finance = item.get("finance")
     amount = finance.get("financing_need") if isinstance(finance, dict) else None
     return Decimal(amount) if isinstance(amount, str) and _AMOUNT.fullmatch(amount) else Decimal(0)
 
 
-def _submitted_on(item: dict[str, Any]) -> date | None:
+def _submitted_on(item: Mapping[str, Any]) -> date | None:
     """None if the moment is missing, malformed, without an offset or in another century."""
     moment = item.get("submitted_at")
     try:

@@ -166,14 +166,14 @@ class GreenPlatformClient:
             pages_now: set[bytes] = set()
             try:
                 for page in self.need_pages(quarter, department, status, major, updated_since, limit):
-                    pieces = [*page.items, *(one.raw for one in page.set_aside)]
+                    pieces = [*(one.raw for one in page.items), *(one.raw for one in page.set_aside)]
                     whole = _digest(pieces)
                     if pieces and whole in pages_now:
                         continue
                     pages_now.add(whole)
 
                     yield NeedPage(
-                        [item for item in page.items if fresh(item)],
+                        [item for item in page.items if fresh(item.raw)],
                         page.total,
                         page.cursor,
                         [one for one in page.set_aside if fresh(one.raw)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ _OPEN = sa.text(
     select judged.judgement_id, 'verdict', judged.need_id, judged.revision, judged.quarter, judged.department_code,
            'open', :now, :decide_by
     from judgement judged
-    where judged.quarter = :quarter and judged.department_code = :department_code and judged.verdict = 'held'
+    where judged.quarter = :quarter and judged.department_code = any(:department_codes) and judged.verdict = 'held'
       and not exists (
           select from judgement newer
           where newer.payload_sha256 = judged.payload_sha256 and newer.judgement_id > judged.judgement_id
@@ -70,20 +71,26 @@ _DECIDED_BEFORE = sa.text(
 
 
 def open_holds(
-    connection: sa.Connection, *, quarter: str, department_code: str, now: datetime, decide_by: date, policy: Policy
+    connection: sa.Connection,
+    *,
+    quarter: str,
+    department_codes: Sequence[str],
+    now: datetime,
+    decide_by: date,
+    policy: Policy,
 ) -> int:
     """Open a hold for each held record of the department's quarter that has none; returns how many.
 
     Call it in the transaction that stores the verdicts, after the department stop. Closes overtaken holds; a hold whose
     findings were all released before, under other rules, is released at once. A second run finds nothing new.
     """
-    where = {"quarter": quarter, "department_code": department_code, "now": now, "decide_by": decide_by}
+    where = {"quarter": quarter, "department_codes": list(department_codes), "now": now, "decide_by": decide_by}
     gate = Act.by_stage("gate", now, "审核结论为挂起")
     close_overtaken(connection, act=gate)
     opened = connection.execute(_OPEN, where).scalars().all()
     if not opened:
         return 0
-    two_persons = list(policy.of_department(department_code).listed("release_two_persons"))
+    two_persons = list(policy.listed("release_two_persons"))
     connection.execute(_NOTE_FINDINGS, {"opened": opened, "two_persons": two_persons})
     connection.execute(
         _NOTE_OPENED,

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.identity import identity_of
-from include.domain.pieces import SetAside, UnreadablePiece, read_piece
+from include.domain.pieces import SetAside
 from include.domain.push_payload import NoPush, contact_of, payload_sha256, push_of
 from include.domain.quarter import Quarter
 from include.domain.receipts import receipt_number
@@ -106,13 +106,8 @@ def _listed(client: GreenPlatformClient, cipher: PersonalDataCipher, quarter: st
     """Each listed item as (ordinal, need_id, revision, item_hash, department_code, status, is_major, updated_at)."""
     ordinal = 0
     for page in client.need_listing(quarter=quarter):
-        for raw in page.items:
-            try:
-                record = read_piece(raw)
-            except UnreadablePiece:
-                continue  # The stages that take needs in set it aside.
-            if not isinstance(record, dict):
-                continue
+        for listed in page.items:
+            record = listed.record
             ordinal += 1
             status, known = record.get("status"), identity_of(record, cipher)
             yield (

@@ -272,6 +272,15 @@ class Policy:
         own = self.of_departments.get(department_code, {})
         return Policy({**self.values, **own}, self.of_departments) if own else self
 
+    def by_department(self, codes: Iterable[str]) -> list[tuple[Policy, list[str]]]:
+        """These departments by the policy that holds for them: those under the common one together, then each other alone."""
+        own = {code: self.of_department(code) for code in codes}
+        common = [code for code, policy in own.items() if policy is self]
+        return [
+            *([(self, common)] if common else []),
+            *((policy, [code]) for code, policy in own.items() if policy is not self),
+        ]
+
     def text(self, key: str) -> str:
         """The value as written."""
         return self.values[key]

@@ -172,6 +172,7 @@ KINDS: Mapping[str, Kind] = {
     "breaker_failures": Whole(1, 1000),
     "receiver_wait_min_seconds": Whole(1, 60),
     "receiver_wait_max_minutes": Whole(1, 10080),
+    "judge_set_size": Whole(1, 1_000_000),
     "delivery_workers_market": Whole(1, 64),
     "delivery_workers_green_platform": Whole(1, 64),
     "delivery_workers_mail": Whole(1, 64),

@@ -75,6 +75,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "quarantine_finding": ("ra", "r", "r", ""),
     "quarantine_event": ("ra", "ra", "r", ""),
     "department_stop": ("raw", "rw", "r", ""),
+    "dry_run_judgement": ("rad", "r", "", ""),
     "push_wait": ("ra", "ra", "r", ""),
     "push_signature": ("ra", "ra", "", "r"),
     "signed_push": ("ra", "ra", "", "r"),

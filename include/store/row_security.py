@@ -24,6 +24,7 @@ def _by(parent: str, key: str) -> str:
 _ROWS: Mapping[str, str] = {
     "batch_finding": _BY_DEPARTMENT,
     "department_stop": _BY_DEPARTMENT,
+    "dry_run_judgement": _BY_DEPARTMENT,
     "intake_item": _BY_DEPARTMENT,
     "judgement": _BY_DEPARTMENT,
     "listing": _BY_DEPARTMENT,

@@ -1,4 +1,4 @@
-"""The tasks of an intake, mapped over departments; both intake DAGs are wired from them."""
+"""The tasks of an intake, mapped over sets of departments; both intake DAGs are wired from them."""
 
 from __future__ import annotations
 
@@ -55,87 +55,70 @@ def pull_reference() -> dict[str, Any]:
 
 
 @task
-def pull_quarter(intake_id: int) -> dict[str, int]:
-    """Read what the platform says of the quarter as a whole, manifest and withdrawals; returns how many of each."""
+def pull_quarter(intake_id: int) -> list[list[str]]:
+    """Read the manifest and withdrawals; returns the intake's departments in sets, as its next tasks take them.
+
+    A set has judge_set_size needs at most, as the manifest counts them, or is one department.
+    """
     from include import intake
 
     with stage_run() as run, run.green_platform() as client:
         header = intake.header(run.engine, intake_id)
-        found: dict[str, int] = {}
         if header.kind == "quarterly":
-            found["manifest"] = intake.pull_manifest(
+            intake.pull_manifest(
                 run.engine, client, run.cipher, intake_id, header.quarter, now=run.now, policy=run.policy
             )
         if not header.dry_run:
-            found["withdrawals"] = intake.pull_withdrawals(
-                run.engine, client, run.cipher, header.quarter, run.now, intake_id
-            )
-        return found
+            intake.pull_withdrawals(run.engine, client, run.cipher, header.quarter, run.now, intake_id)
+        return intake.department_sets(run.engine, intake_id, run.policy)
 
 
-@task
-def departments_of(intake_id: int) -> list[str]:
-    """The departments over which the intake is mapped."""
+@task(map_index_template="{{ departments }}")
+def pull_departments(intake_id: int, department_codes: list[str]) -> list[dict[str, Any]]:
+    """Read the recommended needs of these departments whole and keep them."""
     from include import intake
 
+    _label(department_codes)
     with stage_run() as run:
-        return list(intake.header(run.engine, intake_id).departments)
-
-
-@task(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
-def pull_department(intake_id: int, department_code: str) -> dict[str, Any]:
-    """Read one department's recommended needs whole and keep them."""
-    from include import intake
-
-    _label(department_code)
-    with stage_run() as run, run.green_platform() as client:
-        summary = intake.pull_department(
-            run.engine, client, run.cipher, intake_id=intake_id, department_code=department_code, now=run.now
+        summaries = intake.pull_departments(
+            run.engine,
+            run.green_platform,
+            run.cipher,
+            intake_id=intake_id,
+            department_codes=department_codes,
+            now=run.now,
+            policy=run.policy,
         )
-        return asdict(summary)
+        return [asdict(summary) for summary in summaries]
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
-def fingerprint_needs() -> int:
-    """Note what the stored needs are compared by with each other; returns how many were new."""
+@task_with_validation_page(map_index_template="{{ departments }}", trigger_rule=TriggerRule.ALL_DONE)
+def judge_departments(intake_id: int, department_codes: list[str]) -> dict[str, Any]:
+    """Judge what was read for these departments and queue the consequences; links to the results of the quarter."""
+    from include import intake
     from include.gate import stage as gate
+    from include.gate.view import page_path
 
+    _label(department_codes)
     with stage_run() as run:
-        return gate.fingerprint_needs(run.engine, run.cipher, now=run.now, policy=run.policy)
-
-
-@task_with_validation_page(map_index_template="{{ department }}", max_active_tis_per_dagrun=4)
-def judge_department(intake_id: int, department_code: str) -> dict[str, Any]:
-    """Judge what was read for one department, queue the consequences and publish its validation page."""
-    from include.gate import stage as gate
-    from include.gate import view as pages
-
-    _label(department_code)
-    with stage_run() as run:
-        summary = gate.judge_department(
+        header = intake.header(run.engine, intake_id)
+        summary = gate.judge_departments(
             run.engine,
             run.cipher,
             intake_id=intake_id,
-            department_code=department_code,
+            department_codes=department_codes,
             now=run.now,
             policy=run.policy,
             calendar=run.calendar,
-            reports_dir=run.settings.reports_dir,
         )
-        page = pages.publish(
-            run.engine,
-            intake_id=intake_id,
-            department_code=department_code,
-            now=run.now,
-            reports_dir=run.settings.reports_dir,
-        )
-        return {**asdict(summary), PAGE: page}
+        return {**asdict(summary), PAGE: page_path(header.quarter, dry_run=header.dry_run)}
 
 
-def _label(department_code: str) -> None:
-    """Name the mapped task after its department in Airflow's pages."""
-    cast("dict[str, Any]", get_current_context())["department"] = (
-        f"{departments()[department_code].short_name} {department_code}"
+def _label(department_codes: list[str]) -> None:
+    """Name the mapped task after its departments in Airflow's pages."""
+    first, *others = (departments()[code].short_name for code in department_codes)
+    cast("dict[str, Any]", get_current_context())["departments"] = (
+        f"{first}等 {len(department_codes)} 个地区" if others else first
     )
 
 
@@ -143,16 +126,11 @@ def _label(department_code: str) -> None:
 def close_intake(intake_id: int) -> dict[str, int]:
     """Check that every record is accounted for; the event that the quarter was judged follows only then."""
     from include import audit, intake
-    from include.gate import view as pages
 
     context = get_current_context()
     with stage_run() as run:
         header = intake.header(run.engine, intake_id)
-        try:
-            accounts = intake.close(run.engine, intake_id, now=run.now, policy=run.policy, calendar=run.calendar)
-        finally:
-            # Once more, with what the batch as a whole is found to lack: most of all where it cannot be closed.
-            pages.publish_quarter(run.engine, intake_id=intake_id, now=run.now, reports_dir=run.settings.reports_dir)
+        accounts = intake.close(run.engine, intake_id, now=run.now, policy=run.policy, calendar=run.calendar)
         totals = {
             name: sum(getattr(account, name) for account in accounts)
             for name in ("listed", "passed", "held", "returned", "superseded", "unreadable")
@@ -187,16 +165,16 @@ def stopped_departments(intake_id: int) -> list[dict[str, Any]]:
 
 
 def wire_intake(kind: IntakeKind, reference: Any) -> None:
-    """Open, read the quarter, read and judge each department, close; judging waits for `reference`, the run's own.
+    """Open, read the quarter, read and judge its departments set by set, close; reading waits for `reference`, the run's own.
 
-    A department that was stopped is put to a person in a run of its own, once, for which nothing here waits.
+    All are read before any is judged, so that all see all. A department that was stopped is put to a person in a run of its
+    own, once, for which nothing here waits.
     """
     intake_id: Any = open_intake(kind)
-    codes = departments_of(intake_id)
-    pulled = pull_department.partial(intake_id=intake_id).expand(department_code=codes)
-    judged = judge_department.partial(intake_id=intake_id).expand(department_code=codes)
-    pull_quarter(intake_id) >> pulled >> fingerprint_needs() >> judged >> close_intake(intake_id)
-    reference >> pulled
+    sets = pull_quarter(intake_id)
+    pulled = pull_departments.partial(intake_id=intake_id).expand(department_codes=sets)
+    judged = judge_departments.partial(intake_id=intake_id).expand(department_codes=sets)
+    reference >> pulled >> judged >> close_intake(intake_id)
     stopped = stopped_departments(intake_id)
     judged >> stopped
     TriggerDagRunOperator.partial(

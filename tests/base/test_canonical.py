@@ -18,7 +18,6 @@ from include.base.canonical import (
     canonical_parts,
     canonical_sha256,
     read_json,
-    reader_of_parts,
     storable,
 )
 
@@ -143,32 +142,3 @@ def test_so_is_json_that_was_damaged(document: Any, escaped: bool, at: int, dama
     damaged = raw[:at] + damage + raw[at + len(damage) :]
     for one in (raw, damaged):
         assert _read(read_json, one) == _read(_by_the_standard_library, one)
-
-
-_names = st.sampled_from("abcd")
-_objects = st.dictionaries(_names, st.recursive(documents, lambda inner: st.dictionaries(_names, inner, max_size=4)))
-
-
-@settings(max_examples=300, deadline=None)
-@given(_objects, st.booleans(), st.integers(0, 300), st.binary(max_size=3))
-@example({"a": None}, True, 0, b"")
-@example({"a": {"b": "\ud800"}}, True, 0, b"")
-@example({"a": {"b": "\x00"}}, True, 0, b"")
-@example({"a": {"b": [Decimal("1.50")], "d": "\ud800"}}, True, 0, b"")
-@example({"d": {"a": {"a": {}}}}, True, 6, b'a": [')
-def test_parts_are_read_as_they_are_of_the_whole(document: Any, escaped: bool, at: int, damage: bytes) -> None:
-    paths = ("a.b", "a.c", "d")
-    raw = json.dumps(document, ensure_ascii=escaped, default=float).encode("utf-8", "surrogatepass")
-    damaged = raw[:at] + damage + raw[at + len(damage) :]
-    for one in (raw, damaged):
-        try:
-            whole = read_json(one)
-        except (ValueError, RecursionError):
-            continue
-        assert [_at(reader_of_parts(paths)(one), path) for path in paths] == [_at(whole, path) for path in paths]
-
-
-def _at(value: Any, path: str) -> str:
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return repr(value)

@@ -72,9 +72,7 @@ class Chunk:
         """What the gate is told beside the records: the register, and the records themselves as each other's history."""
         records = self.records()
         known = gate.fingerprints(records, checked_at=CHECKED_AT, policy=_POLICY, keyed_hash=CIPHER.fingerprint)
-        return gate.Surroundings(
-            self.register, History(open_needs=known, window=known), CIPHER.fingerprint, CIPHER.item_hash
-        )
+        return gate.Surroundings.of(self.register, History(open_needs=known, window=known), CIPHER)
 
 
 def chunks(size: int) -> Iterator[Chunk]:
@@ -93,7 +91,7 @@ def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> di
     made |= case_frames(filing, heads)
     made |= register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
     known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
-    made |= history_frame(records, known, surroundings.history, _POLICY)
+    made |= history_frame(records, known, surroundings.history, surroundings.hash_item, _POLICY)
     found = {name: cases.frame for name, cases in made.items()}
     return found | {"needs": needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive"))}
 
@@ -111,7 +109,7 @@ def from_columns(size: int, clock: Clock) -> None:
             registered = register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
             list(gate._case_findings(book, registered, _POLICY))
             known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
-            compared = history_frame(records, known, surroundings.history, _POLICY)
+            compared = history_frame(records, known, surroundings.history, surroundings.hash_item, _POLICY)
             list(gate._case_findings(book, compared, _POLICY))
             book.breaches("needs", needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive")))
 

@@ -37,7 +37,7 @@ class _Listing:
     def need_listing(self, **_: object) -> Iterator[NeedPage]:
         with self._lines.open("rb") as lines:
             while items := [line.rstrip() for line in islice(lines, _PAGE)]:
-                yield NeedPage(items=items, total=0, cursor=None)
+                yield NeedPage.of(items, 0)
 
 
 def judge_stored(size: int, clock: Any) -> None:
@@ -84,7 +84,7 @@ def _taken_in(database: sa.Engine, size: int, folder: Path) -> tuple[int, list[s
     for department in listed:
         client = cast(GreenPlatformClient, _Listing(folder / department))
         intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT
+            database, client, CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT, policy=policy()
         )
     with database.begin() as connection:
         names = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on")

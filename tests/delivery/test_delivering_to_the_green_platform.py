@@ -24,7 +24,7 @@ run = partial(run_channel, "green_platform")
 def needs(settings: Settings) -> list[str]:
     """Needs that the platform knows."""
     with GreenPlatformClient(settings.green_platform) as client:
-        listed = [json.loads(item) for page in client.need_listing(quarter="2026Q3") for item in page.items]
+        listed = [json.loads(item.raw) for page in client.need_listing(quarter="2026Q3") for item in page.items]
     ids = [item["need_id"] for item in listed if isinstance(item, dict) and str(item.get("need_id")).startswith("FN")]
     assert len(set(ids)) >= 20
     return sorted(set(ids))

@@ -12,6 +12,7 @@ from include.domain.identifiers import make_uscc
 from include.gate import consequences, late_history, stage
 from include.gate.engine.history import load_history
 from include.reference import policy
+from include.words.department_failures import DepartmentsFailed
 from tests.support.clean_need import clean_need
 from tests.support.rows import moment, need_id
 from tests.support.taken_in import findings, judge, take_in
@@ -73,7 +74,7 @@ def test_nothing_is_stored_if_a_later_chunk_cannot_be_judged(
         return own(*given, **named)
 
     monkeypatch.setattr(stage, "judge", dies)
-    with pytest.raises(MemoryError):
+    with pytest.raises(DepartmentsFailed, match="浙江：程序出错（MemoryError）"):
         judge(database, intake_id, now=NOW)
     assert (count(database, "judgement"), count(database, "delivery")) == (0, 0)
     assert gc.isenabled()

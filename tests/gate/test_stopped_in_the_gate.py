@@ -40,7 +40,7 @@ def _queued(database: sa.Engine) -> list[tuple[str, int]]:
 @pytest.fixture
 def stopped(database: sa.Engine) -> sa.Engine:
     summary = judge(database, take_in(database, "run-1", _needs(clean=3, spoiled=2), now=NOW), now=NOW)
-    assert (summary.passed, summary.returned, summary.stopped) == (3, 2, True)
+    assert (summary.passed, summary.returned, summary.stopped) == (3, 2, ("330000",))
     return database
 
 
@@ -51,7 +51,7 @@ def test_pushes_of_a_stopped_department_wait_and_returns_do_not(stopped: sa.Engi
 def test_what_passes_later_waits_too_until_a_person_continues(stopped: sa.Engine) -> None:
     records = _needs(clean=3, spoiled=2) + _needs(clean=9, spoiled=0, first=11)
     summary = judge(stopped, take_in(stopped, "run-2", records, now=NOW), now=NOW)
-    assert (summary.passed, summary.stopped) == (9, True), "the share is low by now, but nobody has decided"
+    assert (summary.passed, summary.stopped) == (9, ("330000",)), "the share is low by now, but nobody has decided"
     assert _queued(stopped) == [("return", 2)]
     with stopped.begin() as connection:
         seen = stops.SeenStop(rows.QUARTER, "330000", "open")

@@ -284,11 +284,11 @@ def test_a_page_needs_nothing_from_elsewhere(database: sa.Engine) -> None:
 
 def test_a_dry_run_has_a_preview_of_its_own_and_publishes_nothing(database: sa.Engine, tmp_path: Path) -> None:
     intake_id = take_in(database, "dry", [filed(1), filed(2, project__permits__land="missing")], now=NOW, dry_run=True)
-    gate.judge_department(
+    gate.judge_departments(
         database,
         CIPHER,
         intake_id=intake_id,
-        department_code=DEPARTMENT,
+        department_codes=[DEPARTMENT],
         now=NOW,
         policy=policy(),
         calendar=china_calendar(),

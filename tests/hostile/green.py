@@ -159,13 +159,14 @@ def take_in(database: sa.Engine, green: Green, run_id: str = "run-1") -> Verdict
         intake.pull_coordinators(database, client, CIPHER, now=NOW)
         intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, now=NOW, policy=policy())
         intake.pull_withdrawals(database, client, CIPHER, QUARTER, NOW, intake_id)
-        intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=ZHEJIANG, now=NOW)
-    gate.fingerprint_needs(database, CIPHER, now=NOW, policy=policy())
-    gate.judge_department(
+        intake.pull_department(
+            database, client, CIPHER, intake_id=intake_id, department_code=ZHEJIANG, now=NOW, policy=policy()
+        )
+    gate.judge_departments(
         database,
         CIPHER,
         intake_id=intake_id,
-        department_code=ZHEJIANG,
+        department_codes=[ZHEJIANG],
         now=NOW,
         policy=policy(),
         calendar=china_calendar(),

@@ -71,7 +71,7 @@ def _needs(status: str) -> Listing:
         with green(server) as client:
             pages = list(client.need_listing(quarter=QUARTER, department=ZHEJIANG, status=status))
         items = [item for page in pages for item in page.items]
-        return [item.decode() for item in items], [one for page in pages for one in page.set_aside]
+        return [item.raw.decode() for item in items], [one for page in pages for one in page.set_aside]
 
     return Listing(
         path="/v1/financing-needs",

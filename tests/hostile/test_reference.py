@@ -194,7 +194,9 @@ def close_all(database: sa.Engine, green: Green, codes: list[str]) -> dict[str, 
     with client_of(green) as client:
         intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, now=NOW, policy=policy())
         for code in codes:
-            intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
+            intake.pull_department(
+                database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW, policy=policy()
+            )
     intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
     with database.connect() as connection:
         rows = connection.execute(

@@ -76,7 +76,7 @@ class Listing:
 
     def need_listing(self, **_: object) -> Iterator[NeedPage]:
         items = [json.dumps(record).encode() for record in self.records]
-        yield NeedPage(items=items, total=len(items), cursor=None)
+        yield NeedPage.of(items, len(items))
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:
@@ -102,7 +102,9 @@ def filled(database: sa.Engine) -> sa.Engine:
         intake_id = take_in(database, f"run {revision}", [everywhere(revision), filed(2)], now=NOW)
         judge(database, intake_id, now=NOW)
     client = cast(GreenPlatformClient, Listing(RECORDS[3:]))
-    intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code="320000", now=NOW)
+    intake.pull_department(
+        database, client, CIPHER, intake_id=intake_id, department_code="320000", now=NOW, policy=policy()
+    )
     with database.begin() as connection:
         connection.execute(
             tables.delivery.update()

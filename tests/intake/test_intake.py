@@ -68,25 +68,23 @@ def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> l
     intake.pull_manifest(database, client, CIPHER, intake_id, "2026Q3", now=NOW, policy=policy())
     intake.pull_register(database, client, CIPHER, NOW.date(), NOW, policy())
     return [
-        intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW)
-        for code in CHOSEN
-    ]
-
-
-def _judge(database: sa.Engine, intake_id: int) -> list[gate.GateSummary]:
-    gate.fingerprint_needs(database, CIPHER, now=NOW, policy=policy())
-    return [
-        gate.judge_department(
-            database,
-            CIPHER,
-            intake_id=intake_id,
-            department_code=code,
-            now=NOW,
-            policy=policy(),
-            calendar=china_calendar(),
+        intake.pull_department(
+            database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW, policy=policy()
         )
         for code in CHOSEN
     ]
+
+
+def _judge(database: sa.Engine, intake_id: int) -> gate.GateSummary:
+    return gate.judge_departments(
+        database,
+        CIPHER,
+        intake_id=intake_id,
+        department_codes=CHOSEN,
+        now=NOW,
+        policy=policy(),
+        calendar=china_calendar(),
+    )
 
 
 def _close(database: sa.Engine, intake_id: int) -> list[intake.DepartmentAccount]:
@@ -124,7 +122,7 @@ def test_a_second_intake_judges_and_sends_nothing_again(database: sa.Engine, cli
     second = _begin(database, "run-2")
     assert second != first
     _pull(database, client, second)
-    assert sum(summary.judged for summary in _judge(database, second)) == 0
+    assert _judge(database, second).judged == 0
     assert {table: _count(database, table) for table in before} == before
     assert _close(database, second) == _close(database, first)
 
@@ -165,7 +163,9 @@ def test_a_record_without_a_verdict_makes_the_close_red_and_names_the_department
 
 def test_a_department_that_was_not_read_makes_the_close_red(database: sa.Engine, client: GreenPlatformClient) -> None:
     intake_id = _begin(database)
-    intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW)
+    intake.pull_department(
+        database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW, policy=policy()
+    )
     with pytest.raises(IntakeIncomplete, match=f"{departments()[CHOSEN[1]].short_name}：未读取"):
         _close(database, intake_id)
 
@@ -199,7 +199,7 @@ def test_two_revisions_of_a_need_do_not_hide_that_another_need_was_not_read(data
         intake_id = _begin(database, run_id)
         client = cast(GreenPlatformClient, _Listings(listings, total=2))
         pulled = intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW
+            database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW, policy=policy()
         )
         assert pulled.items == read
         with pytest.raises(IntakeIncomplete) as raised:
@@ -216,7 +216,7 @@ class _Listings:
         self._total = total
 
     def need_listing(self, **_: object) -> Iterator[NeedPage]:
-        yield NeedPage(items=next(self._listings), total=self._total, cursor=None)
+        yield NeedPage.of(next(self._listings), self._total)
 
 
 def test_a_dry_run_judges_but_stores_no_verdict_and_sends_nothing(
@@ -224,7 +224,7 @@ def test_a_dry_run_judges_but_stores_no_verdict_and_sends_nothing(
 ) -> None:
     intake_id = _begin(database, dry_run=True)
     _pull(database, client, intake_id)
-    assert sum(summary.judged for summary in _judge(database, intake_id)) > 30
+    assert _judge(database, intake_id).judged > 30
     _close(database, intake_id)
     assert _count(database, "judgement") == _count(database, "delivery") == 0
 
@@ -264,7 +264,9 @@ def test_a_platform_that_is_away_is_said_in_one_sentence(database: sa.Engine) ->
     away = GreenPlatform(base_url="http://127.0.0.1:1", client_id="id", client_secret="hush")
     intake_id = _begin(database)
     with GreenPlatformClient(away, sleep=lambda _: None) as client, pytest.raises(PlatformUnavailable) as caught:
-        intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code="330000", now=NOW)
+        intake.pull_department(
+            database, client, CIPHER, intake_id=intake_id, department_code="330000", now=NOW, policy=policy()
+        )
     assert "127.0.0.1:1" in str(caught.value)
     assert "hush" not in str(caught.value)
 
@@ -283,9 +285,7 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
     intake_id = _begin(database)
     _pull(database, client, intake_id)
     _judge(database, intake_id)
-    listed = [
-        json.loads(raw) for page in client.need_listing(quarter="2026Q3", status="withdrawn") for raw in page.items
-    ]
+    listed = [need.record for page in client.need_listing(quarter="2026Q3", status="withdrawn") for need in page.items]
     assert len(listed) >= 2
     untried, pushed = listed[0]["need_id"], listed[1]["need_id"]
     with database.begin() as connection:

@@ -78,7 +78,7 @@ class Platform:
         self, quarter: str | None = None, department: str | None = None, status: str | None = None
     ) -> Iterator[NeedPage]:
         found = [json.dumps(one).encode() for one in self._items.get((str(department), str(status)), ())]
-        yield NeedPage(found, len(found), None)
+        yield NeedPage.of(found, len(found))
 
 
 @pytest.fixture

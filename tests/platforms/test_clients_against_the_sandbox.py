@@ -64,7 +64,7 @@ RETIRED = SigningKey(key_id="k0", secret="gone", algorithm="HMAC-SHA256")
 def listed(sandbox: Sandbox, limit: int = 7) -> list[str]:
     with green(sandbox) as client:
         pages = list(client.need_listing(quarter="2026Q3", limit=limit))
-    items = [json.loads(item) for page in pages for item in page.items]
+    items = [json.loads(item.raw) for page in pages for item in page.items]
     return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 

@@ -60,7 +60,7 @@ def page(numbers: list[int | str], cursor: str | None, total: int = 4) -> Answer
 
 def listed(server: ScriptedServer) -> list[Any]:
     with client(server) as opened:
-        return [json.loads(raw)["need_id"] for one in opened.need_listing(quarter="2026Q3") for raw in one.items]
+        return [need.record["need_id"] for one in opened.need_listing(quarter="2026Q3") for need in one.items]
 
 
 def test_a_token_is_fetched_when_needed_and_used_until_it_expires() -> None:
@@ -144,7 +144,7 @@ def test_items_are_the_bytes_that_were_sent() -> None:
     with scripted(reply=Platform(lambda *_: Answer(200, body))) as server, client(server) as opened:
         (only,) = opened.need_pages(quarter="2026Q3", major=True)
         assert "major=true" in server.received[-1].target
-    assert only.items == ['{"b": 1.50,  "a": "绿色"}'.encode()]
+    assert [item.raw for item in only.items] == ['{"b": 1.50,  "a": "绿色"}'.encode()]
     assert [(one.raw, one.problem) for one in only.set_aside] == [(b"null", "不是一个对象"), (b"7", "不是一个对象")]
     assert (only.total, only.cursor) == (3, None)
 
@@ -154,7 +154,7 @@ def test_one_odd_item_does_not_cost_the_page(text: bytes) -> None:
     body = b'{"items": [{"need_id": "FN1"}, {"odd": ' + text + b'}], "next_cursor": null, "total": 2}'
     with scripted(reply=Platform(lambda *_: Answer(200, body))) as server, client(server) as opened:
         (only,) = opened.need_listing(quarter="2026Q3")
-    assert only.items == [b'{"need_id": "FN1"}']
+    assert [item.raw for item in only.items] == [b'{"need_id": "FN1"}']
     assert [one.raw for one in only.set_aside] == [b'{"odd": ' + text + b"}"]
 
 

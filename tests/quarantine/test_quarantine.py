@@ -89,7 +89,7 @@ def open_all(connection: sa.Connection, now: datetime = TAKEN_IN) -> int:
     return open_holds(
         connection,
         quarter=QUARTER,
-        department_code="330000",
+        department_codes=["330000"],
         now=now,
         decide_by=hold_decide_by(now, policy(), china_calendar()),
         policy=policy(),

@@ -132,18 +132,18 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
             intake.pull_manifest(database, client, CIPHER, intake_id, scenario.quarter, now=now, policy=policy())
             intake.pull_register(database, client, CIPHER, now.date(), now, policy())
             for code in chosen:
-                intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=code, now=now)
-    gate.fingerprint_needs(database, CIPHER, now=now, policy=policy())
-    for code in _departments_with_every_wider_rule(scenario):
-        gate.judge_department(
-            database,
-            CIPHER,
-            intake_id=intake_id,
-            department_code=code,
-            now=now,
-            policy=policy(),
-            calendar=china_calendar(),
-        )
+                intake.pull_department(
+                    database, client, CIPHER, intake_id=intake_id, department_code=code, now=now, policy=policy()
+                )
+    gate.judge_departments(
+        database,
+        CIPHER,
+        intake_id=intake_id,
+        department_codes=_departments_with_every_wider_rule(scenario),
+        now=now,
+        policy=policy(),
+        calendar=china_calendar(),
+    )
     yield database, scenario
     database.dispose()
 

@@ -16,10 +16,12 @@ from include.gate import stage as gate
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
 from include.reference import policy
+from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.cipher import open_cipher
 from include.store.sealed import SEALED, Sealed
 from include.store.set_aside import keep
+from include.words.department_failures import DepartmentsFailed
 from tests.support.clean_need import clean_need
 from tests.support.rows import let_history_be_changed, moment, need_id
 from tests.support.taken_in import CIPHER, KEY, take_in
@@ -103,5 +105,14 @@ def test_the_gate_does_not_judge_a_record_that_stands_in_the_row_of_another(fill
                 " where other.raw_sha256 <> raw_payload.raw_sha256)"
             )
         )
-    with pytest.raises(CiphertextRefused):
-        gate.fingerprint_needs(filled, CIPHER, now=NOW, policy=policy())
+    with pytest.raises(DepartmentsFailed) as failed:
+        gate.judge_departments(
+            filled,
+            CIPHER,
+            intake_id=1,
+            department_codes=["330000"],
+            now=NOW,
+            policy=policy(),
+            calendar=china_calendar(),
+        )
+    assert isinstance(failed.value.__cause__, CiphertextRefused)

@@ -30,7 +30,7 @@ class Listing:
         self._items = [json.dumps(record, ensure_ascii=False).encode() for record in records]
 
     def need_listing(self, **_: object) -> Iterator[NeedPage]:
-        yield NeedPage(items=self._items, total=len(self._items), cursor=None)
+        yield NeedPage.of(self._items, len(self._items))
 
 
 def take_in(
@@ -49,7 +49,9 @@ def take_in(
     )
     intake_id = intake.begin(database, request, now)
     client = cast(GreenPlatformClient, Listing(records))
-    intake.pull_department(database, client, CIPHER, intake_id=intake_id, department_code=department_code, now=now)
+    intake.pull_department(
+        database, client, CIPHER, intake_id=intake_id, department_code=department_code, now=now, policy=policy()
+    )
     list_factories(database, records, as_of=now.date())
     return intake_id
 
@@ -85,13 +87,12 @@ def judge(
     department_code: str = "330000",
     rules: Policy | None = None,
 ) -> gate.GateSummary:
-    """Note the fingerprints and judge the department."""
-    gate.fingerprint_needs(database, CIPHER, now=now, policy=rules or policy())
-    return gate.judge_department(
+    """Judge the department."""
+    return gate.judge_departments(
         database,
         CIPHER,
         intake_id=intake_id,
-        department_code=department_code,
+        department_codes=[department_code],
         now=now,
         policy=rules or policy(),
         calendar=china_calendar(),

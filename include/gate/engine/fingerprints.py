@@ -5,7 +5,7 @@ Each is a usable value in the form in which the rules of scope history compare i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,20 @@ COMPARED_FIELDS = frozenset(
 )
 """The fields of the form that a fingerprint is made of."""
 
-COMPARED_HEAD = frozenset({"need_id", "revision", "quarter", "submitted_at", "attachments"})
-"""What else of a record it is made of."""
+COLUMNS = (
+    "quarter",
+    "submitted",
+    "uscc",
+    "project_code",
+    "project_name",
+    "content",
+    "benefit",
+    "mobile",
+    "saving",
+    "carbon",
+    "reports",
+)
+"""The columns of table `need_fingerprint` that hold one, beside what names its revision."""
 
 KeyedHash = Callable[[str], str]
 """Hash of personal data and of what may hold some, as PersonalDataCipher.fingerprint."""
@@ -75,6 +87,11 @@ class Fingerprints(Sequence[Fingerprint]):
         if isinstance(need, slice):
             return Fingerprints({name: values[need] for name, values in self.of_field.items()})
         return Fingerprint(**{name: values[need] for name, values in self.of_field.items()})
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Of each the values of COLUMNS."""
+        held = {**self.of_field, "reports": map(list, self.of_field["reports"])}
+        return zip(*(held[name] for name in COLUMNS), strict=True)
 
 
 def read_fingerprints(

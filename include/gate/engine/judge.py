@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from include.gate.engine.columns import FieldValues
     from include.gate.engine.distinct_values import CaseFrame
-    from include.gate.engine.fingerprints import Fingerprint, HashItem, KeyedHash
+    from include.gate.engine.fingerprints import Fingerprints, HashItem, KeyedHash
     from include.gate.engine.history import History
     from include.register.in_use import Register
 
@@ -102,15 +102,13 @@ def judge(
 
 def fingerprints(
     items: Sequence[Mapping[str, Any]], *, checked_at: datetime, policy: Policy, keyed_hash: KeyedHash
-) -> Sequence[Fingerprint]:
-    """What each item is compared by with other needs; only usable values count, as `judge` would find them."""
+) -> Fingerprints:
+    """What each of these items (one at least) is compared by with other needs; only usable values count, as `judge` would find them."""
     from include.gate.engine.fingerprints import COMPARED_FIELDS, read_fingerprints
     from include.gate.engine.form_reader import read_filing
     from include.gate.engine.frames import format_frames
     from include.gate.engine.record_head import read_heads
 
-    if not items:
-        return []
     with collecting_by_hand():
         heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
         for _ in _breaches(RuleBook(policy), format_frames(filing)):

@@ -34,6 +34,7 @@ from include.store.tables.escalation import escalation_acknowledgement, escalati
 from include.store.tables.gate import (
     batch_finding,
     department_stop,
+    dry_run_judgement,
     finding,
     judgement,
     quarantine,
@@ -80,6 +81,7 @@ __all__ = [
     "delivery",
     "delivery_attempt",
     "department_stop",
+    "dry_run_judgement",
     "due_date_change",
     "escalation_acknowledgement",
     "escalation_step",

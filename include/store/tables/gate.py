@@ -57,6 +57,22 @@ finding = Table(
     info=only_added_to(),
 )
 
+dry_run_judgement = Table(
+    "dry_run_judgement",
+    metadata,
+    Column("quarter", Text, primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="place in the listing"),
+    Column("need_id", Text),
+    Column("revision", Integer),
+    Column("verdict", Text, nullable=False),
+    Column("findings", Text, nullable=False, comment="[{rule_id, field, severity}] as JSON text"),
+    Column("ruleset_version", Text, nullable=False),
+    moment("judged_at"),
+    CheckConstraint("verdict in ('passed', 'held', 'returned')", name="verdict"),
+    comment="What the newest dry run of a department's quarter judged; no verdict, and nothing follows from it",
+)
+
 batch_finding = Table(
     "batch_finding",
     metadata,

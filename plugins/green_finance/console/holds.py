@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.connections import settings
 from green_finance.console.access import Admitted, CurrentOperator
-from green_finance.console.pages import business_day, business_now, done, engine, show, whole_engine
+from green_finance.console.pages import business_day, business_now, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Findings, Id, OptionalId, Reason
 from green_finance.console.reading import ReadsAs
 from include.base.business_time import SHANGHAI
@@ -25,7 +24,7 @@ from include.store.needs import code_of
 from include.words.shown import INSIDERS, Reader, shown
 
 if TYPE_CHECKING:
-    from include.quarantine.stage import Decided
+    pass
 
 router = APIRouter(prefix="/holds")
 
@@ -153,25 +152,6 @@ def decide(
     with engine().begin() as connection:
         decided = decide_on(
             connection, quarantine_id, act=operator.act(reason), day=business_day(), findings=_chosen(finding)
-        )
-    return _shown(quarantine_id, decided)
-
-
-def _shown(quarantine_id: int, decided: Decided) -> RedirectResponse:
-    """Back to the hold; the validation pages of its department follow what was decided."""
-    if decided.state != "open":
-        from include.gate import view as pages
-        from include.quarantine.view import detail
-
-        # A page of the whole quarter is made again: of all its departments, not only of those that this user may see.
-        with whole_engine().connect() as connection:
-            hold, _events = detail(connection, quarantine_id)
-        pages.refresh(
-            whole_engine(),
-            quarter=hold.quarter,
-            department_code=hold.department_code,
-            now=business_now(),
-            reports_dir=settings().reports_dir,
         )
     return done(f"../{quarantine_id}", decided.note)
 

@@ -47,7 +47,6 @@ def overview(request: Request, access: Admitted) -> HTMLResponse:
             channels=_CHANNELS,
             for_people=_for_people(connection),
             unsigned=sum(one.needs for one in unsigned_quarters(connection)),
-            validations=published_quarters(connection, "validation"),
             published=published_quarters(connection, "circular"),
         )
 

@@ -219,11 +219,11 @@ def test_three_enterprises_with_one_mobile_are_found_over_quarters(database: sa.
 def test_a_department_judged_by_itself_is_compared_all_the_same(database: sa.Engine) -> None:
     take_in(database, "then", [before()], now=THEN, quarter="2026Q2")
     intake_id = take_in(database, "now", [filed(OWN)], now=NOW)
-    gate.judge_department(
+    gate.judge_departments(
         database,
         CIPHER,
         intake_id=intake_id,
-        department_code="330000",
+        department_codes=["330000"],
         now=NOW,
         policy=policy(),
         calendar=china_calendar(),

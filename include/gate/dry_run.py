@@ -1,0 +1,77 @@
+"""What dry runs (试运行) judged: kept apart from verdicts, the newest run of each department's quarter, for its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from include.gate.engine.judge import Finding
+from include.gate.records import JudgedRecord
+from include.store.database import copy_rows
+from include.store.tables import dry_run_judgement
+
+_encode = msgspec.json.encode
+_read_findings = msgspec.json.Decoder(list[Finding]).decode
+
+
+def forget(connection: sa.Connection, quarter: str, department_codes: Sequence[str]) -> None:
+    """Drop what the dry run before judged of these departments."""
+    connection.execute(
+        sa.delete(dry_run_judgement).where(
+            (dry_run_judgement.c.quarter == quarter) & dry_run_judgement.c.department_code.in_(department_codes)
+        )
+    )
+
+
+def store(
+    connection: sa.Connection, quarter: str, judged: Sequence[JudgedRecord], *, version: str, now: datetime
+) -> None:
+    """Keep what a dry run judged."""
+    copy_rows(
+        connection,
+        "dry_run_judgement",
+        (
+            *("quarter", "department_code", "ordinal", "need_id", "revision"),
+            *("verdict", "findings", "ruleset_version", "judged_at"),
+        ),
+        (
+            (
+                *(quarter, one.department_code, one.ordinal, one.need_id, one.revision),
+                *(one.verdict.verdict, _encode(one.verdict.findings).decode(), version, now),
+            )
+            for one in judged
+        ),
+    )
+
+
+_NEWEST = sa.text(
+    """
+    select judged.*, version.enterprise_name, version.project_name, version.uscc
+    from dry_run_judgement judged left join need_version version using (need_id, revision)
+    where judged.quarter = :quarter and judged.department_code = :department_code
+    order by judged.ordinal
+    """
+)
+
+
+def newest(connection: sa.Connection, quarter: str, department_code: str) -> list[tuple[sa.Row[Any], list[Finding]]]:
+    """What the newest dry run judged of a department's quarter, with the names of enterprise and project, and the findings."""
+    rows = connection.execute(_NEWEST, {"quarter": quarter, "department_code": department_code})
+    return [(row, _read_findings(row.findings)) for row in rows]
+
+
+_COUNTS = sa.text(
+    """
+    select department_code, verdict, count(*) as records, max(judged_at) as judged_at
+    from dry_run_judgement where quarter = :quarter group by department_code, verdict order by department_code, verdict
+    """
+)
+
+
+def counts(connection: sa.Connection, quarter: str) -> Sequence[sa.Row[Any]]:
+    """(department_code, verdict, records, judged_at) of the newest dry runs of a quarter."""
+    return connection.execute(_COUNTS, {"quarter": quarter}).all()
