@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.gate import dry_run
 from include.gate.engine.judge import Finding
 from include.words.shown import shown
 
@@ -229,7 +228,7 @@ def department_results(connection: sa.Connection, quarter: str, department_code:
         counts=counts,
         judged_at=newest.judged_at if newest else None,
         ruleset_version=newest.ruleset_version if newest else None,
-        needs=_to_look_at(needs),
+        needs=to_look_at(needs),
         rules=rule_counts(needs),
         batch=_batch(connection, quarter).get(department_code, []),
     )
@@ -243,39 +242,8 @@ def without_hold_reasons(results: DepartmentResults) -> DepartmentResults:
     ]
     return replace(
         results,
-        needs=_to_look_at(needs),
+        needs=to_look_at(needs),
         rules=[rule for rule in results.rules if rule.severity != "hold"],
-    )
-
-
-def dry_run_results(connection: sa.Connection, quarter: str, department_code: str) -> DepartmentResults | None:
-    """The results of the newest dry run of a department's quarter; None where there was none."""
-    judged = dry_run.newest(connection, quarter, department_code)
-    if not judged:
-        return None
-    needs = [
-        ReviewedNeed(
-            need_id=row.need_id,
-            revision=row.revision,
-            position=position,
-            enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, "public"),
-            project=shown("project.name", row.project_name, row.uscc, "public"),
-            verdict=row.verdict,
-            outcome=row.verdict,
-            hold=None,
-            findings=findings,
-        )
-        for position, (row, findings) in enumerate(judged, start=1)
-    ]
-    newest, _ = judged[0]
-    return DepartmentResults(
-        quarter=quarter,
-        department_code=department_code,
-        counts=Counter(need.outcome for need in needs),
-        judged_at=newest.judged_at,
-        ruleset_version=newest.ruleset_version,
-        needs=_to_look_at(needs),
-        rules=rule_counts(needs),
     )
 
 
@@ -315,19 +283,6 @@ def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[D
 def was_read(connection: sa.Connection, quarter: str, department_code: str) -> bool:
     """Whether an intake read the department's listing of the quarter, be it empty."""
     return connection.execute(_READ, {"quarter": quarter, "department_code": department_code}).first() is not None
-
-
-def dry_run_counts(connection: sa.Connection, quarter: str) -> Sequence[DepartmentCounts]:
-    """The counts of each department that has a dry run of the quarter."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    decided: dict[str, datetime] = {}
-    for row in dry_run.counts(connection, quarter):
-        counts[row.department_code][row.verdict] = row.records
-        decided[row.department_code] = row.judged_at
-    return [
-        DepartmentCounts(department_code=code, counts=counts[code], decided_at=decided[code], batch=())
-        for code in counts
-    ]
 
 
 def quarter_counts(connection: sa.Connection, quarter: str) -> Counter[str]:
@@ -394,7 +349,8 @@ def _batch(connection: sa.Connection, quarter: str) -> dict[str, Sequence[Findin
     return {department_code: in_order(findings) for department_code, findings in found.items()}
 
 
-def _to_look_at(needs: Sequence[ReviewedNeed]) -> list[ReviewedNeed]:
+def to_look_at(needs: Sequence[ReviewedNeed]) -> list[ReviewedNeed]:
+    """Those that did not pass without any finding: returned ones, then held ones."""
     order = {"returned": 0, "held": 1, "passed": 2}
     found = [need for need in needs if need.findings or need.outcome != "passed"]
     return sorted(

@@ -15,14 +15,13 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from include.base.business_time import SHANGHAI
+from include.gate.dry_run import dry_run_counts, dry_run_results
 from include.gate.results import (
     OUTCOMES,
     DepartmentCounts,
     DepartmentResults,
     ReviewedNeed,
     department_results,
-    dry_run_counts,
-    dry_run_results,
     quarter_results,
     was_read,
     without_hold_reasons,

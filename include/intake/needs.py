@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 
@@ -46,7 +46,7 @@ class PullSummary:
     department_code: str
     items: int
     unreadable: int
-    new: int = 0
+    new: int = field(default=0, compare=False)
 
 
 def pull_departments(

@@ -20,7 +20,6 @@ class Lock(IntEnum):
     CONFIGURATION = 4902004
     REGISTER = 4902005
     REGISTER_WATCH = 4902006
-    FINGERPRINTS = 4902007
     GATE = 4902008  # [department]
     SIGN_OFF = 4902009  # [quarter]
     MATCHING = 4902010

@@ -22,7 +22,8 @@ WHERE = {"quarter": rows.QUARTER, "department_code": "330000"}
 
 
 def _check(connection: sa.Connection) -> bool:
-    return stops.check(connection, **WHERE, intake_id=rows.add_intake(connection), now=NOW, policy=policy())
+    asked = {"quarter": rows.QUARTER, "department_codes": ["330000"], "intake_id": rows.add_intake(connection)}
+    return stops.check(connection, **asked, now=NOW, policy=policy()) == ("330000",)
 
 
 def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:

@@ -45,7 +45,7 @@ def test_the_judging_tasks_of_both_intakes_carry_the_link(repository: Path) -> N
         if NAME in task.extra_links
     }
     assert linked == {
-        ("quarterly_intake", "judge_department"),
-        ("major_intake", "major.judge_department"),
-        ("major_intake", "corrections.judge_department"),
+        ("quarterly_intake", "judge_departments"),
+        ("major_intake", "major.judge_departments"),
+        ("major_intake", "corrections.judge_departments"),
     }

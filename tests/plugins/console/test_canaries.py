@@ -13,7 +13,6 @@ from fastapi.routing import APIRoute
 from include import escalation, obstructions
 from include.domain.identifiers import make_uscc
 from include.domain.roles import Role
-from include.gate import view as pages
 from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
 from include.reference.day import Day
@@ -116,7 +115,6 @@ def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Cons
             )
         )
     flood(database, CODES[kind])
-    pages.refresh(database, quarter=QUARTER, department_code="330000", now=NOW, reports_dir=None)
     return console
 
 

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from include.base.business_time import SHANGHAI
 from include.domain.roles import person_id
+from include.gate.results import department_results
 from include.reference import Policy, policy, rules
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
@@ -31,7 +32,6 @@ from include.store.tables import (
     quarantine_finding,
     register_factory,
     register_snapshot,
-    report,
 )
 from tests.gate.test_department_stop import needs
 from tests.support import rows
@@ -378,17 +378,12 @@ def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold
         connection.execute(
             department_stop.insert().values(**stop, judged=10, returned=4, opened_at=rows.TAKEN_IN, state="open")
         )
-        connection.execute(
-            report.insert().values(
-                kind="validation", quarter=rows.QUARTER, html="<p>审核</p>", figures={}, created_at=rows.TAKEN_IN
-            )
-        )
     browser = console.log_in("guan", "viewer")
     page = browser.get("/green-finance/").text
     assert '<a href="holds">隔离区（挂起待核的需求）</a></td><td>1</td>' in page
     assert '<a href="stops">暂停推送的地区</a></td><td>1</td>' in page
     assert f'href="validation/{rows.QUARTER}"' in page
-    assert browser.get(f"/green-finance/validation/{rows.QUARTER}/").text == "<p>审核</p>"
+    assert "融资需求审核结果" in browser.get(f"/green-finance/validation/{rows.QUARTER}/").text
     assert browser.get("/green-finance/validation/2026Q1/").status_code == 404
     assert "40.0%" in browser.get("/green-finance/stops").text
 
@@ -456,9 +451,8 @@ def test_a_decision_shows_on_the_validation_pages_at_once(console: Console, hold
     browser = console.log_in("li", "op")
     assert browser.post(_address(hold, "confirm"), data=_form(), headers=SAME_ORIGIN).status_code == 303
     with database.connect() as connection:
-        published = dict(connection.execute(sa.select(report.c.kind, report.c.figures)).tuples().all())
-    assert published["validation/330000"]["counts"]["returned"] == 1
-    assert published["validation"]["departments"]["330000"]["returned"] == 1
+        assert department_results(connection, rows.QUARTER, "330000").counts["returned"] == 1
+    assert "核实后退回" in browser.get(f"/green-finance/validation/{rows.QUARTER}/330000").text
 
 
 def _snapshot(connection: sa.Connection, day: date, names: list[str], *, in_use: bool) -> int:

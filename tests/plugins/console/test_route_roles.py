@@ -60,7 +60,9 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/validation/{quarter}"): {V},
     ("GET", "/validation/{quarter}/"): {V},
     ("GET", "/validation/{quarter}/index.html"): {V},
+    ("GET", "/validation/{quarter}/dry_run/"): {OP, A},
     ("GET", "/validation/{quarter}/dry_run/{department_code}"): {OP, A},
+    ("GET", "/validation/{quarter}/dry_run/{department_code}.html"): {OP, A},
     ("GET", "/validation/{quarter}/{department_code}"): {V},
     ("GET", "/validation/{quarter}/{department_code}.html"): {V},
 }
