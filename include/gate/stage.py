@@ -87,6 +87,7 @@ _CANDIDATES = sa.text(
     """
 )
 
+
 def judge_departments(
     engine: sa.Engine,
     cipher: PersonalDataCipher,

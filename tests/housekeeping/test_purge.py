@@ -18,6 +18,7 @@ from include.housekeeping.stage import HousekeepingSummary, housekeep
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
+from include.reference import policy
 from include.reference.day import Day
 from include.store import tables
 from include.store.outbox import NewDelivery, enqueue
