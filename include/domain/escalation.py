@@ -30,7 +30,7 @@ REACHED = frozenset(PATH[RANK["contacted"] :])
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A step of the ladder: from so many working days overdue, these authorities at this level are told."""
+    """A step of the ladder: from so many working days overdue, these authorities at this level are notified."""
 
     step: int
     overdue_working_days: int
@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A coordinator took it on when `step` was the highest told; nothing has happened in the case since `quiet_since`."""
+    """A coordinator acknowledged it when `step` was the highest sent; nothing has happened in the case since `quiet_since`."""
 
     step: int
     quiet_since: date
@@ -78,10 +78,10 @@ def due_steps(
 ) -> list[Step]:
     """The steps newly due for a breach, lowest first; `sent` are those already recorded, mailed or superseded.
 
-    `highest_allowed` is where an acknowledgement keeps it for now (see `step_allowed`); None without one.
+    `highest_allowed`: where an acknowledgement keeps it for now (see `step_allowed`); None without one.
 
-    Only the highest is mailed. So an outage of any length brings one mail, and a breach brings each step at most once,
-    whatever the days on which it is looked at.
+    Only the highest is mailed. So an outage of any length causes one mail, and a breach causes each step at most once,
+    however often it is examined.
     """
     reached = [
         rung.step
@@ -151,7 +151,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFacts:
-    """What the stall rules look at in a case; `drawn` in 万元, days are local dates."""
+    """The facts of a case that the stall rules use; `drawn` in 万元, days are local dates."""
 
     need_id: str
     institution_code: str
@@ -166,7 +166,8 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A feedback event as S05 sees it, as of when it counts: did the institution reach the enterprise, or fail to (R17)? Asia/Shanghai."""
+    """A feedback event for S05, at the moment it counts (Asia/Shanghai): did the institution reach the enterprise, or
+    fail to (R17)?"""
 
     at: datetime
     type: str
@@ -209,7 +210,8 @@ def idle(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach |
 def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
     """S03: so many institutions declined or closed without money, and none approved, over all cases of a need.
 
-    True on the day of the refusal that filled the number: declined_needed, or all intended ones if they are fewer.
+    True on the day of the refusal that reached the number: declined_needed, or all intended institutions if they are
+    fewer.
     """
     if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
         return None
@@ -361,7 +363,8 @@ def unconfirmed(
 
 
 def alert_opened(need_id: str, institution_code: str, rule_id: str, found_on: date) -> Breach:
-    """An open alert (警示) of a rule that holds money back (handbook section 5.2): told once to the PBoC's province coordinator."""
+    """An open alert (警示) of a rule that withholds money (handbook section 5.2): the PBoC's province coordinator is
+    notified once."""
     return Breach(
         need_id=need_id,
         institution_code=institution_code,
@@ -374,7 +377,8 @@ def alert_opened(need_id: str, institution_code: str, rule_id: str, found_on: da
 
 
 def start_level(network: Network, place: Place, *, is_major: bool, policy: Policy) -> Level:
-    """Where an obstruction starts: the city if anybody coordinates there, else the province; major needs by policy."""
+    """Where an obstruction starts: at city level if anybody coordinates there, else at province level; major needs by
+    policy."""
     if is_major:
         return next(level for level in LEVELS if level == policy.text("major_start_level"))
     in_city = any(network.holder(authority, Level.CITY, place) for authority in AUTHORITIES)

@@ -1,4 +1,4 @@
-"""Escalation (升级): what stands still climbs the ladder, one digest a coordinator and working day."""
+"""Escalation (升级): what stalls climbs the ladder; one digest for each coordinator and working day."""
 
 from include.escalation.acknowledging import acknowledge, open_breaches
 from include.escalation.auditor import AuditSummary, StepsMissing, audit_steps

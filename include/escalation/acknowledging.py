@@ -1,4 +1,5 @@
-"""What is open, who was told when, what comes next; and taking a breach on (接办), which holds its ladder for a while."""
+"""Open breaches, who was notified when, what comes next; and acknowledging a breach (接办), which pauses its ladder for a
+while."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _LADDER_RULES = ("S01", "S02", "S03", "S05", "S06")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A step as it was told: to which post, when."""
+    """A step of which somebody was notified: which post, when."""
 
     step: int
     post: str
@@ -64,7 +65,8 @@ def open_breaches(connection: sa.Connection, *, day: Day) -> list[OpenBreach]:
 
 
 def acknowledge(connection: sa.Connection, key: BreachKey, *, act: Act, day: Day) -> None:
-    """Record that the coordinators took the breach on. Raises InvalidRequest if it is not open or was not told yet."""
+    """Record that the coordinators acknowledge the breach. Raises InvalidRequest if it is not open or nobody was
+    notified yet."""
     act = audit.signed(act)
     found = {one.item.key: one for one in open_breaches(connection, day=day)}
     one = found.get(key)

@@ -1,9 +1,10 @@
-"""The auditor (核查): was everything told that was due, and did each of its mails leave?
+"""The auditor (核查): was everybody notified who should have been, and was each mail sent?
 
-It counts for itself, by plain SQL from the stored events, clocks, tickets and pushes and the figures of the policy, and shares no code
-with the decision of which steps are due. It covers every rule: those that climb the ladder (S01, S02, S03, S05, S06), what is told once
-(S07, obstructions at each level and unconfirmed, alerts that hold money back), and what operators must hear of (S04, S08). What was
-decided is not enough: a mail that was not handed over within a day is missing too.
+It counts independently, by plain SQL from the stored events, clocks, tickets and pushes and the figures of the policy,
+and on purpose shares no code with the decision of which steps are due. It covers every rule: those that climb the
+ladder (S01, S02, S03, S05, S06), those with a single step (S07, obstructions at each level and unconfirmed, alerts that
+withhold money), and those for operators (S04, S08). A decision is not enough: a mail that was not handed over within a
+day is missing too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from include.reference.day import Day
 
 HANDED_OVER_WITHIN = timedelta(days=1)
 _SETTLED_FOR = timedelta(minutes=10)
-"""What changed within this before the audit may have come after the ladder was looked at: it is left to the next audit."""
+"""A change within this time before the audit may have come after the ladder ran: the next audit covers it."""
 _NAMED = 5
 _ALLOWANCES: Mapping[str, str | None] = {
     "S01": None,
@@ -30,19 +31,19 @@ _ALLOWANCES: Mapping[str, str | None] = {
     "S05": None,
     "S06": "unclaimed_working_days",
 }
-"""What climbs the ladder, and how many working days pass after its start before it is late."""
+"""Rules that climb the ladder, and how many working days after its start a breach is late."""
 _OPERATORS_LIMITS = {"S04": "push_unanswered_working_days", "S08": "hold_decision_working_days"}
 _ANSWERS = {"S07": "MIIT"}
-"""Which authority is among those told, where it is not the PBoC."""
+"""The authority that must be among the notified, if not the PBoC."""
 
 
 class StepsMissing(UserFacingError):
-    """Somebody should have been told and was not, or the mail that told them did not leave."""
+    """Somebody should have been notified and was not, or the mail was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSummary:
-    """Breaches counted as due, mails of the steps recorded, and how many of these have not left yet."""
+    """Breaches counted as due, mails of the recorded steps, and how many of these were not sent yet."""
 
     breaches: int
     mails: int
@@ -51,7 +52,7 @@ class AuditSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """What is not as it should be, each in words or by its key."""
+    """What is missing, each in words or by its key."""
 
     steps: Sequence[str]
     levels: Sequence[str]
@@ -61,10 +62,11 @@ class _Missing:
 
 
 def audit_steps(engine: sa.Engine, *, day: Day) -> AuditSummary:
-    """Count again what should have been told by today. Raises StepsMissing, naming what was not.
+    """Count again who should have been notified by today. Raises StepsMissing, which names what is missing.
 
-    On a day off nothing is due. Where the PBoC's post at nation level (for S07: MIIT's) is vacant, nobody may be left to be told, and
-    steps are not missed; where it is filled, every step has somebody. A mail that a person closed is no longer waited for.
+    Nothing is due on a day off. If the PBoC's post at nation level (for S07: MIIT's) is vacant, there may be nobody to
+    notify, and steps are not missing; if it is filled, every step has somebody. A mail closed by a person is no longer
+    expected.
     """
     today, now, policy = day.today, day.now, day.policy
     if policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
@@ -155,8 +157,8 @@ def _quarter_index(day: date) -> int:
     return day.year * 4 + (day.month - 1) // 3
 
 
-# A limit starts to be late on its due day; silence counts from the last event, or from the push. What a case was folded to
-# after the first digest of the day waits for the next working day, and so does what was reported or opened after it.
+# A limit becomes late on its due day; silence counts from the last event, or from the push. A case folded, or an event
+# received, after the first digest of the day waits for the next working day.
 _DUE = sa.text(
     """
     with digests as (
@@ -250,7 +252,7 @@ _DUE = sa.text(
     left join matching_case m using (need_id, institution_code)
     """
 )
-# By its events: at which level a ticket has stood since when, and what was done there.
+# From its events: since when a ticket has been at which level, and what was done there.
 _LEVELS_MISSED = sa.text(
     """
     select ticket.need_id || '/' || ticket.institution_code

@@ -1,4 +1,4 @@
-"""What is open (未办结): every breach and obstruction of live needs, read in sets and judged by the pure rules.
+"""Open items (未办结): every breach and obstruction of live needs, read in sets and judged by the pure rules.
 
 Withdrawn and expired needs, paused and terminal cases are left out (handbook section 8: no ladder for them).
 """
@@ -25,7 +25,7 @@ from include.words.shown import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What a mail and the routing need to know of a need; `company` as a mail may show it."""
+    """Facts of a need for mails and routing; `company` masked for mails."""
 
     need_id: str
     company: str
@@ -35,7 +35,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenItem:
-    """A breach or obstruction that is open today, overdue by so many working days (0: not yet)."""
+    """An open breach or obstruction, overdue by so many working days (0: not yet)."""
 
     breach: Breach
     need: Need
@@ -43,13 +43,13 @@ class OpenItem:
     overdue: int
     reason_code: str | None
     level: Level | None = None
-    """Of an obstruction: whose turn it is; None for what climbs the ladder."""
+    """For an obstruction: whose turn it is; None for what climbs the ladder."""
     acknowledged: Acknowledged | None = None
-    """Taken on by the coordinators, and since when the case has been quiet."""
+    """Acknowledged by the coordinators, and since when the case has been quiet."""
 
     @property
     def key(self) -> BreachKey:
-        """What makes it this breach and no other."""
+        """Its identity."""
         return self.breach.key
 
     @property
@@ -145,7 +145,7 @@ _APPROVED = sa.text(
 )
 
 
-# The newest acknowledgement of each breach, and since when nothing has happened in its case.
+# The newest acknowledgement of each breach, and since when its case has been quiet.
 _ACKNOWLEDGED = sa.text(
     """
     select distinct on (a.need_id, a.institution_code, a.rule_id, a.breach)
@@ -223,7 +223,7 @@ def _stalled_cases(connection: sa.Connection, day: Day) -> Iterator[_Found]:
         for case, row in zip(cases, rows, strict=True):
             if (breach := stalls.idle(case, calendar, policy)) is not None:
                 yield breach, row, None
-        # Only a need with a refusal is read with all its cases; without one the rule cannot hold anyway.
+        # All cases are read only for needs with a refusal; without one the rule cannot apply.
         if (breach := stalls.turned_down(cases, policy)) is not None:
             yield breach, rows[0], None
 
@@ -293,7 +293,7 @@ _UNANSWERED_PUSHES = sa.text(
     """
 )
 
-# A record without a usable need_id goes by the number of its hold.
+# A record without a usable need_id is named by the number of its hold.
 _UNDECIDED_HOLDS = sa.text(
     """
     select coalesce(hold.need_id, '挂起记录' || hold.quarantine_id) as need_id, coalesce(hold.revision, 0) as revision,

@@ -1,6 +1,7 @@
 """The mails of one run: for each mailbox a digest (日报), and an urgent mail (加急) for what cannot wait.
 
-A person may hold several posts with one address: the digest names each post and lists what each is told, a matter of several once.
+A person may hold several posts with one address: the digest names each post and lists its items, an item of several
+posts once.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from include.words.stalls import asked, due_label, rung_label, why
 from include.words.states import word
 
 DETAILED = 20
-"""Subjects told in full in one mail."""
+"""Subjects shown in full in one mail."""
 LISTED = 180
-"""Subjects that follow with one entry each. Beyond, only counts by institution: mail clients cut what is longer."""
+"""Subjects that follow with one entry each. Beyond, only counts by institution: mail clients cut longer mails."""
 STILL_OPEN = 10
-"""Of what was told before and is still open, so many are listed."""
+"""Number of items listed that were sent before and are still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestMail:
-    """A mail to queue, and what it tells to whom: pairs of coordinator id and step."""
+    """A mail to queue, and whom it notifies of what: pairs of coordinator id and step."""
 
     urgent: bool
     told: tuple[tuple[str, DueStep], ...]
@@ -100,7 +101,7 @@ class Mailer:
         )
 
     def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[composing.Subject]:
-        """Told to this mailbox before, open still, and not told again today."""
+        """Sent to this mailbox before, still open, and not sent again today."""
         before = {
             item.key: item
             for reader in self.coordinators.at_mailbox_of(recipients[0])
@@ -147,7 +148,7 @@ class Mailer:
         )
 
     def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
-        """The day on which the item climbs further, and to whom; the due day itself while it is not yet over."""
+        """The day on which the item climbs further, and to whom; before the due day, the due day itself."""
         breach = one.item.breach
         if breach.kind in (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION):
             return (breach.due_on if breach.due_on > self.day.today else None), ""
@@ -159,7 +160,7 @@ class Mailer:
 
 
 def reader_id(coordinators: Network, recipient: Coordinator) -> str:
-    """Who reads the mailbox of `recipient`: the first by id of all posts that have it, the same whichever of them is told."""
+    """Who reads the mailbox of `recipient`: of all its posts the first by id, whichever of them is notified."""
     return coordinators.at_mailbox_of(recipient)[0].coordinator_id
 
 

@@ -1,4 +1,4 @@
-"""Which steps are due (到期应提请): what is open, what was told before and who is on duty decide; nothing is read or written."""
+"""Which steps are due (到期应提请), from open items, earlier steps and coordinators on duty. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOLD_ONCE: Mapping[BreachKind, tuple[Authority, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueStep:
-    """A step of an open item that is due now, and who answers for it; a superseded step tells nobody."""
+    """A step of an open item that is due now, and who is accountable; a superseded step notifies nobody."""
 
     item: OpenItem
     step: int
@@ -35,7 +35,7 @@ class DueStep:
 
     @property
     def recipients(self) -> list[Coordinator]:
-        """Who is to be told."""
+        """Who is to be notified."""
         if not self.mailed:
             return []
         return [one.coordinator for one in self.assignments if one.coordinator is not None]
@@ -59,7 +59,7 @@ def due_steps(
 def due_for(
     item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
 ) -> list[DueStep]:
-    """The steps newly due of one item, beyond those `taken`; `allowed`: where an acknowledgement keeps it for now."""
+    """The newly due steps of one item, without those `taken`; `allowed`: where an acknowledgement keeps it for now."""
     place, major, kind = item.need.place, item.need.is_major, item.breach.kind
     if kind in _TOLD_ONCE:
         if taken or (kind == BreachKind.RETURN and item.overdue == 0):

@@ -1,1 +1,1 @@
-"""The gate: every record judged by the rule book."""
+"""The gate (审核): judges every record by the rule book, and queues what follows."""

@@ -38,7 +38,7 @@ _TO_PUSH = sa.text(
     """
 )
 
-# What has a push already was let go before there was anything to sign.
+# A need that has a push already was passed before sign-off was demanded.
 _AWAIT_SIGN_OFF = sa.text(
     f"""
     insert into push_wait (need_id, revision, quarter, department_code, is_major, persons_required, since)
@@ -52,7 +52,7 @@ _AWAIT_SIGN_OFF = sa.text(
 )
 _APPROVERS = {"none": 0, "one": 1, "two": 2}
 
-# Whoever decides on a stop at this moment is waited for: either the decision sees what passes now, or this sees the decision.
+# Share-lock the stop: a concurrent decision either sees these needs or is seen here.
 _AWAIT_DECISIONS = sa.text(
     """
     select from department_stop stop
@@ -66,7 +66,7 @@ _AWAIT_DECISIONS = sa.text(
     """
 )
 
-# A push that waited while a late finding was looked at has its row already, and with it its key.
+# A push that was held back for a late finding already has its row, and with it its key.
 _RESUME = sa.text(
     """
     update delivery set state = 'pending', outcome = null, settled_at = null, next_attempt_at = :now
@@ -76,9 +76,9 @@ _RESUME = sa.text(
 
 
 def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime, policy: Policy) -> int:
-    """Queue a push of each of these revisions that may be pushed; returns how many are new or go on.
+    """Queue a push of each of these revisions that may be pushed; returns how many are new or resumed.
 
-    Where approvers sign pushes off (push_approval), it begins to wait for them instead, and is queued by the last signature.
+    If approvers sign pushes off (push_approval), it waits for them instead, and the last signature queues it.
     """
     wanted = sorted(needs)
     approvers = _APPROVERS[policy.text("push_approval")]
@@ -104,7 +104,7 @@ def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: date
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A revision to send back, with the findings that it must answer: all of them are its reasons."""
+    """A revision to send back; all of its findings are reasons of the return."""
 
     need_id: str
     revision: int
@@ -114,12 +114,12 @@ class Return:
 
 
 def return_respond_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
-    """The day until which a return of today is to be answered (return_respond_working_days after it)."""
+    """The day by which a return of today should be answered (return_respond_working_days after it)."""
     return _working_days_on(now, policy.integer("return_respond_working_days"), calendar)
 
 
 def hold_decide_by(now: datetime, policy: Policy, calendar: WorkingCalendar) -> date:
-    """The day until which a person is to decide on what is held today (hold_decision_working_days after it; S08)."""
+    """The day by which a person should decide on what is held today (hold_decision_working_days after it; S08)."""
     return _working_days_on(now, policy.integer("hold_decision_working_days"), calendar)
 
 

@@ -1,8 +1,8 @@
-"""Judging a past quarter again (重新审核): on the stored payloads, without sending anything or storing a verdict.
+"""Judging a past quarter again (重新审核): on the stored payloads, without sending or storing anything.
 
-Each verdict rests on inputs that are stored: the payload, the moment, the content of the register, the history as of its
-intake, the department's policy. Under the rule set that gave it, it must come out the same, finding by finding; under another
-one, what changed is listed.
+The inputs of each verdict are stored: the payload, the moment, the content of the register, the history as of its
+intake, the department's policy. Under the same rule set the verdict must be reproduced, finding by finding; under
+another one, changes are listed.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _CHUNK = 5_000
 
 
 class VerdictNotReproduced(UserFacingError):
-    """A verdict came out otherwise under the rule set that gave it: a defect of the program or of the stored data."""
+    """A verdict was not reproduced under its own rule set: a defect of the program or of the stored data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedVerdict:
-    """A record on which the rule set in force says otherwise. `need_id`, `revision`: None where unusable (DQ01)."""
+    """A record whose verdict the rule set in force changes. `need_id`, `revision`: None if unusable (DQ01)."""
 
     need_id: str | None
     revision: int | None
@@ -57,7 +57,7 @@ class ChangedVerdict:
 class Rejudgement:
     """A quarter judged again. `reproduced`: records under an unchanged rule set; `emptied`: payloads purged meanwhile.
 
-    `verdicts`: (before, after) → records. `versions`: the rule sets that gave the verdicts, and those in force now.
+    `verdicts`: (before, after) → records. `versions`: the rule sets of the verdicts, and those in force now.
     """
 
     quarter: str
@@ -77,7 +77,7 @@ class _Again:
     after: Verdict
 
 
-# The newest verdict on each content. What was judged together has one moment, one intake and one register.
+# The newest verdict on each content. Needs judged together have one moment, one intake and one register.
 _JUDGED = sa.text(
     """
     select judged.*, intake.started_at, item.raw_sha256, octet_length(raw.ciphertext) > 0 as kept
@@ -104,7 +104,7 @@ _FINDINGS = sa.text(
 def rejudge(
     engine: sa.Engine, cipher: PersonalDataCipher, *, quarter: str, departments: Sequence[str], policy: Policy
 ) -> Rejudgement:
-    """Judge again what is stored of a quarter for these departments, each with its own policy.
+    """Judge the stored needs of a quarter again for these departments, each with its own policy.
 
     Raises VerdictNotReproduced, naming the needs, if a verdict or finding differs under an unchanged rule set;
     RegisterUnusable if a register is no longer stored.

@@ -1,4 +1,4 @@
-"""The page of a quarter judged again: what the rule set in force would make of it, in Chinese, without values of fields."""
+"""The page of a quarter judged again: what the rule set in force would change, in Chinese, without values of fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDER = {verdict: position for position, verdict in enumerate(_VERDICTS)}
 
 
 def publish(engine: sa.Engine, result: Rejudgement, *, now: datetime, reports_dir: Path | None) -> int:
-    """Publish the page as report kind `rejudgement` of the quarter, and as a file where wanted; returns the report's id."""
+    """Publish the page as report kind `rejudgement` of the quarter, and as a file if wanted; returns the report's id."""
     html = render(result, now)
     with engine.begin() as connection:
         lock_page(connection, KIND, result.quarter)
@@ -60,7 +60,7 @@ def render(result: Rejudgement, now: datetime) -> str:
 
 
 def figures(result: Rejudgement) -> dict[str, Any]:
-    """What the page says, as JSON; a change carries no names."""
+    """The page's figures as JSON; changes without names."""
     return {
         "departments": list(result.departments),
         "judged": result.judged,
@@ -82,7 +82,7 @@ def _versions(versions: Sequence[str]) -> str:
 
 
 def _rule_changes(changed: Sequence[ChangedVerdict]) -> list[tuple[str, int, int]]:
-    """Rule, needs on which it fires now and did not, needs on which it no longer fires; most first."""
+    """Rule, needs on which only the new rule set fires, needs on which only the old one did; most first."""
     fires: Counter[str] = Counter()
     fired: Counter[str] = Counter()
     for change in changed:

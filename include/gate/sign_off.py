@@ -1,8 +1,8 @@
-"""Sign-off (签批): where push_approval demands it, what has passed waits until one or two approvers have signed it off.
+"""Sign-off (签批): if push_approval demands it, passed needs wait until one or two approvers have signed them off.
 
-A signature covers exactly the revisions that were listed to who signed; what passes later needs its own. The first signature makes a
-batch of what it covers, the second is given to what of the batch still waits. Major needs are signed one by one. Needs that are
-withdrawn, overtaken or held meanwhile drop out. The last signature that a need requires queues its push.
+A signature covers exactly the revisions that were listed to the signer; needs that pass later take their own. The first
+signature makes a batch of what it covers, the second is given to what still waits of the batch. Major needs are signed
+one by one. Needs that are withdrawn, overtaken or held meanwhile drop out. The last required signature queues the push.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from include.store.locks import Lock, hold
 from include.store.tables import push_signature
 
 FIRST = "new"
-"""The batch of what nobody has signed yet."""
+"""The batch of needs without a signature."""
 
 
 class ListChanged(UserFacingError):
-    """What would be signed is not what the person saw."""
+    """The list to be signed differs from the one that the person saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPush:
-    """A revision that waits for sign-off, as filed; amount in 万元, None unless usable. `released`: rules that people let it pass."""
+    """A revision that waits for sign-off, as filed; amount in 万元, None unless usable. `released`: rules released by people."""
 
     need_id: str
     revision: int
@@ -69,7 +69,8 @@ class WaitingPush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What is signed at once. `key` names it in forms: "new", the number of its first signature, or a major need's need_id:revision."""
+    """A list that is signed at once. `key` names it in forms: "new", the number of its first signature, or a major
+    need's need_id:revision."""
 
     key: str
     quarter: str
@@ -77,12 +78,12 @@ class Batch:
 
     @property
     def is_major(self) -> bool:
-        """Whether it is a major need by itself."""
+        """Whether it is a single major need."""
         return self.pushes[0].is_major
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
-        """Of those who have signed it."""
+        """The signatures given so far."""
         return self.pushes[0].signatures
 
     @property
@@ -92,16 +93,16 @@ class Batch:
 
     @property
     def total(self) -> Decimal:
-        """Their financing needs together, in 万元."""
+        """Sum of the financing needs, in 万元."""
         return sum((one.financing_need or Decimal(0) for one in self.pushes), Decimal(0))
 
     @property
     def digest(self) -> str:
-        """What exactly is listed: SHA-256 of need_id:revision, a line each, in order."""
+        """Identifies the exact list: SHA-256 of need_id:revision, a line each, in order."""
         return digest_of(one.revision_key for one in self.pushes)
 
     def signed_by(self, actor: str) -> bool:
-        """Whether this person has signed before."""
+        """Whether this person has signed it before."""
         return any(same_person(actor, one.actor) for one in self.signatures)
 
 
@@ -112,7 +113,8 @@ def digest_of(revisions: Iterable[Revision]) -> str:
 
 
 def waiting_batches(connection: sa.Connection, quarter: str) -> list[Batch]:
-    """What of a quarter waits for sign-off: batches begun first, what nobody has signed, then the major needs one by one."""
+    """What waits for sign-off in a quarter: batches with a first signature, then needs without one, then major needs
+    one by one."""
     batches: dict[tuple[bool, str], list[WaitingPush]] = {}
     for push in _waiting(connection, quarter):
         batches.setdefault((push.is_major, _key(push)), []).append(push)
@@ -123,10 +125,11 @@ def waiting_batches(connection: sa.Connection, quarter: str) -> list[Batch]:
 def sign(
     connection: sa.Connection, quarter: str, key: str, *, digest: str, act: Act, policy: Policy
 ) -> tuple[int, int]:
-    """One person signs a batch off as listed (`digest`); returns how many needs that covers, and how many pushes it queued.
+    """Sign a batch off as one person saw it listed (`digest`); returns how many needs that covers, and how many pushes
+    it queued.
 
-    Part of the caller's transaction. Raises ListChanged if the batch is no longer what was listed, InvalidRequest if the person has
-    signed it before, or without a reason.
+    Part of the caller's transaction. Raises ListChanged if the batch has changed, InvalidRequest if the person has
+    signed it before, or gives no reason.
     """
     act = audit.signed(act)
     hold(connection, Lock.SIGN_OFF, quarter)

@@ -1,4 +1,4 @@
-"""What an approver looks at before signing a quarter's pushes off (签批): counts and totals, and what is odd. By reading alone."""
+"""What an approver looks at before signing a quarter's pushes off (签批): counts and totals, and oddities. Read-only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OfDepartment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the quarter bears on a sign-off. `median`: of the financing needs filed, 万元; None where there is none."""
+    """Facts of the quarter that bear on a sign-off. `median`: of the filed financing needs, 万元; None if there is none."""
 
     median: Decimal | None
     batch_findings: Sequence[tuple[str, str]]
@@ -67,7 +67,7 @@ class Unsigned:
 
 
 def by_department(pushes: Sequence[WaitingPush]) -> list[OfDepartment]:
-    """The list in short, by department code."""
+    """Totals of the list by department code."""
     amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
     for one in pushes:
         amounts[one.department_code].append(one.financing_need or Decimal(0))
@@ -91,7 +91,7 @@ def times_the_median(push: WaitingPush, surroundings: Surroundings, policy: Poli
 
 
 def surroundings(connection: sa.Connection, quarter: str) -> Surroundings:
-    """What is odd in the quarter as it stands now."""
+    """The present oddities of the quarter."""
     asked = {"quarter": quarter}
     return Surroundings(
         median=connection.execute(_MEDIAN, asked).scalar(),
@@ -103,7 +103,7 @@ def surroundings(connection: sa.Connection, quarter: str) -> Surroundings:
 
 
 def signatures(connection: sa.Connection, quarter: str) -> list[Signed]:
-    """Who has signed what of the quarter off, the newest first."""
+    """The signatures of the quarter, the newest first."""
     return [Signed(**row) for row in connection.execute(_SIGNATURES, {"quarter": quarter}).mappings()]
 
 

@@ -58,7 +58,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A case, or a need as a whole (`institution` and `state` empty), with every reason why it is here."""
+    """A case, or a need as a whole (`institution` and `state` empty), with every reason why it is in the digest."""
 
     need_id: str
     company: str
@@ -66,7 +66,7 @@ class Subject:
     state: str
     is_major: bool
     link: str
-    """To its page in the console; empty where mails carry no links."""
+    """Its page in the console; empty if mails carry no links."""
     reasons: tuple[Reason, ...]
 
     @property
@@ -76,7 +76,7 @@ class Subject:
 
     @property
     def lateness(self) -> str:
-        """How long the reason that has waited longest is past its day, in words; empty where none is."""
+        """How long the reason that has waited longest is overdue, in words; empty if none is."""
         longest = max(self.reasons, key=lambda reason: reason.overdue_working_days)
         if not longest.overdue_working_days:
             return ""
@@ -97,7 +97,7 @@ class OperatorItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filing:
-    """What a department has filed for a quarter so far, as printed; `total` in 万元."""
+    """A department's filings of a quarter so far, as printed; `total` in 万元."""
 
     recommended: int
     total: str
@@ -106,7 +106,7 @@ class Filing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedNeed:
-    """A need that was sent back and has not come again; `company` is empty and `respond_by` None where it was not by us."""
+    """A need that was sent back and has not come again; `company` is empty and `respond_by` None if we did not send it back."""
 
     need_id: str
     company: str
@@ -134,18 +134,18 @@ def operator_headline(
 
 
 def padded(text: str, columns: int) -> str:
-    """`text` with spaces up to so many columns, for tables in plain text: Chinese characters are two columns wide."""
+    """`text` padded with spaces to so many columns, for tables in plain text: a Chinese character takes two columns."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return text + " " * (columns - len(text) - wide)
 
 
 def need_link(console_url: str, need_id: str) -> str:
-    """The page of a need in the console; empty where mails carry no links."""
+    """The page of a need in the console; empty if mails carry no links."""
     return console_link(console_url, f"needs/{need_id}")
 
 
 def console_link(console_url: str, page: str) -> str:
-    """A page of the console; empty where mails carry no links."""
+    """A page of the console; empty if mails carry no links."""
     return f"{console_url}/{page}" if console_url else ""
 
 

@@ -1,7 +1,7 @@
-"""Which failed runs (运行失败) the operators have been told of: the mails that left, and those that wait in the outbox.
+"""Of which failed runs (运行失败) the operators were notified: mails that were sent, and those that wait in the outbox.
 
-A failure mail leaves by itself, for what has failed may be the delivery. It is noted in the outbox all the same: as delivered once
-it has left; else it waits there, and the delivery sends it as soon as the mail server is back.
+A failure mail bypasses the outbox, because the delivery may be what failed. It is recorded there all the same: as
+delivered once it was sent; else it waits, and the delivery sends it as soon as the mail server is back.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _LISTED = 20
 
 
 def notified_on(connection: sa.Connection, dag_id: str, day: date) -> bool:
-    """Whether a mail has left that tells of a run of this DAG that failed on `day` (Asia/Shanghai)."""
+    """Whether a mail was sent about a run of this DAG that failed on `day` (Asia/Shanghai)."""
     told: bool = connection.execute(_TOLD, {"prefix": _key(dag_id, ""), "day": day}).scalar_one()
     return told
 
 
 def waiting_runs(connection: sa.Connection) -> list[str]:
-    """Failed runs whose mails wait to leave, each as `dag/run`, the latest first; at most 20."""
+    """Failed runs whose mails wait, each as `dag/run`, the latest first; at most 20."""
     rows = connection.execute(_WAITING, {"prefix": _PREFIX, "most": _LISTED}).scalars()
     return [key.removeprefix(_PREFIX).replace(":", "/", 1) for key in rows]
 
@@ -32,7 +32,7 @@ def waiting_runs(connection: sa.Connection) -> list[str]:
 def note(
     connection: sa.Connection, dag_id: str, run_id: str, mail: Mapping[str, Any], *, left: bool, now: datetime
 ) -> None:
-    """Note the mail that tells of a failed run: it has `left`, or it waits in the outbox."""
+    """Record the mail about a failed run: it has `left`, or it waits in the outbox."""
     new = NewDelivery(channel="mail", action="mail", idempotency_key=_key(dag_id, run_id), body=mail)
     enqueue(connection, [new], now)
     if left:

@@ -1,9 +1,10 @@
-"""Reminders (报送提醒): T-10, T-5 and T-1 working days before the cut-off, each department hears how its filing stands.
+"""Reminders (报送提醒): T-10, T-5 and T-1 working days before the cut-off, each department gets the state of its filing.
 
-That is: what it has recommended, what it has not reviewed yet, and what was sent back and has not come again. A department with
-nothing left to do is told so in one line: before the cut-off it can still see that a need which it recommended is missing.
-The cut-off is the notice's (工信厅联函〔2025〕490号, last working day of the quarter); the three days are the project's
-own (policy reminder_working_days). The MIIT coordinator of the department's region stands for the department's mailbox.
+That is: what it has recommended, what it has not reviewed yet, and what was sent back and has not come again. A
+department with nothing left to do gets one line: before the cut-off it can still notice that a need which it
+recommended is missing. The cut-off is the notice's (工信厅联函〔2025〕490号, last working day of the quarter); the three days
+are the project's own (policy reminder_working_days). The MIIT coordinator of the department's region stands for the
+department's mailbox.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from include.platforms.green_platform import Manifest, ManifestRow
 
 RETURNS_LISTED = 10
-"""Returned needs that a reminder names; of the others it gives the number."""
+"""Returned needs that a reminder names; the others are only counted."""
 
 _COLLECT = "组织审核并推荐本地区符合条件的融资需求；本季度没有可推荐的，请办理零报送。"
 _REPORT = "审核后办理报送；本季度没有可推荐的，请办理零报送。"
@@ -58,8 +59,8 @@ def remind(
     """Queue today's reminder to each of the 37 departments; returns how many are new, 0 on any other day.
 
     The green platform is read on the three days only; raises as its client does. A department whose region has no MIIT
-    coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if given. What
-    the platform lists and cannot be read is set aside.
+    coordinator on duty is reminded through the next level up. Mails link to returned needs under `console_url`, if
+    given. Unreadable pieces of the platform's listings are set aside.
     """
     round_ = _todays_round(Quarter.parse(quarter), day, console_url)
     if round_ is None:
@@ -83,7 +84,7 @@ def remind(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """How a department's filing stands on the platform; `reported`: None until it has reported the quarter."""
+    """The state of a department's filing on the platform; `reported`: None until it has reported the quarter."""
 
     reported: ManifestRow | None
     unreviewed: Filed
@@ -108,7 +109,7 @@ def _standings(client: Listing, manifest: Manifest, quarter: str) -> dict[str, _
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
-    """One of the three days; `earlier` are the working days before the cut-off of the rounds before it."""
+    """One of the three days; `earlier` are the working days before the cut-off of the earlier ones."""
 
     quarter: Quarter
     today: date
@@ -190,7 +191,7 @@ def _reminder(
 
 
 def _subject_line(round_: _Round, department: Department, standing: _Standing, state: str) -> str:
-    """What is left to do before what is done."""
+    """What is left to do comes before what is done."""
     left = [state] if standing.reported is None else []
     left += [f"{standing.unreviewed.number}项待审核"] if standing.unreviewed.number else []
     left += [f"{standing.returned.number}项待补正"] if standing.returned.number else []
@@ -206,7 +207,7 @@ def _state(row: ManifestRow | None) -> str:
 
 
 def _asked(standing: _Standing) -> list[str]:
-    """What a department is asked to do, one sentence each."""
+    """What the department is asked to do, one sentence each."""
     if standing.nothing_left:
         return []
     asked = [_REVIEW] if standing.unreviewed.number else []
@@ -230,7 +231,7 @@ def _filing(row: ManifestRow | None, today: date) -> composing.Filing | None:
 
 
 def _returned(returned: Filed, sent_back: Mapping[str, OpenReturn], round_: _Round) -> list[composing.ReturnedNeed]:
-    """The first to be answered first; those that the department itself sent back, without a day, last."""
+    """The first due first; those that the department itself sent back, without a due day, last."""
     found = [_returned_need(need_id, sent_back.get(need_id), round_) for need_id in returned.need_ids]
     return sorted(found, key=lambda one: (one.respond_by or date.max, one.need_id))
 

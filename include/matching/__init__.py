@@ -1,8 +1,8 @@
-"""Matching (对接): cases opened by a push, the feedback of institutions, and the progress that goes back.
+"""Matching (对接): cases opened by a push, the feedback of institutions, and the progress reported back.
 
-Feedback is appended as it comes; a case, its clocks, its alerts and the progress of its need are folds of what is stored. Events
-that come in order are added to where the fold of their case stands; a late one folds it anew. So a doubled, late or repeated
-run ends where a single one does.
+Feedback is appended as received; a case, its clocks, its alerts and the progress of its need are folds of stored data.
+Events in order are added to the stored fold of their case; a late one folds the case anew. So doubled, late or repeated
+runs end in the same state as a single one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What institutions' reports of one case give away (G03a, G03b, G03c, G04, G08b, G09a, G09b, G17), judged by suite `case_events`.
+"""Rules about institutions' reports of one case (G03a, G03b, G03c, G04, G08b, G09a, G09b, G17), by suite `case_events`.
 
-Each rule looks at the events that the fold applied, with the money of the case behind each of them, so that what is found
-depends on the set of events alone. What is found becomes the grounds of an alert, one for each rule and case.
+Each rule looks at the events that the fold applied, with the case's money after each of them, so that the findings
+depend on the set of events alone. Findings become the grounds of an alert, one for each rule and case.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _MONEY = frozenset({"credit_approved", "contracted", "drawn"})
 _SPENT = frozenset({"contracted", "drawn"})
 _PURPOSED = _SPENT | {"post_loan"}
 _CATALOGUE_CODE = 12
-"""No code of the catalogue is longer."""
+"""The longest code of the catalogue."""
 
 
 def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *, now: datetime, policy: Policy) -> None:
-    """Open, add to and close the alerts of these cases."""
+    """Open alerts of these cases, add to them, and close them."""
     looked_at = [(pair, taken) for pair, one in folded.items() for taken in one.taken if _is_looked_at(taken)]
     found: dict[tuple[str, Pair], set[str]] = defaultdict(set)
     severities: dict[str, str] = {}
@@ -70,7 +70,7 @@ def _is_looked_at(taken: Taken) -> bool:
 
 
 class _Surroundings:
-    """What the rules ask of the needs: the catalogue entry as filed, and the days on which the factory was listed."""
+    """Facts about the needs: the catalogue entry as filed, and the days on which the factory was on the register."""
 
     def __init__(self, connection: sa.Connection, looked_at: Sequence[tuple[Pair, Taken]], now: datetime) -> None:
         named = {
@@ -82,11 +82,11 @@ class _Surroundings:
         self._listed = None if snapshot is None else _memberships(connection, sorted(paid), snapshot.content_sha256)
 
     def catalogue_code(self, need_id: str) -> str:
-        """As filed in the newest pushed revision; empty where it is not usable."""
+        """As filed in the newest pushed revision; empty if not usable."""
         return self._catalogue.get(need_id, "")
 
     def listed(self, need_id: str, day: date) -> bool | None:
-        """Whether the factory was on the list on `day`; None where there is no register in use, or no credit code."""
+        """Whether the factory was on the register on `day`; None without a register in use, or without a credit code."""
         if self._listed is None or need_id not in self._listed:
             return None
         return any(start <= day and (end is None or day < end) for start, end in self._listed[need_id])
@@ -118,7 +118,7 @@ def _frame(looked_at: Sequence[tuple[Pair, Taken]], surroundings: _Surroundings)
 
 
 def _fill(cells: Cells, row: int, need_id: str, taken: Taken, surroundings: _Surroundings) -> None:
-    """What the rules look at in an applied event."""
+    """Fill the columns of an applied event."""
     event = taken.event
     if event.type in _MONEY:
         cells.put(row, "listed_then", surroundings.listed(need_id, event.local_date))
@@ -144,7 +144,7 @@ def _fill(cells: Cells, row: int, need_id: str, taken: Taken, surroundings: _Sur
 
 
 def _catalogue_codes(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, str]:
-    """Usable catalogue codes of the newest pushed revisions; usable: as its format rule (DQ08) wants it."""
+    """Usable catalogue codes of the newest pushed revisions; usable by its format rule (DQ08)."""
     found = {}
     for row in connection.execute(_DOCUMENTS, {"need_ids": list(need_ids)}) if need_ids else ():
         project = json.loads(row.document).get("project")
@@ -169,7 +169,7 @@ def _usable(code: str) -> bool:
 def _memberships(
     connection: sa.Connection, need_ids: Sequence[str], content: str
 ) -> dict[str, list[tuple[date, date | None]]]:
-    """The spans [listed, removed) of the factory of each need that has a credit code; an empty list: never listed."""
+    """The spans [listed, removed) of the factory of each need with a credit code; an empty list: never listed."""
     found: dict[str, list[tuple[date, date | None]]] = {}
     for row in connection.execute(_MEMBERSHIPS, {"need_ids": need_ids, "content": content}):
         spans = found.setdefault(row.need_id, [])

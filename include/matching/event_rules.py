@@ -1,6 +1,6 @@
-"""What is wrong with feedback events (E01-E11), judged by the suites `events` and `event_fields`.
+"""Defects of feedback events (E01-E11), found by the suites `events` and `event_fields`.
 
-Each event is judged when it is stored, as it came and with what is known then; findings are history, and change nothing of
+Each event is judged when it is stored, as received and with what is known then; findings are history, and do not change
 how events are folded, held as orphans, or tried again.
 """
 
@@ -36,7 +36,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class EventFinding:
-    """A rule that an event breaks; never a value of it."""
+    """A rule that an event breaks; never its value."""
 
     event_id: str
     rule_id: str
@@ -52,9 +52,9 @@ def judge_events(
     now: datetime,
     policy: Policy,
 ) -> list[EventFinding]:
-    """Judge events that were stored and folded just now, and keep what is found.
+    """Judge events that were stored and folded just now, and store the findings.
 
-    `contradicted`: ids that came again with other content (E03); what was stored under them is judged too.
+    `contradicted`: ids that came again with other content (E03); the event stored under them is judged too.
     """
     known = {event.event_id for event in events}
     judged = [*events, *_stored(connection, sorted({*contradicted} - known))]
@@ -80,7 +80,7 @@ def judge_events(
 
 @dataclass(frozen=True, slots=True)
 class _Pushed:
-    """A need that was pushed: when it first arrived, with which revisions, and the total investment of the newest (万元)."""
+    """A pushed need: when it first arrived, with which revisions, and the total investment of the newest (万元)."""
 
     first_push: datetime
     revisions: frozenset[int]
@@ -88,7 +88,7 @@ class _Pushed:
 
 
 class _Surroundings:
-    """What the rules ask beyond an event itself: its need, its case, and the other events of the case."""
+    """Facts beyond an event itself: its need, its case, and the other events of the case."""
 
     def __init__(self, connection: sa.Connection, events: Sequence[FeedbackEvent], contradicted: Sequence[str]) -> None:
         need_ids = {"need_ids": sorted({event.need_id for event in events})}
@@ -142,7 +142,7 @@ def _findings(
 def _fields(
     events: Sequence[FeedbackEvent], known: _Surroundings
 ) -> tuple[list[tuple[FeedbackEvent, str]], pd.DataFrame]:
-    """The fields that are looked at, and the frame with a row for each: is it known (E02), or is it in its bounds (E10)."""
+    """The fields that are judged, and the frame with a row for each: is it known (E02), or is it within its bounds (E10)."""
     import pandas as pd
 
     listed = institutions()

@@ -24,7 +24,7 @@ from include.store.tables import case_clock, deadline_extension, deadline_extens
 
 @dataclass(frozen=True, slots=True)
 class ExplainedClock:
-    """A stored clock of a case; `said` is why it is due when it is."""
+    """A stored clock of a case; `said` explains why it is due when it is."""
 
     institution_code: str
     clock: Clock
@@ -46,10 +46,10 @@ def request_extension(
     now: datetime,
     policy: Policy,
 ) -> int:
-    """Ask for `working_days` more on a clock that runs; returns the number of the request.
+    """Ask for `working_days` more on a running clock; returns the number of the request.
 
-    Raises InvalidRequest where no such clock runs, a request on it waits already, more is asked for than the policy allows
-    (key extension_max_working_days, all approved ones of the clock together), or no reason is given.
+    Raises InvalidRequest if no such clock runs, a request on it waits already, the policy allows fewer days (key
+    extension_max_working_days, all approved requests of the clock together), or no reason is given.
     """
     act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
     actor, reason = act.actor_id, act.reason
@@ -99,8 +99,8 @@ def decide_extension(
 ) -> str:
     """Approve or refuse a request; an approved one moves the due day at once. Returns the need's id.
 
-    Raises InvalidRequest for a request that does not wait, without a reason, for the person who asked, and for an approval after
-    the clock has stopped.
+    Raises InvalidRequest if the request does not wait or has no reason, for the person who asked, and for an approval
+    after the clock has stopped.
     """
     act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
     actor, reason = act.actor_id, act.reason

@@ -1,4 +1,4 @@
-"""Reading and folding: the needs that were pushed, their events, and the cases that these add up to. Writes nothing."""
+"""Reading and folding: the pushed needs, their events, and the resulting cases. Read-only."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from include.reference import case_transitions, institutions, policy
 class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A need with at least one delivered push: its newest pushed revision, and since when which institution was asked.
 
-    `pushed_at`: since when the first of its pushes is known to have arrived; it may have arrived earlier. `matched`: its stored cases
-    know of all these pushes. Amounts in 万元, None unless usable.
+    `pushed_at`: when the first of its pushes was known to have arrived; it may have arrived earlier. `matched`: its
+    stored cases reflect all these pushes. Amounts in 万元, None unless usable.
     """
 
     need_id: str
@@ -38,16 +38,16 @@ class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     matched: bool
 
     def can_fold(self, event: FeedbackEvent) -> bool:
-        """Whether the event is of a known type, of a revision that was pushed and of a known institution."""
+        """Whether the event is of a known type, of a pushed revision and of a known institution."""
         return (
             event.revision in self.revisions and event.type in EVENT_TYPES and event.institution_code in institutions()
         )
 
 
 class FoldedCase(msgspec.Struct, frozen=True, gc=False):
-    """A case, where its fold stands, and what became of the events taken now.
+    """A folded case, its serialised fold state, and the result of each new event.
 
-    These are all of its events, or those that were added to `before`, the case as it was stored.
+    The new events are all of the case's, or those added to `before`, the case as stored.
     """
 
     case: Case
@@ -62,7 +62,7 @@ class FoldedCase(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def adds_up_otherwise(self) -> bool:
-        """Whether its need may add up to something else than before; see `NeedSums`."""
+        """Whether the totals of its need may have changed; see `NeedSums`."""
         return self.before is None or _summed(self.before) != _summed(self.case)
 
 
@@ -101,7 +101,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
 
 
 def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, FoldedCase]:
-    """The cases of these needs from all that is stored: one for each institution asked now, and for each that reported."""
+    """The cases of these needs from everything stored: one for each institution asked now, and for each that reported."""
     reported = _foldable(needs, connection.execute(_EVENTS_OF_NEEDS, {"need_ids": list(needs)}))
     wanted = {(need.need_id, code) for need in needs.values() for code in need.intended} | reported.keys()
     return {pair: _folded(needs[pair[0]], pair, reported.get(pair, ())) for pair in sorted(wanted)}
@@ -110,9 +110,9 @@ def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> di
 def fold_on(
     connection: sa.Connection, needs: Mapping[str, PushedNeed], fresh: Iterable[FeedbackEvent]
 ) -> dict[Pair, FoldedCase]:
-    """The cases that `fresh` (stored already, and none of them folded yet) touch, of needs whose stored cases are up to date.
+    """The cases that `fresh` (stored already, not folded yet) affects, of needs whose stored cases are up to date.
 
-    Later events are added to where the fold of their case stands; a case that gets a late one is folded from its start.
+    Later events are added to the stored fold of their case; a case that gets a late one is folded from its start.
     """
     added: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
     for event in fresh:
@@ -151,7 +151,7 @@ def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> Fo
 
 
 def _foldable(needs: Mapping[str, PushedNeed], rows: Iterable[sa.Row[Any]]) -> dict[Pair, list[FeedbackEvent]]:
-    """Those of these stored events that can be folded, by case."""
+    """The foldable ones of these stored events, by case."""
     found: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
     for row in rows:
         event = known_reason(FeedbackEvent(**row._asdict()))

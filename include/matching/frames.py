@@ -1,4 +1,5 @@
-"""Columns of the frames that the rule book judges feedback by: exact numbers, answers and texts, each of which may be missing."""
+"""Columns of the frames by which the rule book judges feedback: exact numbers, booleans and texts, each of which may be
+missing."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ _DTYPES: Mapping[Kind, Any] = {"number": np.int64, "answer": np.bool_, "text": o
 
 
 def scaled(value: Decimal | None) -> int | None:
-    """A decimal of up to four places in ten-thousandths, so that it is compared exactly."""
+    """A decimal of up to four places in ten-thousandths, for exact comparison."""
     return None if value is None else int(value * SCALE)
 
 
@@ -28,12 +29,12 @@ def whole_numbers(values: Sequence[int | None]) -> pd.Series[int]:
 
 
 def answers(values: Sequence[bool | None]) -> pd.Series[bool]:
-    """Yes or no; None is missing."""
+    """Booleans; None is missing."""
     return _column("answer", *_filled("answer", values))
 
 
 class Cells:
-    """A frame of which most cells are missing, filled cell by cell."""
+    """A sparse frame, filled cell by cell."""
 
     def __init__(self, columns: Mapping[str, Kind]) -> None:
         self._columns = columns

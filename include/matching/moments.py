@@ -1,7 +1,8 @@
-"""As of which moment events count: what E09 marks is noted beside the event, once, when its need's push is known.
+"""The moments at which events count: an implausible event (E09) gets another one, stored once, when its need's push is
+known.
 
-A note is history, as the finding is: it stays, though an earlier push may become known later. What is not noted counts as of the
-moment that the institution states. The view `counted_feedback` has both in one column.
+Such a note is history, like the finding: it stays, even if an earlier push becomes known later. Other events count at
+their stated moment. The view `counted_feedback` has both in one column.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from include.store.database import copy_rows
 def note_moments(
     connection: sa.Connection, fresh: Sequence[FeedbackEvent], needs: Mapping[str, PushedNeed], now: datetime
 ) -> list[FeedbackEvent]:
-    """These events, received just now, each with the moment as of which it counts; those of needs that were not pushed as they are."""
+    """These events, received just now, each with the moment at which it counts; those of needs without a push unchanged."""
     skew = timedelta(seconds=policy().integer("clock_skew_seconds"))
     latest = now + skew
     doubtful = {
@@ -54,7 +55,7 @@ def note_moments(
 
 
 def note_moments_of_waiting(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> None:
-    """Note the same of events that waited for the first push of these needs; they were received before it was known (E09)."""
+    """The same for events that waited for the first push of these needs; they were received before it was known (E09)."""
     known = {"need_ids": list(need_ids), "skew": policy().integer("clock_skew_seconds"), "now": now}
     connection.execute(_NOTE_WAITING, known)
 
@@ -63,7 +64,7 @@ _FIRST_PUSH = sa.text(
     "select need_id, min(arrived_at) as first_push from arrived_push where need_id = any(:need_ids) group by need_id"
 )
 
-# As `counted_at` has it.
+# Same rule as `counted_at`.
 _NOTE_WAITING = sa.text(
     """
     with waited as (

@@ -1,6 +1,6 @@
-"""What the cases of a need add up to (G02a, G02b, G18), and use of funds that is not reported on (G16).
+"""Rules about the totals of a need's cases (G02a, G02b, G18), and about missing reports on the use of funds (G16).
 
-The sums are judged whenever a case of the need was folded, G16 once a day: it comes true by time passing. What is found becomes
+The totals are judged whenever a case of the need was folded, G16 once a day because time makes it true. Findings become
 the grounds of an alert, one for each rule and need. Amounts in 万元, exact.
 """
 
@@ -32,7 +32,7 @@ _AMOUNTS = ("contracted", "approved", "drawn", "financing_need", "external_funds
 
 
 def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: datetime, policy: Policy) -> None:
-    """Open, add to and close the alerts on the sums of these needs."""
+    """Open alerts on the totals of these needs, add to them, and close them."""
     import pandas as pd
 
     looked_at = [one for one in sums if one.contracted or one.approved or one.drawn]
@@ -54,7 +54,7 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
 
 
 def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
-    """Look for full quarters without a report after a draw (G16); returns how many needs have one. Safe to repeat."""
+    """Find full quarters without a report after a draw (G16); returns how many needs have one. Safe to repeat."""
     import pandas as pd
 
     today = now.astimezone(SHANGHAI).date()
@@ -89,7 +89,7 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
 
 
 def _quarters(steps: Sequence[Sequence[str]], today: date) -> Iterator[tuple[Quarter, bool]]:
-    """Each full quarter after that of the first draw and before `today`, and whether it was reported on."""
+    """Each full quarter after that of the first draw and before `today`, and whether it has a report."""
     draws = [_day(at) for state, at in steps if state == "drawn"]
     if not draws:
         return

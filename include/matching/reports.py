@@ -1,4 +1,4 @@
-"""The progress of a need (对接进度), told to the green platform whenever it changed."""
+"""The progress of a need (对接进度), reported to the green platform whenever it changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from include.store.outbox import NewDelivery, enqueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedProgress:
-    """What there is to tell of a need, and the revision and department that it is told for."""
+    """The progress of a need, with its revision and department."""
 
     need_id: str
     revision: int
@@ -28,9 +28,9 @@ class NeedProgress:
 
 
 def queue_progress(connection: sa.Connection, needs: Sequence[NeedProgress], now: datetime) -> int:
-    """Queue a report for each need of which something else was told last, or nothing yet; returns how many.
+    """Queue a report for each need whose last report differs, or that has none; returns how many.
 
-    The caller keeps folds apart: what is told depends on what was told before.
+    The caller serialises folds: what is reported depends on what was reported before.
     """
     told = {row.need_id: row for row in connection.execute(_LAST_PROGRESS, {"need_ids": [n.need_id for n in needs]})}
     deliveries = []
@@ -39,7 +39,7 @@ def queue_progress(connection: sa.Connection, needs: Sequence[NeedProgress], now
         last = told.get(need.need_id)
         before = msgspec.json.decode(last.body) if last else {}
         if content != {name: before.get(name) for name in content}:
-            # The key rests on the report before as well: a need that falls back to an earlier stage is told so again.
+            # The key includes the report before: a need that falls back to an earlier stage is reported again.
             key = _digest({"need_id": need.need_id, **content, "after": last.idempotency_key if last else None})
             deliveries.append(_delivery(need, content, f"progress:{key}", now))
     return enqueue(connection, deliveries, now)

@@ -1,4 +1,4 @@
-"""The clocks of cases, stored with their due days and with what these were counted from."""
+"""The clocks of cases, stored with their due days and with everything these were counted from."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _KEYS = _CLOCK_COLUMNS[:5]
 def store_clocks(
     connection: sa.Connection, cases: Mapping[Pair, Case], now: datetime, *, before: Mapping[Pair, Case]
 ) -> None:
-    """Store the clocks of these cases where they differ from the stored ones, and write down each due day that moved.
+    """Store the clocks of these cases that differ from the stored ones, and record each due day that moved.
 
-    A case is counted by the policy under which it opened. `before`: of some cases, the case that the stored clocks are of;
-    of the others the stored clocks are read. Belongs to the caller's transaction.
+    A case is counted by the policy under which it opened. `before`: for some cases, the case that the stored clocks
+    belong to; for the others the stored clocks are read. Part of the caller's transaction.
     """
     counting = _Counting(connection, cases.keys(), now)
     stored = _stored_clocks(connection, [pair for pair in cases if pair not in before])
@@ -77,7 +77,7 @@ def store_clocks(
 
 
 def stored_clock(row: sa.Row[Any]) -> Clock:
-    """A row of case_clock as the clock that it came from, ready to be explained."""
+    """The clock in a row of case_clock, ready to be explained."""
     return Clock(
         from_type=row.from_type,
         to_type=row.to_type,
@@ -94,7 +94,7 @@ def stored_clock(row: sa.Row[Any]) -> Clock:
 
 
 class _Counting:
-    """What the clocks of some cases are counted by: the policy pinned to each, the extensions granted, the calendar."""
+    """How the clocks of some cases are counted: the policy pinned to each, granted extensions, the calendar."""
 
     def __init__(self, connection: sa.Connection, pairs: Collection[Pair], now: datetime) -> None:
         self._calendar: WorkingCalendar = china_calendar()
@@ -103,7 +103,7 @@ class _Counting:
         self._rules: dict[tuple[str, str], _Rules] = {}
 
     def clocks(self, pair: Pair, case: Case, after: tuple[int, int]) -> tuple[Clock, ...]:
-        """The clocks of a case, counted by its own policy; `after` as of `clocks`."""
+        """The clocks of a case, counted by its own policy; `after` as for `clocks`."""
         sha256, snapshot = self._pinned[pair]
         rules = self._rules.get((sha256, pair[1]))
         if rules is None:
@@ -121,7 +121,7 @@ class _Counting:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What of a policy the clocks of an institution are counted by."""
+    """The parts of a policy by which the clocks of an institution are counted."""
 
     limits: tuple[CaseLimit, ...]
     roll_forward: bool
@@ -139,7 +139,7 @@ class _Rules:
 def _pinned(
     connection: sa.Connection, pairs: Collection[Pair], now: datetime
 ) -> dict[Pair, tuple[str, PolicySnapshot]]:
-    """By which policy each case is counted; one that was never counted before is pinned to the policy in force."""
+    """The policy of each case; a case that was never counted before is pinned to the policy in force."""
     found: dict[Pair, str] = {
         (row.need_id, row.institution_code): row.policy_sha256 for row in connection.execute(_PINNED, _keys(pairs))
     }

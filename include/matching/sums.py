@@ -1,4 +1,4 @@
-"""What the cases of a need add up to, beside what its newest pushed revision asks for. Amounts in 万元, exact."""
+"""Totals over the cases of a need, with the figures of its newest pushed revision. Amounts in 万元, exact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedSums:
-    """The cases of a need together; `external_funds` is its total investment without own capital. None: not usable."""
+    """Totals of a need; `external_funds` is its total investment without own capital. None: not usable."""
 
     need_id: str
     states: Collection[str]
@@ -25,7 +25,7 @@ class NeedSums:
 
 
 def need_sums(connection: sa.Connection, need_ids: Sequence[str]) -> list[NeedSums]:
-    """Of each of these needs, all of them pushed."""
+    """The totals of each of these needs, all of them pushed."""
     return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, {"need_ids": list(need_ids)})]
 
 

@@ -17,16 +17,16 @@ MALFORMED = -1
 _AMOUNT = r"[0-9]{1,10}(?:[.][0-9]{1,2})?"
 _BENEFIT = r"[0-9]{1,12}(?:[.][0-9]{1,4})?"
 _EXACT_BELOW = 10**11
-"""A number with four decimals that is below has 15 digits at most: a double tells it from its neighbours."""
+"""Below this, a number with four decimals has at most 15 digits, so that a double distinguishes it from its neighbours."""
 
 
 def scaled_amounts(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Amounts (万元, at most two decimals) times 10,000; MALFORMED for what is not written as the form asks."""
+    """Amounts (万元, at most two decimals) times 10,000; MALFORMED if not written as the form demands."""
     return _scaled(_AMOUNT, texts)
 
 
 def scaled_benefits(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Yearly benefits (at most four decimals) times 10,000; MALFORMED for what is not written as the form asks."""
+    """Yearly benefits (at most four decimals) times 10,000; MALFORMED if not written as the form demands."""
     return _scaled(_BENEFIT, texts)
 
 

@@ -1,7 +1,8 @@
-"""A batch of records turned into columns, each distinct value of a field kept once.
+"""A batch of records as columns, each distinct value of a field stored once.
 
-Rules look at distinct values; `FieldValues` knows which need holds which, so that a verdict on a value becomes findings
-on needs. Values of any JSON type may sit in any field: what is no string where a string belongs is kept as its JSON type.
+Rules look at distinct values; `FieldValues` knows which needs hold which, so that a verdict on a value becomes findings
+on needs. Any field may hold any JSON type: a value that is not a string where the form wants one is kept as its JSON
+type.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ ABSENT = -1
 
 _Made = TypeVar("_Made")
 Scale = Callable[[Sequence[str]], NDArray[np.int64]]
-"""Makes whole numbers of amounts; below zero what is not well written."""
+"""Converts amounts to whole numbers; malformed ones become negative."""
 
 
 class JsonType(Enum):
-    """The type of a JSON value, standing in for a value whose content no rule looks at."""
+    """The type of a JSON value, in place of a value whose content no rule looks at."""
 
     STRING = "string"
     BOOLEAN = "boolean"
@@ -41,7 +42,7 @@ class JsonType(Enum):
     OBJECT = "object"
     OTHER = "other"
 
-    __hash__ = object.__hash__  # Enum's own hashes the name anew for each value of a column
+    __hash__ = object.__hash__  # Enum's own __hash__ would hash the name again for each value of a column.
 
 
 _JSON_TYPES = {
@@ -56,28 +57,28 @@ _JSON_TYPES = {
 
 
 def json_type(value: object) -> JsonType:
-    """The JSON type of a parsed value other than null; a number that is not finite is no JSON at all.
+    """The JSON type of a parsed value other than null; a number that is not finite is not JSON.
 
     A whole number is an integer however it is written.
     """
     if isinstance(value, float) and not math.isfinite(value):
         return JsonType.OTHER
-    if isinstance(value, Decimal) and not value.is_finite():  # math.isfinite would take 1E+999 for infinite
+    if isinstance(value, Decimal) and not value.is_finite():  # math.isfinite takes 1E+999 for infinite.
         return JsonType.OTHER
     kind = _JSON_TYPES.get(type(value), JsonType.OTHER)
     return JsonType.INTEGER if kind is JsonType.NUMBER and whole_number(value) is not None else kind
 
 
 def is_blank(text: str) -> bool:
-    """Whether a string counts as absent: normalise_text leaves nothing of it."""
+    """Whether a string counts as absent: normalise_text makes it empty."""
     return not text[:1].isalnum() and normalise_text(text) == ""
 
 
 @dataclass(eq=False, slots=True)
 class FieldValues:
-    """The values of one field over a batch: `distinct[codes[i]]` is held by need `needs[i]` (element `elements[i]`).
+    """The values of one field over a batch: need `needs[i]` (element `elements[i]`) holds `distinct[codes[i]]`.
 
-    A code of ABSENT: nothing there. `malformed` marks the distinct values that a format rule has found faulty.
+    Code ABSENT: no value. `malformed` marks the distinct values that a format rule found faulty.
     """
 
     path: str
@@ -95,12 +96,12 @@ class FieldValues:
 
     @property
     def absent(self) -> NDArray[np.bool_]:
-        """For each place of the field: whether nothing is there."""
+        """For each place of the field: whether there is no value."""
         return np.equal(self.codes, ABSENT)
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """For each place of the field: whether a value is there that no format rule found faulty."""
+        """For each place of the field: whether there is a value that no format rule found faulty."""
         faulty: NDArray[np.bool_] = _look_up(self.malformed, self.codes)
         return ~(self.absent | faulty)
 
@@ -112,31 +113,32 @@ class FieldValues:
         return [f"{before}[{element}]{after}" for element in self.elements[places].tolist()]
 
     def per_need(self, of_distinct: Sequence[Any]) -> list[Any]:
-        """For a field with one value a need: what belongs to the distinct value of each need, None where none is usable."""
+        """For a field with one value a need: the item that belongs to each need's distinct value, None if that is not
+        usable."""
         table = np.full(len(of_distinct) + 1, None, dtype=object)
         table[:-1] = of_distinct
         held: list[Any] = table[np.where(self.usable, self.codes, len(of_distinct))].tolist()
         return held
 
     def mark_malformed(self, faulty: NDArray[np.bool_]) -> None:
-        """Note that a format rule found these distinct values faulty, here and where they were recoded from."""
+        """Mark these distinct values as faulty, here and in the fields they were recoded from."""
         self.malformed |= faulty
         if self.source is not None and self.recoding is not None:
             self.source.mark_malformed(faulty[self.recoding])
 
     def of_distinct(self, function: Callable[[Sequence[Any]], _Made]) -> _Made:
-        """`function` of all distinct values, worked out once however many frames look at them."""
+        """`function` of all distinct values, computed once however many frames use it."""
         if function not in self._made:
             self._made[function] = function(self.distinct)
         made: _Made = self._made[function]
         return made
 
     def recoded(self, function: Callable[[Any], Hashable]) -> FieldValues:
-        """The same places with `function` of each distinct value, equal results made one."""
+        """The same places with `function` of each distinct value; equal results are merged."""
         return self.recoded_to([function(value) for value in self.distinct])
 
     def recoded_to(self, values: Sequence[Hashable] | NDArray[Any]) -> FieldValues:
-        """The same places with these values, one for each distinct one, equal ones made one."""
+        """The same places with these values, one for each distinct value; equal ones are merged."""
         distinct: Any
         if isinstance(values, np.ndarray):
             recoding, distinct = pd.factorize(values)
@@ -152,7 +154,7 @@ class FieldValues:
         return FieldValues(self.path, self.needs, codes, [value], self.elements, source=self, recoding=recoding)
 
     def usable_only(self) -> FieldValues:
-        """The same places without what is not usable."""
+        """The same places without unusable values."""
         codes = np.where(self.usable, self.codes, ABSENT)
         sound = ~self.malformed
         if sound.all():
@@ -161,7 +163,7 @@ class FieldValues:
         return FieldValues(self.path, self.needs, codes, list(compress(self.distinct, sound)), self.elements)
 
     def joined(self, *others: FieldValues) -> FieldValues:
-        """This field with fields that have one value a need: tuples of distinct values, where all of them are usable."""
+        """This field joined with fields of one value a need: tuples of distinct values, where all are usable."""
         usable, codes = self.usable, self.codes
         for other in others:
             usable = usable & other.usable[self.needs]
@@ -178,7 +180,7 @@ class FieldValues:
 
 
 def members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
-    """What each object has under each of these names, None where there is nothing; one sequence a name."""
+    """The members of each object by these names, None if absent; one sequence a name."""
     try:
         if len(names) == 1:
             return [list(map(itemgetter(*names), objects))]
@@ -188,14 +190,14 @@ def members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
 
 
 def as_texts(values: Sequence[Any]) -> Sequence[str]:
-    """The strings among the values; what is none counts as an empty one."""
+    """The strings among the values; other values count as empty strings."""
     if set(map(type, values)) == {str}:
         return values
     return [value if type(value) is str else "" for value in values]
 
 
 def of_texts(function: Callable[[Sequence[str]], Sequence[str]], values: Sequence[Any]) -> Sequence[Any]:
-    """What `function` makes of the strings among the values, each in its place; what is no string is left as it is."""
+    """`function` of the strings among the values, in their places; other values are left as they are."""
     texts = as_texts(values)
     found = function(texts)
     if texts is values:
@@ -204,7 +206,7 @@ def of_texts(function: Callable[[Sequence[str]], Sequence[str]], values: Sequenc
 
 
 def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | None = None, **rest: Any) -> FieldValues:
-    """A field that must hold strings: other values are kept as their JSON type only."""
+    """A field of strings: other values are reduced to their JSON type."""
     codes, distinct = _coded_texts(values)
     return FieldValues(path, np.arange(len(codes)) if needs is None else needs, codes, distinct, **rest)
 
@@ -212,7 +214,7 @@ def text_values(path: str, values: Sequence[Any], needs: NDArray[np.int64] | Non
 def amount_values(
     path: str, values: Sequence[Any], scaled: Scale, needs: NDArray[np.int64] | None = None, **rest: Any
 ) -> FieldValues:
-    """A field that must hold amounts, scaled. They hardly ever agree: each given one counts as a distinct value."""
+    """A field of amounts, scaled. Amounts rarely repeat, so they are not de-duplicated."""
     numbers: Any
     if set(map(type, values)) == {str}:
         numbers, codes = scaled(values), np.arange(len(values))
@@ -237,16 +239,16 @@ def _coded_texts(values: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
 
 
 def _distinct_texts(values: Sequence[Any]) -> dict[Any, int] | None:
-    """Each value once, None if some of them are neither strings nor None."""
+    """Each value once; None if some are neither strings nor None."""
     try:
         table = dict.fromkeys(values, ABSENT)
-    except TypeError:  # objects and lists cannot be keys
+    except TypeError:  # Objects and lists cannot be keys.
         return None
     return table if set(map(type, table)) <= {str, NoneType} else None
 
 
 def number_values(path: str, values: Sequence[Any]) -> FieldValues:
-    """A field that must hold numbers: they are kept, whole ones as int, others as Decimal; other values as their JSON type."""
+    """A field of numbers, whole ones as int, others as Decimal; other values are reduced to their JSON type."""
     if set(map(type, values)) <= {int, NoneType}:
         return listed_values(path, values)
     return listed_values(path, list(map(_number_or_type, values)))
@@ -266,7 +268,7 @@ def _number_or_type(value: Any) -> Any:
 def _coded(
     values: Sequence[Any], table: dict[Any, int], absent: Collection[Any] = (None,)
 ) -> tuple[NDArray[np.int64], list[Any]]:
-    """The number of each value, ABSENT for those so named, and each other value once; the keys of `table` are the values."""
+    """The code of each value, ABSENT for those mapped to it, and each other value once; the keys of `table` are the values."""
     for value in absent:
         table.pop(value, None)
     distinct = list(table)
@@ -280,7 +282,7 @@ def _coded(
 def flag_values(
     path: str, present: NDArray[np.bool_], evaluated: NDArray[np.bool_], like: FieldValues | None = None
 ) -> FieldValues:
-    """A yes or no for each place, ABSENT where the question does not arise; places as in `like`, else one a need."""
+    """A boolean for each place, ABSENT if undefined; places as in `like`, else one a need."""
     codes = np.where(evaluated, present.astype(np.int64), ABSENT)
     needs, elements = (like.needs, like.elements) if like else (np.arange(len(codes)), None)
     return FieldValues(path, needs, codes, [False, True], elements)
@@ -293,5 +295,5 @@ def listed_values(path: str, values: Sequence[Hashable]) -> FieldValues:
 
 
 def _look_up(table: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[Any]:
-    """`table[codes]`, whatever where the code is ABSENT."""
+    """`table[codes]`; arbitrary where the code is ABSENT."""
     return table[codes] if len(table) else np.zeros(len(codes), dtype=table.dtype)

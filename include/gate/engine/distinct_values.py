@@ -1,6 +1,6 @@
-"""Frames of cases: one row for each distinct value (or combination of values) of each field.
+"""Frames of distinct cases: one row for each distinct value (or combination of values) of each field.
 
-A value that a thousand needs share is looked at once; a `CaseFrame` leads from its rows back to the needs and fields.
+A value that a thousand needs share is judged once; a `DistinctFrame` maps its rows back to needs and fields.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from include.gate.engine.columns import FieldValues
 
 _OfField = Callable[[FieldValues], Sequence[Any] | NDArray[Any]]
-"""What is told of the distinct values of a field, one for each."""
+"""A function from a field to one output per distinct value."""
 
 Column = Callable[[Sequence[FieldValues]], Any]
-"""What makes a column of a frame, one value for each distinct value of each of these fields."""
+"""A function that makes a column of a frame: one value for each distinct value of each of these fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class CaseFrame:
     starts: Sequence[int]
 
     def held_by(self, rows: Sequence[int]) -> Iterator[tuple[FieldValues, NDArray[np.bool_], NDArray[np.int64]]]:
-        """For each field that these rows come from: which of its distinct values they are, and the places with them."""
+        """For each field in these rows: which of its distinct values they are, and the places that hold them."""
         chosen = np.zeros(len(self.frame), dtype=bool)
         chosen[np.asarray(rows, dtype=np.int64)] = True
         for field, start in zip(self.origins, self.starts, strict=True):
@@ -51,7 +51,7 @@ def case_frame(origins: Sequence[FieldValues], columns: Mapping[str, Column]) ->
 
 
 def of_field(told: Callable[[str], str]) -> Column:
-    """What a function tells of the path of the field that a row comes from."""
+    """A function of the path of a row's field, as a column."""
 
     def made(origins: Sequence[FieldValues]) -> pd.Categorical:
         codes, distinct = pd.factorize(np.array([told(field.path) for field in origins], dtype=object))
@@ -61,7 +61,7 @@ def of_field(told: Callable[[str], str]) -> Column:
 
 
 def texts(told: _OfField, *paths: str) -> Column:
-    """Texts (or other objects), None where there is none; none at all for fields other than `paths`, if given."""
+    """Texts (or other objects), None if missing; missing for all fields other than `paths`, if given."""
 
     def made(origins: Sequence[FieldValues]) -> pd.Series:
         column = np.full(sum(_sizes(origins)), None, dtype=object)
@@ -73,7 +73,7 @@ def texts(told: _OfField, *paths: str) -> Column:
 
 
 def numbers(told: _OfField, *paths: str) -> Column:
-    """Whole numbers, None where there is none; none at all for fields other than `paths`, if given."""
+    """Whole numbers, None if missing; missing for all fields other than `paths`, if given."""
 
     def made(origins: Sequence[FieldValues]) -> pd.arrays.IntegerArray:
         column = np.zeros(sum(_sizes(origins)), dtype=np.int64)
@@ -90,17 +90,17 @@ def numbers(told: _OfField, *paths: str) -> Column:
 
 
 def measures(told: _OfField) -> Column:
-    """Numbers with a fraction, None where there is none."""
+    """Numbers with a fraction, None if missing."""
     return lambda origins: np.concatenate([np.array(told(field), dtype=np.float64) for field in origins])
 
 
 def flags(told: _OfField) -> Column:
-    """Whether something holds."""
+    """Booleans."""
     return lambda origins: np.concatenate([np.array(told(field), dtype=bool) for field in origins])
 
 
 def _rows_of(origins: Sequence[FieldValues], paths: Sequence[str]) -> Iterator[tuple[FieldValues, slice]]:
-    """The fields at `paths` (none given: all of them) with their rows."""
+    """The fields at `paths` (none given: all) with their rows."""
     start = 0
     for field in origins:
         end = start + len(field.distinct)
@@ -114,13 +114,13 @@ def _sizes(origins: Sequence[FieldValues]) -> list[int]:
 
 
 def categorical(codes: NDArray[np.int64], categories: Sequence[str] | NDArray[Any]) -> pd.Categorical:
-    """Texts of which there are few, by their numbers; ABSENT is a missing one."""
+    """Texts with few distinct values, by their codes; ABSENT is missing."""
     dtype: pd.CategoricalDtype[object] = pd.CategoricalDtype(list(categories))
     return pd.Categorical.from_codes(codes, dtype=dtype)
 
 
 def frame_safe(texts: Sequence[Any]) -> Sequence[str | None]:
-    """The strings without lone surrogates, which no frame can hash; None for what is no string, which DQ13 is about.
+    """The strings without lone surrogates, which no frame can hash; None for other values (DQ13 judges those).
 
     No value with a lone surrogate passes any rule about its form.
     """

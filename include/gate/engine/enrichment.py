@@ -1,7 +1,7 @@
-"""Enrich, then expect: what the register and other needs say of each need, as columns that the suites can look at.
+"""Enrich, then expect: facts from the register and other needs, as columns that the suites judge.
 
-Each column counts or measures one thing; the suites `factories` and `history` say how much of it is too much or too little. A
-value is missing where the rule is not evaluated.
+Each column counts or measures one thing; the suites `factories` and `history` say how much is too much or too little. A
+value is missing if the rule is not evaluated.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PARTS = attrgetter("name", "aliases", "level", "batch", "department_code", "lis
 
 Numbers = NDArray[np.int64]
 Keys = Callable[[Sequence[str]], Sequence[str]]
-"""The forms in which texts are compared."""
+"""The normal forms in which texts are compared."""
 
 
 def register_frame(
@@ -52,7 +52,7 @@ def register_frame(
     at = np.where(usccs.usable, usccs.codes, len(usccs.distinct))
     years = policy.integer("lookback_years")
     spans = [(_years_before(day, years).toordinal(), day.toordinal()) for day in judged_on.distinct]
-    # [need, row]
+    # [need, row].
     since, day = np.array(spans, dtype=np.int64)[judged_on.codes].T[:, :, None]
     listed_on, removed_on = rows.listed_on[at], rows.removed_on[at]
     active = (listed_on <= day) & (day < removed_on)
@@ -63,7 +63,7 @@ def register_frame(
         removals[need] += _false_information(history, usccs.distinct[at[need]], seen_on, years)
 
     def alike(path: str, field: FieldValues, held: Numbers, keys: Keys | None = None) -> FieldValues:
-        """How many rows in force hold the value of the field, where some row is in force."""
+        """How many active rows hold the value of the field, if any row is active."""
         wanted = rows.numbers_in(field, keys)[np.where(field.usable, field.codes, len(field.distinct))]
         matches = (active & (held[at] == wanted[:, None, None]).any(axis=2)).sum(axis=1)
         return _counted(path, matches, usccs.usable & (in_force > 0) & field.usable)
@@ -83,7 +83,7 @@ def register_frame(
 def history_frame(
     records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, hash_item: HashItem, policy: Policy
 ) -> dict[str, CaseFrame]:
-    """The frame of suite `history`: other needs and earlier revisions. Needs of which there is nothing to say are left out."""
+    """The frame of suite `history`: other needs and earlier revisions. Needs without any such fact are left out."""
     at_least = float(policy.decimal("name_similarity_min"))
     quarters, enough = policy.integer("farming_quarters"), policy.integer("farming_min_enterprises")
 
@@ -110,9 +110,9 @@ def history_frame(
 
 @dataclass(frozen=True, slots=True)
 class _RegisterRows:
-    """The rows of the register for each distinct credit code of a batch; the code past the last one has none.
+    """The register's rows for each distinct credit code of a batch; the code after the last has none.
 
-    Days are ordinals in [code, row]; texts are numbered and stand in [code, row, spelling].
+    Days are ordinals in [code, row]; texts are coded, in [code, row, spelling].
     """
 
     texts: dict[str, int]
@@ -125,7 +125,7 @@ class _RegisterRows:
 
     @classmethod
     def of(cls, usccs: FieldValues, register: Register) -> _RegisterRows:
-        """The rows that the register holds for these codes."""
+        """The register's rows for these codes."""
         found = list(map(register.rows_of, usccs.distinct))
         rows: list[RegisterRow] = list(chain.from_iterable(found))
         lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
@@ -144,7 +144,7 @@ class _RegisterRows:
             spread[code, place, 0] = _numbers_of(of_rows, texts)
             return spread
 
-        # Each row is looked into once: a register is larger than any cache.
+        # Each row is read once: a register is larger than any cache.
         parts = list(zip(*map(_PARTS, rows), strict=True)) or [()] * 7
         given_names, aliases, levels, batches, departments, listed_on, removed_on = parts
         names = numbered(name_keys(given_names))
@@ -163,7 +163,7 @@ class _RegisterRows:
         )
 
     def numbers_in(self, field: FieldValues, keys: Keys | None) -> Numbers:
-        """The number of each distinct value (in the form of `keys`); one more, that no row holds, for what is not usable."""
+        """The code of each distinct value (normalised by `keys`); one extra code, which no row has, for unusable values."""
         numbers = np.full(len(field.distinct) + 1, _UNLISTED)
         given = [at for at, value in enumerate(field.distinct) if type(value) is str]
         texts = [field.distinct[at] for at in given]
@@ -172,12 +172,12 @@ class _RegisterRows:
 
 
 def _numbers_of(texts: Sequence[str], known: dict[str, int]) -> list[int]:
-    """The number of each text; those that are not known yet are added."""
+    """The code of each text; unknown texts get a new one."""
     return [known.setdefault(text, len(known)) for text in texts]
 
 
 def _few_keys(names: Sequence[str]) -> list[str]:
-    """The name keys of names of which there are few."""
+    """The name keys of a small number of names."""
     distinct = list(dict.fromkeys(names))
     keys = dict(zip(distinct, name_keys(distinct), strict=True))
     return [keys[name] for name in names]
@@ -218,7 +218,8 @@ def _rewritten(
 def _rises(
     records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History
 ) -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
-    """For each need with an earlier revision: metric → (new, old) where both are above zero and no report backs a change (G12)."""
+    """For each need with an earlier revision: metric → (new, old) if both are above zero and no report supports the
+    change (G12)."""
     for need, revision in enumerate(known.of_field["revision"]):
         if revision is None or revision == 1:
             continue
@@ -230,7 +231,7 @@ def _rises(
 
 
 def _is_backed(one: Fingerprint, previous: Fingerprint, record: Mapping[str, Any]) -> bool:
-    """Whether a new third-party report backs the benefits, or their basis is not usable."""
+    """Whether a new third-party report supports the benefits, or their basis is not usable."""
     benefit = record.get("benefit")
     basis = benefit.get("basis") if isinstance(benefit, dict) else None
     if not isinstance(basis, str) or basis not in choices("benefit.basis"):
@@ -239,8 +240,8 @@ def _is_backed(one: Fingerprint, previous: Fingerprint, record: Mapping[str, Any
 
 
 def answer_until(known: Fingerprints, history: History) -> Numbers:
-    """For each need the first second past the day until which the return of its previous revision asked for an answer, as a Moment
-    counts it; 0 where nothing was returned (DQ52)."""
+    """For each need the first second after the day by which the return of its previous revision asked for an answer, as
+    a Moment counts it; 0 if nothing was returned (DQ52)."""
     until = np.zeros(len(known), dtype=np.int64)
     for need, revision in enumerate(known.of_field["revision"]):
         if revision is not None and revision > 1 and (due := history.answer_due(known[need])):
@@ -252,13 +253,13 @@ def answer_until(known: Fingerprints, history: History) -> Numbers:
 
 
 def _counted(path: str, counts: Numbers, evaluated: NDArray[np.bool_]) -> FieldValues:
-    """A count for each need, absent where the question does not arise."""
+    """A count for each need, absent if undefined."""
     distinct = list(range(int(counts.max(initial=0)) + 1))
     return FieldValues(path, np.arange(len(counts)), np.where(evaluated, counts, ABSENT), distinct)
 
 
 def _found(path: str, values: Mapping[int, Any]) -> FieldValues:
-    """Values of some needs, by the number of the need."""
+    """Values of some needs, by the need's index."""
     listed = listed_values(path, list(values.values()))
     return FieldValues(path, np.array(list(values), dtype=np.int64), listed.codes, listed.distinct)
 

@@ -1,4 +1,4 @@
-"""Records read field by field: the columns below the head, lists unrolled into their elements."""
+"""Reads records field by field: the columns below the head, lists unrolled into their elements."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FORMS: Mapping[str, Callable[[Sequence[str]], Sequence[str]]] = {
     "project code": normalise_ids,
     "catalogue": normalise_texts,
 }
-"""The form in which rules look at the texts of a kind."""
+"""The normal form in which rules look at texts of a kind."""
 
 _CODE = re.compile(r"[A-Z0-9]+")
 _CONTACT = "enterprise.contact."
@@ -46,17 +46,17 @@ _CONTACTS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "mobile": (MOBILE, mobile_is_valid),
     "email": ("[a-z0-9.]{1,40}@[a-z0-9]{1,40}[.][a-z]{2,10}(?:[.][a-z]{2,10})?", email_is_valid),
 }
-"""How a contact is usually written, and whether one written otherwise is valid."""
+"""The usual spelling of a contact field, and the check for other spellings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A batch of records below their heads.
+    """A batch of records, without their heads.
 
-    `fields`: path → values; lists themselves and their elements included (`finance.methods`, `finance.methods[]`).
-    `presence`: for each required field, object or list: whether it is there, asked where what holds it is there.
-    `contacts`: for each contact field: whether it is well formed; the values themselves go no further than here.
-    `intended`: the intended institutions as one text, `;` between codes, or `?` for what is no list of strings.
+    `fields`: path → values; lists and their elements included (`finance.methods`, `finance.methods[]`). `presence`: for
+    each required field, object or list: whether it is present, if the object around it is. `contacts`: for each contact
+    field whether it is well formed; the values themselves are not kept. `intended`: the intended institutions as one
+    text, `;` between codes, or `?` if it is not a list of strings.
     """
 
     size: int
@@ -67,9 +67,9 @@ class Filing:
 
 
 def read_filing(records: Sequence[Mapping[str, Any]], wanted: frozenset[str] | None = None) -> Filing:
-    """Read the form below the head of each record, in the order given; of its single fields only those in `wanted`, if given.
+    """Read the form below the head of each record, in the given order; only the single fields in `wanted`, if given.
 
-    What is there and what is not is told of all objects, or of those in which something is wanted.
+    Presence is reported for all objects, or for those with a wanted field.
     """
     fields: dict[str, FieldValues] = {}
     presence: list[FieldValues] = []
@@ -108,7 +108,7 @@ def read_filing(records: Sequence[Mapping[str, Any]], wanted: frozenset[str] | N
 
 
 class _Objects:
-    """The objects of each record, each looked into once: for all of its members together."""
+    """The objects of each record, each read once for all of its members."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]], wanted: frozenset[str] | None) -> None:
         self._wanted = wanted
@@ -116,7 +116,7 @@ class _Objects:
         self._members: dict[str, Mapping[str, Sequence[Any]]] = {"": self._looked_into("", records)}
 
     def open(self, path: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Look into the objects at `path`: for each record whether it is there, and whether what holds it is there."""
+        """Open the objects at `path`: for each record whether it is present, and whether the object around it is."""
         values, held = self.field(path)
         there = _are(dict, values)
         nothing = dict.fromkeys(_names_in(path, self._wanted))
@@ -128,7 +128,7 @@ class _Objects:
         return _members(objects, _names_in(path, self._wanted))
 
     def field(self, path: str) -> tuple[Sequence[Any], NDArray[np.bool_]]:
-        """What is at `path` in each record, and whether the object that holds it is there."""
+        """The value at `path` in each record, and whether the object around it is present."""
         holder, _, name = path.rpartition(".")
         return self._members[holder][name], self._held[holder]
 
@@ -139,7 +139,8 @@ def _members(objects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Mapp
 
 @cache
 def _names_in(path: str, wanted: frozenset[str] | None = None) -> tuple[str, ...]:
-    """What the form has in an object or a list's element: fields, lists and further objects, or what leads to `wanted`."""
+    """The form's members of an object or list element: fields, lists and objects; with `wanted`, only those on the way
+    to it."""
     paths: Iterable[str] = (*OBJECTS, *form_fields(), *LISTS, "finance.intended_institutions")
     if wanted is not None:
         paths = (one for one in paths if any(field == one or field.startswith(f"{one}.") for field in wanted))
@@ -155,7 +156,8 @@ def _are(kind: type, values: Sequence[Any]) -> NDArray[np.bool_]:
 
 
 def _read_field(path: str, values: Sequence[Any], **at: NDArray[np.int64]) -> FieldValues:
-    """A field in the form in which rules look at it; what is no string stays a JSON type, or a malformed amount."""
+    """A field in the form in which rules look at it; a value that is not a string becomes a JSON type, or a malformed
+    amount."""
     kind = form_fields()[path]
     if kind in ("integer", "number"):
         return number_values(path, values)
@@ -178,7 +180,7 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
     if element_path in form_fields():
         fields[element_path] = text_values(element_path, elements, **at)
         return fields
-    # A null element is no absent value but an element that is no object.
+    # A null element is not absent: it is an element that is not an object.
     given = [JsonType.OTHER if element is None else element for element in elements]
     fields[element_path] = text_values(element_path, given, **at)
     there = _are(dict, elements)
@@ -195,7 +197,7 @@ def _read_list(path: str, values: Sequence[Any], presence: list[FieldValues]) ->
 
 
 def _well_formed(name: str, values: Sequence[Any]) -> NDArray[np.bool_]:
-    """DQ07; what is no string is DQ13's matter."""
+    """DQ07; a value that is not a string belongs to DQ13."""
     texts = as_texts(values)
     if name == "name":
         well_formed = np.array([len(text) in _NAME_LENGTH for text in texts], dtype=bool)
@@ -218,7 +220,7 @@ def _intended(values: Sequence[Any]) -> list[str | None]:
             if key not in joined:
                 joined[key] = _joined(value)
             found.append(joined[key])
-        except TypeError:  # lists and objects cannot be keys
+        except TypeError:  # Lists and objects cannot be keys.
             found.append(_joined(value))
     return found
 

@@ -1,7 +1,7 @@
 """The frames of distinct cases that the suites of the rule book run on, by name of the suite.
 
-First pass: each value against the format rule of its own field. Second pass: what is usable, with what a rule looks at beside
-it. Amounts and benefits are whole ten-thousandths, days are written 20260930.
+First pass: each value against the format rule of its own field. Second pass: usable values, with the other values that
+a rule looks at. Amounts and benefits are whole ten-thousandths, days are written 20260930.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STRING = (JsonType.STRING.value, "")
 
 
 def presence_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
-    """The frames that tell which heads are sound, which reviews complete and which fields given."""
+    """Frames of sound heads, complete reviews and given fields."""
     return {
         "head": case_frame(heads.faults, {"sound": flags(_values)}),
         "review": case_frame(heads.review, {"complete": flags(_values)}),
@@ -97,7 +97,7 @@ def format_frames(filing: Filing) -> dict[str, CaseFrame]:
 
 
 def case_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
-    """The frames of the second pass that give a finding for each of several fields."""
+    """The frames of the second pass whose rules give a finding for each of several fields."""
     fields = filing.fields
     years = heads.judged_on.recoded(attrgetter("year"))
     grounds = [
@@ -140,7 +140,7 @@ def _values(field: FieldValues) -> Sequence[Any]:
 
 
 def _part(at: int) -> Callable[[FieldValues], Sequence[Any]]:
-    """A part of each of the tuples that a field holds."""
+    """One component of the tuples in a field."""
     return lambda field: [value[at] for value in field.distinct]
 
 
@@ -159,7 +159,7 @@ def _lengths(field: FieldValues) -> Sequence[int | None] | NDArray[np.int64]:
 
 
 def _wordings(field: FieldValues) -> Sequence[str | None]:
-    """The skeletons of short texts; of a long one it is enough that it is none of them."""
+    """The skeletons of short texts; a long text only needs to differ from them."""
     words = field.of_distinct(skeletons)
     return [_LONGER if word is not None and len(word) > _LONGEST_WORDING else word for word in words]
 
@@ -171,7 +171,7 @@ def _monotonous(field: FieldValues) -> Sequence[bool]:
 
 
 def _types(field: FieldValues) -> FieldValues:
-    """The JSON types of a field, with the text of a date, which is empty for all others."""
+    """The JSON types of a field, with the text of a date; empty for other fields."""
     if set(map(type, field.distinct)) == {str}:
         return field.all_as(_STRING)
     return field.recoded(_type)

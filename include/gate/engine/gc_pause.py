@@ -1,4 +1,4 @@
-"""Python's garbage collector, which would take longer over thousands of needs than reading them does."""
+"""Pauses Python's cyclic garbage collector, which would take longer over thousands of needs than reading them does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def collecting_by_hand() -> Iterator[None]:
-    """Within: nothing is collected but by `gc.collect()`; call it after each chunk.
+    """Pauses the cyclic garbage collector; call gc.collect() after each chunk.
 
-    Parsed needs hold no cycles, yet by their number they set off one collection after the other of all that is in memory.
+    Parsed needs hold no cycles, but their number triggers one full collection after the other.
     """
     collects = gc.isenabled()
     gc.disable()

@@ -1,8 +1,8 @@
-"""What other needs and earlier revisions say of a need: the enrichment behind the rules of scope history.
+"""Other needs and earlier revisions: the enrichment behind the rules of scope history.
 
-H, P and W are those of the handbook's section 4. History is seen as of an intake: what later intakes brought is not in it, so
-that judging again with the same inputs gives the same verdict. Of two equal needs only the later one (by submitted_at, then
-need_id) is flagged, whatever the order in which they are judged.
+H: open needs submitted earlier; P: the previous revision; W: needs of the last quarters (handbook, section 4). History
+is as of an intake, without later ones, so that judging again with the same inputs gives the same verdict. Of two equal
+needs only the later one (by submitted_at, then need_id) is flagged, in whatever order they are judged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from include.reference import Policy
 from include.store.database import array_of
 
 SHARED = ("content", "benefit", "mobile")
-"""What enterprises share when somebody files for them with a template (G13)."""
+"""What enterprises share if somebody files for them with a template (G13)."""
 
 KEYS = ("uscc", "project_code", *SHARED)
 """What needs have in common where a rule compares them."""
@@ -56,12 +56,12 @@ class _Index:
 
 
 class History:
-    """The needs and revisions that a batch is compared with; may hold the batch itself.
+    """The needs and revisions that a batch is compared with; may include the batch itself.
 
-    `related`: the needs that have anything in common with the batch, whenever taken in. `open_needs`: candidates for H;
-    `window`: candidates for W, each at its newest revision. `revisions`: earlier revisions, for P. `first_stored`: item_hash
-    stored first, where a revision came with several contents. `respond_by`: until when the return of an earlier revision asked
-    for an answer. `false_information`: days on which needs of a credit code were withdrawn for it.
+    `related`: needs that share anything with the batch, of any intake. `open_needs`: candidates for H; `window`:
+    candidates for W, each at its newest revision. `revisions`: earlier revisions, for P. `first_stored`: item_hash
+    stored first, if a revision came with several contents. `respond_by`: by when the return of an earlier revision
+    asked for an answer. `false_information`: days on which needs of a credit code were withdrawn for it.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class History:
         self.false_information = false_information or {}
 
     def shared(self, by: str, known: Fingerprints) -> list[int]:
-        """The needs of a batch whose value of field `by` (uscc, project_code or one of SHARED) another need has as well."""
+        """The needs of a batch whose value of field `by` (uscc, project_code or one of SHARED) another need also has."""
         holders = {"uscc": self._of_enterprise, "project_code": self._with_code, **self._window}[by].holders
         if not holders:
             return []
@@ -103,10 +103,10 @@ class History:
         return [need for need, (holder, need_id) in enumerate(found) if holder is not None and holder != need_id]
 
     def same_project_similarity(self, one: Fingerprint, at_least: float) -> float:
-        """How like the project is to another one of its enterprise in H (DQ42): 1 where the codes are equal.
+        """Similarity of the project to another one of its enterprise in H (DQ42): 1 if the codes are equal.
 
-        Two codes that differ tell two projects apart; names count where a code is missing. The first likeness of `at_least`
-        is given; 0 where there is none.
+        Two different codes mean two projects; names count only if a code is missing. Returns the first similarity of at
+        least `at_least`; 0 if there is none.
         """
         if one.project_code is None:
             others = self._of_enterprise.earlier(one)
@@ -122,7 +122,7 @@ class History:
         return 0.0
 
     def other_enterprises_with_the_code(self, one: Fingerprint) -> int:
-        """How many needs in H carry the same project code for another enterprise (G01)."""
+        """How many needs in H have the same project code at another enterprise (G01)."""
         if one.uscc is None:
             return 0
         others = self._with_code.earlier(one)
@@ -131,7 +131,7 @@ class History:
     def enterprises_sharing(self, one: Fingerprint, name: str, quarters: int, enough: int) -> int:
         """How many enterprises, this one included, share the value of `name` over the last `quarters` quarters (G13).
 
-        Counted no further than to `enough`.
+        Counts no further than `enough`.
         """
         if one.uscc is None or one.quarter is None:
             return 0
@@ -155,7 +155,7 @@ class History:
         return max(below, key=lambda p: p.revision or 0, default=None)
 
     def answer_due(self, one: Fingerprint) -> date | None:
-        """The respond_by of P's return; None where there is no P, or it was not returned (DQ52)."""
+        """The respond_by of P's return; None if there is no P, or it was not returned (DQ52)."""
         previous = self.previous(one) if self._respond_by else None
         if previous is None or previous.need_id is None or previous.revision is None:
             return None
@@ -163,7 +163,7 @@ class History:
 
 
 def name_similarity(first: str | None, second: str | None) -> float:
-    """Likeness of two skeletons of project names, 0 … 1; the smaller one by code points comes first (handbook, section 4)."""
+    """Similarity of two skeletons of project names, 0 … 1; the smaller one by code points comes first (handbook, section 4)."""
     if not first or not second:
         return 0.0
     first, second = sorted((first, second))
@@ -171,7 +171,7 @@ def name_similarity(first: str | None, second: str | None) -> float:
 
 
 def _may_be_alike(first: str | None, second: str | None, at_least: float) -> bool:
-    """Whether two names can be so alike, by their lengths and the characters that they share: bounds that cost little."""
+    """Whether two names can be similar enough, by their lengths and common characters: cheap upper bounds."""
     if not first or not second:
         return False
     length = len(first) + len(second)
@@ -205,9 +205,10 @@ _WANTED = "unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (
 
 
 def holders(key: str) -> str:
-    """SQL: the values of `key` among the fingerprints `candidate`, each once however many share it, so that no pairs are made.
+    """SQL: the values of `key` among the fingerprints `candidate`, each once however many share it, so that no pairs
+    are formed.
 
-    With the first and the last need that holds it, and when the earliest of them was submitted.
+    With the first and the last need that holds it, and the earliest submission among them.
     """
     return (
         f"select {key}, min(need_id) as first, max(need_id) as last, min(submitted) as submitted"
@@ -274,7 +275,7 @@ _REVISIONS = sa.text(
     """
 )
 
-# One return for each revision; the platform may have been late to take it, which does not change its day.
+# One return for each revision; the platform may have accepted it late, which does not change its day.
 _RETURNS = sa.text(
     f"""
     select sent.need_id, sent.revision, (sent.body::json ->> 'respond_by')::date as respond_by
@@ -309,7 +310,7 @@ _FALSE_INFORMATION = sa.text(
 def load_history(
     connection: sa.Connection, needs: Sequence[Revision], *, intake_id: int, started_at: datetime, policy: Policy
 ) -> History:
-    """What is stored and comparable with `needs`, as of the intake that began at `started_at`."""
+    """The stored needs comparable with `needs`, as of the intake that began at `started_at`."""
     asked = {
         "need_ids": array_of(need_id for need_id, _ in needs),
         "revisions": array_of(revision for _, revision in needs),

@@ -1,4 +1,4 @@
-"""Moments (RFC 3339) compared exactly, whatever their offset and however many digits their fraction has.
+"""Moments (RFC 3339) compared exactly, whatever their offset and number of fractional digits.
 
 Seconds count from the day before 0001-01-01 (UTC), so that no moment is negative.
 """
@@ -43,18 +43,18 @@ class Moments:
     known: NDArray[np.bool_]
 
     def only(self, usable: NDArray[np.bool_]) -> Moments:
-        """These moments, and none where they are not usable."""
+        """These moments, unknown where they are not usable."""
         return Moments(self.seconds, self.fractions, self.known & usable)
 
     def earlier_than(self, other: Moments) -> NDArray[np.bool_]:
-        """For each need whether both moments are known and this one is the earlier."""
+        """For each need whether both moments are known and this one is earlier."""
         earlier = self.seconds < other.seconds
         tied = self.seconds == other.seconds
         earlier[tied] = self.fractions[tied] < other.fractions[tied]
         return earlier & self.known & other.known
 
     def not_after(self, latest: Moment) -> NDArray[np.bool_]:
-        """For each need whether its moment is known and is not after the latest one."""
+        """For each need whether its moment is known and not after the latest one."""
         seconds, fraction = latest
         within: NDArray[np.bool_] = (self.seconds < seconds) | (
             (self.seconds == seconds) & (self.fractions <= fraction)
@@ -62,20 +62,20 @@ class Moments:
         return self.known & within
 
     def days(self, path: str) -> FieldValues:
-        """The day in Asia/Shanghai that each moment lies in, absent where there is none."""
+        """The day in Asia/Shanghai of each moment, absent if unknown."""
         ordinals = (self.seconds[self.known] + _LOCAL_OFFSET) // _DAY_SECONDS
         codes = np.full(len(self.known), ABSENT)
         codes[self.known], distinct = pd.factorize(np.clip(ordinals, 1, date.max.toordinal()))
         return FieldValues(path, np.arange(len(codes)), codes, list(map(date.fromordinal, distinct.tolist())))
 
     def sortable(self) -> list[str | None]:
-        """Texts that sort as the moments do, None where there is none."""
+        """Texts that sort as the moments do, None if unknown."""
         told = zip(self.known.tolist(), self.seconds.tolist(), self.fractions.tolist(), strict=True)
         return [f"{seconds:015d}.{fraction}" if known else None for known, seconds, fraction in told]
 
 
 def read_moments(values: Sequence[object]) -> Moments:
-    """The moments that texts name: those that are written 2026-09-30T09:30:00+08:00 all at once, others one by one."""
+    """The moments in texts: those written 2026-09-30T09:30:00+08:00 all at once, others one by one."""
     texts = as_texts(values)
     seconds, known = _usually_written(texts)
     fractions = np.full(len(texts), "", dtype=object)
@@ -117,7 +117,7 @@ def _usually_written(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[n
     ahead_hour, ahead_minute = number(20, 2), number(23, 2)
     begin, end = (((year - 1970) * 12 + month - at).astype("M8[M]").astype("M8[D]").astype(np.int64) for at in (1, 0))
     written &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= end - begin)
-    # RFC 3339 knows the leap second 60.
+    # RFC 3339 allows the leap second 60.
     written &= (hour <= 23) & (minute <= 59) & (second <= 60) & (ahead_hour <= 23) & (ahead_minute <= 59)
     sign = characters[:, _SIGN]
     written &= (sign == ord("+")) | (sign == ord("-"))
@@ -134,7 +134,7 @@ def _day_seconds(text: str) -> int | None:
 
 
 def _time_seconds(time: str, offset: str) -> int | None:
-    """Seconds since midnight UTC of a time 09:30:00 and an offset +08:00 or Z; None where there is no such time."""
+    """Seconds since midnight UTC of a time 09:30:00 and an offset +08:00 or Z; None if invalid."""
     hour, minute, second = int(time[:2]), int(time[3:5]), int(time[6:])
     offset_hour, offset_minute = (int(offset[1:3]), int(offset[4:])) if len(offset) > 1 else (0, 0)
     if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:

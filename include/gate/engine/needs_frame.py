@@ -1,7 +1,7 @@
 """The frame of suite `needs`: one row a need, for the rules that look at several fields of it.
 
-It has only the derived, typed columns that its rules name. A value that is not usable is missing, and a rule is not evaluated
-where a value that it names is missing (handbook, section 4). Amounts and benefits are whole ten-thousandths, days are written
+It has only the derived, typed columns that its rules name. An unusable value is missing, and a rule is not evaluated if
+a value that it names is missing (handbook, section 4). Amounts and benefits are whole ten-thousandths, days are written
 20260930.
 """
 
@@ -30,7 +30,8 @@ _TERM_BOUND = 10**9
 
 
 def needs_frame(filing: Filing, heads: Heads, answer_until: NDArray[np.int64], cutoff_inclusive: bool) -> pd.DataFrame:
-    """One row a need, for the rules that look at several fields of it; `answer_until` as `enrichment.answer_until` gives it."""
+    """One row a need, for the rules that look at several fields of it; `answer_until` as `enrichment.answer_until`
+    returns it."""
     fields = filing.fields
 
     def choice(path: str) -> pd.Categorical:
@@ -109,22 +110,22 @@ def needs_frame(filing: Filing, heads: Heads, answer_until: NDArray[np.int64], c
 
 
 def day_number(day: date) -> int:
-    """A day as it is written in frames: 20260930."""
+    """A day in the notation of frames: 20260930."""
     return day.year * 10_000 + day.month * 100 + day.day
 
 
 def date_number(text: str) -> int:
-    """The same of a date as the form asks for it: 2026-09-30."""
+    """The same from the form's notation of a date: 2026-09-30."""
     return int(text.replace("-", ""))
 
 
 def _bounded(number: int) -> int:
-    """A number of months that fits into a column; no policy value lies beyond the bound."""
+    """A number of months, clipped to fit into a column; no policy value lies beyond the bound."""
     return max(-_TERM_BOUND, min(_TERM_BOUND, number))
 
 
 def _marks(codes: Sequence[Any]) -> Sequence[str | None]:
-    """The official mark of each catalogue code, None where the table has none."""
+    """The official mark of each catalogue code, None if the table has none."""
     marks = catalogue_marks()
     return [marks.get(code) if type(code) is str else None for code in codes]
 
@@ -135,7 +136,7 @@ def _choices(
     *,
     if_absent: str | None = None,
 ) -> pd.Categorical:
-    """Texts of which there are few; `if_absent` where nothing is given at all."""
+    """Texts with few distinct values; `if_absent` for absent ones."""
     texts = [*field.of_distinct(of_distinct), if_absent]
     codes, categories = pd.factorize(np.array(texts, dtype=object))
     found = _at_places(field, codes[:-1], ABSENT)
@@ -144,12 +145,12 @@ def _choices(
 
 
 def _texts(field: FieldValues, of_distinct: Callable[[Sequence[Any]], Sequence[Any]] = frame_safe) -> pd.Series[str]:
-    """Texts of which there are many."""
+    """Texts with many distinct values."""
     return pd.Series(_at_places(field, np.array(field.of_distinct(of_distinct), dtype=object), None), dtype=object)
 
 
 def _wholes(field: FieldValues, function: Callable[[Any], int] | None = None) -> pd.Series[int]:
-    """Whole numbers, one for each place of the field; `function` makes them of the usable values."""
+    """Whole numbers, one for each place of the field; `function` converts the usable values."""
     if function is None:
         numbers = np.asarray(field.distinct, dtype=np.int64)
     else:
@@ -164,7 +165,7 @@ def _flags(field: FieldValues) -> pd.Series[bool]:
 
 
 def _at_places(field: FieldValues, of_distinct: NDArray[Any], otherwise: Any) -> NDArray[Any]:
-    """What belongs to the distinct value at each place of the field; `otherwise` where none is usable."""
+    """The item that belongs to the distinct value at each place of the field; `otherwise` if that is not usable."""
     table = np.append(of_distinct, np.array([otherwise], dtype=of_distinct.dtype))
     return table[np.where(field.usable, field.codes, len(of_distinct))]
 
@@ -187,7 +188,7 @@ def _sum(filing: Filing, amounts: FieldValues, counted: NDArray[np.bool_]) -> ND
 
 
 def _existing(filing: Filing) -> pd.Series[int]:
-    """What is approved or drawn already; missing where the list is not usable, 0 where there is none."""
+    """Sum of approved or drawn financing; missing if the list is not usable, 0 if there is none."""
     path = "finance.existing_financing"
     counted = _is_one_of(filing.fields[f"{path}[].status"], "approved", "drawn")
     total = _sum(filing, filing.fields[f"{path}[].amount"], counted)
@@ -203,7 +204,7 @@ def _methods_total(filing: Filing) -> pd.Series[int]:
 
 
 def _lent(filing: Filing) -> NDArray[np.bool_]:
-    """Whether some usable method is a loan or leasing."""
+    """Whether any usable method is a loan or leasing."""
     field = filing.fields["finance.methods[].method"]
     lent = np.zeros(filing.size, dtype=bool)
     lent[field.needs[_is_one_of(field, "loan", "leasing")]] = True
@@ -211,7 +212,7 @@ def _lent(filing: Filing) -> NDArray[np.bool_]:
 
 
 def _is_one_of(field: FieldValues, *values: str) -> NDArray[np.bool_]:
-    """For each place of the field whether it holds one of these values, and is usable."""
+    """For each place of the field whether its value is usable and one of these."""
     found: NDArray[np.bool_] = _at_places(
         field, np.array([value in values for value in field.distinct], dtype=bool), False
     )
@@ -219,7 +220,7 @@ def _is_one_of(field: FieldValues, *values: str) -> NDArray[np.bool_]:
 
 
 def _claimed_metrics(filing: Filing) -> pd.Categorical:
-    """Names of the benefit metrics that are usable and above zero, between semicolons."""
+    """Names of the usable benefit metrics above zero, between semicolons."""
     claims = np.zeros(filing.size, dtype=np.int64)
     for place, path in enumerate(METRICS):
         field = filing.fields[path]

@@ -39,7 +39,7 @@ _NO_REVIEW = dict.fromkeys(_REVIEW)
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What the rules use of the heads of a batch, one entry a need; absent (None) where it is not usable."""
+    """What rules use of the heads of a batch, one entry a need; absent (None) if not usable."""
 
     faults: tuple[FieldValues, ...]
     review: tuple[FieldValues, ...]
@@ -67,7 +67,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
     review = dict(zip(_REVIEW, members(reviews, _REVIEW), strict=True))
     recommended_given = _present(review["recommended_at"])
 
-    # A time of submission that lies in the future is not usable: nothing is measured by it.
+    # A submission in the future is not usable: nothing is measured by it.
     submitted = read_moments(given["submitted_at"])
     submitted = submitted.only(submitted.not_after(latest))
     updated = read_moments(given["updated_at"])
@@ -111,7 +111,7 @@ def read_heads(records: Sequence[Mapping[str, Any]], checked_at: datetime, polic
 
 @cache
 def quarter_span(quarter: str, cutoff_inclusive: bool) -> tuple[int, int]:
-    """First second of a quarter and the first second past its cut-off, both as the seconds of a Moment."""
+    """First second of a quarter and the first second after its cut-off, both as the seconds of a Moment."""
     parsed = Quarter.parse(quarter)
     begin = datetime(parsed.year, parsed.number * 3 - 2, 1, tzinfo=SHANGHAI)
     deadline = china_calendar().deadline(parsed, cutoff_inclusive)
@@ -119,7 +119,7 @@ def quarter_span(quarter: str, cutoff_inclusive: bool) -> tuple[int, int]:
 
 
 def _or_else(today: date, days: FieldValues) -> FieldValues:
-    """The days, and today where there is none."""
+    """The days; today if absent."""
     codes = np.where(days.codes == ABSENT, len(days.distinct), days.codes)
     return FieldValues(days.path, days.needs, codes, [*days.distinct, today])
 
@@ -131,7 +131,7 @@ def _usable(values: Sequence[Any], sound: NDArray[np.bool_]) -> Sequence[Any]:
 
 
 def _each(values: Sequence[Any], test: Callable[[Any], bool]) -> NDArray[np.bool_]:
-    """`test` of each value, asked once for equal ones where equal values are sure to be of one type."""
+    """`test` of each value, called once for equal ones if equal values are sure to be of one type."""
     kinds = set(map(type, values))
     if not (kinds <= {str, int, NoneType} or kinds <= {str, bool, NoneType}):
         return np.fromiter(map(test, values), dtype=bool, count=len(values))

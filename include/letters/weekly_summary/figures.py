@@ -1,7 +1,7 @@
-"""What a weekly summary says of a department, read in sets for all departments at once. Amounts are in 万元.
+"""The figures of a weekly summary, read in sets for all departments at once. Amounts are in 万元.
 
-As in the circular, a case under an alert that holds its money back (警示 open or confirmed) does not count. Holds are internal:
-of them only the number is told.
+As in the circular, a case under an alert (警示 open or confirmed) that withholds its money does not count. Holds are
+internal: only their number is reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """So many needs, and their amount; None where no amount is told."""
+    """A number of needs, and their amount; None if the amount is not reported."""
 
     number: int
     amount: Decimal | None
@@ -42,8 +42,8 @@ class Sum:
 class Standing:
     """A department's needs of one quarter at their newest revision, by how far they came; withdrawn ones are left out.
 
-    Each stage counts the needs that reached it. `amount` of approved and drawn: what institutions reported; of the others: what
-    is asked for.
+    Each stage counts the needs that reached it. `amount` of approved and drawn: as institutions reported; of the
+    others: the financing needed.
     """
 
     recommended: Sum
@@ -59,7 +59,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Numbers of needs (obstructions: tickets) since the summary before, and the money that came with them."""
+    """Numbers of needs (obstructions: tickets) since the summary before, and their money."""
 
     passed: int = 0
     returned: int = 0
@@ -76,7 +76,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstruction:
-    """One cause on which coordinators work, of one or more institutions; `level` is the highest that its tickets have reached."""
+    """One cause that coordinators work on, of one or more institutions; `level`: the highest level of its tickets."""
 
     ticket_id: int
     need_id: str
@@ -92,7 +92,7 @@ class Obstruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A refusal whose cause can be mended (repairable yes or partly), of one or more institutions; the newest day is `since`."""
+    """A refusal with a repairable cause (yes or partly), of one or more institutions; `since`: the newest day."""
 
     need_id: str
     company: str
@@ -104,7 +104,7 @@ class Repair:
 
 @dataclass(slots=True, kw_only=True)
 class DepartmentFigures:
-    """All that is stored of one department; `standings` by quarter."""
+    """All stored figures of one department; `standings` by quarter."""
 
     standings: dict[str, Standing] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
@@ -121,7 +121,7 @@ def department_figures(
     since: datetime,
     day: Day,
 ) -> dict[str, DepartmentFigures]:
-    """By department, for needs of `quarters`; obstructions of older needs too. `since`: from when on something is a change."""
+    """By department, for needs of `quarters`; obstructions of older needs too. `since`: later events count as changes."""
     found: defaultdict[str, DepartmentFigures] = defaultdict(DepartmentFigures)
     changed: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
     asked = {
@@ -162,7 +162,7 @@ def _changes(rows: Sequence[sa.Row[Any]], tickets: sa.Row[Any] | None) -> Change
 
 
 def _obstructions(connection: sa.Connection, today: date, calendar: WorkingCalendar) -> list[tuple[str, Obstruction]]:
-    """Department and cause, those that have waited longest first."""
+    """Department and cause, the longest waiting first."""
     causes: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
     for row in connection.execute(_TICKETS, {"worked_on": sorted(WORKED_ON)}):
         causes[row.cause].append(row)

@@ -1,4 +1,4 @@
-"""The words of a weekly summary: what is left to do first, then how far the needs came, and what may be looked into."""
+"""The text of a weekly summary: first what is left to do, then how far the needs came, then suggestions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from include.words.shown import shown
 from include.words.states import word
 
 LISTED = 8
-"""Needs or obstructions that one section names; of the others it gives the number."""
+"""Needs or obstructions named in one section; the others are only counted."""
 
 _STAGES = {
     "recommended": "已推荐",
@@ -44,7 +44,7 @@ _LEADS = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """What all summaries of a week share. `circular_on`: None once the circular of the quarter before is out."""
+    """Shared by all summaries of a week. `circular_on`: None once the circular of the quarter before is published."""
 
     number: int
     today: date
@@ -58,7 +58,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One department's summary; `unreviewed` and `recommended` as they lie on the platform for the running quarter."""
+    """One department's summary; `unreviewed` and `recommended` as listed by the platform for the running quarter."""
 
     week: Week
     department: Department
@@ -68,7 +68,7 @@ class Letter:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to tell: no need in either quarter, nothing filed, no obstruction."""
+        """Whether there is nothing to report: no need in either quarter, nothing filed, no obstruction."""
         found = self.figures
         stored = found.standings or found.returns or found.obstructions or found.reoffers
         return not (stored or self.unreviewed.number or self.recommended.number)
@@ -90,7 +90,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An entry of a list: what it is about, the detail below it, and what stands at its right."""
+    """An entry of a list: its subject, the detail below it, and the text at its right."""
 
     title: str
     detail: str
@@ -100,7 +100,8 @@ class _Line:
 
 
 def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bool) -> dict[str, Any]:
-    """The mail's body. `thread`: keys of this quarter's summaries before; `passed_on`: it goes one level up, the post is vacant."""
+    """The mail's body. `thread`: keys of this quarter's earlier summaries; `passed_on`: it goes one level up, the post
+    is vacant."""
     week, figures = letter.week, letter.figures
     return composing.compose(
         "weekly",
@@ -132,7 +133,7 @@ def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bo
 
 
 def _subject_line(letter: Letter) -> str:
-    """What is late before what waits, and what was achieved if nothing does."""
+    """What is late comes before what waits; if neither, what was achieved."""
     figures = letter.figures
     waiting = len(figures.returns) - letter.overdue_returns
     left = [
@@ -149,7 +150,7 @@ def _subject_line(letter: Letter) -> str:
 
 
 def _todo(letter: Letter) -> list[str]:
-    """What is the department's to do, the most urgent first."""
+    """What the department should do, the most urgent first."""
     week, figures = letter.week, letter.figures
     found = []
     if letter.overdue_returns:
@@ -196,7 +197,7 @@ def _cell(found: Sum | None) -> tuple[str, str]:
 
 
 def _changes(changes: Changes) -> list[str]:
-    """What happened, in the order of the path; money last."""
+    """What happened, in the order of the case path; money last."""
     counted = [
         (changes.passed, "审核通过 {} 项"),
         (changes.returned, "退回补正 {} 项"),

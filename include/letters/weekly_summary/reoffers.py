@@ -1,4 +1,4 @@
-"""Re-offers (再推介): for which needs other institutions may be thought of, and which. Shared by the summary and the need's page."""
+"""Re-offers (再推介): for which needs other institutions may be suggested, and which. Used by the summary and the need's page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from include.reference.day import Day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reoffer:
-    """A need that may be offered elsewhere; `enterprise_name` and `uscc` as filed."""
+    """A need that may be offered to others; `enterprise_name` and `uscc` as filed."""
 
     need_id: str
     quarter: str
@@ -33,14 +33,14 @@ class Reoffer:
 
 
 def reoffers_of_quarters(connection: sa.Connection, quarters: Sequence[str], *, day: Day) -> list[Reoffer]:
-    """All of these quarters' needs that may be offered elsewhere, those that have waited longest first."""
+    """The needs of these quarters that may be offered to others, the longest waiting first."""
     rows = connection.execute(_OF_QUARTERS, {"quarters": list(quarters), "beyond": sorted(APPROVED_OR_BEYOND)}).all()
     found = _reoffers(connection, rows, day)
     return sorted(found, key=lambda one: (one.occasion.since, one.need_id))
 
 
 def reoffer_of_need(connection: sa.Connection, need_id: str, *, day: Day) -> Reoffer | None:
-    """The same for one need; None where there is nothing to suggest."""
+    """The same for one need; None if there is nothing to suggest."""
     rows = connection.execute(_OF_NEED, {"need_id": need_id, "beyond": sorted(APPROVED_OR_BEYOND)}).all()
     return next(iter(_reoffers(connection, rows, day)), None)
 
@@ -110,7 +110,8 @@ def _landed(connection: sa.Connection, today: date, policy: Policy) -> dict[tupl
     return dict(counted)
 
 
-# Pushed, not withdrawn, without money from anybody; a need under an alert that holds money back is not to be offered around.
+# Pushed, not withdrawn, without money from anybody; a need under an alert that withholds money must not be offered
+# around.
 _CANDIDATES = """
     with pushed as (
         select need_id, min(pushed_at) as pushed_at from delivered_push where {which} group by need_id

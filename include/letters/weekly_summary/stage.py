@@ -1,8 +1,8 @@
 """Who gets which weekly summary when: one for each department and week, on the week's first working day.
 
-A week is Monday to Sunday, make-up work days included. Where its first working day passed without a run, the next one catches
-up; a week without a working day brings none, and the summary after it tells what changed since the one before. The MIIT
-coordinator of the department's region stands for its head, as in the reminders.
+A week is Monday to Sunday, make-up work days included. If no run took place on its first working day, the next one
+catches up; a week without a working day has no summary, and the next summary covers the changes since the one before.
+The MIIT coordinator of the department's region stands for its head, as in the reminders.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WEEKS_LOOKED_BACK = 14
 
 @dataclass(frozen=True, slots=True)
 class SummaryRun:
-    """Summaries queued now, and posts that should have got one but are vacant."""
+    """Summaries queued now, and vacant posts that should have got one."""
 
     summaries: int
     vacancies: int
@@ -53,10 +53,11 @@ def summarise(
     day: Day,
     console_url: str = "",
 ) -> SummaryRun:
-    """Queue this week's summaries if none is queued yet and today is a working day; nothing to tell, no summary.
+    """Queue this week's summaries if none is queued yet and today is a working day; without news, no summary.
 
-    The green platform is read for what departments have not reviewed; raises as its client does. Where nobody is on duty in a
-    department's region, the next level up gets its summary, and the vacancies go to the mailbox `operator`, once a week.
+    The green platform is read for needs that departments have not reviewed; raises as its client does. If nobody is on
+    duty in a department's region, the next level up gets its summary, and the mailbox `operator` gets the vacancies,
+    once a week.
     """
     today, now = day.today, day.now
     if day.policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
@@ -91,7 +92,7 @@ def summarise(
 
 @dataclass(frozen=True, slots=True)
 class _Filings:
-    """What lies on the platform for a department in the running quarter."""
+    """A department's filings on the platform in the running quarter."""
 
     unreviewed: Filed
     recommended: Filed
@@ -126,7 +127,7 @@ def _key(week: str, department_code: str) -> str:
 
 
 def _earlier(connection: sa.Connection, today: date) -> list[_Sent]:
-    """The summaries of this week and the weeks before it, oldest first."""
+    """The summaries of this week and earlier ones, oldest first."""
     weeks = [_week(today - timedelta(weeks=back)) for back in range(_WEEKS_LOOKED_BACK)]
     week_of = {_key(week, code): week for week in weeks for code in departments()}
     rows = connection.execute(
@@ -170,7 +171,7 @@ def _start_of_week_before(today: date, calendar: WorkingCalendar) -> datetime:
 
 
 def _circular_on(connection: sa.Connection, quarter: Quarter, calendar: WorkingCalendar, policy: Policy) -> date | None:
-    """When the circular of a quarter is due (ours); None once it is out."""
+    """When the circular of a quarter is due (ours); None once it is published."""
     published = sa.select(report.c.report_id).where((report.c.kind == "circular") & (report.c.quarter == str(quarter)))
     if connection.execute(published.limit(1)).first() is not None:
         return None
@@ -183,7 +184,7 @@ def _circular_on(connection: sa.Connection, quarter: Quarter, calendar: WorkingC
 def _addressed(
     letters: Sequence[Letter], coordinators: Network, earlier: Sequence[_Sent]
 ) -> tuple[list[NewDelivery], set[Post]]:
-    """The mails, and the posts that stand empty; a letter for which nobody is on duty up to the nation has no mail."""
+    """The mails, and the vacant posts; without anybody on duty up to the nation a letter has no mail."""
     mails: list[NewDelivery] = []
     vacant: set[Post] = set()
     for letter in letters:
