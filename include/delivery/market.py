@@ -44,7 +44,7 @@ _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LA
 # After so many failures an item is sent alone, so that it cannot block others.
 _ALONE_AFTER = 3
 # Leased and checked together: a set costs as much as a batch.
-_BATCHES_AT_ONCE = 2
+_BATCHES_AT_ONCE = 4
 
 
 class MarketSender:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -49,27 +48,25 @@ class NoPush(ValueError):
     """The stored need holds nothing that could be pushed: it was purged, or lacks a section of the form."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Push:
     """The content of a push, without the contact.
 
-    `head`: the contract's NeedItem without payload, hash and key. `payload`: the sections of the form.
+    `head`: the contract's NeedItem without payload, hash and key. `sha256`: lower-case hex SHA-256 of head and payload, both as
+    canonical JSON (RFC 8785), one after the other.
     """
 
     head: Mapping[str, Any]
-    payload: Mapping[str, Any]
+    sha256: str
+    _payload: bytes
+    """As canonical JSON, with null for the contact."""
     _written: Callable[[Any], bytes]
 
-    @cached_property
-    def sha256(self) -> str:
-        """Lower-case hex SHA-256 of head and payload as canonical JSON (RFC 8785)."""
-        payload = self._sections | {"enterprise": msgspec.Raw(self._written(self.payload["enterprise"]))}
-        return hashlib.sha256(_sorted_json({**self.head, "payload": payload})).hexdigest()
-
     def payload_with(self, person: Person) -> Concealed:
-        """The contract's payload as canonical JSON, with the contact."""
-        enterprise = self._written(self.payload["enterprise"] | {"contact": person.content()})
-        return Concealed(_sorted_json(self._sections | {"enterprise": msgspec.Raw(enterprise)}))
+        """The contract's payload as canonical JSON."""
+        contact = self._written(person.content())
+        # No text holds these bytes, since its quotes are escaped, and the form has no other member of this name.
+        return Concealed(self._payload.replace(_NO_CONTACT, _CONTACT_MEMBER + contact, 1))
 
     def item(self, idempotency_key: str, person: Person) -> dict[str, Any]:
         """The contract's NeedItem; its payload is sent as it is hashed."""
@@ -81,11 +78,6 @@ class Push:
             "payload_sha256": payload_sha256(payload),
         }
 
-    @cached_property
-    def _sections(self) -> dict[str, msgspec.Raw]:
-        """The sections that hold nothing personal, written once for both hashes."""
-        return {name: msgspec.Raw(self._written(self.payload[name])) for name in _WITHOUT_CONTACT}
-
 
 def push_of(need_id: str, revision: int, branch_code: str | None, document: str) -> Push:
     """The push of a stored need (table need_version): identifiers normalised, all else as filed (handbook, section 6).
@@ -95,35 +87,43 @@ def push_of(need_id: str, revision: int, branch_code: str | None, document: str)
     try:
         filed, written = canonical_parts(document)
         enterprise, project, finance = filed["enterprise"], filed["project"], filed["finance"]
-        project_code = project.get("project_code")
-        return Push(
+        if isinstance(code := project.get("project_code"), str):
+            project["project_code"] = normalise_id(code)
+        head = {
+            "need_id": need_id,
+            "revision": revision,
+            "quarter": filed["quarter"],
+            "is_major": filed["is_major"],
+            "branch_code": branch_code,
+            "intended_institutions": finance.get("intended_institutions") or [],
+        }
+        payload = written(
             {
-                "need_id": need_id,
-                "revision": revision,
-                "quarter": filed["quarter"],
-                "is_major": filed["is_major"],
-                "branch_code": branch_code,
-                "intended_institutions": finance.get("intended_institutions") or [],
-            },
-            {
-                "enterprise": enterprise | {"uscc": normalise_id(enterprise["uscc"])},
-                "project": project | {"project_code": normalise_id(project_code)}
-                if isinstance(project_code, str)
-                else project,
+                "enterprise": enterprise | {"uscc": normalise_id(enterprise["uscc"]), "contact": None},
+                "project": project,
                 "finance": finance,
                 "benefit": filed["benefit"],
-            },
-            written,
+            }
         )
+        return Push(head, _sha256(written(head) + payload), payload, written)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise NoPush(f"{need_id} revision {revision}: {type(error).__name__}") from None
 
 
 def payload_sha256(payload: bytes) -> str:
     """The contract's payload_sha256 of a payload as canonical JSON."""
-    return hashlib.sha256(payload).hexdigest()
+    return _sha256(payload)
 
 
-_WITHOUT_CONTACT = ("benefit", "finance", "project")
+def _sha256(content: bytes) -> str:
+    """In pieces for which Python keeps its lock: to hand it to another worker's thread and back takes longer than the hash."""
+    found = hashlib.sha256(content[:_PIECE])
+    for start in range(_PIECE, len(content), _PIECE):
+        found.update(content[start : start + _PIECE])
+    return found.hexdigest()
+
+
 _CONTACT = msgspec.json.Decoder(Person)
-_sorted_json = msgspec.json.Encoder(order="sorted").encode
+_PIECE = 2047
+_CONTACT_MEMBER = b'"contact":'
+_NO_CONTACT = _CONTACT_MEMBER + b"null"

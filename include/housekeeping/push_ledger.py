@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
-from include.domain.push_payload import NoPush, contact_of, payload_sha256, push_of
+from include.domain.push_payload import NoPush, Person, contact_of, payload_sha256, push_of
 from include.store.sealed import CONTACT
 
 EMPTIED_BODY = "{}"
@@ -73,7 +74,7 @@ def _fields_and_hash(cipher: PersonalDataCipher, push: sa.Row[Any]) -> tuple[lis
         content = push_of(push.need_id, push.revision, push.branch_code, push.document)
     except NoPush:
         return sorted(_CONTACT_FIELDS), None
-    fields = sorted({*_paths("", content.payload), *_CONTACT_FIELDS})
+    fields = sorted({*_paths("", json.loads(content.payload_with(Person())))})
     if push.ciphertext is None:
         return fields, None
     try:

@@ -89,7 +89,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     # Outbox
     "delivery": ("raw", "raw", "rw", "r"),
     "delivery_attempt": ("ra", "ra", "rw", "r"),
-    "delivered_push": ("rw", "r", "r", "r"),
+    "delivered_push": ("rw", "rw", "r", "r"),
     "open_return": ("r", "r", "", ""),
     "stopped_department": ("r", "r", "", ""),
     "pushable_need": ("r", "r", "", ""),
