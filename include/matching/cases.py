@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from include.store.database import copy_rows
 from include.store.locks import Lock, holding
 
 _NEEDS_AT_ONCE = 2_000
+PARTS = 2
+"""So many folds can run beside each other, each of its own needs."""
 
 _CASE_COLUMNS = (
     "need_id",
@@ -87,6 +90,10 @@ def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) 
     Needs that were never pushed are left alone. Belongs to the caller's transaction, and locks matching until its end.
     """
     lock(connection)
+    return _refold(connection, need_ids, now)
+
+
+def _refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> Refolded:
     wanted = sorted(set(need_ids))
     total = Refolded(0, 0)
     for start in range(0, len(wanted), _NEEDS_AT_ONCE):
@@ -109,8 +116,8 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
     """Fold events that were stored just now into their cases; those that cannot be folded yet wait.
 
     Only the cases that they touch are folded, from where each stands where its events come in order. Otherwise as `refold`.
+    The caller holds `lock`, or `lock` for the part of their needs.
     """
-    lock(connection)
     needs = pushed_needs(connection, sorted({event.need_id for event in fresh}))
     foldable: list[FeedbackEvent] = []
     waiting: list[FeedbackEvent] = []
@@ -121,7 +128,7 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
         connection, "waiting_feedback", ("event_id", "need_id"), ((event.event_id, event.need_id) for event in waiting)
     )
     stale = {event.need_id for event in foldable if not needs[event.need_id].matched}
-    total = refold(connection, stale, now)
+    total = _refold(connection, stale, now)
     known = [known_reason(event) for event in foldable if event.need_id not in stale]
     if known:
         folded = fold_on(connection, needs, known)
@@ -134,13 +141,21 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
     return total
 
 
-def lock(connection: sa.Connection) -> None:
-    """One fold at a time, until the transaction ends: what is told depends on what was told before.
+def lock(connection: sa.Connection, part: int | None = None) -> None:
+    """One fold of a need at a time, until the transaction ends: a report of progress depends on the one before.
 
-    Until then looking a row up counts as cheap, as it is where the newest needs are in memory: a fold asks for some rows of a
-    history of any length by their keys, and the planner would rather read all of it.
+    `part`: fold only needs of this part (see `part_of`), beside a fold of the other part; None: no other fold runs meanwhile.
+    Until the end a key lookup also counts as cheap, so that the planner uses the index for some rows of a history of any length.
     """
-    connection.execute(_LOCK)
+    if part is None:
+        connection.execute(_LOCK)
+    else:
+        connection.execute(_LOCK_PART, {"part": part})
+
+
+def part_of(need_id: str) -> int:
+    """Which of the PARTS a need belongs to, on every machine."""
+    return crc32(need_id.encode("utf-8", "surrogatepass")) % PARTS
 
 
 def count_orphans(connection: sa.Connection) -> int:
@@ -238,6 +253,13 @@ def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iter
 _LOCK = sa.text(
     f"""
     select {holding(Lock.MATCHING)},
+           set_config('random_page_cost', '1.1', true), set_config('work_mem', '32MB', true)
+    """
+)
+
+_LOCK_PART = sa.text(
+    """
+    select pg_advisory_xact_lock_shared(hashtext('matching')), pg_advisory_xact_lock(hashtext('part of matching'), :part),
            set_config('random_page_cost', '1.1', true), set_config('work_mem', '32MB', true)
     """
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
@@ -20,7 +21,7 @@ from include.domain.case import REPORTED, FeedbackEvent
 from include.domain.feedback import UnreadableEvent, read_event
 from include.domain.numbers import whole_number
 from include.domain.pieces import SetAside, identifier
-from include.matching.cases import add_events, count_orphans, lock, refold_stale
+from include.matching.cases import PARTS, add_events, count_orphans, lock, part_of, refold_stale
 from include.matching.event_rules import judge_events
 from include.reference import policy
 from include.store import tables
@@ -30,6 +31,8 @@ from include.store.set_aside import keep, resolve
 
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
+_WORTH_PARTS = 1_000
+"""Fewer events are folded as one part: two transactions would cost more than they save."""
 _SOURCE = "feedback"
 
 _IN_CLEAR = frozenset(REPORTED)
@@ -78,10 +81,11 @@ def collect_feedback(
     """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
 
     The last page read before is read again: in a feed without a promised order something may have come in behind the cursor.
-    What is read, its effects and the cursor behind it are one transaction. An event that cannot be used is set aside alone, and
-    holds up neither the others nor the cursor. Events of a need, revision or institution
-    that is not known yet wait, and are tried again by each run. Raises what the client raises; where the platform goes
-    away half-way (PlatformUnavailable), the pages read before stay read.
+    What is read and its effects are one transaction for each part of the needs (see `part_of`), and the cursor moves after them: a
+    run that is killed between them leaves events that the next one reads again, and finds stored. An event that cannot be used is
+    set aside alone, and holds up neither the others nor the cursor. Events of a need, revision or institution that is not known yet
+    wait, and are tried again by each run. Raises what the client raises; where the platform goes away half-way
+    (PlatformUnavailable), the pages read before stay read.
     """
     counts: Counter[str] = Counter()
     begun = False
@@ -90,10 +94,10 @@ def collect_feedback(
             left = _left(connection)
         read = _read_on(market_client, left.cursor if begun else left.reread_from)
         with engine.begin() as connection:
-            lock(connection)
+            connection.execute(_ONE_READER)
             if _left(connection) != left:
                 continue  # another run has taken these pages meanwhile
-            counts.update(_take(connection, read, now, cipher))
+            counts.update(_take(engine, connection, read, now, cipher))
             if read.cursor not in (left.cursor, left.reread_from):
                 row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
                 connection.execute(tables.feedback_cursor.insert().values(row))
@@ -165,25 +169,82 @@ def _left(connection: sa.Connection) -> _Left:
     return _Left(None, None) if found is None else _Left(found.cursor, found.reread_from)
 
 
-def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: PersonalDataCipher) -> dict[str, int]:
-    readable: list[tuple[FeedbackEvent, _Received]] = []
+@dataclass(slots=True)
+class _Taken:
+    """What became of the events of one part."""
+
+    known: set[str] = field(default_factory=set)
+    """Their identifiers, all of them stored now."""
+    new: int = 0
+    repeated: int = 0
+    changed: int = 0
+    contradictions: list[SetAside] = field(default_factory=list)
+
+
+def _take(
+    engine: sa.Engine, connection: sa.Connection, read: _Reading, now: datetime, cipher: PersonalDataCipher
+) -> dict[str, int]:
+    readable: list[_Readable] = []
     unreadable: list[SetAside] = [*read.set_aside]
     for item in read.items:
         try:
             readable.append((read_event(item), _received(item, cipher)))
         except UnreadableEvent as error:
             unreadable.append(_set_aside(item, str(error)))
+    if len(readable) < _WORTH_PARTS:
+        lock(connection)
+        parts = [_take_part(connection, readable, now, cipher)]
+    else:
+        parts = _take_parts(engine, readable, now, cipher)
+    keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
+    resolve(connection, _SOURCE, (event_id for one in parts for event_id in one.known), now)
+    # What contradicts a whole event is not made good by that one.
+    contradictions = [piece for one in parts for piece in one.contradictions]
+    keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
+    return {
+        "read": len(read.items) + len(read.set_aside),
+        "new": sum(one.new for one in parts),
+        "repeated": sum(one.repeated for one in parts),
+        "unreadable": len(unreadable) + len(contradictions),
+        "changed": sum(one.changed for one in parts),
+    }
+
+
+def _take_parts(
+    engine: sa.Engine, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
+) -> list[_Taken]:
+    """Take the needs of each part beside those of the other: while one waits for the database, the other folds."""
+
+    def fold(part: int, events: Sequence[_Readable]) -> _Taken:
+        with engine.begin() as connection:
+            lock(connection, part)
+            return _take_part(connection, events, now, cipher)
+
+    parts: list[list[_Readable]] = [[] for _ in range(PARTS)]
+    of_event: dict[str, int] = {}
+    for event, received in readable:
+        # What comes again under an identifier goes where that was first: there it is repeated, or contradicts (E03).
+        parts[of_event.setdefault(event.event_id, part_of(event.need_id))].append((event, received))
+    with ThreadPoolExecutor(PARTS, thread_name_prefix="fold") as pool:
+        folding = [pool.submit(fold, part, events) for part, events in enumerate(parts)]
+    return [one.result() for one in folding]
+
+
+def _take_part(
+    connection: sa.Connection, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
+) -> _Taken:
+    """Store and fold these events; made again, it finds them stored."""
     documents = _stored_documents(connection, {event.event_id for event, _ in readable})
-    fresh: list[tuple[FeedbackEvent, _Received]] = []
+    fresh: list[_Readable] = []
     contradicted: list[str] = []
-    contradictions: list[SetAside] = []
+    taken = _Taken()
     for event, received in readable:
         if event.event_id not in documents:
             documents[event.event_id] = received.document
             fresh.append((event, received))
         elif documents[event.event_id] not in (received.document, _PURGED):
             contradicted.append(event.event_id)
-            contradictions.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
+            taken.contradictions.append(_set_aside(received.item, "E03：同一反馈编号内容前后不一致"))
     copy_rows(
         connection,
         "feedback_event",
@@ -193,20 +254,13 @@ def _take(connection: sa.Connection, read: _Reading, now: datetime, cipher: Pers
             for event, received in fresh
         ),
     )
-    keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
-    resolve(connection, _SOURCE, documents, now)
-    # What contradicts a whole event is not made good by that one.
-    keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
     events = [event for event, _ in fresh]
-    changed = add_events(connection, events, now).changed
+    taken.changed = add_events(connection, events, now).changed
     judge_events(connection, events, contradicted, now=now, policy=policy())
-    return {
-        "read": len(read.items) + len(read.set_aside),
-        "new": len(fresh),
-        "repeated": len(readable) - len(fresh) - len(contradicted),
-        "unreadable": len(unreadable) + len(contradicted),
-        "changed": changed,
-    }
+    taken.known = set(documents)
+    taken.new = len(fresh)
+    taken.repeated = len(readable) - len(fresh) - len(contradicted)
+    return taken
 
 
 class _Received(msgspec.Struct, frozen=True, gc=False):
@@ -221,6 +275,9 @@ class _Received(msgspec.Struct, frozen=True, gc=False):
         if self.to_seal is None:
             return None
         return cipher.encrypt(self.to_seal.encode(), FEEDBACK_EVENT.place(self.item["event_id"]))
+
+
+_Readable = tuple[FeedbackEvent, _Received]
 
 
 def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
@@ -267,4 +324,6 @@ def _set_aside(item: Any, problem: str) -> SetAside:
 # What was purged cannot be compared any more: it counts as repeated.
 _PURGED = ""
 
+# Of several runs at once, one reads on.
+_ONE_READER = sa.text("select pg_advisory_xact_lock(hashtext('feedback'))")
 _DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")

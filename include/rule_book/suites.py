@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from include.reference import REFERENCE_DIR, Policy, rules
@@ -42,6 +43,8 @@ SCOPES = frozenset(
 )
 """Scopes of rules.csv that the suites cover."""
 
+_ONE_AT_A_TIME = Lock()
+"""Great Expectations keeps state for each process."""
 _PARAMETER = re.compile(r'"\$PARAMETER": "([^"]+)"')
 _LISTS = frozenset({"county_less_cities", "push_factory_levels", "supported_form_versions"})
 
@@ -74,17 +77,19 @@ class Breach:
 
 
 class RuleBook:
-    """The suites under a policy, ready to run on frames; one batch at a time in a process."""
+    """The suites under a policy, ready to run on frames; of several threads, one runs at a time."""
 
     def __init__(self, policy: Policy) -> None:
-        suites()
+        with _ONE_AT_A_TIME:
+            suites()
         self._parameters = _parameters(policy)
 
     def breaches(self, suite: str, frame: pd.DataFrame) -> list[Breach]:
         """Run a suite on its frame; the broken rules, each with the row numbers. Raises RuleBookError."""
         if frame.empty:
             return []
-        return evaluate(suites()[suite], _loaded(suite).compiled(self._parameters).run(frame))
+        with _ONE_AT_A_TIME:
+            return evaluate(suites()[suite], _loaded(suite).compiled(self._parameters).run(frame))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def test_a_set_is_given_back_when_its_lease_is_half_over(
 
     monkeypatch.setattr(engine, "claim", claiming)
     assert _run(database, settings, Clock()).delivered == 300
-    assert claimed == [200, 200, 100, 0]
+    assert claimed == [300, 200, 100, 0]
     assert sandbox.state()["market"]["outcomes"] == {"accepted": 300}
 
 
