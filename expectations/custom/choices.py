@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pandas as pd
 
 from expectations.custom.base import RowExpectation, each_distinct, row_condition
 from expectations.custom.texts import holding_any
-from include.reference import enum_labels, rows, word_list
-
-_PERMITS, _EACH_PERMIT = "project.permits.", "project.permits.{each}"
+from include.reference import word_list
+from include.reference.form import choices, direction_metrics
 
 
 class ExpectChoiceToBeOffered(RowExpectation):
@@ -22,12 +19,7 @@ class ExpectChoiceToBeOffered(RowExpectation):
 @row_condition("offered")
 def offered(columns: pd.DataFrame) -> pd.Series:
     """`columns`: path of the field, value."""
-    return each_distinct(lambda path, value: value in _options(path), columns.iloc[:, 0], columns.iloc[:, 1])
-
-
-@cache
-def _options(path: str) -> frozenset[str]:
-    return frozenset(enum_labels(_EACH_PERMIT if path.startswith(_PERMITS) else path))
+    return each_distinct(lambda path, value: value in choices(path), columns.iloc[:, 0], columns.iloc[:, 1])
 
 
 class ExpectBenefitOfTheDirection(RowExpectation):
@@ -41,18 +33,9 @@ def benefit_of_direction(columns: pd.DataFrame) -> pd.Series:
     """`columns`: direction, names of the claimed metrics between semicolons."""
 
     def claims(direction: str, claimed: str) -> bool:
-        return not _metrics()[direction].isdisjoint(claimed.split(";"))
+        return not direction_metrics()[direction].isdisjoint(claimed.split(";"))
 
     return each_distinct(claims, columns.iloc[:, 0], columns.iloc[:, 1])
-
-
-@cache
-def _metrics() -> dict[str, frozenset[str]]:
-    return {
-        row["value"]: frozenset(row["metrics"].split(";"))
-        for row in rows("enums")
-        if row["field"] == "project.sub_direction"
-    }
 
 
 class ExpectCarbonNameToBeBacked(RowExpectation):

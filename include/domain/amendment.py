@@ -9,20 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from include.reference import rows
+from include.reference.form import OTHER, Shape, all_fields, shapes
 
 NOISE = frozenset({"revision", "status", "submitted_at", "updated_at", "review.recommended_at"})
 """Head fields, and the moment of the recommendation: they change with each submission, whatever was amended."""
-
-OTHER = "(other)"
-"""Field of a change at the top of an item outside the form."""
-
-_Kind = Literal["object", "list", "general", "personal"]
 
 _ABSENT = object()
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -49,8 +43,9 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Fiel
 def _changes(field: str, pattern: str, before: Any, after: Any) -> Iterator[FieldChange]:
     if pattern in NOISE or _same(before, after):
         return
-    kind = _form()[pattern]
-    hidden = kind == "personal" or not (_fits(kind, before) and _fits(kind, after))
+    kind = shapes()[pattern]
+    personal = pattern in all_fields() and all_fields()[pattern].personal
+    hidden = personal or not (_fits(kind, before) and _fits(kind, after))
     if kind == "list":
         earlier, later = (value if isinstance(value, list) else [] for value in (before, after))
         for index in range(max(len(earlier), len(later))):
@@ -61,7 +56,7 @@ def _changes(field: str, pattern: str, before: Any, after: Any) -> Iterator[Fiel
         for name in {**was, **is_now}:
             pair = (value.get(name, _ABSENT) for value in (was, is_now))
             child = f"{pattern}.{name}" if pattern else name
-            if child in _form():
+            if child in shapes():
                 yield from _changes(f"{field}.{name}" if field else name, child, *pair)
             else:
                 hidden = hidden or not _same(*pair)
@@ -71,24 +66,11 @@ def _changes(field: str, pattern: str, before: Any, after: Any) -> Iterator[Fiel
         yield FieldChange(field, *texts, personal=False)
 
 
-@cache
-def _form() -> Mapping[str, _Kind]:
-    """What the form has at each path, `[]` for list elements; the item itself is the object at ""."""
-    found: dict[str, _Kind] = {"": "object"}
-    for row in rows("form_fields"):
-        path = row["path"]
-        for end in (index for index, character in enumerate(path) if character in ".["):
-            # Before a dot stands an object, before a bracket a list.
-            found.setdefault(path[:end], "object" if path[end] == "." else "list")
-        found[path] = "general" if row["classification"] == "general" else "personal"
-    return found
-
-
-def _fits(kind: _Kind, value: Any) -> bool:
+def _fits(kind: Shape, value: Any) -> bool:
     """Whether a value has the shape that the form has there; null and absent values always fit."""
     if value is None or value is _ABSENT:
         return True
-    shape = "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "general"
+    shape = "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "value"
     return shape == kind
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from include.reference import rows
+from include.reference.form import all_fields
 
 _Node = dict[str, Any]
 """Name of a member → what the form has there: a node, a list of nodes or values, or None for a single value."""
@@ -63,11 +63,11 @@ class _ListOf:
 @cache
 def _form() -> _Node:
     root: _Node = {}
-    for row in rows("form_fields"):
-        if row["classification"] != "general":
+    for field in all_fields().values():
+        if field.personal:
             continue
         node = root
-        *parents, last = row["path"].split(".")
+        *parents, last = field.path.split(".")
         for step in parents:
             name = step.removesuffix("[]")
             if step == name:

@@ -27,7 +27,7 @@ from include.gate.results import (
     without_hold_reasons,
 )
 from include.reference import departments, rules
-from include.reference.field_names import field_name
+from include.reference.form import field_name
 
 KIND = "validation"
 DRY_RUN = "dry_run"

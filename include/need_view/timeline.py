@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.need_view import queries
 from include.reference import enum_labels
-from include.reference.field_names import field_name
+from include.reference.form import field_name
 from include.store.needs import code_of
 from include.store.people import called, names
 from include.words import need_life

@@ -13,19 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.reference import departments, enum_labels, rows
-from include.reference.field_names import field_name
-from include.reference.form import PERMITS
+from include.reference import departments
+from include.reference.form import GROUPS, FormField, all_fields, choice_labels, field_name
 from include.words.shown import NOT_OF_A_PERSON, SOLE_PROPRIETOR, Reader, shown
 
-_PARTS = {
-    "enterprise": "企业信息",
-    "project": "项目信息",
-    "finance": "融资信息",
-    "benefit": "环境效益",
-    "review": "审核信息",
-    "": "表头",
-}
+_PARTS = ("enterprise", "project", "finance", "benefit", "review", "")
 
 # A hold on another content than the one stored first (DQ43) has no document of its own.
 _DOCUMENT = sa.text(
@@ -54,12 +46,12 @@ def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -
     if row is None:
         return {}
     document = json.loads(row.document, parse_float=Decimal)
-    parts: dict[str, list[Filed]] = {title: [] for title in _PARTS.values()}
-    for field in rows("form_fields"):
-        if field["classification"] == "personal" or field["path"].startswith("attachments"):
+    parts: dict[str, list[Filed]] = {GROUPS[part]: [] for part in _PARTS}
+    for field in all_fields().values():
+        if field.personal or field.path.startswith("attachments"):
             continue
-        title = _PARTS[field["path"].partition(".")[0] if "." in field["path"] else ""]
-        for path, value in _places(document, field["path"]):
+        title = GROUPS[field.path.partition(".")[0] if "." in field.path else ""]
+        for path, value in _places(document, field.path):
             parts[title].append(Filed(path, field_name(path), _in_words(field, value, row.uscc, role)))
     return {title: tuple(fields) for title, fields in parts.items() if fields}
 
@@ -80,14 +72,14 @@ def _places(document: Any, path: str) -> Iterator[tuple[str, Any]]:
     yield from found
 
 
-def _in_words(field: Mapping[str, str], value: Any, uscc: str | None, role: Reader) -> str:
+def _in_words(field: FormField, value: Any, uscc: str | None, role: Reader) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return "—"
     if isinstance(value, bool):
         return "是" if value else "否"
-    text = shown(field["path"], value, uscc, role) or "—"
+    text = shown(field.path, value, uscc, role) or "—"
     if text in (NOT_OF_A_PERSON, SOLE_PROPRIETOR):
         return text
-    path = "project.permits.{each}" if field["path"] in PERMITS else field["path"]
-    known = {code: one.name for code, one in departments().items()} if path == "department_code" else enum_labels(path)
-    return f"{known.get(text, text)} {field['unit']}".rstrip()
+    is_department = field.path == "department_code"
+    known = {code: one.name for code, one in departments().items()} if is_department else choice_labels(field.path)
+    return f"{known.get(text, text)} {field.unit}".rstrip()

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from include.base.errors import NotFound
 from include.domain.people import person_key, same_person
 from include.reference import department_short_name, rules
-from include.reference.field_names import field_name
+from include.reference.form import field_name
 from include.words.shown import shown
 
 Place = tuple[str, str]

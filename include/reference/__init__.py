@@ -249,12 +249,6 @@ def enum_labels(field: str) -> Mapping[str, str]:
 
 
 @cache
-def field_labels() -> Mapping[str, str]:
-    """Path → Chinese label of the form's fields."""
-    return MappingProxyType({r["path"]: r["label_zh"] for r in rows("form_fields")})
-
-
-@cache
 def calendar_exceptions() -> Mapping[date, str]:
     """Published exceptions of China's calendar: day → off (weekday off) or work (weekend day worked)."""
     return MappingProxyType({date.fromisoformat(r["date"]): r["kind"] for r in rows("calendar_cn")})

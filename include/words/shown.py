@@ -19,7 +19,7 @@ from typing import Literal
 
 from include.domain.identifiers import normalise_id
 from include.domain.roles import Role
-from include.reference import rows
+from include.reference.form import all_fields
 
 Reader = Role | Literal["mail", "public"]
 """Who reads: a role of the console, the recipient of a mail, or everybody."""
@@ -129,9 +129,8 @@ def one_line(text: str) -> str:
 @cache
 def _form() -> Mapping[str, str]:
     """Path → type of a field of the form; "personal" where it is personal."""
-    return {
-        row["path"]: "personal" if row["classification"] == "personal" else row["type"] for row in rows("form_fields")
-    } | {"enterprise.contact": "personal"}
+    kinds = {path: "personal" if field.personal else field.kind for path, field in all_fields().items()}
+    return kinds | {"enterprise.contact": "personal"}
 
 
 def _names_nobody(path: str, value: object, role: Reader) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.domain.amendment import NOISE, OTHER, FieldChange, difference
+from include.domain.amendment import NOISE, FieldChange, difference
 from include.reference import rows
+from include.reference.form import OTHER
 from tests.support.clean_need import MISSING, clean_need
 
 CANARY = "绝密13912345678"

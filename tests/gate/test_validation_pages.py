@@ -13,8 +13,8 @@ from include.domain.identifiers import make_uscc
 from include.gate import view as pages
 from include.gate.results import OUTCOMES, DepartmentResults, department_results
 from include.intake.conservation import accounts
-from include.reference import field_labels, rules
-from include.reference.field_names import field_name
+from include.reference import rules
+from include.reference.form import all_fields, field_name
 from include.store import tables
 from tests.support.clean_need import clean_need
 from tests.support.rows import moment, need_id, release
@@ -287,5 +287,5 @@ def test_a_field_has_the_name_that_the_form_gives_it(path: str, name: str) -> No
 
 
 def test_every_field_of_the_form_has_a_chinese_name() -> None:
-    for path in field_labels():
+    for path in all_fields():
         assert not re.search("[a-z]{4}", field_name(path.replace("[]", "[0]"))), path

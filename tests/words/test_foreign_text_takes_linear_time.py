@@ -127,7 +127,7 @@ def test_every_masking_function_takes_linear_time(name: str) -> None:
 
 def test_the_words_of_a_receiver_take_linear_time() -> None:
     from green_finance.console.deliveries import in_words
-    from include.reference.field_names import field_name
+    from include.reference.form import field_name
 
     for filler in FILLERS:
         assert not is_linear(lambda text: in_words(text, None, "operator"), filled(filler))

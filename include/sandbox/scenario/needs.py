@@ -15,7 +15,7 @@ from typing import Any
 from include.base.business_time import SHANGHAI
 from include.domain.identifiers import XPCC
 from include.domain.quarter import Quarter
-from include.reference import institutions
+from include.reference import form, institutions
 from include.reference.calendar import china_calendar
 from include.sandbox.scenario.names import contact
 from include.sandbox.scenario.register import Factory
@@ -83,15 +83,8 @@ _BANK_WEIGHTS = {
     "NJCB": 2,
     "NBCB": 2,
 }
-PERMITS = ("filing", "land", "environment", "energy_review", "safety")
-BENEFITS = (
-    "energy_saving_tce",
-    "carbon_reduction_tco2",
-    "baseline_energy_tce",
-    "water_saving_m3",
-    "solid_waste_used_t",
-    "pollutant_cut_t",
-)
+PERMITS = tuple(path.removeprefix("project.permits.") for path in form.PERMITS)
+BENEFITS = tuple(path.removeprefix("benefit.") for path in form.fields_of_kind("decimal"))
 ENERGY_RATIO_DIRECTIONS = ("energy_carbon", "energy_carbon_centre", "green_data_centre", "digital_green")
 
 

@@ -28,7 +28,7 @@ from include.delivery.view import (
     held_deliveries,
     stored_delivery,
 )
-from include.reference.field_names import field_name
+from include.reference.form import field_name
 from include.register.snapshots import FACTORY_REMOVED
 from include.store import people
 from include.store.needs import code_of

@@ -96,7 +96,7 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
     """One hold: what the revision changed, and for insiders the findings, who agreed, and the two decisions."""
     from include.quarantine.filed_content import filed_content
     from include.quarantine.view import detail
-    from include.reference.field_names import field_name
+    from include.reference.form import field_name
 
     today = business_now().astimezone(SHANGHAI).date()
     with engine().connect() as connection:
