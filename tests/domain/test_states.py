@@ -25,6 +25,7 @@ ENUMS: dict[tuple[str, str], type[StrEnum] | set[str]] = {
     ("delivery", "state"): states.DeliveryState,
     ("delivery_attempt", "kind"): states.AttemptKind,
     ("department_stop", "state"): states.StopState,
+    ("dry_run_judgement", "verdict"): states.Verdict,
     ("escalation_step", "state"): states.StepState,
     ("finding", "severity"): states.Severity,
     ("intake", "kind"): states.IntakeKind,
