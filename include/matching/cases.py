@@ -173,7 +173,7 @@ def _tell(
 ) -> None:
     """Raise and close the alerts of what was folded, and queue the progress of the needs that add up to something else now."""
     judge_cases(connection, folded, now=now, policy=policy())
-    stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.adds_up_otherwise}
+    stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.totals_changed}
     sums = need_sums(connection, [need_id for need_id in needs if need_id not in stayed])
     judge_needs(connection, sums, now=now, policy=policy())
     queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], now)
@@ -232,7 +232,7 @@ def _case_row(pair: Pair, folded: FoldedCase, intended: bool, now: datetime) -> 
         _json([msgspec.structs.asdict(one) for one in case.anomalies]) if case.anomalies else "[]",
         case.reopened,
         now,
-        folded.kept,
+        folded.fold_state,
     )
 
 

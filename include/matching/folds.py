@@ -51,7 +51,7 @@ class FoldedCase(msgspec.Struct, frozen=True, gc=False):
     """
 
     case: Case
-    kept: str
+    fold_state: str
     taken: Sequence[Taken]
     before: Case | None
 
@@ -61,7 +61,7 @@ class FoldedCase(msgspec.Struct, frozen=True, gc=False):
         return self.before is None
 
     @property
-    def adds_up_otherwise(self) -> bool:
+    def totals_changed(self) -> bool:
         """Whether the totals of its need may have changed; see `NeedSums`."""
         return self.before is None or _summed(self.before) != _summed(self.case)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from include.base.act import Act
 from include.quarantine.closing import close_overtaken
-from include.quarantine.stage import let_go, locked
+from include.quarantine.stage import locked, release_hold
 from include.quarantine.view import hold_findings
 from include.reference import Policy
 
@@ -100,7 +100,7 @@ def open_holds(
     found = hold_findings(connection, decided)
     for quarantine_id in decided:
         if not any(one.missing for one in found[quarantine_id]):
-            let_go(
+            release_hold(
                 connection,
                 locked(connection, quarantine_id),
                 act=gate.because("此前的放行对本版本仍然有效"),

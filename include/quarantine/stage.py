@@ -23,7 +23,7 @@ from include.reference import Policy
 from include.reference.day import Day
 from include.store.tables import quarantine, quarantine_event
 
-__all__ = ["Decided", "DecisionRefused", "confirm", "let_go", "locked", "release"]
+__all__ = ["Decided", "DecisionRefused", "confirm", "locked", "release", "release_hold"]
 
 
 class DecisionRefused(UserFacingError):
@@ -49,10 +49,11 @@ def release(
     day: Day,
     findings: Collection[Place] | None = None,
 ) -> Decided:
-    """One person agrees to let `findings` pass (default: all that this person can); once all are agreed to, the need passes.
+    """Record that a person agrees to release `findings` (default: all that this person can); the need passes once all
+    are agreed to.
 
-    Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has agreed
-    before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
+    Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has
+    agreed before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
     """
     act = audit.signed(act)
     hold = locked(connection, quarantine_id)
@@ -67,7 +68,7 @@ def release(
         _note(connection, hold, "approved", act, place=one.place)
     waiting = tuple(one for one in _findings(connection, hold) if one.missing)
     if not waiting:
-        queued, note = let_go(connection, hold, act=act, policy=day.policy)
+        queued, note = release_hold(connection, hold, act=act, policy=day.policy)
         _audit(connection, hold, "release_hold", agreed, act)
         return Decided(quarantine_id=quarantine_id, state="released", waiting=(), queued=queued, note=note)
     _audit(connection, hold, "approve_hold_release", agreed, act)
@@ -84,10 +85,10 @@ def confirm(
     day: Day,
     findings: Collection[Place] | None = None,
 ) -> Decided:
-    """One person confirms `findings` (default: all): the need goes back with them as its reasons.
+    """Record that a person confirms `findings` (default: all): the need is returned with them as its reasons.
 
-    What cannot be addressed is only closed, and settled with the platform by hand. Part of the caller's transaction; raises
-    as `release` does.
+    A record without a usable id is only closed, and settled with the platform by hand. Part of the caller's
+    transaction; raises as `release` does.
     """
     act = audit.signed(act)
     hold = locked(connection, quarantine_id)
@@ -109,8 +110,8 @@ def confirm(
 
 _BY_HAND = "本条记录无法自动推送或退回，已关闭；请由运维人员与绿色平台人工核对处理。"
 
-# `stored`: the record is the content that counts for its revision, so that a push or a return speaks of it. It is not where
-# need_id or revision are unusable, or where another content was stored first (DQ43).
+# `stored`: the record is the content in force of its revision, so that a push or a return is about it. False if need_id
+# or revision are unusable, or if another content was stored first (DQ43).
 _LOCKED = sa.text(
     """
     select hold.*, judged.ruleset_version, judged.payload_sha256,
@@ -185,8 +186,8 @@ def _agreed_to(
     return agreed
 
 
-def let_go(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, policy: Policy) -> tuple[int, str]:
-    """The hold ends as released; how many pushes that queued, and a sentence on what follows."""
+def release_hold(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, policy: Policy) -> tuple[int, str]:
+    """End the hold as released; returns how many pushes that queued, and a sentence (Chinese)."""
     _settle(connection, hold, "released", act)
     if not hold.stored:
         return 0, _BY_HAND
