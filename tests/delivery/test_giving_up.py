@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -19,9 +20,10 @@ from include.delivery.view import ERROR_CLASSES, channel_figures, held_deliverie
 from include.platforms.http import OutcomeUnknown
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery, delivery_attempt
-from tests.delivery.test_rerun import run
 from tests.support.mails import queue_mails
-from tests.support.outbox import NOW, deliveries, hold, queue_pushes
+from tests.support.outbox import NOW, deliveries, hold, queue_pushes, run_channel
+
+run = partial(run_channel, "market")
 
 SIGNED = {"actor": "li", "role": "operator", "reason": "已与平台核对，不再发送", "now": NOW}
 

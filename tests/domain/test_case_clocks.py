@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -13,36 +12,19 @@ from include.domain.calendar import DueDate
 from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, fold
 from include.domain.clocks import Clock, Started, clocks, unmoved
 from include.reference import CaseLimit, case_limits, case_transitions
-from include.reference.calendar import china_calendar
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-CALENDAR = china_calendar()
-PUSHED = date(2026, 9, 24)
-
-
-def event(sequence: int, type_: str, day: str, obstruction_id: str | None = None) -> FeedbackEvent:
-    return FeedbackEvent(
-        event_id=f"e{sequence}",
-        need_id="FN000000000001",
-        revision=1,
-        institution_code="ICBC",
-        type=type_,
-        occurred_at=datetime.fromisoformat(f"{day}T10:00+08:00"),
-        sequence=sequence,
-        obstruction_id=obstruction_id,
-    )
-
-
-def folded(*events: FeedbackEvent, opened_on: date | None = PUSHED) -> Case:
-    opened_at = opened_on and datetime.combine(opened_on, time(9), SHANGHAI)
-    return fold(opened_at, events, transitions=case_transitions(), reopen_max=1)
-
-
-def running(case: Case) -> dict[str, list[Clock]]:
-    found: dict[str, list[Clock]] = {}
-    for clock in clocks(case, case_limits(), CALENDAR):
-        found.setdefault(f"{clock.from_type}-{clock.to_type}", []).append(clock)
-    return found
+from tests.support.clocks import (
+    CALENDAR,
+    CLOSING,
+    ONE_DAY,
+    PUSHED,
+    SHANGHAI,
+    at,
+    counted_limits,
+    event,
+    folded,
+    moments,
+    running,
+)
 
 
 def test_the_first_clock_starts_with_the_push_and_counts_china_s_working_days() -> None:
@@ -266,18 +248,6 @@ def test_clocks_brought_up_to_date_from_where_they_stood_are_those_counted_anew(
 
 # --- Office hours ------------------------------------------------------------------------------------------------------
 
-CLOSING = time(17, 30)
-ONE_DAY = CaseLimit("contacted", "visited", 1, "working_days")
-
-
-def at(moment: str, limit: CaseLimit = ONE_DAY, closing: time | None = CLOSING) -> Clock:
-    """The clock that a contact at a moment starts."""
-    contacted = msgspec.structs.replace(
-        event(1, "contacted", moment[:10]), occurred_at=datetime.fromisoformat(f"{moment}+08:00")
-    )
-    (clock,) = clocks(folded(contacted, opened_on=None), [limit], CALENDAR, office_hours_end=closing)
-    return clock
-
 
 @pytest.mark.parametrize(
     ("moment", "day0", "due"),
@@ -323,13 +293,6 @@ def test_who_answers_in_the_evening_of_the_due_day_is_in_time() -> None:
     case = folded(event(1, "contacted", "2026-10-08"), answered, opened_on=None)
     (clock,) = clocks(case, [ONE_DAY], CALENDAR, office_hours_end=CLOSING)
     assert clock.stopped_on == clock.due.day == date(2026, 10, 9)
-
-
-moments = st.datetimes(datetime(2018, 1, 1), datetime(2027, 3, 31)).map(lambda moment: moment.isoformat(" "))
-counted_limits = st.one_of(
-    st.builds(CaseLimit, st.just("contacted"), st.just("visited"), st.integers(1, 30), st.just("working_days")),
-    st.builds(CaseLimit, st.just("contacted"), st.just("visited"), st.integers(1, 60), st.just("calendar_days")),
-)
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
 
 import msgspec
@@ -15,51 +14,9 @@ from include.domain.clocks import Clock, clocks
 from include.domain.explanation import explain
 from include.reference import CaseLimit
 from include.reference.calendar import china_calendar
-from tests.domain.test_case_clocks import at, counted_limits, event, folded, moments, running
+from tests.support.clocks import at, counted_limits, event, folded, moments, recounted, running
 
 CALENDAR = china_calendar()
-DAY = timedelta(days=1)
-_DATE = r"(?:\d{4}年)?\d{1,2}月\d{1,2}日"
-
-
-def recounted(said: str) -> date:
-    """The due day, from what the sentence says alone, a day at a time."""
-    day = date.fromisoformat(said[:10])
-    first_year = day.year
-
-    def read(text: str, year: int = first_year) -> date:
-        found = re.fullmatch(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})日", text)
-        assert found, text
-        return date(int(found[1] or year), int(found[2]), int(found[3]))
-
-    off: set[date] = set()
-    for start, end in re.findall(rf"({_DATE})(?:至({_DATE}|\d{{1,2}}日))?放假", said):
-        first = read(start)
-        last = first if not end else (read(end) if "月" in end else first.replace(day=int(end[:-1])))
-        while first <= last:
-            off.add(first)
-            first += DAY
-    worked = {read(one) for one in re.findall(rf"({_DATE})（周[六日]）调休上班", said)}
-
-    if started := re.search(rf"按({_DATE})起算", said):
-        while day < read(started[1]):
-            day += DAY
-            assert day == read(started[1]) or not (day in worked or (day.weekday() < 5 and day not in off)), said
-    days = sum(int(number) for number in re.findall(r"(?:加|顺延)(\d+)个自然日", said))
-    working_days = sum(int(number) for number in re.findall(r"(?:加|顺延|延长)(\d+)个工作日", said))
-    day += timedelta(days=days)
-    if rolled := re.search(rf"({_DATE})（周.）不上班，顺至({_DATE})", said):
-        assert read(rolled[1]) == day
-        day = read(rolled[2])
-    if quarter := re.search(rf"季度末（({_DATE})）", said):
-        day = read(quarter[1])
-    while working_days:
-        day += DAY
-        working_days -= day in worked or (day.weekday() < 5 and day not in off)
-    stated = re.search(rf"：({_DATE})到期", said)
-    assert stated is not None
-    assert read(stated[1]) == day, said
-    return day
 
 
 def only(limit: CaseLimit, *events: object, **more: object) -> Clock:

@@ -3,24 +3,12 @@ from __future__ import annotations
 import pytest
 
 from include.base.addresses import is_address
-from include.domain.routing import Coordinator, Network, Place, Post
-from include.domain.states import Authority, Level
+from include.domain.routing import Network, Place, Post
+from include.domain.states import Authority
+from tests.support.coordinators import person
 
 HANGZHOU = Place(city_code="330100", department_code="330000", branch_region="330000")
 SHIHEZI = Place(city_code="659001", department_code="660000", branch_region="650000")
-
-
-def person(authority: Authority, level: Level, region: str, name: str = "", **changes: object) -> Coordinator:
-    fields: dict[str, object] = {
-        "coordinator_id": name or f"{authority}-{region}",
-        "authority": authority,
-        "level": level,
-        "region_code": region,
-        "role": "协调岗",
-        "email": "post@example.test",
-        "on_duty": True,
-    }
-    return Coordinator(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_the_first_one_on_duty_at_a_post_is_accountable() -> None:

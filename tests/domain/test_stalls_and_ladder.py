@@ -16,7 +16,7 @@ from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
-from tests.domain.test_routing import person
+from tests.support.coordinators import person
 
 CALENDAR = china_calendar()
 POLICY = policy()

@@ -24,8 +24,8 @@ from include.sandbox.server import Sandbox
 from include.store import people
 from include.store.database import connect
 from include.store.tables import audit_entry, delivery, department_stop
-from tests.gate.test_department_stop import needs
 from tests.support import rows
+from tests.support.judged import needs
 
 CONF = {"quarter": rows.QUARTER, "department": "330000"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,9 +12,9 @@ from include.base.errors import InvalidRequest
 from include.gate import department_stop as stops
 from include.gate.consequences import queue_pushes
 from include.reference import policy
-from include.store.tables import audit_entry, delivery, department_stop, judgement, need_version, quarantine
+from include.store.tables import audit_entry, delivery, department_stop, judgement, quarantine
 from tests.support import rows
-from tests.support.clean_need import clean_need
+from tests.support.judged import needs
 
 NOW = rows.moment("2026-10-09 10:00")
 WHERE = {"quarter": rows.QUARTER, "department_code": "330000"}
@@ -24,19 +23,6 @@ WHERE = {"quarter": rows.QUARTER, "department_code": "330000"}
 def _check(connection: sa.Connection) -> bool:
     asked = {"quarter": rows.QUARTER, "department_codes": ["330000"], "intake_id": rows.add_intake(connection)}
     return stops.check(connection, **asked, now=NOW, policy=policy()) == ("330000",)
-
-
-def needs(connection: sa.Connection, *verdicts: str, first: int = 1) -> None:
-    for number, verdict in enumerate(verdicts, first):
-        rows.add_need(connection, number, verdict=verdict)
-        document = {**clean_need(), "need_id": rows.need_id(number), "quarter": rows.QUARTER}
-        document["enterprise"] = {name: value for name, value in document["enterprise"].items() if name != "contact"}
-        rows.rewrite(
-            connection,
-            sa.update(need_version)
-            .where(need_version.c.need_id == rows.need_id(number))
-            .values(document=json.dumps(document, ensure_ascii=False, default=str)),
-        )
 
 
 def _decide(connection: sa.Connection, decision: stops.Decision = "continued", **other: str) -> int:

@@ -16,7 +16,8 @@ from include.reference import Policy, policy
 from include.register.in_use import RegisterUnusable
 from include.store import tables
 from include.store.reports import page_in_force
-from tests.gate.test_validation_pages import filed, text_of
+from tests.support.clean_need import filed
+from tests.support.pages import text_of
 from tests.support.rows import add_event, let_history_be_changed, moment, need_id, rewrite
 from tests.support.taken_in import CIPHER, judge, take_in
 

@@ -20,9 +20,9 @@ from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store.tables import audit_entry, delivery, need_version, push_signature, signed_push
-from tests.gate.test_department_stop import needs
 from tests.support import rows
 from tests.support.clean_need import clean_need
+from tests.support.judged import needs
 from tests.support.taken_in import judge, take_in
 
 NOW = rows.moment("2026-10-09 15:00")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -16,27 +15,14 @@ from include.intake.conservation import accounts
 from include.reference import rules
 from include.reference.form import all_fields, field_name
 from include.store import tables
-from tests.support.clean_need import clean_need
+from tests.support.clean_need import filed
+from tests.support.pages import text_of
 from tests.support.rows import moment, need_id, release
 from tests.support.taken_in import judge, take_in
 
 NOW = moment("2026-09-30 18:00")
 DEPARTMENT, QUARTER = "330000", "2026Q3"
 KIND = f"validation/{DEPARTMENT}"
-
-
-def filed(number: int, **changes: Any) -> dict[str, Any]:
-    """A need of a factory and a project of its own."""
-    own = {
-        "need_id": need_id(number),
-        "enterprise__uscc": make_uscc("91330100", f"MA2TE{number:03d}"),
-        "enterprise__contact__mobile": f"1390000{number:04d}",
-        "project__project_code": f"2106-330100-04-02-{number:06d}",
-        "project__name": f"第{number}号窑炉余热利用项目",
-        "project__content": f"对第{number}条生产线的窑炉烟气余热进行回收，新建余热锅炉及配套汽轮发电机组一套。",
-        "benefit__energy_saving_tce": f"{3000 + number}.5",
-    }
-    return clean_need(**(own | changes))
 
 
 def page_of(database: sa.Engine, judged_intake: int) -> str:
@@ -63,18 +49,6 @@ def judged(database: sa.Engine, *records: dict[str, Any], run_id: str = "run") -
 def results(database: sa.Engine) -> DepartmentResults:
     with database.connect() as connection:
         return department_results(connection, QUARTER, DEPARTMENT)
-
-
-def text_of(html: str) -> str:
-    """What a reader sees, in one line."""
-    seen: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_data(self, data: str) -> None:
-            seen.append(data)
-
-    Reader().feed(html[html.index("<body>") :])
-    return re.sub(r"\s+", " ", " ".join(seen))
 
 
 def test_the_counts_are_those_of_the_account(database: sa.Engine) -> None:

@@ -10,9 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.hostile.green import QUARTER, ZHEJIANG, Green, reported, sound_need, take_in, written
-from tests.plugins.console.test_console import Console, console
-
-__all__ = ["console"]
+from tests.support.console import Console
 
 FILED: dict[str, Mapping[str, Any]] = {
     "long names": {"enterprise.name": "甲" * 30_000, "project.name": "a@" * 15_000},

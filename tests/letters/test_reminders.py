@@ -1,105 +1,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.base.privacy import PersonalDataCipher
 from include.base.settings import GreenPlatform
 from include.domain.quarter import Quarter
 from include.letters import reminders
 from include.platforms.filed import filed
-from include.platforms.green_platform import GreenPlatformClient, Manifest, ManifestRow, NeedPage
+from include.platforms.green_platform import GreenPlatformClient
 from include.reference import departments, policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
+from tests.support.departments import CIPHER, Platform, item, queued
 from tests.support.rows import add_delivery, add_need, moment, need_id
 
-CIPHER = PersonalDataCipher(["key of the reminder tests"])
 CALENDAR = china_calendar()
 POLICY = policy()
-
-
-FILED = [
-    ManifestRow(
-        department_code="330000",
-        recommended=12,
-        financing_need=Decimal("34567.80"),
-        zero_return=False,
-        reported_at=moment("2026-09-15 16:20"),
-    ),
-    ManifestRow(
-        department_code="440300",
-        recommended=0,
-        financing_need=Decimal("0.00"),
-        zero_return=True,
-        reported_at=moment("2026-09-14 09:05"),
-    ),
-]
-
-
-def item(number: int, **changed: Any) -> dict[str, Any]:
-    return {
-        "need_id": need_id(number),
-        "revision": 1,
-        "submitted_at": f"2026-09-{number % 20 + 1:02d}T10:00:00+08:00",
-        "is_major": False,
-        "finance": {"financing_need": "1250.50"},
-        "enterprise": {"contact": {"name": "王某", "mobile": "13912345678"}},
-    } | changed
-
-
-class Platform:
-    """What the green platform's client would read: a manifest, and items by department and status."""
-
-    def __init__(
-        self, reported: Sequence[ManifestRow] = FILED, items: Mapping[tuple[str, str], Sequence[object]] | None = None
-    ) -> None:
-        self._reported = reported
-        self._items = items or {}
-        self.read = 0
-
-    def manifest(self, quarter: str) -> Manifest:
-        self.read += 1
-        return Manifest(quarter=quarter, departments=list(self._reported))
-
-    def need_listing(
-        self, quarter: str | None = None, department: str | None = None, status: str | None = None
-    ) -> Iterator[NeedPage]:
-        found = [json.dumps(one).encode() for one in self._items.get((str(department), str(status)), ())]
-        yield NeedPage.of(found, len(found))
-
-
-@pytest.fixture
-def staffed(database: sa.Engine) -> sa.Engine:
-    """A province coordinator of MIIT for each department, and one for the nation."""
-    with database.begin() as connection:
-        rows = [("province", code) for code in departments()] + [("nation", "000000")]
-        for position, (level, region) in enumerate(rows):
-            connection.execute(
-                tables.coordinator.insert().values(
-                    coordinator_id=f"MIIT-{region}",
-                    position=position,
-                    authority="MIIT",
-                    level=level,
-                    region_code=region,
-                    role="综合岗",
-                    email=f"d{region}@example.test",
-                    on_duty=True,
-                )
-            )
-    return database
 
 
 def remind(
@@ -113,16 +39,6 @@ def remind(
         day=Day(moment(f"{day} 09:00"), CALENDAR, POLICY),
         console_url=console_url,
     )
-
-
-def queued(database: sa.Engine) -> dict[str, dict[str, Any]]:
-    with database.connect() as connection:
-        rows = connection.execute(
-            sa.select(tables.delivery.c.idempotency_key, tables.delivery.c.body).where(
-                tables.delivery.c.channel == "mail"
-            )
-        )
-        return {row.idempotency_key: json.loads(row.body) for row in rows}
 
 
 @pytest.mark.parametrize(

@@ -9,29 +9,10 @@ from include.letters.weekly_summary.reoffers import Reoffer, reoffer_of_need, re
 from include.reference import institutions
 from include.reference.day import Day
 from include.store import tables
-from tests.support.rows import add_case, add_delivery, add_need, add_withdrawal, moment, need_id, rewrite
+from tests.support.reoffers import add_alert, pushed_need, refused_need
+from tests.support.rows import add_case, add_need, add_withdrawal, moment, need_id, rewrite
 
 DAY = Day.in_force(moment("2026-11-04 09:00"))
-
-
-def refused_need(connection: sa.Connection, number: int = 1, *, category: str = "technical_retrofit") -> None:
-    """A pushed need whose two intended institutions declined it."""
-    pushed_need(connection, number, category=category)
-    for institution in ("ICBC", "CCB"):
-        add_case(connection, number, institution, state="declined", last_event_at=moment("2026-10-09 10:00"))
-
-
-def pushed_need(
-    connection: sa.Connection, number: int, *, department_code: str = "330000", category: str = "technical_retrofit"
-) -> None:
-    add_need(connection, number, department_code=department_code)
-    rewrite(
-        connection,
-        sa.update(tables.need_version)
-        .where(tables.need_version.c.need_id == need_id(number))
-        .values(intended_institutions=["ICBC", "CCB"], document=f'{{"project": {{"category": "{category}"}}}}'),
-    )
-    add_delivery(connection, number)
 
 
 def found(engine: sa.Engine) -> list[Reoffer]:
@@ -81,19 +62,6 @@ def test_kinds_that_paid_out_for_such_needs_in_the_province_come_first(database:
     kinds = [institutions()[code].kind for code in named(found(database)[0])]
     assert kinds == ["city", "city", "city"]
     assert found(database)[0].suggestions[0].landed == 2
-
-
-def add_alert(connection: sa.Connection, number: int, institution_code: str) -> None:
-    connection.execute(
-        tables.alert.insert().values(
-            rule_id="G03a",
-            need_id=need_id(number),
-            institution_code=institution_code,
-            severity="hold",
-            state="open",
-            opened_at=moment("2026-10-12 08:00"),
-        )
-    )
 
 
 @pytest.mark.parametrize("end", ["withdrawn", "approved", "alert", "not pushed"])

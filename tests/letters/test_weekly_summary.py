@@ -16,8 +16,8 @@ from include.reference import departments, policy, rules
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store import tables
-from tests.letters.test_reminders import CIPHER, Platform, item, queued, staffed
-from tests.letters.test_reoffers import add_alert, refused_need
+from tests.support.departments import CIPHER, Platform, item, queued
+from tests.support.reoffers import add_alert, refused_need
 from tests.support.rows import (
     add_case,
     add_delivery,
@@ -30,7 +30,6 @@ from tests.support.rows import (
     rewrite,
 )
 
-__all__ = ["staffed"]
 CALENDAR = china_calendar()
 POLICY = policy()
 CONSOLE = "https://airflow.example/green-finance"

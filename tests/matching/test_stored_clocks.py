@@ -16,7 +16,7 @@ from include.matching import extensions, stored_clocks
 from include.reference import CaseLimit, LimitOverride, Policy, case_limits, own_limits, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
-from tests.domain.test_explanation import recounted
+from tests.support.clocks import recounted
 from tests.support.matching import NOW, Feed, collect, opened, push, report, rows
 from tests.support.rows import moment, need_id
 

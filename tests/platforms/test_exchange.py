@@ -15,8 +15,7 @@ from include.base.errors import PlatformUnavailable
 from include.platforms.exchange import Answer as Whole
 from include.platforms.http import MOST_READS, OutcomeUnknown, PlatformSession
 from include.platforms.reader import read_value
-from tests.platforms.test_http import NoCredentials
-from tests.support.scripted import Answer, ScriptedServer, scripted
+from tests.support.scripted import Answer, NoCredentials, ScriptedServer, scripted
 
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"answer": 42}'
 STALE = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"answer": 1}'

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from requests.auth import AuthBase
 
 from include.base.errors import CredentialsRefused, PlatformUnavailable
 from include.platforms import exchange
@@ -24,7 +22,7 @@ from include.platforms.http import (
     own_pace,
 )
 from include.platforms.reader import read_value
-from tests.support.scripted import Answer, scripted, self_signed
+from tests.support.scripted import Answer, NoCredentials, scripted, self_signed
 
 GOOD = Answer(200, b'{"answer": 42}')
 
@@ -34,19 +32,6 @@ def decode(answer: exchange.Answer) -> Any:
     if not isinstance(value, dict):
         raise ValueError("no object")
     return value
-
-
-class NoCredentials:
-    renewals = 0
-
-    def authorise(self) -> AuthBase:
-        return requests.auth.HTTPBasicAuth("user", "hush")
-
-    def renew(self) -> None:
-        raise AssertionError
-
-    def explain(self, answer: exchange.Answer) -> str:
-        return "请核对。"
 
 
 def session(url: str, sleeps: list[float] | None = None, **options: object) -> PlatformSession:

@@ -19,7 +19,7 @@ from include.reference import policy
 from include.reference.day import Day
 from include.store import tables
 from include.withdrawals.stage import Withdrawal, withdraw
-from tests.quarantine.test_quarantine import AMOUNT, NOW, REASON, SAME_CODE, held, open_all
+from tests.support.quarantine import AMOUNT, NOW, REASON, SAME_CODE, held, open_all
 from tests.support.rows import need_id
 
 Step = Callable[[sa.Connection], object]

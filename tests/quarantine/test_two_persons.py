@@ -22,8 +22,8 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store import people
-from tests.gate.test_department_stop import needs
 from tests.support import rows
+from tests.support.judged import needs
 
 NOW = rows.moment("2026-10-09 15:00")
 REASON = "已向主管部门核实"

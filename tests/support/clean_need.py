@@ -9,13 +9,14 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.domain.identifiers import normalise_id
+from include.domain.identifiers import make_uscc, normalise_id
 from include.domain.identity import item_sha256
 from include.gate.engine.history import History
 from include.gate.engine.judge import Surroundings, Verdict
 from include.gate.engine.judge import judge as judge_in
 from include.reference import Policy
 from include.register.in_use import Register, RegisterRow
+from tests.support.rows import need_id
 
 CHECKED_AT = datetime(2026, 9, 30, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 
@@ -178,3 +179,17 @@ def put(record: Any, path: str, value: Any) -> None:
 
 def _key(step: str) -> str | int:
     return int(step[1:-1]) if step.startswith("[") else step
+
+
+def filed(number: int, **changes: Any) -> dict[str, Any]:
+    """A need of a factory and a project of its own."""
+    own = {
+        "need_id": need_id(number),
+        "enterprise__uscc": make_uscc("91330100", f"MA2TE{number:03d}"),
+        "enterprise__contact__mobile": f"1390000{number:04d}",
+        "project__project_code": f"2106-330100-04-02-{number:06d}",
+        "project__name": f"第{number}号窑炉余热利用项目",
+        "project__content": f"对第{number}条生产线的窑炉烟气余热进行回收，新建余热锅炉及配套汽轮发电机组一套。",
+        "benefit__energy_saving_tce": f"{3000 + number}.5",
+    }
+    return clean_need(**(own | changes))

@@ -15,6 +15,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import requests
+from requests.auth import AuthBase
+
+from include.platforms import exchange
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -162,3 +167,16 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     )
     assert ssl.create_default_context().load_verify_locations(paths[0]) is None
     return paths
+
+
+class NoCredentials:
+    renewals = 0
+
+    def authorise(self) -> AuthBase:
+        return requests.auth.HTTPBasicAuth("user", "hush")
+
+    def renew(self) -> None:
+        raise AssertionError
+
+    def explain(self, answer: exchange.Answer) -> str:
+        return "请核对。"

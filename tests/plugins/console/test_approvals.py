@@ -15,11 +15,9 @@ from include.domain.roles import Role
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
 from include.store.tables import alert, delivery, need_version
-from tests.gate.test_department_stop import needs
-from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, _audit, console
 from tests.support import rows
-
-__all__ = ["console"]
+from tests.support.console import REASON, SAME_ORIGIN, Console, audited
+from tests.support.judged import needs
 
 TWO = Policy({**policy().values, "push_approval": "two"})
 PAGE = f"/green-finance/approvals/{rows.QUARTER}"
@@ -87,7 +85,7 @@ def test_two_approvers_sign_a_batch_on_one_page(console: Console, database: sa.E
     need = zhang.get(f"/green-finance/needs/{rows.need_id(1)}").text
     assert "列入待签批，须 2 人签批后推送" in need and need.count("获签批（同批 3 条）") == 2
     assert "获签批" not in console.log_in("guan", "viewer").get(f"/green-finance/needs/{rows.need_id(1)}").text
-    assert _audit(database) == [
+    assert audited(database) == [
         ("wang", "approver", "sign_off_pushes", REASON),
         ("zhang", "approver", "sign_off_pushes", "合计无误，同意"),
     ]

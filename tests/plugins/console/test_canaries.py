@@ -17,8 +17,7 @@ from include.matching import collect_feedback, extensions
 from include.reference import policy, rules
 from include.reference.day import Day
 from include.store import tables
-from tests.plugins.console.test_console import Console, console
-from tests.plugins.console.test_need_page import lived
+from tests.support.console import Console
 from tests.support.escalation import staff
 from tests.support.matching import CIPHER, NEED, NOW, Feed, report
 from tests.support.rows import (
@@ -32,8 +31,6 @@ from tests.support.rows import (
     rewrite,
     set_grant,
 )
-
-__all__ = ["console", "lived"]
 
 PERSON = "赵铁柱"
 NUMBERS = ("13912345678", "139-1234-5678", "wang5@canary.example", "330106198001011234", "0571-88123456")

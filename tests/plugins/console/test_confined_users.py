@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
-
 import pytest
 import sqlalchemy as sa
 
@@ -20,84 +17,10 @@ from include.store.tables import (
     quarantine,
 )
 from include.store.tables.base import metadata
-from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, console
-from tests.plugins.console.test_route_roles import FOR
 from tests.support import rows
-
-__all__ = ["console"]
-
-OWN, OTHER = 1, 2
-NAMES = {OWN: "本省铸造有限公司", OTHER: "他省锻压有限公司"}
-PLACES = {OWN: "330000", OTHER: "110000"}
-
-
-@pytest.fixture
-def two_departments(console: Console, database: sa.Engine) -> Iterator[Console]:
-    """Everything that a page can show, once in each of two departments: ids 1 are of the first, ids 2 of the other."""
-    with database.begin() as connection:
-        for number, department in PLACES.items():
-            _world(connection, number, department)
-        rows.set_grant(connection, "li", roles=(), departments=["330000"], by="root", now=rows.TAKEN_IN)
-        rows.set_grant(connection, "nowhere", roles=(), departments=[], by="root", now=rows.TAKEN_IN)
-    yield console
-
-
-def _world(connection: sa.Connection, number: int, department: str) -> None:
-    need_id = rows.add_need(connection, number, department_code=department, verdict="held")
-    rows.rewrite(
-        connection,
-        sa.update(need_version)
-        .where(need_version.c.need_id == need_id)
-        .values(enterprise_name=NAMES[number], uscc="91330100MA2TE5T013", project_name=NAMES[number]),
-    )
-    rows.add_hold(connection, number, department_code=department)
-    rows.add_stop(connection, department)
-    rows.add_delivery(connection, number, department_code=department, state="held", error_class="rejected")
-    rows.add_case(connection, number)
-    rows.add_clock(connection, number, due_on=date(2026, 10, 9))
-    connection.execute(
-        alert.insert().values(
-            rule_id="E08",
-            need_id=need_id,
-            institution_code="ICBC",
-            severity="hold",
-            state="open",
-            opened_at=rows.TAKEN_IN,
-        )
-    )
-    connection.execute(
-        obstruction_ticket.insert().values(
-            need_id=need_id,
-            institution_code="ICBC",
-            obstruction_id="OB1",
-            answerable=True,
-            reason_code="R04",
-            cause="guarantee",
-            authority="MIIT",
-            is_major=False,
-            state="open",
-            level="city",
-            opened_on=date(2026, 10, 9),
-            level_since=date(2026, 10, 9),
-            acknowledge_by=date(2026, 10, 12),
-            provisional=False,
-            overdue=False,
-            updated_at=rows.TAKEN_IN,
-        )
-    )
-    connection.execute(
-        deadline_extension.insert().values(
-            need_id=need_id,
-            institution_code="ICBC",
-            from_type="received",
-            to_type="contacted",
-            day0=date(2026, 9, 30),
-            working_days=5,
-            requested_by="wang",
-            reason=f"{NAMES[number]}申请",
-            requested_at=rows.TAKEN_IN,
-        )
-    )
+from tests.support.console import REASON, SAME_ORIGIN, Console, CustomViews, Said
+from tests.support.console_routes import FOR
+from tests.support.two_departments import NAMES, OTHER, OWN, PLACES
 
 
 def test_every_table_is_confined_or_said_to_be_of_no_department(database: sa.Engine) -> None:
@@ -282,7 +205,6 @@ def test_a_scope_of_the_auth_manager_can_only_be_narrowed_by_a_grant(
     two_departments: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from green_finance.console import access, permissions
-    from tests.plugins.console.test_route_roles import CustomViews, Said
 
     monkeypatch.setattr(permissions, "get_auth_manager", CustomViews)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -12,11 +11,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from include.base.business_time import SHANGHAI
-from include.domain.roles import person_id
 from include.gate.results import department_results
-from include.reference import Policy, policy, rules
-from include.reference.calendar import china_calendar
-from include.reference.day import Day
+from include.reference import rules
 from include.store.simulated_time import move_to
 from include.store.tables import (
     alert,
@@ -24,158 +20,24 @@ from include.store.tables import (
     audit_entry,
     delivery,
     department_stop,
-    finding,
-    judgement,
     need_version,
     quarantine,
-    quarantine_event,
-    quarantine_finding,
     register_factory,
     register_snapshot,
 )
-from tests.gate.test_department_stop import needs
 from tests.support import rows
-
-HOSTILE = "<script>alert(1)</script>有限公司"
-SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
-REASON = "已向主管部门核实"
-FINDINGS = [("DQ37", "finance.total_investment"), ("G06b", "benefit.carbon_reduction_tco2")]
-
-
-class Browser(TestClient):
-    """A browser whose forms carry the token that the console gave to its user."""
-
-    actor = ""
-
-    def request(self, method: str, url: Any, **given: Any) -> Any:
-        """As TestClient; a form that is sent gets the token, unless it names one itself."""
-        from green_finance.console.form_tokens import token_for
-
-        if method == "POST":
-            given["data"] = {"form_token": token_for(self.actor), **(given.get("data") or {})}
-        return super().request(method, url, **given)
-
-
-class Console:
-    """The console as the users of Airflow's own simple auth manager see it."""
-
-    def __init__(self, app: Any) -> None:
-        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-        from airflow.api_fastapi.core_api.security import get_user
-
-        self._app, self._user, self._get_user = app, SimpleAuthManagerUser, get_user
-        self.browser = Browser(app, base_url="http://airflow.example")
-
-    def log_in(self, name: str, role: str | None) -> Browser:
-        self._app.dependency_overrides[self._get_user] = lambda: self._user(username=name, role=role)
-        self.browser.actor = person_id(name)
-        return self.browser
-
-    def under(self, policy: Policy) -> None:
-        """From now on pages work under this policy."""
-        from green_finance.console.pages import business_day, business_now
-
-        self._app.dependency_overrides[business_day] = lambda: Day(business_now(), china_calendar(), policy)
-
-
-@pytest.fixture
-def console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
-    from airflow.api_fastapi.app import create_auth_manager
-    from fastapi import FastAPI
-
-    from green_finance.console import pages
-    from green_finance.console.app import console as app
-
-    url = database.url
-    business = {
-        "conn_type": "postgres",
-        "host": url.host,
-        "port": url.port,
-        "login": url.username,
-        "password": url.password,
-        "schema": url.database,
-        "extra": {"personal_data_secret": "key of the console tests"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(business))
-    for name in ("GREEN_PLATFORM", "CREDIT_MARKET", "SMTP_DEFAULT"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "http", "host": "localhost"}))
-    monkeypatch.setenv("GFF_SANDBOX", "1")
-    monkeypatch.setenv("GFF_NOW", "2026-10-20T10:00:00+08:00")
-    create_auth_manager()
-    pages.whole_engine.cache_clear()
-    mounted = FastAPI()
-    mounted.mount("/green-finance", app)
-    found = Console(app)
-    found.browser = Browser(mounted, base_url="http://airflow.example", follow_redirects=False)
-    yield found
-    app.dependency_overrides.clear()
-    pages.whole_engine().dispose()
-    pages.whole_engine.cache_clear()
-
-
-@pytest.fixture
-def hold(database: sa.Engine) -> int:
-    """A held need with a common and a greenwashing finding, of an enterprise with a hostile name; already overdue."""
-    with database.begin() as connection:
-        needs(connection, "held")
-        rows.rewrite(
-            connection,
-            sa.update(need_version).values(enterprise_name=HOSTILE, uscc="91330100MA2TE5T013", project_name=HOSTILE),
-        )
-        judgement_id = connection.execute(sa.select(judgement.c.judgement_id)).scalar_one()
-        quarantine_id: int = connection.execute(
-            quarantine.insert()
-            .values(
-                judgement_id=judgement_id,
-                origin="verdict",
-                need_id=rows.need_id(1),
-                revision=1,
-                quarter=rows.QUARTER,
-                department_code="330000",
-                state="open",
-                opened_at=rows.TAKEN_IN,
-                decide_by=date(2026, 10, 13),
-            )
-            .returning(quarantine.c.quarantine_id)
-        ).scalar_one()
-        connection.execute(
-            quarantine_event.insert().values(
-                quarantine_id=quarantine_id,
-                kind="opened",
-                actor="gate",
-                role="system",
-                reason="审核结论为挂起",
-                at=rows.TAKEN_IN,
-            )
-        )
-        for rule_id, field in FINDINGS:
-            where = {"rule_id": rule_id, "field": field}
-            persons = policy().persons_to_release(rule_id)
-            connection.execute(
-                quarantine_finding.insert().values(quarantine_id=quarantine_id, persons_required=persons, **where)
-            )
-            connection.execute(finding.insert().values(judgement_id=judgement_id, severity="hold", **where))
-    return quarantine_id
-
-
-def _address(quarantine_id: int, act: str = "") -> str:
-    return f"/green-finance/holds/{quarantine_id}" + (f"/{act}" if act else "")
-
-
-def _form(*places: tuple[str, str], reason: str = REASON) -> dict[str, Any]:
-    return {"reason": reason, "finding": [f"{rule_id} {field}" for rule_id, field in places or FINDINGS]}
-
-
-def _state(database: sa.Engine) -> str:
-    with database.connect() as connection:
-        return str(connection.execute(sa.select(quarantine.c.state)).scalar_one())
-
-
-def _audit(database: sa.Engine) -> list[tuple[str, str, str, str]]:
-    entry = audit_entry.c
-    with database.connect() as connection:
-        chosen = sa.select(entry.actor, entry.role, entry.action, entry.reason).order_by(entry.entry_id)
-        return list(connection.execute(chosen).tuples())
+from tests.support.console import (
+    FINDINGS,
+    HOSTILE,
+    REASON,
+    SAME_ORIGIN,
+    Console,
+    audited,
+    decision_form,
+    hold_address,
+    hold_state,
+)
+from tests.support.judged import needs
 
 
 def test_a_page_that_breaks_or_is_not_there_is_told_in_words(console: Console, database: sa.Engine) -> None:
@@ -194,14 +56,14 @@ def test_a_page_that_breaks_or_is_not_there_is_told_in_words(console: Console, d
 
 def test_a_viewer_may_look_but_not_act(console: Console, hold: int, database: sa.Engine) -> None:
     browser = console.log_in("guan", "viewer")
-    page = browser.get(_address(hold))
+    page = browser.get(hold_address(hold))
     assert page.status_code == 200
     assert "只能查看" in page.text and "<form" not in page.text
     for act in ("release", "confirm"):
-        answer = browser.post(_address(hold, act), data=_form(), headers=SAME_ORIGIN)
+        answer = browser.post(hold_address(hold, act), data=decision_form(), headers=SAME_ORIGIN)
         assert answer.status_code == 403
         assert "当前用户只能查看" in answer.text
-    assert _state(database) == "open"
+    assert hold_state(database) == "open"
 
 
 @pytest.mark.parametrize(
@@ -218,10 +80,10 @@ def test_an_act_sent_by_another_site_is_refused(
     console: Console, hold: int, database: sa.Engine, headers: dict[str, str]
 ) -> None:
     browser = console.log_in("li", "op")
-    answer = browser.post(_address(hold, "confirm"), data=_form(), headers=headers)
+    answer = browser.post(hold_address(hold, "confirm"), data=decision_form(), headers=headers)
     assert answer.status_code == 403
     assert "不是从本页面提交" in answer.text
-    assert _state(database) == "open"
+    assert hold_state(database) == "open"
 
 
 @pytest.mark.parametrize(
@@ -230,29 +92,35 @@ def test_an_act_sent_by_another_site_is_refused(
 def test_an_operator_s_own_act_is_accepted(
     console: Console, hold: int, database: sa.Engine, headers: dict[str, str]
 ) -> None:
-    answer = console.log_in("li", "op").post(_address(hold, "confirm"), data=_form(), headers=headers)
+    answer = console.log_in("li", "op").post(hold_address(hold, "confirm"), data=decision_form(), headers=headers)
     assert answer.status_code == 303
-    assert _state(database) == "returned"
+    assert hold_state(database) == "returned"
 
 
 def test_a_greenwashing_finding_is_released_by_two_persons(console: Console, hold: int, database: sa.Engine) -> None:
     first = console.log_in("li", "op")
-    answer = first.post(_address(hold, "release"), data=_form(), headers=SAME_ORIGIN)
+    answer = first.post(hold_address(hold, "release"), data=decision_form(), headers=SAME_ORIGIN)
     assert answer.status_code == 303
     followed = first.get(answer.headers["location"].replace("..", "/green-finance/holds"))
     assert "还须由其他人员同意" in followed.text
     assert "还需 1 人" in followed.text
-    assert 'role="status"' not in first.get(_address(hold)).text, "the note is shown once"
-    assert first.post(_address(hold, "release"), data=_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code == 400
-    assert _state(database) == "open"
+    assert 'role="status"' not in first.get(hold_address(hold)).text, "the note is shown once"
+    assert (
+        first.post(hold_address(hold, "release"), data=decision_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code
+        == 400
+    )
+    assert hold_state(database) == "open"
 
     second = console.log_in("wang", "op")
-    assert second.post(_address(hold, "release"), data=_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code == 303
-    assert _state(database) == "released"
+    assert (
+        second.post(hold_address(hold, "release"), data=decision_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code
+        == 303
+    )
+    assert hold_state(database) == "released"
     with database.connect() as connection:
         pushed = connection.execute(sa.select(delivery.c.idempotency_key)).scalars().all()
     assert pushed == [f"push:{rows.need_id(1)}:1"]
-    assert _audit(database) == [
+    assert audited(database) == [
         ("li", "operator", "approve_hold_release", REASON),
         ("wang", "operator", "release_hold", REASON),
     ]
@@ -260,23 +128,23 @@ def test_a_greenwashing_finding_is_released_by_two_persons(console: Console, hol
 
 def test_only_the_chosen_findings_go_back(console: Console, hold: int, database: sa.Engine) -> None:
     browser = console.log_in("li", "op")
-    browser.post(_address(hold, "confirm"), data=_form(FINDINGS[0]), headers=SAME_ORIGIN)
+    browser.post(hold_address(hold, "confirm"), data=decision_form(FINDINGS[0]), headers=SAME_ORIGIN)
     with database.connect() as connection:
         body = json.loads(connection.execute(sa.select(delivery.c.body)).scalar_one())
     assert [reason["rule_id"] for reason in body["reasons"]] == ["DQ37"]
-    assert _audit(database) == [("li", "operator", "confirm_hold", REASON)]
-    assert "已退回" in browser.get(_address(hold)).text
+    assert audited(database) == [("li", "operator", "confirm_hold", REASON)]
+    assert "已退回" in browser.get(hold_address(hold)).text
 
 
-@pytest.mark.parametrize(("form", "says"), [(_form(reason=" "), "理由"), ({"reason": REASON}, "没有选择")])
+@pytest.mark.parametrize(("form", "says"), [(decision_form(reason=" "), "理由"), ({"reason": REASON}, "没有选择")])
 def test_a_decision_that_is_incomplete_changes_nothing(
     console: Console, hold: int, database: sa.Engine, form: dict[str, Any], says: str
 ) -> None:
     for act in ("release", "confirm"):
-        answer = console.log_in("li", "op").post(_address(hold, act), data=form, headers=SAME_ORIGIN)
+        answer = console.log_in("li", "op").post(hold_address(hold, act), data=form, headers=SAME_ORIGIN)
         assert answer.status_code == 400
         assert says in answer.text
-    assert (_state(database), _audit(database)) == ("open", [])
+    assert (hold_state(database), audited(database)) == ("open", [])
 
 
 def test_what_outsiders_wrote_is_shown_as_text(console: Console, hold: int, database: sa.Engine) -> None:
@@ -297,11 +165,11 @@ def test_what_outsiders_wrote_is_shown_as_text(console: Console, hold: int, data
             ],
         )
     browser = console.log_in("li", "op")
-    for page in (browser.get("/green-finance/holds"), browser.get(_address(hold))):
+    for page in (browser.get("/green-finance/holds"), browser.get(hold_address(hold))):
         assert "<script" not in page.text
         assert "&lt;script&gt;" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert "个人信息，不显示" in browser.get(_address(hold)).text
+    assert "个人信息，不显示" in browser.get(hold_address(hold)).text
 
 
 def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: int) -> None:
@@ -322,7 +190,7 @@ def test_the_list_is_filtered_and_marks_what_is_overdue(console: Console, hold: 
 def test_why_a_need_is_held_and_who_agreed_is_for_those_who_act(
     console: Console, hold: int, database: sa.Engine
 ) -> None:
-    console.log_in("li", "op").post(_address(hold, "release"), data=_form(), headers=SAME_ORIGIN)
+    console.log_in("li", "op").post(hold_address(hold, "release"), data=decision_form(), headers=SAME_ORIGIN)
     console.browser.cookies.clear()  # what the act left to be told once
     secrets = ["G06b", "DQ37", REASON, "li（运维人员）", *(rules()[rule_id].message for rule_id, _ in FINDINGS)]
     for page in ("holds", f"holds/{hold}"):
@@ -331,7 +199,7 @@ def test_why_a_need_is_held_and_who_agreed_is_for_those_who_act(
         assert not [secret for secret in secrets if secret in told], page
         # Nor can a viewer ask for a rule, and see which needs are left.
         assert rows.need_id(1) in console.log_in("guan", "viewer").get("/green-finance/holds?rule=DQ14").text
-    told = console.log_in("li", "op").get(_address(hold)).text
+    told = console.log_in("li", "op").get(hold_address(hold)).text
     assert not [secret for secret in secrets if secret not in told]
 
 
@@ -410,7 +278,7 @@ def test_an_alert_is_settled_by_an_operator_with_a_reason(console: Console, hold
     assert operator.post(address, data={**form, "reason": ""}, headers=SAME_ORIGIN).status_code == 400
     assert operator.post(address, data=form, headers=SAME_ORIGIN).status_code == 303
     assert "没有待处理的警示" in operator.get("/green-finance/alerts").text
-    assert _audit(database) == [("li", "operator", "alert_cleared", REASON)]
+    assert audited(database) == [("li", "operator", "alert_cleared", REASON)]
 
 
 def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: Console, database: sa.Engine) -> None:
@@ -433,7 +301,7 @@ def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: C
     go_on = {**form, "decision": "continued", "seen": "kept"}
     assert wang.post(address, data=go_on, headers=SAME_ORIGIN).status_code == 303
     assert "浙江已继续推送，3 条进入发件箱" in wang.get("/green-finance/stops").text
-    assert _audit(database) == [
+    assert audited(database) == [
         ("li", "operator", "department_stop_kept", REASON),
         ("wang", "operator", "department_stop_continued", REASON),
     ]
@@ -442,14 +310,14 @@ def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: C
 
 
 def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
-    answer = console.log_in("li", "op").get(_address(77))
+    answer = console.log_in("li", "op").get(hold_address(77))
     assert answer.status_code == 404
     assert "没有编号为77" in answer.text
 
 
 def test_a_decision_shows_on_the_validation_pages_at_once(console: Console, hold: int, database: sa.Engine) -> None:
     browser = console.log_in("li", "op")
-    assert browser.post(_address(hold, "confirm"), data=_form(), headers=SAME_ORIGIN).status_code == 303
+    assert browser.post(hold_address(hold, "confirm"), data=decision_form(), headers=SAME_ORIGIN).status_code == 303
     with database.connect() as connection:
         assert department_results(connection, rows.QUARTER, "330000").counts["returned"] == 1
     assert "核实后退回" in browser.get(f"/green-finance/validation/{rows.QUARTER}/330000").text
@@ -497,7 +365,7 @@ def test_a_shrunken_register_is_shown_beside_the_one_in_use_and_accepted_with_a_
     assert browser.post(address, data={"reason": "好"}, headers=SAME_ORIGIN).status_code == 400
     assert browser.post(address, data={"reason": REASON}, headers=SAME_ORIGIN).status_code == 303
     assert "没有待确认的名单" in browser.get("/green-finance/register").text
-    assert _audit(database) == [("li", "operator", "register_accepted", REASON)]
+    assert audited(database) == [("li", "operator", "register_accepted", REASON)]
 
 
 def test_a_held_register_that_a_newer_one_overtook_waits_for_nobody(console: Console, database: sa.Engine) -> None:
@@ -563,7 +431,7 @@ def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
     browser = console.log_in("li", "op")
     assert browser.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 303
     assert "没有放弃的发送" in browser.get("/green-finance/deliveries").text
-    assert _audit(database) == [("li", "operator", "close_deliveries", REASON)]
+    assert audited(database) == [("li", "operator", "close_deliveries", REASON)]
     closed = browser.get(f"/green-finance/deliveries/{given_up}").text
     assert "已关闭" in closed and REASON in closed and "<form" not in closed
 
@@ -578,7 +446,7 @@ def test_a_rerun_is_previewed_started_watched_and_cancelled(
     browser = console.log_in("li", "op")
     preview = browser.get("/green-finance/reruns/preview", params={"delivery_ids": str(given_up)})
     assert "将重新发送 <b>1</b> 条" in preview.text
-    assert triggered == [] and _audit(database) == []
+    assert triggered == [] and audited(database) == []
 
     form = {"delivery_ids": str(given_up), "reason": REASON, "request_key": "one preview"}
     started = browser.post("/green-finance/reruns", data=form, headers=SAME_ORIGIN)
@@ -594,7 +462,7 @@ def test_a_rerun_is_previewed_started_watched_and_cancelled(
     browser = console.log_in("wang", "op")
     assert browser.post(f"{job}/cancel", data={"reason": REASON}, headers=SAME_ORIGIN).status_code == 303
     assert "已取消" in browser.get(job).text
-    assert [one[2] for one in _audit(database)] == ["rerun_deliveries", "cancel_rerun"]
+    assert [one[2] for one in audited(database)] == ["rerun_deliveries", "cancel_rerun"]
     with database.connect() as connection:
         assert connection.execute(sa.select(delivery.c.state)).scalar_one() == "held"
 
@@ -675,7 +543,7 @@ def test_a_ticket_shows_what_to_do_and_records_what_was_done(console: Console, d
     assert browser.post("/green-finance/obstructions/1", data=form, headers=SAME_ORIGIN).status_code == 303
     assert "已接单" in browser.get("/green-finance/obstructions/1").text
     assert [one["note"] for one in answers(database)] == ["已联系担保公司"]
-    assert _audit(database) == [("li", "operator", "obstruction_acknowledged", "已联系担保公司")]
+    assert audited(database) == [("li", "operator", "obstruction_acknowledged", "已联系担保公司")]
 
 
 def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Console, database: sa.Engine) -> None:
@@ -717,7 +585,7 @@ def test_a_deadline_is_explained_and_more_time_takes_two_persons(console: Consol
     text = wang.get(page).text
     assert "经批准延长5个工作日，10月10日（周六）调休上班：10月15日到期" in text
     assert "到期日变更" in text
-    assert [entry[:3] for entry in _audit(database)] == [
+    assert [entry[:3] for entry in audited(database)] == [
         ("li", "operator", "request_extension"),
         ("wang", "operator", "approve_extension"),
     ]

@@ -10,9 +10,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Console, _address, _form, _state, console, hold
-
-__all__ = ["console", "hold"]
+from tests.support.console import REASON, SAME_ORIGIN, Console, decision_form, hold_address, hold_state
 
 
 def test_every_form_that_is_posted_carries_the_token(repository: Path) -> None:
@@ -28,11 +26,11 @@ def test_every_form_that_is_posted_carries_the_token(repository: Path) -> None:
 
 def test_a_page_s_own_form_is_accepted(console: Console, hold: int, database: sa.Engine) -> None:
     browser = console.log_in("li", "op")
-    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(_address(hold)).text)
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(hold_address(hold)).text)
     assert token is not None
-    form = {**_form(), "form_token": token[1]}
-    assert browser.post(_address(hold, "confirm"), data=form, headers=SAME_ORIGIN).status_code == 303
-    assert _state(database) == "returned"
+    form = {**decision_form(), "form_token": token[1]}
+    assert browser.post(hold_address(hold, "confirm"), data=form, headers=SAME_ORIGIN).status_code == 303
+    assert hold_state(database) == "returned"
 
 
 COOKIE = {"Cookie": "_token=session"}
@@ -55,9 +53,11 @@ def test_without_the_token_no_header_of_a_browser_helps(
 ) -> None:
     browser = console.log_in("li", "op")
     for token in ("", "made up", _of(browser, "wang"), _expired("li")):
-        answer = browser.post(_address(hold, "confirm"), data={**_form(), "form_token": token}, headers=headers)
+        answer = browser.post(
+            hold_address(hold, "confirm"), data={**decision_form(), "form_token": token}, headers=headers
+        )
         assert (answer.status_code, "不是从本页面提交" in answer.text) == (403, True)
-    assert _state(database) == "open"
+    assert hold_state(database) == "open"
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_without_the_token_no_header_of_a_browser_helps(
 def test_with_the_token_another_site_s_page_is_still_refused(
     console: Console, hold: int, database: sa.Engine, headers: dict[str, str]
 ) -> None:
-    answer = console.log_in("li", "op").post(_address(hold, "confirm"), data=_form(), headers=headers)
+    answer = console.log_in("li", "op").post(hold_address(hold, "confirm"), data=decision_form(), headers=headers)
     assert answer.status_code == 403
-    assert _state(database) == "open"
+    assert hold_state(database) == "open"
 
 
 def test_a_script_with_its_own_token_needs_no_form(console: Console, hold: int, database: sa.Engine) -> None:
     browser = console.log_in("li", "op")
-    form = {**_form(), "form_token": ""}
+    form = {**decision_form(), "form_token": ""}
     headers = {"Authorization": "Bearer token"}
-    assert browser.post(_address(hold, "confirm"), data=form, headers=headers).status_code == 303
-    assert _state(database) == "returned"
+    assert browser.post(hold_address(hold, "confirm"), data=form, headers=headers).status_code == 303
+    assert hold_state(database) == "returned"
 
 
 def _of(browser: Any, actor: str) -> str:
@@ -112,8 +112,8 @@ def test_every_answer_is_closed_to_the_browser(console: Console, hold: int) -> N
         browser.get("/green-finance/"),
         browser.get("/green-finance/nowhere"),
         browser.get("/green-finance/validation/2026Q3"),
-        browser.post(_address(hold, "confirm"), data=_form(), headers=SAME_ORIGIN),
-        browser.post(_address(hold, "confirm"), data=_form(), headers={"Sec-Fetch-Site": "cross-site"}),
+        browser.post(hold_address(hold, "confirm"), data=decision_form(), headers=SAME_ORIGIN),
+        browser.post(hold_address(hold, "confirm"), data=decision_form(), headers={"Sec-Fetch-Site": "cross-site"}),
     ]
     assert [answer.status_code for answer in answers] == [200, 404, 307, 303, 403]
     for answer in answers:
@@ -131,7 +131,7 @@ def test_the_note_s_cookie_stays_on_tls_where_there_is_tls(
     from green_finance.console.form_tokens import token_for
 
     browser = TestClient(console.log_in("li", "op").app, base_url=f"{scheme}://airflow.example", follow_redirects=False)
-    form = {**_form(reason=REASON), "form_token": token_for("li")}
-    cookie = browser.post(_address(hold, "confirm"), data=form, headers=SAME_ORIGIN).headers["set-cookie"]
+    form = {**decision_form(reason=REASON), "form_token": token_for("li")}
+    cookie = browser.post(hold_address(hold, "confirm"), data=form, headers=SAME_ORIGIN).headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie
     assert ("; Secure" in cookie) is secure

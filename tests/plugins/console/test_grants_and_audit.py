@@ -13,10 +13,8 @@ from include.base.act import Act
 from include.domain.roles import Role
 from include.store import people
 from include.store.tables import audit_entry
-from tests.plugins.console.test_console import REASON, SAME_ORIGIN, Browser, Console, console
 from tests.support import rows
-
-__all__ = ["console"]
+from tests.support.console import REASON, SAME_ORIGIN, Browser, Console
 
 GRANTS = "/green-finance/grants"
 AUDIT = "/green-finance/audit"

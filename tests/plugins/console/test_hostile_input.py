@@ -17,12 +17,9 @@ from fastapi.testclient import TestClient
 
 from include.domain.roles import Role
 from include.store.tables import contact
-from tests.plugins.console.test_confined_users import two_departments
-from tests.plugins.console.test_console import SAME_ORIGIN, Console, console
-from tests.plugins.console.test_route_roles import _address, routes
 from tests.support import rows
-
-__all__ = ["console", "two_departments"]
+from tests.support.console import SAME_ORIGIN, Console
+from tests.support.console_routes import route_address, routes
 
 HOSTILE = [
     "",
@@ -153,9 +150,9 @@ def _send(browser: TestClient, method: str, path: str, place: str, name: str, va
     from green_finance.console.form_tokens import token_for
 
     text = quote(value, safe="", errors="surrogatepass")
-    address = _address(path)
+    address = route_address(path)
     if place == "path":
-        address = _address(path.replace("{" + name + "}", "@@")).replace("@@", text or "%20")
+        address = route_address(path.replace("{" + name + "}", "@@")).replace("@@", text or "%20")
     query = f"?{name}={text}" if place == "query" else ""
     if method == "GET":
         return browser.get(f"{address}{query}" + ("" if name == "quarter" or not query else "&quarter=2026Q3"))

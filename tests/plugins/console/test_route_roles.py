@@ -2,71 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi.routing import APIRoute
 
 from include.domain.roles import Role
-from tests.plugins.console.test_console import SAME_ORIGIN, Console, console
 from tests.support import rows
-
-__all__ = ["console"]
-
-V, OP, A, D, X = Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR
-FOR: dict[tuple[str, str], set[Role]] = {
-    ("GET", "/"): {V},
-    ("GET", "/alerts"): {V},
-    ("GET", "/audit"): {D},
-    ("POST", "/alerts/{alert_id}"): {OP},
-    ("GET", "/approvals"): {V},
-    ("GET", "/approvals/{quarter}"): {V},
-    ("POST", "/approvals/{quarter}"): {A},
-    ("GET", "/circular/{quarter}"): {V},
-    ("GET", "/deadlines"): {V},
-    ("POST", "/deadlines"): {OP},
-    ("POST", "/deadlines/extensions/{extension_id}"): {OP},
-    ("GET", "/deliveries"): {V},
-    ("GET", "/deliveries/{delivery_id}"): {V},
-    ("POST", "/deliveries/close"): {OP},
-    ("GET", "/escalations"): {V},
-    ("POST", "/escalations"): {OP},
-    ("GET", "/escalations/what-if"): {OP},
-    ("POST", "/escalations/what-if"): {OP},
-    ("GET", "/grants"): {X},
-    ("POST", "/grants"): {X},
-    ("GET", "/holds"): {V},
-    ("GET", "/holds/{quarantine_id}"): {V},
-    ("POST", "/holds/{quarantine_id}/{decision}"): {OP},
-    ("GET", "/needs"): {V},
-    ("GET", "/needs/{need_id}"): {V},
-    ("GET", "/obstructions"): {V},
-    ("GET", "/obstructions/{ticket_id}"): {V},
-    ("POST", "/obstructions/{ticket_id}"): {OP},
-    ("GET", "/register"): {V},
-    ("POST", "/register/{snapshot_id}"): {OP},
-    ("GET", "/rejudgement/{quarter}"): {OP, A},
-    ("GET", "/reruns"): {V},
-    ("POST", "/reruns"): {OP},
-    ("GET", "/reruns/preview"): {OP},
-    ("GET", "/reruns/{job_id}"): {V},
-    ("POST", "/reruns/{job_id}/cancel"): {OP},
-    ("GET", "/stops"): {V},
-    ("POST", "/stops/{quarter}/{department_code}"): {OP},
-    ("GET", "/unreadable"): {V},
-    ("GET", "/unreadable/{set_aside_id}/raw"): {OP},
-    ("GET", "/validation/{quarter}"): {V},
-    ("GET", "/validation/{quarter}/"): {V},
-    ("GET", "/validation/{quarter}/index.html"): {V},
-    ("GET", "/validation/{quarter}/dry_run/"): {OP, A},
-    ("GET", "/validation/{quarter}/dry_run/{department_code}"): {OP, A},
-    ("GET", "/validation/{quarter}/dry_run/{department_code}.html"): {OP, A},
-    ("GET", "/validation/{quarter}/{department_code}"): {V},
-    ("GET", "/validation/{quarter}/{department_code}.html"): {V},
-}
-"""For whom each route is: any of these roles, of which operators and approvers are viewers too."""
+from tests.support.console import SAME_ORIGIN, Console, CustomViews, Said
+from tests.support.console_routes import FOR, OP, A, D, V, X, route_address, routes
 
 NATION_WIDE = {("POST", "/register/{snapshot_id}")}
 """Not for who is confined to departments."""
@@ -85,40 +29,6 @@ VISITORS: dict[str, tuple[str | None, set[Role], frozenset[str] | None, set[Role
     "administrator": ("admin", set(), None, {V, OP, X}),
     "confined operator": ("op", set(), frozenset({"330000"}), {V, OP}),
 }
-PARAMETERS = {
-    "quarter": rows.QUARTER,
-    "department_code": "330000",
-    "need_id": rows.need_id(1),
-    "decision": "release",
-}
-
-
-def routes() -> Iterator[tuple[str, str]]:
-    """Each method and path of the console, as the app itself has them."""
-    from green_finance.console.app import console as app
-
-    for route in app.routes:
-        assert isinstance(route, APIRoute), f"{route} is beside the console's gate"
-        yield from ((method, route.path) for method in sorted(route.methods))
-
-
-def _address(path: str) -> str:
-    ids = (
-        "alert_id",
-        "extension_id",
-        "delivery_id",
-        "quarantine_id",
-        "ticket_id",
-        "snapshot_id",
-        "job_id",
-        "set_aside_id",
-    )
-    for one in ids:
-        path = path.replace("{" + one + "}", "1")
-    for name, value in PARAMETERS.items():
-        path = path.replace("{" + name + "}", value)
-    assert "{" not in path, f"no value for {path}"
-    return "/green-finance" + path
 
 
 def test_every_route_says_whom_it_is_for() -> None:
@@ -141,7 +51,7 @@ def test_each_visitor_gets_past_the_gate_where_a_role_of_his_is_asked_for_and_no
     browser = visitors.log_in(visitor, role)
     found = {}
     for method, path in FOR:
-        answer = browser.request(method, _address(path), headers=SAME_ORIGIN)
+        answer = browser.request(method, route_address(path), headers=SAME_ORIGIN)
         found[method, path] = answer.status_code not in (401, 403)
         if answer.status_code == 403:
             assert "处理办法" in answer.text, "a refusal is told in words"
@@ -154,7 +64,7 @@ def test_each_visitor_gets_past_the_gate_where_a_role_of_his_is_asked_for_and_no
 
 def test_who_is_not_logged_in_sees_nothing(console: Console) -> None:
     for method, path in FOR:
-        answer = console.browser.request(method, _address(path), headers=SAME_ORIGIN)
+        answer = console.browser.request(method, route_address(path), headers=SAME_ORIGIN)
         assert (answer.status_code, "请先在 Airflow 首页登录" in answer.text) == (401, True), path
 
 
@@ -162,29 +72,6 @@ def test_a_refusal_shows_no_ways_into_the_console(visitors: Console) -> None:
     assert "隔离区" not in visitors.log_in("nobody", None).get("/green-finance/holds").text
     assert "隔离区" not in visitors.log_in("auditor", "viewer").get("/green-finance/holds").text
     assert "隔离区" in visitors.log_in("viewer", "viewer").get("/green-finance/holds").text
-
-
-class Said:
-    """A user as FAB and Keycloak have them: permissions by action on our resource, an id beside the name."""
-
-    def __init__(self, user_id: str | None, *actions: str, **more: Any) -> None:
-        self.user_id, self.actions = user_id, set(actions)
-        for name, value in more.items():
-            setattr(self, name, value)
-
-    def get_id(self) -> str | None:
-        return self.user_id
-
-    def get_name(self) -> str:
-        return "王某"
-
-
-class CustomViews:
-    """An auth manager that says who may do what by custom views, as FAB and Keycloak do."""
-
-    def is_authorized_custom_view(self, *, method: str, resource_name: str, user: Said) -> bool:
-        assert resource_name == "Green Finance"
-        return method in user.actions
 
 
 @pytest.mark.parametrize(

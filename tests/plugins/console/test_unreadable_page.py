@@ -11,10 +11,8 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
 from include.store.set_aside import keep
 from include.store.tables import audit_entry
-from tests.plugins.console.test_console import Console, console
 from tests.support import rows
-
-__all__ = ["console"]
+from tests.support.console import Console
 
 CIPHER = PersonalDataCipher(["key of the console tests"])
 PAGE = "/green-finance/unreadable"

@@ -6,12 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from include.store.tables import report
-from tests.plugins.console.test_console import Console, console
 from tests.support import rows
 from tests.support.clean_need import clean_need
+from tests.support.console import Console
 from tests.support.taken_in import judge, take_in
-
-__all__ = ["console"]
 
 ROOT = f"/green-finance/validation/{rows.QUARTER}"
 

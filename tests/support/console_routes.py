@@ -1,0 +1,97 @@
+"""For whom each route of the console is, and how its address is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi.routing import APIRoute
+
+from include.domain.roles import Role
+from tests.support import rows
+
+V, OP, A, D, X = Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR
+FOR: dict[tuple[str, str], set[Role]] = {
+    ("GET", "/"): {V},
+    ("GET", "/alerts"): {V},
+    ("GET", "/audit"): {D},
+    ("POST", "/alerts/{alert_id}"): {OP},
+    ("GET", "/approvals"): {V},
+    ("GET", "/approvals/{quarter}"): {V},
+    ("POST", "/approvals/{quarter}"): {A},
+    ("GET", "/circular/{quarter}"): {V},
+    ("GET", "/deadlines"): {V},
+    ("POST", "/deadlines"): {OP},
+    ("POST", "/deadlines/extensions/{extension_id}"): {OP},
+    ("GET", "/deliveries"): {V},
+    ("GET", "/deliveries/{delivery_id}"): {V},
+    ("POST", "/deliveries/close"): {OP},
+    ("GET", "/escalations"): {V},
+    ("POST", "/escalations"): {OP},
+    ("GET", "/escalations/what-if"): {OP},
+    ("POST", "/escalations/what-if"): {OP},
+    ("GET", "/grants"): {X},
+    ("POST", "/grants"): {X},
+    ("GET", "/holds"): {V},
+    ("GET", "/holds/{quarantine_id}"): {V},
+    ("POST", "/holds/{quarantine_id}/{decision}"): {OP},
+    ("GET", "/needs"): {V},
+    ("GET", "/needs/{need_id}"): {V},
+    ("GET", "/obstructions"): {V},
+    ("GET", "/obstructions/{ticket_id}"): {V},
+    ("POST", "/obstructions/{ticket_id}"): {OP},
+    ("GET", "/register"): {V},
+    ("POST", "/register/{snapshot_id}"): {OP},
+    ("GET", "/rejudgement/{quarter}"): {OP, A},
+    ("GET", "/reruns"): {V},
+    ("POST", "/reruns"): {OP},
+    ("GET", "/reruns/preview"): {OP},
+    ("GET", "/reruns/{job_id}"): {V},
+    ("POST", "/reruns/{job_id}/cancel"): {OP},
+    ("GET", "/stops"): {V},
+    ("POST", "/stops/{quarter}/{department_code}"): {OP},
+    ("GET", "/unreadable"): {V},
+    ("GET", "/unreadable/{set_aside_id}/raw"): {OP},
+    ("GET", "/validation/{quarter}"): {V},
+    ("GET", "/validation/{quarter}/"): {V},
+    ("GET", "/validation/{quarter}/index.html"): {V},
+    ("GET", "/validation/{quarter}/dry_run/"): {OP, A},
+    ("GET", "/validation/{quarter}/dry_run/{department_code}"): {OP, A},
+    ("GET", "/validation/{quarter}/dry_run/{department_code}.html"): {OP, A},
+    ("GET", "/validation/{quarter}/{department_code}"): {V},
+    ("GET", "/validation/{quarter}/{department_code}.html"): {V},
+}
+"""For whom each route is: any of these roles, of which operators and approvers are viewers too."""
+PARAMETERS = {
+    "quarter": rows.QUARTER,
+    "department_code": "330000",
+    "need_id": rows.need_id(1),
+    "decision": "release",
+}
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Each method and path of the console, as the app itself has them."""
+    from green_finance.console.app import console as app
+
+    for route in app.routes:
+        assert isinstance(route, APIRoute), f"{route} is beside the console's gate"
+        yield from ((method, route.path) for method in sorted(route.methods))
+
+
+def route_address(path: str) -> str:
+    ids = (
+        "alert_id",
+        "extension_id",
+        "delivery_id",
+        "quarantine_id",
+        "ticket_id",
+        "snapshot_id",
+        "job_id",
+        "set_aside_id",
+    )
+    for one in ids:
+        path = path.replace("{" + one + "}", "1")
+    for name, value in PARAMETERS.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, f"no value for {path}"
+    return "/green-finance" + path
