@@ -16,6 +16,7 @@ from include import obstructions
 from include.domain.obstruction import WORKED_ON, Ticket, may
 from include.domain.states import Authority, Level, TicketAct, TicketEvent, TicketState
 from include.reference import institutions, playbooks, reason_codes
+from include.reference.support_tools import tools_for
 from include.words.names import OWNERS, institution, post_label
 from include.words.shown import Reader, shown
 from include.words.states import word, words
@@ -47,6 +48,7 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
         others=others,
         responsible=responsible,
         playbook=playbook,
+        tools=tools_for(found.reason_code, business_now().date()),
         owner=OWNERS[reason.owner],
         letter=obstructions.letter(
             playbook,
