@@ -1,4 +1,4 @@
-"""Decides which steps are due, records them and queues their mails: one transaction, kept apart by an advisory lock.
+"""Decides which steps are due, records them and queues their mails: one transaction, serialised by an advisory lock.
 
 A coordinator gets at most one digest a working day, and beside it an urgent mail for what cannot wait (nation level,
 major needs). What would need a second digest on the same day waits for the next working day.
@@ -37,7 +37,7 @@ _DAYS_LOOKED_BACK = 31
 
 @dataclass(frozen=True, slots=True)
 class EscalationSummary:
-    """What a run did: breaches overdue today, steps told, digests and urgent mails queued, vacant posts met."""
+    """What a run did: breaches overdue today, steps with a mail, digests and urgent mails queued, vacant posts."""
 
     overdue: int
     steps_raised: int
@@ -47,10 +47,10 @@ class EscalationSummary:
 
 
 def escalate(engine: sa.Engine, *, day: Day, console_url: str = "") -> EscalationSummary:
-    """Raise every breach that has reached a new rung today, and queue the mails that tell it.
+    """Raise every breach that has reached a new rung today, and queue the mails about it.
 
     On a day off nothing happens (policy mail_on_working_days_only); the next working day catches up, with the highest
-    step only. A second run on the same day adds nothing that is not new. Mails link to cases under `console_url`, if given.
+    step only. A second run on the same day adds only news. Mails link to cases under `console_url`, if given.
     """
     if not _mails_go_out(day):
         return EscalationSummary(0, 0, 0, 0, 0)
@@ -80,12 +80,12 @@ def escalate(engine: sa.Engine, *, day: Day, console_url: str = "") -> Escalatio
 
 
 def operator_notice(engine: sa.Engine, *, recipient: str, day: Day, console_url: str = "") -> bool:
-    """Queue the day's notice to the operator's mailbox; whether there was anything to say and nothing said yet.
+    """Queue the day's notice to the operator's mailbox; whether there was anything new.
 
-    It names pushes without a result (S04), holds without a decision (S08), what waits for sign-off, vacant posts that open items
-    would need, what the platforms sent and nobody could use, and due days that rest on an unpublished calendar; it links to
-    pages under `console_url`, if given. It hands out the head of the audit chain: a day with new entries has a notice, if only
-    for that.
+    It names pushes without a result (S04), holds without a decision (S08), what waits for sign-off, vacant posts that
+    open items would need, unreadable pieces of the platforms, and due days that depend on an unpublished calendar; it
+    links to pages under `console_url`, if given. It also hands out the head of the audit chain: a day with new entries
+    has a notice, if only for that.
     """
     if not _mails_go_out(day):
         return False
@@ -149,7 +149,7 @@ _PROVISIONAL_CLOCKS = sa.select(sa.func.count(), sa.func.min(case_clock.c.due_on
 
 
 def _head_is_out(connection: sa.Connection, recipient: str, last: audit.Head, today: date) -> bool:
-    """Whether a notice of the days before said that the chain ends here."""
+    """Whether an earlier notice handed out this head of the chain."""
     keys = [_notice_key(recipient, today - timedelta(days=back)) for back in range(_DAYS_LOOKED_BACK)]
     newest = connection.execute(
         sa.select(delivery.c.body)
@@ -172,7 +172,7 @@ def _mails_go_out(day: Day) -> bool:
 
 
 def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[BreachKey, dict[int, set[str]]]:
-    """Open item → step → the coordinators who were told; none for a superseded step."""
+    """Open item → step → the notified coordinators; none for a superseded step."""
     found: defaultdict[BreachKey, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     step = escalation_step.c
     rows = connection.execute(
@@ -188,7 +188,7 @@ def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[B
 def _without_second_digest(
     connection: sa.Connection, due: Sequence[DueStep], coordinators: Network, today: date
 ) -> list[DueStep]:
-    """What can be told now: somebody is there to be told, and no mailbox of theirs has had the digest of today yet.
+    """The steps that can be sent now: somebody is there, and none of their mailboxes has had the digest of today.
 
     Superseded steps go with the step above them.
     """

@@ -1,8 +1,9 @@
-"""The breaker of a department's pushes (B08): too large a share was returned, so a person decides before anything is pushed.
+"""The stop of a department's pushes (B08): too large a share was returned, so a person decides before anything is
+pushed.
 
-A department is stopped once for a quarter. While its stop is open or kept, `consequences.queue_pushes` queues nothing of it;
-needs that pass meanwhile wait in their verdicts. Continuing queues all of them in the transaction of the decision. The other
-departments go on.
+A department is stopped once for a quarter. While its stop is open or kept, `consequences.queue_pushes` queues nothing
+of it; needs that pass meanwhile wait. Continuing queues all of them in the transaction of the decision. Other
+departments are not affected.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from include.store.tables import department_stop, intake
 Decision = Literal["continued", "kept"]
 RULE = "B08"
 
-# N(q,d) by effective outcome: of each need not withdrawn its newest revision that was judged, in the content that counts for it.
-# A held need's outcome is what a person made of it. Records without a usable need_id count one by one.
+# N(q,d) by effective outcome: the newest judged revision of each need not withdrawn, in the content that counts for it.
+# A person's decision on a hold counts. Records without a usable need_id count one by one.
 _OUTCOMES = """
     with newest as (
         select distinct on (judged.department_code, coalesce(judged.need_id, judged.payload_sha256))
@@ -76,7 +77,7 @@ _WAITING = sa.text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """A stopped department: the figures that stopped it, how it was decided, and how many passed needs wait for it now."""
+    """A stopped department: the figures that stopped it, the decision, and how many passed needs wait for it now."""
 
     quarter: str
     department_code: str
@@ -91,7 +92,7 @@ class Stop:
 
 
 class DecidedMeanwhile(UserFacingError):
-    """Somebody else decided on the stop before: what was decided first stands."""
+    """Somebody else decided on the stop before: the first decision stands."""
 
 
 def check(
@@ -155,7 +156,7 @@ def stop_of(connection: sa.Connection, *, quarter: str, department_code: str) ->
 
 
 def all_stops(connection: sa.Connection) -> list[Stop]:
-    """Every stop, those that still wait first, then the newest quarter."""
+    """Every stop, waiting ones first, then by quarter, the newest first."""
     stops = connection.execute(
         sa.select(department_stop).order_by(
             department_stop.c.state == "continued", department_stop.c.quarter.desc(), department_stop.c.department_code
@@ -187,7 +188,7 @@ def waiting_count(connection: sa.Connection) -> int:
 
 
 def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, str]]:
-    """(quarter, department_code) of the stops in the quarter of this intake that nobody has decided yet."""
+    """(quarter, department_code) of the undecided stops in the quarter of this intake."""
     return list(
         connection.execute(
             sa.select(department_stop.c.quarter, department_stop.c.department_code)
@@ -217,7 +218,7 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
     """
     act = audit.signed(act)
     quarter, department_code = seen.quarter, seen.department_code
-    # The gate's own lock: a need that passes while this is decided is queued by one of the two.
+    # The lock that the gate also takes: a need that passes meanwhile is queued by exactly one of the two.
     hold(connection, Lock.GATE, department_code)
     stop = connection.execute(
         sa.select(department_stop).where(_is(quarter, department_code)).with_for_update()

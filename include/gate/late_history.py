@@ -1,7 +1,7 @@
-"""Late history: an intake may bring a need that is earlier than one judged before (handbook, section 4).
+"""Late history: an intake may bring a need that was submitted earlier than one judged before (handbook, section 4).
 
-The later need is judged again by the rules that look at everything stored. What they find now waits for a person: a push that
-was not tried yet is held back and the need quarantined; of a need already pushed an alert tells. Once for each finding.
+The later need is judged again by the rules that look at all stored needs. Their findings wait for a person: an untried
+push is held back and the need quarantined; for a need already pushed an alert is raised. Once for each finding.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from include.store.database import array_of
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
 
 LATE_RULES = frozenset({"DQ42", "G01", "G13"})
-"""Rules that a need may come to break after it was judged. None of them asks the register."""
+"""Rules whose result can change when an earlier-submitted need arrives later. None reads the register."""
 
 _REASON = "后到的较早需求使本需求命中规则"
 _CHUNK = 10_000
@@ -37,7 +37,7 @@ _CHUNK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class LateHits:
-    """How many needs are held now, and how many alerts were opened."""
+    """How many needs were held, and how many alerts were opened."""
 
     held: int
     alerts: int
@@ -49,8 +49,9 @@ class _Hit:
     findings: Sequence[Finding]
 
 
-# Needs judged before under the rules in force, neither returned nor withdrawn, that share something with what this intake
-# brought for the department and were submitted later. What the department itself brought now was judged with all of it.
+# Needs judged before under the rules in force, neither returned nor withdrawn, that share something with what this
+# intake brought for the department and were submitted later. Needs that the department itself brought now were judged
+# together.
 _JUDGED_BEFORE = sa.text(
     f"""
     with candidate as (
@@ -95,7 +96,7 @@ _KNOWN = sa.text(
     """
 )
 
-# Locked, so that no worker starts one of them meanwhile (it skips what is locked).
+# Locked, so that no worker starts one of them meanwhile (workers skip locked rows).
 _PUSHES = sa.text(
     """
     select delivery.need_id, delivery.delivery_id,
@@ -127,10 +128,10 @@ def judge_again(
     policy: Policy,
     calendar: WorkingCalendar,
 ) -> LateHits:
-    """Judge again what the needs `brought`, judged now for the first time, may concern; `policy` as of no department.
+    """Judge again the needs that `brought`, judged now for the first time, may affect; `policy`: the common one.
 
-    `related`: the needs that have something in common with any of them, as their histories say.
-    Part of the transaction that judges the department; run twice, it finds nothing new.
+    `related`: the needs that share something with any of them, by their histories. Part of the transaction that judges
+    the department; run twice, it finds nothing new.
     """
     if not related:
         return LateHits(0, 0)
@@ -149,7 +150,7 @@ def judge_again(
     ).fetchall()
     if not needs:
         return LateHits(0, 0)
-    # A judgement costs much even if it is of one need: all that are under one rule set go together.
+    # A judgement has a high fixed cost, so all needs under one rule set are judged together.
     needs = sorted(needs, key=lambda need: versions[need.department_code])
     hits = _new_hits(connection, needs, _found_now(connection, cipher, needs, versions, now, policy))
     if not hits:
@@ -165,7 +166,7 @@ def judge_again(
     connection.execute(
         _HOLD_BACK, {"delivery_ids": [push.delivery_id for push in pushes if push.need_id in held_needs], "now": now}
     )
-    # Neither of one that is pushed nor of one that a person let go already can the push be held back.
+    # The push cannot be held back if it was sent, or if a person has released the need.
     to_alert = [hit for hit in hits if hit.need.need_id not in held_needs]
     return LateHits(len(held), _raise_alerts(connection, to_alert, now, policy))
 
@@ -178,7 +179,7 @@ def _found_now(
     now: datetime,
     policy: Policy,
 ) -> Iterator[Sequence[Finding]]:
-    """For each need, in order (by rule set): what the rules of LATE_RULES find in view of everything stored."""
+    """For each need, in order (by rule set): the findings of LATE_RULES in view of everything stored."""
     newest_intake: int = connection.execute(sa.text("select max(intake_id) from intake")).scalar_one()
     nothing_listed = Register.of(())
     for _, under_one in groupby(needs, key=lambda need: versions[need.department_code]):
@@ -220,7 +221,7 @@ def _new_hits(
 def _open_late(
     connection: sa.Connection, hits: Sequence[_Hit], decide_by: date, now: datetime, policy: Policy
 ) -> Mapping[int, int]:
-    """Quarantine these needs, or add to what is open of them already; judgement_id → quarantine_id of those that wait."""
+    """Quarantine these needs, or add to their open holds; judgement_id → quarantine_id of those that wait."""
     if not hits:
         return {}
     judgement_ids = [hit.need.judgement_id for hit in hits]

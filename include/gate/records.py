@@ -31,11 +31,11 @@ _PAYLOADS = sa.text("select raw_sha256, ciphertext from raw_payload where raw_sh
 
 
 def payloads_of(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, bytes]:
-    """The stored payloads of these hashes, encrypted; empty where housekeeping has emptied them."""
+    """The encrypted payloads of these hashes; empty if housekeeping has purged them."""
     return dict(fetch_rows(connection, _PAYLOADS, {"hashes": array_of(hashes)}))
 
 
 def stored_record(cipher: PersonalDataCipher, raw_sha256: str, ciphertext: bytes) -> dict[str, Any]:
-    """The record behind a stored payload, numbers exactly as sent."""
+    """The record in a stored payload, numbers exactly as sent."""
     record: dict[str, Any] = read_json(cipher.decrypt(ciphertext, RAW_PAYLOAD.place(raw_sha256)))
     return record

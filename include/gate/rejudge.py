@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from include.base.errors import UserFacingError
 from include.base.privacy import PersonalDataCipher
-from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.history import load_history
 from include.gate.engine.judge import Finding, Severity, Surroundings, Verdict, VerdictName, judge, ruleset_version
 from include.gate.records import payloads_of, stored_record
@@ -109,7 +109,7 @@ def rejudge(
     Raises VerdictNotReproduced, naming the needs, if a verdict or finding differs under an unchanged rule set;
     RegisterUnusable if a register is no longer stored.
     """
-    with collecting_by_hand(), engine.connect() as connection:
+    with gc_paused(), engine.connect() as connection:
         connection.execute(sa.text("set transaction isolation level repeatable read read only"))
         rows = connection.execute(_JUDGED, {"quarter": quarter, "departments": list(departments)}).fetchall()
         kept = [row for row in rows if row.kept]

@@ -1,6 +1,6 @@
-"""What the gate made of a quarter's needs, read from the database for people: counts, rules that fired, needs to look at.
+"""The gate's results of a quarter, read from the database for people: counts, rules that fired, needs to look at.
 
-No value of a field is read but the names of enterprise and project, as everybody may see them.
+Of all fields only the names of enterprise and project are read, masked as for the public.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STEP = re.compile(r"[.\[]")
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """A field that a revision changed: 新增, 删除, 修改, or for what is not shown 变更."""
+    """A field that a revision changed: 新增, 删除, 修改, or 变更 if its values are not shown."""
 
     field: str
     change: str
@@ -32,9 +32,9 @@ class Amended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedNeed:
-    """A record that was judged. `verdict` is the gate's word, `outcome` what a person made of a hold included.
+    """A judged record. `verdict` is the gate's, `outcome` includes a person's decision on a hold.
 
-    `need_id` and `revision` are None where they are unusable (DQ01); `position` is the record's place in the listing.
+    `need_id` and `revision` are None if unusable (DQ01); `position` is the record's place in the listing.
     """
 
     need_id: str | None
@@ -52,7 +52,7 @@ class ReviewedNeed:
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """How often a rule fired: on how many needs, and findings in all."""
+    """How often a rule fired: needs and findings."""
 
     rule_id: str
     severity: str
@@ -65,7 +65,7 @@ class DepartmentResults:
     """The results of a department's quarter. `counts`: outcome → records; `listed` is their sum.
 
     `needs`: those that did not pass without any finding. `batch`: findings of the department's batch, worst first.
-    `judged_at` and `ruleset_version`: of the newest verdict, None where there is none.
+    `judged_at` and `ruleset_version`: of the newest verdict, None if there is none.
     """
 
     quarter: str
@@ -84,7 +84,7 @@ class DepartmentResults:
 
     @property
     def judged(self) -> int:
-        """Records with a verdict that counts."""
+        """Records with a verdict in force."""
         return sum(self.counts[name] for name in ("passed", "returned", "held"))
 
 
@@ -116,7 +116,7 @@ _RECORDS = """
     )
 """
 
-# A revision listed with two contents (DQ43) is one record, and its outcome that of the content stored first.
+# A revision listed with two contents (DQ43) is one record, with the outcome of the content stored first.
 _COUNTS = sa.text(
     f"""
     {_RECORDS}
@@ -149,7 +149,7 @@ _JUDGED = sa.text(
     """
 )
 
-# Read and found empty is something else than not read.
+# A department read with no needs is listed; one never read is not.
 _READ = sa.text(
     """
     select distinct department_code from listing join intake using (intake_id)
@@ -164,7 +164,7 @@ _FINDINGS = sa.text(
     """
 )
 
-# A hold that a later intake brought (late history) has findings that the verdict did not have.
+# A hold opened by late history has findings that the verdict did not have.
 _HOLD_FINDINGS = sa.text(
     """
     select quarantine_id, rule_id, field from quarantine_finding where quarantine_id = any(:quarantine_ids)
@@ -201,7 +201,7 @@ NAMES = sa.text(
 
 
 def department_results(connection: sa.Connection, quarter: str, department_code: str) -> DepartmentResults:
-    """The results of one department's quarter as they stand now."""
+    """The present results of one department's quarter."""
     where = {"quarter": quarter, "department_code": department_code}
     rows = connection.execute(_JUDGED, where).fetchall()
     findings = _findings(connection, rows)
@@ -235,7 +235,7 @@ def department_results(connection: sa.Connection, quarter: str, department_code:
 
 
 def without_hold_reasons(results: DepartmentResults) -> DepartmentResults:
-    """The same results for readers who may know that a need is held, and not why (handbook, section 4)."""
+    """The same results for readers who may know that a need is held, but not why (handbook, section 4)."""
     needs = [
         replace(need, findings=tuple(finding for finding in need.findings if finding.severity != "hold"))
         for need in results.needs
@@ -249,7 +249,7 @@ def without_hold_reasons(results: DepartmentResults) -> DepartmentResults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepartmentCounts:
-    """A line of the overview: outcome → records of a department, the newest outcome, findings of its batch."""
+    """A line of the overview: outcome → records of a department, the newest verdict's moment, findings of its batch."""
 
     department_code: str
     counts: Mapping[str, int]
@@ -258,7 +258,7 @@ class DepartmentCounts:
 
 
 def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[DepartmentCounts], Sequence[Finding]]:
-    """The counts of each department that was listed in the quarter, and the findings of the batch as a whole."""
+    """The counts of each department listed in the quarter, and the findings of the batch as a whole."""
     batch = _batch(connection, quarter)
     rows = connection.execute(_COUNTS, {"quarter": quarter, "department_code": ""}).fetchall()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -286,7 +286,7 @@ def was_read(connection: sa.Connection, quarter: str, department_code: str) -> b
 
 
 def quarter_counts(connection: sa.Connection, quarter: str) -> Counter[str]:
-    """The records of a quarter by outcome, all departments together."""
+    """The records of a quarter by outcome, over all departments."""
     counts = _counts(connection, {"quarter": quarter, "department_code": ""})
     return sum(counts.values(), Counter())
 
@@ -311,7 +311,7 @@ def _counts(connection: sa.Connection, where: Mapping[str, str]) -> dict[str, Co
 
 
 def _findings(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Mapping[int, Sequence[Finding]]:
-    """Findings by judgement, those of its hold included; in the order of a verdict."""
+    """Findings by judgement, its hold's included; in the order of a verdict."""
     found: dict[int, set[Finding]] = defaultdict(set)
     for row in connection.execute(_FINDINGS, {"judgement_ids": [row.judgement_id for row in rows]}):
         found[row.judgement_id].add(Finding(row.rule_id, row.field, row.severity))
@@ -330,7 +330,7 @@ def _amendments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[
         of_need = found.setdefault(
             (row.need_id, row.revision), {"amended_since": row.previous_revision, "amendments": []}
         )
-        # What a new list element or object holds is new with it.
+        # Show only the outermost addition.
         if not any((row.need_id, row.revision, holder) in told for holder in _holders(row.field)):
             told.add((row.need_id, row.revision, row.field))
             of_need["amendments"].append(Amended(row.field, row.change))
@@ -338,7 +338,7 @@ def _amendments(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> dict[
 
 
 def _holders(field: str) -> Iterator[str]:
-    """The objects and lists in which a field stands, by path: `a` and `a[0]` of `a[0].b`."""
+    """The objects and lists that contain a field, by path: `a` and `a[0]` of `a[0].b`."""
     return (field[: at.start()] for at in _STEP.finditer(field))
 
 

@@ -25,7 +25,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.gate import department_stop, dry_run, late_history
 from include.gate.consequences import Return, hold_decide_by, queue_pushes, queue_returns, return_respond_by
-from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.history import load_history
 from include.gate.engine.judge import Surroundings, judge, ruleset_version
 from include.gate.records import JudgedRecord, stored_record
@@ -72,7 +72,7 @@ class _Judging:
     version: str
 
 
-# Only the newest revision of a need is judged, once for ever under whatever rule set. Reading dropped equal items already.
+# Only the newest revision of a need is judged, and only once, under whatever rule set. Reading has dropped equal items.
 _CANDIDATES = sa.text(
     """
     select item.ordinal, item.item_hash, item.need_id, item.revision, raw.raw_sha256, raw.ciphertext
@@ -145,7 +145,7 @@ def _attempt(
 def _judge_set(judging: _Judging, codes: Sequence[str]) -> GateSummary:
     related: set[str] = set()
     with (
-        collecting_by_hand(),
+        gc_paused(),
         judging.engine.connect() as reading,
         judging.engine.begin() as writing,
         ThreadPoolExecutor(1, thread_name_prefix="write") as writer,

@@ -35,7 +35,7 @@ DRY_RUN = "dry_run"
 SEVERITIES = {"block": "退回", "hold": "挂起", "warn": "提示"}
 _BATCH_SEVERITIES = {"block": "阻断", "hold": "待核实", "warn": "提示"}
 _MOST_SHOWN = 100
-"""Findings and amendments of one need: a list of any length may have been filed, and each element may have one."""
+"""Findings and amendments shown of one need: a filed list may be of any length, and each element may have some."""
 
 _OUTCOME_NAMES = {
     "passed": "通过",
@@ -98,7 +98,7 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
         version=short_version(results.ruleset_version),
         dry_run=dry_run,
         bar=_bar(results),
-        # A dry run sees what it judged and nothing else.
+        # A dry run sees only what it judged itself.
         shown_outcomes=OUTCOMES[:3] if dry_run else OUTCOMES[:5],
         groups=[(title, needs) for title, needs in groups if needs],
         outcome_of=_outcome_of,
@@ -134,7 +134,7 @@ def _render_overview(
 
 
 def _bar(results: DepartmentResults) -> list[dict[str, Any]]:
-    """The parts of the bar, those with nothing in them left out; widths in % of all records."""
+    """The parts of the bar, without empty ones; widths in % of all records."""
     return [
         {"name": name, "label": label, "count": count, "width": f"{100 * count / results.listed:.2f}"}
         for name, label in _OUTCOME_NAMES.items()
@@ -149,7 +149,7 @@ def _outcome_of(need: ReviewedNeed) -> str:
 
 
 def page_template(name: str) -> Template:
-    """A template of the gate's pages, with the words that they share."""
+    """A template of the gate's pages, with their common words."""
     return _environment().get_template(name)
 
 

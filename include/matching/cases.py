@@ -1,4 +1,4 @@
-"""Cases, their clocks, their alerts and the progress of their needs, stored as folded from pushes and feedback."""
+"""Cases, their clocks, their alerts and the progress of their needs, folded from pushes and feedback and stored."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _CASE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Refolded:
-    """Cases that a fold opened, and cases (the opened ones included) that it left otherwise than before."""
+    """Cases that a fold opened, and cases (opened ones included) that it changed."""
 
     opened: int
     changed: int
@@ -68,26 +68,27 @@ class Refolded:
 def open_cases(connection: sa.Connection, now: datetime) -> int:
     """Open a case for each institution that the newest pushed revision of a need names; returns how many are new.
 
-    Queues the first progress of each need, and folds whatever feedback came before its push was known to have arrived.
-    Safe to repeat; belongs to the caller's transaction.
+    Queues the first progress of each need, and folds feedback that came before its push was known to have arrived. Safe
+    to repeat; part of the caller's transaction.
     """
     lock(connection)
     return refold_stale(connection, now).opened
 
 
 def refold_stale(connection: sa.Connection, now: datetime) -> Refolded:
-    """Fold the needs of which something is known that their cases or their last progress do not show yet.
+    """Fold the needs with news that their cases or their last progress do not reflect yet.
 
-    Costs by what is new, not by what is stored: each of the four questions has an index of just the rows it asks for.
+    The cost depends on what is new, not on what is stored: each of the four queries has an index of exactly the rows it
+    looks for.
     """
     known = {**_foldable(), "published_until": china_calendar().published_until}
     return refold(connection, connection.execute(_STALE_NEEDS, known).scalars().all(), now)
 
 
 def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> Refolded:
-    """Fold the cases of these needs from their start, store them with clocks and alerts, queue the progress that changed.
+    """Fold the cases of these needs from their start, store them with clocks and alerts, and queue changed progress.
 
-    Needs that were never pushed are left alone. Belongs to the caller's transaction, and locks matching until its end.
+    Needs that were never pushed are left alone. Part of the caller's transaction; locks matching until its end.
     """
     lock(connection)
     return _refold(connection, need_ids, now)
@@ -171,7 +172,7 @@ def _foldable() -> dict[str, list[str]]:
 def _tell(
     connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], now: datetime
 ) -> None:
-    """Raise and close the alerts of what was folded, and queue the progress of the needs that add up to something else now."""
+    """Raise and close the alerts of folded cases, and queue the progress of needs whose totals changed."""
     judge_cases(connection, folded, now=now, policy=policy())
     stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.totals_changed}
     sums = need_sums(connection, [need_id for need_id in needs if need_id not in stayed])
@@ -241,7 +242,7 @@ def _json(value: object) -> str:
 
 
 def _drop_cases(connection: sa.Connection, need_ids: Sequence[str], folded: Iterable[Pair]) -> None:
-    """Cases of these needs that are no more: an institution that is asked no longer and never answered."""
+    """Cases of these needs that no longer exist: of an institution that is no longer asked and never answered."""
     kept = list(folded)
     known = {"need_ids": need_ids, "kept": [need_id for need_id, _ in kept], "codes": [code for _, code in kept]}
     for statement in _DROP:
@@ -319,8 +320,8 @@ _TAKEN_IN = sa.text(
     """
 )
 
-# A push that arrived, a withdrawal that was not told, feedback that waited (for its push to be known to have arrived, or for
-# its institution to be listed), or the calendar of a year that a running clock could only guess.
+# A push that arrived, a withdrawal not yet reported, waiting feedback (for its push to arrive, or for its institution
+# to be listed), or the calendar of a year for which a running clock was provisional.
 _STALE_NEEDS = sa.text(
     f"""
     select need_id from delivered_push where not matched

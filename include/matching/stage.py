@@ -1,4 +1,4 @@
-"""Reading the feed of the credit-market platform: each event stored once, each page with the cursor behind it."""
+"""Reading the feed of the credit-market platform: each event stored once, each page with the cursor after it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EVENT_COLUMNS = (*REPORTED, "document", "sealed", "received_at")
 
 
 class FeedbackPage(Protocol):
-    """A page of the feed: events as decoded JSON, those that are unreadable, the cursor behind them, whether more is there now."""
+    """A page of the feed: events as decoded JSON, unreadable ones, the cursor after them, whether more is there now."""
 
     @property
     def items(self) -> Sequence[Any]: ...
@@ -54,17 +54,18 @@ class FeedbackPage(Protocol):
 
 
 class FeedbackFeed(Protocol):
-    """Where feedback is read from: the client of the credit-market platform."""
+    """The source of feedback: the client of the credit-market platform."""
 
     def feedback(self, after: str | None, limit: int) -> FeedbackPage: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackSummary:
-    """What a reading of the feed came to: read = new + repeated + unreadable.
+    """Result of a reading of the feed: read = new + repeated + unreadable.
 
-    `unreadable`: events that cannot be read, break the contract, or contradict one stored under their id (E03); all are set aside.
-    `orphaned`: stored events that wait, from this and earlier readings (E01, E02). `cases_changed`: cases now otherwise.
+    `unreadable`: events that cannot be read, break the contract, or contradict one stored under their id (E03); all are
+    set aside. `orphaned`: stored events that wait, from this and earlier readings (E01, E02). `cases_changed`: cases
+    that differ now.
     """
 
     read: int
@@ -96,7 +97,7 @@ def collect_feedback(
         with engine.begin() as connection:
             connection.execute(_ONE_READER)
             if _left(connection) != left:
-                continue  # another run has taken these pages meanwhile
+                continue  # Another run has read these pages meanwhile.
             counts.update(_take(engine, connection, read, now, cipher))
             if read.cursor not in (left.cursor, left.reread_from):
                 row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
@@ -121,7 +122,7 @@ def collect_feedback(
 
 @dataclass(slots=True)
 class _Reading:
-    """Pages that are taken together, so that a case is folded and a factory told once for all of them."""
+    """Pages that are processed together, so that a case is folded and a factory notified once for all of them."""
 
     cursor: str | None
     before_last_page: str | None
@@ -132,7 +133,7 @@ class _Reading:
 
 
 def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
-    """The pages behind `after`, up to _TAKEN_AT_ONCE events or to where the platform goes away."""
+    """The pages after `after`, up to _TAKEN_AT_ONCE events or until the platform becomes unreachable."""
     reading = _Reading(after, after, [], [])
     while reading.has_more and len(reading.items) + len(reading.set_aside) < _TAKEN_AT_ONCE:
         try:
@@ -155,7 +156,7 @@ def _read_on(feed: FeedbackFeed, after: str | None) -> _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """Where the feed was left: behind which page, and the cursor before that page."""
+    """Where the last reading stopped: the cursor after its last page, and the one before that page."""
 
     cursor: str | None
     reread_from: str | None
@@ -198,7 +199,7 @@ def _take(
         parts = _take_parts(engine, readable, now, cipher)
     keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
     resolve(connection, _SOURCE, (event_id for one in parts for event_id in one.known), now)
-    # What contradicts a whole event is not made good by that one.
+    # An event that contradicts a whole one is not resolved by that one.
     contradictions = [piece for one in parts for piece in one.contradictions]
     keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
     return {
@@ -264,14 +265,15 @@ def _take_part(
 
 
 class _Received(msgspec.Struct, frozen=True, gc=False):
-    """An event as received: what the contract names in clear; a remark may name persons, and what is unknown may be anything."""
+    """An event as received: the contract's fields in clear; a remark may name persons, and unknown members may hold
+    anything."""
 
     item: Mapping[str, Any]
     document: str
     to_seal: str | None
 
     def sealed(self, cipher: PersonalDataCipher) -> bytes | None:
-        """What must not be readable, encrypted; None if there is nothing of the kind."""
+        """The parts that must not be readable, encrypted; None if there are none."""
         if self.to_seal is None:
             return None
         return cipher.encrypt(self.to_seal.encode(), FEEDBACK_EVENT.place(self.item["event_id"]))
@@ -291,7 +293,7 @@ def _received(item: Mapping[str, Any], cipher: PersonalDataCipher) -> _Received:
 
 
 def _as_one_spelling(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The event with whole numbers as such: 60, 60.0 and 6e1 do not contradict each other."""
+    """The event with whole numbers in one form: 60, 60.0 and 6e1 do not contradict each other."""
     respelt = {
         name: number
         for name in _WHOLE_NUMBERS
@@ -301,7 +303,7 @@ def _as_one_spelling(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _as_number(value: Decimal) -> float | str:
-    """As a double where that is the same number, so that an event is written as it always was; else as text."""
+    """As a double if that is the same number, so that events are written as before; else as text."""
     number = float(value)
     return number if isfinite(number) and Decimal(repr(number)) == value else str(value)
 
@@ -321,7 +323,7 @@ def _set_aside(item: Any, problem: str) -> SetAside:
     )
 
 
-# What was purged cannot be compared any more: it counts as repeated.
+# Purged data cannot be compared any more: it counts as repeated.
 _PURGED = ""
 
 # Of several runs at once, one reads on.

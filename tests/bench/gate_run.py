@@ -22,8 +22,8 @@ from include.gate.engine import judge as gate
 from include.gate.engine.enrichment import history_frame, register_frame
 from include.gate.engine.fingerprints import read_fingerprints
 from include.gate.engine.form_reader import read_filing
-from include.gate.engine.frames import case_frames, format_frames, presence_frames
-from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.frames import format_frames, presence_frames, value_frames
+from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.history import History
 from include.gate.engine.needs_frame import needs_frame
 from include.gate.engine.record_head import read_heads
@@ -88,7 +88,7 @@ def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> di
     heads, filing, book = read_heads(records, CHECKED_AT, _POLICY), read_filing(records), RuleBook(_POLICY)
     made = presence_frames(filing, heads) | format_frames(filing)
     list(gate._case_findings(book, made, _POLICY))
-    made |= case_frames(filing, heads)
+    made |= value_frames(filing, heads)
     made |= register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
     known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
     made |= history_frame(records, known, surroundings.history, surroundings.hash_item, _POLICY)
@@ -102,10 +102,10 @@ def from_columns(size: int, clock: Clock) -> None:
         surroundings = chunk.among_themselves()
         records = chunk.records()
         heads, filing = read_heads(records, CHECKED_AT, _POLICY), read_filing(records)
-        with clock.running(), collecting_by_hand():
+        with clock.running(), gc_paused():
             book = RuleBook(_POLICY)
             list(gate._case_findings(book, presence_frames(filing, heads) | format_frames(filing), _POLICY))
-            list(gate._case_findings(book, case_frames(filing, heads), _POLICY))
+            list(gate._case_findings(book, value_frames(filing, heads), _POLICY))
             registered = register_frame(filing, heads, surroundings.register, surroundings.history, _POLICY)
             list(gate._case_findings(book, registered, _POLICY))
             known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
@@ -118,7 +118,7 @@ def from_json(size: int, clock: Clock) -> None:
     """JSON bytes → verdicts."""
     for chunk in chunks(size):
         surroundings = chunk.among_themselves()
-        with clock.running(), collecting_by_hand():
+        with clock.running(), gc_paused():
             gate.judge(chunk.records(), checked_at=CHECKED_AT, policy=_POLICY, surroundings=surroundings)
 
 

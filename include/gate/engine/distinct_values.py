@@ -23,7 +23,7 @@ Column = Callable[[Sequence[FieldValues]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFrame:
+class DistinctFrame:
     """A frame of distinct cases; the rows of `origins[i]` start at `starts[i]`."""
 
     frame: pd.DataFrame
@@ -40,14 +40,14 @@ class CaseFrame:
                 yield field, distinct, np.flatnonzero(~field.absent & distinct[field.codes])
 
 
-def case_frame(origins: Sequence[FieldValues], columns: Mapping[str, Column]) -> CaseFrame:
+def distinct_frame(origins: Sequence[FieldValues], columns: Mapping[str, Column]) -> DistinctFrame:
     """The frame of the distinct values of `origins`."""
     starts, rows = [], 0
     for field in origins:
         starts.append(rows)
         rows += len(field.distinct)
     made = {name: column(origins) for name, column in columns.items()}
-    return CaseFrame(pd.DataFrame(made, index=range(rows), copy=False), origins, starts)
+    return DistinctFrame(pd.DataFrame(made, index=range(rows), copy=False), origins, starts)
 
 
 def of_field(told: Callable[[str], str]) -> Column:

@@ -21,7 +21,7 @@ from include.base.business_time import SHANGHAI
 from include.domain.calendar import add_years
 from include.domain.identifiers import name_keys
 from include.gate.engine.columns import ABSENT, FieldValues, listed_values
-from include.gate.engine.distinct_values import CaseFrame, Column, case_frame, measures, numbers
+from include.gate.engine.distinct_values import Column, DistinctFrame, distinct_frame, measures, numbers
 from include.gate.engine.fingerprints import Fingerprint, Fingerprints, HashItem
 from include.gate.engine.form_reader import Filing
 from include.gate.engine.history import SHARED, History
@@ -45,7 +45,7 @@ Keys = Callable[[Sequence[str]], Sequence[str]]
 
 def register_frame(
     filing: Filing, heads: Heads, register: Register, history: History, policy: Policy
-) -> dict[str, CaseFrame]:
+) -> dict[str, DistinctFrame]:
     """The frame of suite `factories`: the register as of the day of the recommendation."""
     fields, usccs, judged_on = filing.fields, filing.fields[_USCC], heads.judged_on
     rows = _RegisterRows.of(usccs, register)
@@ -82,7 +82,7 @@ def register_frame(
 
 def history_frame(
     records: Sequence[Mapping[str, Any]], known: Fingerprints, history: History, hash_item: HashItem, policy: Policy
-) -> dict[str, CaseFrame]:
+) -> dict[str, DistinctFrame]:
     """The frame of suite `history`: other needs and earlier revisions. Needs without any such fact are left out."""
     at_least = float(policy.decimal("name_similarity_min"))
     quarters, enough = policy.integer("farming_quarters"), policy.integer("farming_min_enterprises")
@@ -264,7 +264,7 @@ def _found(path: str, values: Mapping[int, Any]) -> FieldValues:
     return FieldValues(path, np.array(list(values), dtype=np.int64), listed.codes, listed.distinct)
 
 
-def _frame(columns: Mapping[str, FieldValues]) -> CaseFrame:
+def _frame(columns: Mapping[str, FieldValues]) -> DistinctFrame:
     """One row for each distinct value of each column; a pair becomes the two columns `<name>` and `<name>_before`."""
     made: dict[str, Column] = {}
     for name, origin in columns.items():
@@ -273,7 +273,7 @@ def _frame(columns: Mapping[str, FieldValues]) -> CaseFrame:
             made[f"{name}_before"] = numbers(_only(origin, lambda pair: pair[1]))
         else:
             made[name] = (measures if name == "likeness" else numbers)(_only(origin, lambda value: value))
-    return case_frame(list(columns.values()), made)
+    return distinct_frame(list(columns.values()), made)
 
 
 def _only(origin: FieldValues, part: Callable[[Any], Any]) -> Callable[[FieldValues], Sequence[Any]]:

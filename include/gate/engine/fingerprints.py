@@ -1,6 +1,6 @@
-"""Fingerprints (指纹): what a need is compared by with all others, so that no pairs have to be compared.
+"""Fingerprints (指纹): the values by which needs are compared, so that no pairs have to be compared.
 
-Each is a usable value in the form in which the rules of scope history compare it: equal ones are found by an index.
+Each is a usable value in the form in which the rules of scope history compare it: an index finds equal ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COLUMNS = (
 """The columns of table `need_fingerprint` that hold one, beside what names its revision."""
 
 KeyedHash = Callable[[str], str]
-"""Hash of personal data and of what may hold some, as PersonalDataCipher.fingerprint."""
+"""Keyed hash of personal data and of texts that may contain some, as PersonalDataCipher.fingerprint."""
 
 HashItem = Callable[[Mapping[str, Any]], str]
 """The item_hash of a record, as PersonalDataCipher.item_hash."""
@@ -54,9 +54,10 @@ HashItem = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """One revision of a need as others see it; None where a value is not usable.
+    """One revision of a need as other needs see it; None if a value is not usable.
 
-    `submitted`: sortable text; `saving`, `carbon`: ten-thousandths; `benefit`: saving, carbon, baseline where all are above zero.
+    `submitted`: sortable text; `saving`, `carbon`: ten-thousandths; `benefit`: saving, carbon, baseline if all are
+    above zero.
     """
 
     need_id: str | None
@@ -75,7 +76,7 @@ class Fingerprint:
 
 
 class Fingerprints(Sequence[Fingerprint]):
-    """The fingerprints of a batch, in order; kept field by field, since few of them are ever looked at as a whole."""
+    """The fingerprints of a batch, in order; stored by field, because few are ever read as a whole."""
 
     def __init__(self, of_field: Mapping[str, Sequence[Any]]) -> None:
         self.of_field = of_field
@@ -97,7 +98,7 @@ class Fingerprints(Sequence[Fingerprint]):
 def read_fingerprints(
     records: Sequence[Mapping[str, Any]], filing: Filing, heads: Heads, keyed_hash: KeyedHash
 ) -> Fingerprints:
-    """The fingerprints of a batch; its format rules must have been applied, since they say what is usable."""
+    """The fingerprints of a batch; its format rules must have been applied, because they decide what is usable."""
     fields = filing.fields
     name, content, mobile = (fields[path] for path in ("project.name", "project.content", "enterprise.contact.mobile"))
     saving, carbon, baseline = (
@@ -129,7 +130,7 @@ def read_fingerprints(
 
 
 def skeletons(values: Sequence[Any]) -> Sequence[str | None]:
-    """The skeletons of normalised texts, None for what is no text."""
+    """The skeletons of normalised texts, None for other values."""
     texts = as_texts(values)
     found = skeletons_of_normal(texts)
     if texts is values:

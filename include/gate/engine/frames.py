@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.gate.engine.columns import FieldValues, JsonType, as_texts, json_type
-from include.gate.engine.distinct_values import CaseFrame, case_frame, flags, frame_safe, numbers, of_field, texts
+from include.gate.engine.distinct_values import (
+    DistinctFrame,
+    distinct_frame,
+    flags,
+    frame_safe,
+    numbers,
+    of_field,
+    texts,
+)
 from include.gate.engine.fingerprints import skeletons
 from include.gate.engine.form_reader import Filing
 from include.gate.engine.needs_frame import date_number, day_number
@@ -31,16 +39,16 @@ _LONGEST_WORDING, _LONGER = 64, "…"
 _STRING = (JsonType.STRING.value, "")
 
 
-def presence_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
+def presence_frames(filing: Filing, heads: Heads) -> dict[str, DistinctFrame]:
     """Frames of sound heads, complete reviews and given fields."""
     return {
-        "head": case_frame(heads.faults, {"sound": flags(_values)}),
-        "review": case_frame(heads.review, {"complete": flags(_values)}),
-        "required": case_frame(filing.presence, {"given": flags(_values)}),
+        "head": distinct_frame(heads.faults, {"sound": flags(_values)}),
+        "review": distinct_frame(heads.review, {"complete": flags(_values)}),
+        "required": distinct_frame(filing.presence, {"given": flags(_values)}),
     }
 
 
-def format_frames(filing: Filing) -> dict[str, CaseFrame]:
+def format_frames(filing: Filing) -> dict[str, DistinctFrame]:
     """The frames of the first pass, for the fields that were read."""
     fields = filing.fields
 
@@ -53,8 +61,8 @@ def format_frames(filing: Filing) -> dict[str, CaseFrame]:
         if path in fields
     ]
     return {
-        "contacts": case_frame(filing.contacts, {"well_formed": flags(_values)}),
-        "types": case_frame(
+        "contacts": distinct_frame(filing.contacts, {"well_formed": flags(_values)}),
+        "types": distinct_frame(
             types,
             {
                 "expected": of_field(expected_json_types().__getitem__),
@@ -62,19 +70,19 @@ def format_frames(filing: Filing) -> dict[str, CaseFrame]:
                 "day": texts(_part(1)),
             },
         ),
-        "choices": case_frame(
+        "choices": distinct_frame(
             read(fields_of_kind("enum")),
             {"field": of_field(str), "choice": texts(lambda field: [text or "" for text in _texts(field)])},
         ),
-        "amounts": case_frame(
+        "amounts": distinct_frame(
             read(fields_of_kind("amount", "decimal")), {"field": of_field(str), "amount": numbers(_values)}
         ),
-        "numbers": case_frame(
+        "numbers": distinct_frame(
             read((_DEBT, _RATE)),
             {"debt_ratio": texts(_numbers, _DEBT), "expected_rate_max": texts(_numbers, _RATE)},
         ),
-        "regions": case_frame(read(REGIONS), {"field": of_field(str), "code": texts(_texts)}),
-        "identifiers": case_frame(
+        "regions": distinct_frame(read(REGIONS), {"field": of_field(str), "code": texts(_texts)}),
+        "identifiers": distinct_frame(
             read((_USCC, _PROJECT_CODE, _INDUSTRY, _CATALOGUE)),
             {
                 "uscc": texts(_texts, _USCC),
@@ -83,7 +91,7 @@ def format_frames(filing: Filing) -> dict[str, CaseFrame]:
                 "catalogue_code": texts(_texts, _CATALOGUE),
             },
         ),
-        "texts": case_frame(
+        "texts": distinct_frame(
             read(TEXTS),
             {
                 "field": of_field(str),
@@ -92,11 +100,11 @@ def format_frames(filing: Filing) -> dict[str, CaseFrame]:
                 "monotonous": flags(_monotonous),
             },
         ),
-        "institutions": case_frame([filing.intended], {"intended": texts(_texts)}),
+        "institutions": distinct_frame([filing.intended], {"intended": texts(_texts)}),
     }
 
 
-def case_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
+def value_frames(filing: Filing, heads: Heads) -> dict[str, DistinctFrame]:
     """The frames of the second pass whose rules give a finding for each of several fields."""
     fields = filing.fields
     years = heads.judged_on.recoded(attrgetter("year"))
@@ -105,14 +113,14 @@ def case_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
         for path in (_CATALOGUE, "project.basis_document")
     ]
     return {
-        "permits": case_frame(
+        "permits": distinct_frame(
             [fields[path].joined(fields[_STATUS]) for path in PERMITS],
             {"permit": texts(_part(0)), "construction_status": texts(_part(1))},
         ),
-        "places": case_frame(
+        "places": distinct_frame(
             [fields[path].joined(years) for path in REGIONS[1:]], {"code": texts(_part(0)), "year": numbers(_part(1))}
         ),
-        "completion": case_frame(
+        "completion": distinct_frame(
             [fields[_STATUS].usable_only(), fields[_END].joined(heads.judged_on)],
             {
                 "construction_status": texts(_values, _STATUS),
@@ -120,12 +128,12 @@ def case_frames(filing: Filing, heads: Heads) -> dict[str, CaseFrame]:
                 "judged_on": numbers(lambda field: [day_number(day) for _, day in field.distinct], _END),
             },
         ),
-        "grounds": case_frame(
+        "grounds": distinct_frame(
             [field.joined(fields["project.basis_type"]) for field in grounds],
             {"field": of_field(str), "given": flags(_part(0)), "basis_type": texts(_part(1))},
         ),
-        "debts": case_frame([fields[_DEBT].usable_only()], {"debt_ratio": texts(_values)}),
-        "catalogue": case_frame(
+        "debts": distinct_frame([fields[_DEBT].usable_only()], {"debt_ratio": texts(_values)}),
+        "catalogue": distinct_frame(
             [fields[_CATALOGUE].usable_only(), fields[_FUNDS].usable_only()],
             {"catalogue_code": texts(_values, _CATALOGUE), "use_of_funds": texts(_texts, _FUNDS)},
         ),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collecting_by_hand() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Pauses the cyclic garbage collector; call gc.collect() after each chunk.
 
     Parsed needs hold no cycles, but their number triggers one full collection after the other.

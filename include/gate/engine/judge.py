@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from include.base.privacy import PersonalDataCipher
 from include.domain.identity import item_hash
-from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.gc_pause import gc_paused
 from include.reference import Policy, rules
 from include.rule_book.suites import BookedRule, RuleBook, ruleset_version
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from include.gate.engine.columns import FieldValues
-    from include.gate.engine.distinct_values import CaseFrame
+    from include.gate.engine.distinct_values import DistinctFrame
     from include.gate.engine.fingerprints import Fingerprints, HashItem, KeyedHash
     from include.gate.engine.history import History
     from include.register.in_use import Register
@@ -59,7 +59,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a record, and every finding: blocks, then holds, then warnings, each by rule and field."""
+    """Verdict on a record, with every finding: blocks, then holds, then warnings, each by rule and field."""
 
     verdict: VerdictName
     findings: tuple[Finding, ...]
@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a verdict rests on beside the record and the policy: the register, other needs, and keyed hashes.
+    """Inputs of a verdict besides record and policy: the register, other needs, and keyed hashes.
 
     `keyed_hash`: of contacts and contents; `hash_item`: the item_hash of a record, as `history.first_stored` has it.
     """
@@ -88,12 +88,12 @@ def judge(
 ) -> list[Verdict]:
     """Judge need records (parsed with parse_float=Decimal) as of `checked_at` (aware); one verdict each, in order.
 
-    The history must hold the needs of the batch itself too, where they are to be compared with each other.
+    The history must include the needs of the batch itself if they are to be compared with each other.
     """
     if not items:
         return []
     found: defaultdict[int, set[Finding]] = defaultdict(set)
-    with collecting_by_hand():
+    with gc_paused():
         for need, finding in _findings(items, checked_at, policy, surroundings):
             found[need].add(finding)
     passed = _verdict(set())
@@ -109,7 +109,7 @@ def fingerprints(
     from include.gate.engine.frames import format_frames
     from include.gate.engine.record_head import read_heads
 
-    with collecting_by_hand():
+    with gc_paused():
         heads, filing = read_heads(items, checked_at, policy), read_filing(items, COMPARED_FIELDS)
         for _ in _breaches(RuleBook(policy), format_frames(filing)):
             pass
@@ -132,20 +132,20 @@ def reasons(findings: Sequence[Finding]) -> list[dict[str, str]]:
 def _findings(
     items: Sequence[Mapping[str, Any]], checked_at: datetime, policy: Policy, surroundings: Surroundings
 ) -> Iterator[tuple[int, Finding]]:
-    # pandas comes in with these: loading the gate stays cheap until it judges.
+    # These import pandas: loading the gate stays cheap until it judges.
     from include.gate.engine.enrichment import answer_until, history_frame, register_frame
     from include.gate.engine.fingerprints import read_fingerprints
     from include.gate.engine.form_reader import read_filing
-    from include.gate.engine.frames import case_frames, format_frames, presence_frames
+    from include.gate.engine.frames import format_frames, presence_frames, value_frames
     from include.gate.engine.needs_frame import needs_frame
     from include.gate.engine.record_head import read_heads
 
     heads = read_heads(items, checked_at, policy)
     filing = read_filing(items)
     book = RuleBook(policy)
-    # What the format rules of the first pass find is not usable in the second.
+    # Values with a finding of the first pass are not usable in the second.
     yield from _case_findings(book, presence_frames(filing, heads) | format_frames(filing), policy)
-    yield from _case_findings(book, case_frames(filing, heads), policy)
+    yield from _case_findings(book, value_frames(filing, heads), policy)
     register, history = surroundings.register, surroundings.history
     yield from _case_findings(book, register_frame(filing, heads, register, history, policy), policy)
     known = read_fingerprints(items, filing, heads, surroundings.keyed_hash)
@@ -157,7 +157,9 @@ def _findings(
             yield need, one
 
 
-def _case_findings(book: RuleBook, frames: Mapping[str, CaseFrame], policy: Policy) -> Iterator[tuple[int, Finding]]:
+def _case_findings(
+    book: RuleBook, frames: Mapping[str, DistinctFrame], policy: Policy
+) -> Iterator[tuple[int, Finding]]:
     """The findings of suites on their frames."""
     for rule, values, places in _breaches(book, frames):
         severity = cast(Severity, rule.severity_under(policy))
@@ -166,9 +168,9 @@ def _case_findings(book: RuleBook, frames: Mapping[str, CaseFrame], policy: Poli
 
 
 def _breaches(
-    book: RuleBook, frames: Mapping[str, CaseFrame]
+    book: RuleBook, frames: Mapping[str, DistinctFrame]
 ) -> Iterator[tuple[BookedRule, FieldValues, NDArray[np.int64]]]:
-    """The rules broken, each with the places of a field; the values found faulty are marked as such on the way."""
+    """The broken rules, each with the places of a field; the faulty values are marked as such on the way."""
     for suite, cases in frames.items():
         for breach in book.breaches(suite, cases.frame):
             for values, distinct, places in cases.held_by(breach.rows):

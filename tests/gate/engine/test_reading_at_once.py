@@ -16,7 +16,7 @@ from expectations.custom.codes import credit_code
 from include.base.business_time import SHANGHAI
 from include.domain.identifiers import make_uscc, uscc_is_valid
 from include.gate.engine.amounts import MALFORMED, scaled_amounts, scaled_benefits
-from include.gate.engine.gc_pause import collecting_by_hand
+from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.moments import moment, moment_of, read_moments
 from include.reference import policy
 from tests.support.clean_need import CHECKED_AT, clean_need, judge
@@ -111,7 +111,7 @@ def test_a_recommendation_in_the_first_years_of_the_calendar_gets_its_verdict() 
 
 
 def test_the_collector_works_again_after_a_judgement() -> None:
-    with pytest.raises(KeyError), collecting_by_hand():
+    with pytest.raises(KeyError), gc_paused():
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled()
