@@ -18,16 +18,14 @@ WORKDIR /opt/airflow
 COPY requirements.txt requirements-cluster.txt ./
 RUN pip install --no-cache-dir -r requirements.txt -r requirements-cluster.txt
 
-# Tasks are forked from the worker, so that what they all need is loaded there once.
-RUN mkdir -p config logs reports logins && printf '%s\n' \
-    'import sys' \
-    'if sys.argv[1:2] in (["scheduler"], ["celery"]):' \
-    '    import great_expectations  # noqa: F401' > config/airflow_local_settings.py
+RUN mkdir -p config logs reports logins
 
 COPY dags dags
 COPY plugins plugins
 COPY include include
 COPY expectations expectations
+# Tasks are forked from the worker, so that what they all need is loaded there once.
+COPY include/local/airflow_local_settings.py config/
 RUN chown -R airflow logs reports logins
 
 USER airflow

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -38,14 +39,6 @@ _LOOPBACK = "127.0.0.1"
 
 # Variables of this list are put before the shell's value; every other one gives way to it.
 _PREPENDED = {"PATH": ":", "PYTHONPATH": ":", "NO_PROXY": ",", "no_proxy": ","}
-
-_AIRFLOW_LOCAL_SETTINGS = '''"""Loads Great Expectations once, in the process that all tasks are forked from: it costs seconds to import."""
-
-import sys
-
-if sys.argv[1:2] in (["scheduler"], ["celery"]):
-    import great_expectations  # noqa: F401
-'''
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +346,7 @@ class Environment:
         write_private(self._passwords_file, json.dumps(self.secrets.passwords()))
         settings = self.layout.airflow_home / "config" / "airflow_local_settings.py"
         settings.parent.mkdir(parents=True, exist_ok=True)
-        settings.write_text(_AIRFLOW_LOCAL_SETTINGS, encoding="utf-8")
+        shutil.copyfile(Path(__file__).with_name(settings.name), settings)
 
     @property
     def _passwords_file(self) -> Path:

@@ -84,6 +84,11 @@ class RuleBook:
             suites()
         self._parameters = _parameters(policy)
 
+    def compile(self) -> None:
+        """Compile all suites now, instead of each when it is first run."""
+        for suite in suites():
+            _loaded(suite).compiled(self._parameters)
+
     def breaches(self, suite: str, frame: pd.DataFrame) -> list[Breach]:
         """Run a suite on its frame; the broken rules, each with the row numbers. Raises RuleBookError."""
         if frame.empty:

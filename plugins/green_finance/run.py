@@ -23,6 +23,7 @@ from include.domain.quarter import Quarter
 from include.reference import Policy, departments, policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
+from include.rule_book.preload import refuse_stale
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -154,6 +155,7 @@ def stage_run() -> Iterator[StageRun]:
     dag_run = context["dag_run"]
     run: StageRun | None = None
     try:
+        refuse_stale()
         found = settings()
         run = StageRun(
             settings=found,
