@@ -8,27 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.domain.identifiers import make_uscc
 from include.gate import consequences, late_history, stage
 from include.gate.engine.history import load_history
 from include.reference import policy
 from include.words.department_failures import DepartmentsFailed
-from tests.support.clean_need import clean_need
 from tests.support.rows import moment, need_id
-from tests.support.taken_in import findings, judge, take_in
+from tests.support.taken_in import filed, findings, judge, take_in
 
 NOW = moment("2026-09-30 18:00")
-
-
-def filed(number: int, **changes: Any) -> dict[str, Any]:
-    own = {
-        "enterprise__uscc": make_uscc("91330100", f"MA2T{number:04d}"),
-        "enterprise__contact__mobile": f"1380571{number:04d}",
-        "project__project_code": f"2106-330100-04-02-{number:06d}",
-        "project__content": f"建设第{number}条余热回收线，替代原有的燃煤锅炉，并配套建设能源管理中心。",
-        "benefit__energy_saving_tce": f"{3000 + number}.5",
-    }
-    return clean_need({"need_id": need_id(number)}, **(own | changes))
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,29 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include import intake
 from include.base.privacy import PersonalDataCipher
-from include.domain.identifiers import normalise_id
+from include.domain.identifiers import make_uscc, normalise_id
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.store.tables import register_factory, register_snapshot
+from tests.support.clean_need import clean_need
+from tests.support.rows import need_id
 
 KEY = "key of needs taken in"
 CIPHER = PersonalDataCipher([KEY])
+
+
+def filed(number: int, **changes: Any) -> dict[str, Any]:
+    """A need of a factory and a project of its own."""
+    own = {
+        "enterprise__uscc": make_uscc("91330100", f"MA2T{number:04d}"),
+        "enterprise__contact__mobile": f"1380571{number:04d}",
+        "project__project_code": f"2106-330100-04-02-{number:06d}",
+        "project__content": f"建设第{number}条余热回收线，替代原有的燃煤锅炉，并配套建设能源管理中心。",
+        "benefit__energy_saving_tce": f"{3000 + number}.5",
+    }
+    return clean_need({"need_id": need_id(number)}, **(own | changes))
 
 
 class Listing:
