@@ -154,10 +154,17 @@ def _runs(
 def _ends(round_: Round) -> list[int | None]:
     """For each rank of the path the first step at or beyond it; a refusal or closure is beyond all."""
     ends: list[int | None] = []
+    known = 0
     for number, step in enumerate(round_.steps):
-        reached = RANK.get(step.state, len(PATH)) + 1
-        ends += [number] * (min(reached, len(PATH)) - len(ends))
-    return ends + [None] * (len(PATH) - len(ends))
+        reached = _REACHED.get(step.state, len(PATH))
+        if reached > known:
+            ends += [number] * (reached - known)
+            known = reached
+    return ends + [None] * (len(PATH) - known)
+
+
+_REACHED = {state: min(rank + 1, len(PATH)) for state, rank in RANK.items()}
+"""How many ranks of the path a state has reached."""
 
 
 def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tuple[datetime, int | None]]:

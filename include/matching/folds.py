@@ -16,6 +16,7 @@ from include.domain.feedback import known_reason
 from include.domain.standing import dump_fold, load_fold
 from include.matching.stored_clocks import Pair
 from include.reference import case_transitions, institutions, policy
+from include.store.database import array_of, fetch_rows
 
 
 class PushedNeed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -76,7 +77,7 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
     asked_at: dict[str, dict[str, datetime]] = defaultdict(dict)
     revisions: dict[str, set[int]] = defaultdict(set)
     unmatched: set[str] = set()
-    for row in connection.execute(_PUSHES, {"need_ids": list(need_ids)}):
+    for row in connection.execute(_PUSHES, {"need_ids": array_of(need_ids)}).all():
         asked = asked_at[row.need_id]
         for institution_code in row.intended_institutions:
             asked[institution_code] = min(row.pushed_at, asked.get(institution_code, row.pushed_at))
@@ -161,12 +162,12 @@ def _foldable(needs: Mapping[str, PushedNeed], rows: Iterable[sa.Row[Any]]) -> d
 
 
 def _standing(connection: sa.Connection, pairs: Sequence[Pair]) -> dict[Pair, str]:
-    rows = connection.execute(_STANDING, _columns(pairs))
-    return {(row.need_id, row.institution_code): row.folding for row in rows}
+    found = fetch_rows(connection, _STANDING, _columns(pairs))
+    return {(need_id, code): folding for need_id, code, folding in found}
 
 
-def _columns(pairs: Sequence[Pair]) -> dict[str, list[str]]:
-    return {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
+def _columns(pairs: Sequence[Pair]) -> dict[str, str]:
+    return {"need_ids": array_of(need_id for need_id, _ in pairs), "codes": array_of(code for _, code in pairs)}
 
 
 _PUSHES = sa.text(
@@ -178,7 +179,7 @@ _PUSHES = sa.text(
                where notice.need_id = push.need_id and notice.revision >= push.revision
            ) as withdrawn
     from delivered_push push join need_version version using (need_id, revision)
-    where push.need_id = any(:need_ids)
+    where push.need_id = any(cast(:need_ids as text[]))
     order by push.need_id, push.revision
     """
 )

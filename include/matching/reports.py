@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from include.domain.progress import Progress
+from include.store.database import array_of
 from include.store.outbox import NewDelivery, enqueue
 
 
@@ -32,7 +33,10 @@ def queue_progress(connection: sa.Connection, needs: Sequence[NeedProgress], now
 
     The caller serialises folds: what is reported depends on what was reported before.
     """
-    told = {row.need_id: row for row in connection.execute(_LAST_PROGRESS, {"need_ids": [n.need_id for n in needs]})}
+    told = {
+        row.need_id: row
+        for row in connection.execute(_LAST_PROGRESS, {"need_ids": array_of(n.need_id for n in needs)}).all()
+    }
     deliveries = []
     for need in needs:
         content = _content(need.reached)
@@ -77,7 +81,7 @@ _LAST_PROGRESS = sa.text(
     """
     select distinct on (need_id) need_id, idempotency_key, body
     from delivery
-    where need_id = any(:need_ids) and action = 'progress'
+    where need_id = any(cast(:need_ids as text[])) and action = 'progress'
     order by need_id, delivery_id desc
     """
 )

@@ -25,7 +25,7 @@ from include.matching.cases import PARTS, add_events, count_orphans, lock, part_
 from include.matching.event_rules import judge_events
 from include.reference import policy
 from include.store import tables
-from include.store.database import copy_rows
+from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.sealed import FEEDBACK_EVENT
 from include.store.set_aside import keep, resolve
 
@@ -313,8 +313,7 @@ _document = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_
 
 
 def _stored_documents(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
-    found = connection.execute(_DOCUMENTS, {"event_ids": list(event_ids)})
-    return {row.event_id: row.document for row in found}
+    return dict(fetch_rows(connection, _DOCUMENTS, {"event_ids": array_of(event_ids)}))
 
 
 def _set_aside(item: Any, problem: str) -> SetAside:
@@ -328,4 +327,4 @@ _PURGED = ""
 
 # Of several runs at once, one reads on.
 _ONE_READER = sa.text("select pg_advisory_xact_lock(hashtext('feedback'))")
-_DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(:event_ids)")
+_DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(cast(:event_ids as text[]))")

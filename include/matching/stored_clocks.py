@@ -18,7 +18,7 @@ from include.domain.clocks import FROM_THE_START, NO_EXTENSIONS, AfterHours, Clo
 from include.domain.policy_snapshot import PolicySnapshot
 from include.reference import CaseLimit, case_limits, limit_overrides, policy
 from include.reference.calendar import china_calendar
-from include.store.database import copy_rows
+from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.tables import due_date_change
 
 Pair = tuple[str, str]
@@ -141,7 +141,7 @@ def _pinned(
 ) -> dict[Pair, tuple[str, PolicySnapshot]]:
     """The policy of each case; a case that was never counted before is pinned to the policy in force."""
     found: dict[Pair, str] = {
-        (row.need_id, row.institution_code): row.policy_sha256 for row in connection.execute(_PINNED, _keys(pairs))
+        (need_id, code): sha256 for need_id, code, sha256 in fetch_rows(connection, _PINNED, _keys(pairs))
     }
     fresh = [pair for pair in pairs if pair not in found]
     if fresh:
@@ -222,8 +222,8 @@ def _move(pair: Pair, was: Clock, became: Clock, now: datetime) -> dict[str, Any
     }
 
 
-def _keys(pairs: Collection[Pair]) -> dict[str, list[str]]:
-    return {"need_ids": [need_id for need_id, _ in pairs], "codes": [code for _, code in pairs]}
+def _keys(pairs: Collection[Pair]) -> dict[str, str]:
+    return {"need_ids": array_of(need_id for need_id, _ in pairs), "codes": array_of(code for _, code in pairs)}
 
 
 _CASES = "unnest(cast(:need_ids as text[]), cast(:codes as text[])) folded (need_id, institution_code)"

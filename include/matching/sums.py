@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from include.store.database import array_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedSums:
@@ -26,7 +28,7 @@ class NeedSums:
 
 def need_sums(connection: sa.Connection, need_ids: Sequence[str]) -> list[NeedSums]:
     """The totals of each of these needs, all of them pushed."""
-    return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, {"need_ids": list(need_ids)})]
+    return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, {"need_ids": array_of(need_ids)}).all()]
 
 
 _NEED_SUMS = sa.text(
@@ -37,13 +39,13 @@ _NEED_SUMS = sa.text(
            version.total_investment - version.own_capital as external_funds
     from (
         select need_id, max(revision) as revision from delivered_push
-        where need_id = any(:need_ids) group by need_id
+        where need_id = any(cast(:need_ids as text[])) group by need_id
     ) pushed
     join need_version version using (need_id, revision)
     left join (
         select need_id, array_agg(distinct state) as states, count(*) filter (where answered) as answered,
                sum(approved) as approved, sum(contracted) as contracted, sum(drawn) as drawn
-        from matching_case where need_id = any(:need_ids) group by need_id
+        from matching_case where need_id = any(cast(:need_ids as text[])) group by need_id
     ) summed using (need_id)
     """
 )

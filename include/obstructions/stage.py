@@ -273,16 +273,23 @@ def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: st
 # --- SQL -------------------------------------------------------------------------------------------------------------------
 
 # One row an obstruction whose ticket may change. What the case path refuses (a case that was closed) opens none.
+# Of the cases that something can have changed for: those with an open obstruction, or a ticket that is not over. What was verified
+# and stands no longer is not read again, however much of it there is.
 _REPORTED = sa.text(
     """
-    with reported as (
+    with in_question as (
+        select need_id, institution_code from matching_case where open_obstructions <> '[]' and state <> 'closed'
+        union
+        select need_id, institution_code from obstruction_ticket where state <> 'verified'
+    ), reported as (
         select event.need_id, event.institution_code,
                coalesce(event.obstruction_id, event.need_id || '/' || event.institution_code) as obstruction_id,
                bool_or(event.obstruction_id is not null) as answerable,
                (array_agg(event.reason_code order by event.sequence, event.occurred_at, event.event_id))[1] as reason_code,
                min((event.counted_at at time zone 'Asia/Shanghai')::date) as reported_on,
                max(event.received_at) as last_received
-        from counted_feedback event join matching_case matched using (need_id, institution_code)
+        from in_question join counted_feedback event using (need_id, institution_code)
+        join matching_case matched using (need_id, institution_code)
         where event.type = 'obstructed'
           and not exists (
               select from jsonb_array_elements(matched.anomalies) anomaly

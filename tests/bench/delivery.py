@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from include.delivery.claim import registered_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
 from include.domain.push_payload import contact_of, push_of
-from include.intake.items import contact_json, read_item, version_row
+from include.intake.items import Item, contact_json, version_row
 from include.local.postgres import PostgresServer
 from include.platforms.credit_market import ItemResult
 from include.reference import policy
@@ -181,12 +180,22 @@ def _queue(database: sa.Engine, number: int) -> list[dict[str, Any]]:
     cipher = PersonalDataCipher([_KEY])
     raws, versions, contacts, pushes, items = [], [], [], [], []
     for need in needs(number):
-        item = read_item(json.dumps(need, ensure_ascii=False).encode(), cipher)
-        row = version_row(item, intake_id=1, listed_quarter=need["quarter"], department_code="330000", now=CHECKED_AT)
-        key = row["need_id"], row["revision"]
+        key = need["need_id"], need["revision"]
+        received = need["need_id"].encode()
+        item = Item(
+            raw=received,
+            raw_sha256=cipher.keyed_sha256(received),
+            set_aside=None,
+            need_id=key[0],
+            revision=key[1],
+            item_hash=key[0],
+        )
+        row = version_row(
+            item, need, intake_id=1, listed_quarter=need["quarter"], department_code="330000", now=CHECKED_AT
+        )
         raws.append((row["raw_sha256"], b"", 0, CHECKED_AT))
         versions.append(tuple(row.values()))
-        person = contact_json(item)
+        person = contact_json(need)
         contacts.append((*key, cipher.encrypt(person, CONTACT.place(*key))))
         content = push_of(*key, row["branch_code"], row["document"])
         pushes.append(_push(row, content.sha256))

@@ -93,12 +93,17 @@ def test_an_unreachable_database_is_named_with_the_next_step() -> None:
 
 
 def test_deciding_again_queues_nothing_again(database: sa.Engine) -> None:
-    push = NewDelivery(
-        channel="market", action="push", idempotency_key="push:FN1:1", body={"a": 1}, need_id="FN1", order_key="FN1"
+    withdrawal = NewDelivery(
+        channel="market",
+        action="withdrawal",
+        idempotency_key="withdrawal:FN1",
+        body={"a": 1},
+        need_id="FN1",
+        order_key="FN1",
     )
     with database.begin() as connection:
-        assert enqueue(connection, [push, push], NOW) == 1
-        assert enqueue(connection, [push], NOW) == 0
+        assert enqueue(connection, [withdrawal, withdrawal], NOW) == 1
+        assert enqueue(connection, [withdrawal], NOW) == 0
     with database.connect() as connection:
         row = connection.execute(sa.select(delivery)).one()
     assert (row.state, row.order_key, row.attempts) == ("pending", "market:FN1", 0)

@@ -120,6 +120,11 @@ matching_case = Table(
     Column("folding", Text, comment="JSON: the state of the fold, to add later events to it; null: fold anew"),
     Index("ix_matching_case_ended", "need_id", postgresql_where=text("state in ('declined', 'closed')")),
     Index("ix_matching_case_drawn", "need_id", postgresql_where=text("drawn > 0 and state <> 'closed'")),
+    Index(
+        "ix_matching_case_obstructed",
+        "need_id",
+        postgresql_where=text("open_obstructions <> '[]' and state <> 'closed'"),
+    ),
     comment="A need at an institution (对接案件): the fold of its events",
 )
 
