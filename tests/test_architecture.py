@@ -31,6 +31,7 @@ def test_a_dag_file_is_wiring_only(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < 130
 
 
+_TEST_MODULE = re.compile(r"\.(test_|conftest\b)")
 _SQL = re.compile(
     r"\s*(select|insert into|update|delete from|with)\b.*\b(from|set|values|as)\b", re.DOTALL | re.IGNORECASE
 )
@@ -64,3 +65,17 @@ def test_files_stay_small_enough_to_read(repository: Path) -> None:
         if "migrations" not in path.parts and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert set(long) <= {"include/store/tables.py"}, "the tables are one list; everything else is split by what it does"
+
+
+def test_no_test_imports_another_test_and_no_fixture_travels_by_import(repository: Path) -> None:
+    """Builders stand in tests/support, fixtures in the conftest.py of their folder, where pytest finds them."""
+    for path in sorted((repository / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(repository)}:{getattr(node, 'lineno', 0)}"
+            named: list[str] = []
+            if isinstance(node, ast.Import):
+                named = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                named = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert not [name for name in named if name.startswith("tests.") and _TEST_MODULE.search(name)], where
+            assert not (isinstance(node, ast.Name) and node.id == "__all__"), where

@@ -39,7 +39,10 @@ def main(conf: dict[str, Any], user_name: str, answers: list[dict[str, Any]], ru
 
     def answer() -> None:
         for given in answers:
+            deadline = time.monotonic() + 120
             while not (waiting := _waiting(client)):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("no question waits after 120 s")
                 time.sleep(0.2)
             task = waiting.removesuffix("/-1/hitlDetails")
             if forged := given.get("forged"):

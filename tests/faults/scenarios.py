@@ -144,7 +144,10 @@ def _stop(server: PostgresServer, orderly: bool) -> None:
         return
     pid = int((server.home / "data" / "postmaster.pid").read_text("utf-8").split()[0])
     os.kill(pid, signal.SIGQUIT)
+    deadline = time.monotonic() + 60
     while server.is_running():
+        if time.monotonic() > deadline:
+            raise TimeoutError("PostgreSQL goes on after SIGQUIT")
         time.sleep(0.05)
 
 

@@ -46,6 +46,7 @@ CRASH_POINTS = {
 DAWDLING = "dawdling"
 """No crash point: a worker that waits before it sends what it has leased, until there is a file GO."""
 GO = "go"
+_PATIENCE_S = 60
 MAIL_CRASH_POINTS = {"handing_over": "即将交出正文", "handed_over": "正文已交出、未记录"}
 DATABASE_AWAY, DEFECT = 75, 70
 """Exit codes."""
@@ -113,7 +114,10 @@ def _dawdle(go: Path) -> None:
     push = CreditMarketClient.push_batch
 
     def late(client: CreditMarketClient, items: Any) -> Any:
+        deadline = time.monotonic() + _PATIENCE_S
         while not go.exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody said go within {_PATIENCE_S} s")
             time.sleep(0.05)
         return push(client, items)
 

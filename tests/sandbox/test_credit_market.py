@@ -203,7 +203,7 @@ def test_the_ledger_pages_completely_in_its_order(
     sandbox.set_clock(NOW + timedelta(hours=1))
     market.push(*(item_of(need) for need in reversed(sound[5:9])))
     entries, cursor = [], ""
-    while True:
+    for _ in range(12):
         page = market.signed("GET", f"/v1/ledger?quarter=2026Q3&limit={limit}{cursor}").json()
         entries += page["items"]
         if page["next_cursor"] is None:

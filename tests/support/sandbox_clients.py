@@ -20,6 +20,7 @@ from include.sandbox.platforms.contract import Contract, load_contract
 from include.sandbox.server import Sandbox
 
 NOW = datetime.fromisoformat("2026-10-01T00:10:00+08:00")
+_MOST_PAGES = 10_000
 
 
 class CheckedClient:
@@ -66,12 +67,13 @@ class GreenClient(CheckedClient):
 
     def pages(self, path: str, query: str) -> Iterator[dict[str, Any]]:
         cursor = None
-        while True:
+        for _ in range(_MOST_PAGES):
             page = self.call("GET", f"{path}?{query}" + (f"&cursor={cursor}" if cursor else "")).json()
             yield page
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+        raise AssertionError(f"{path}: no end after {_MOST_PAGES} pages")
 
 
 def mac(algorithm: str, secret: str, text: str) -> str:
@@ -119,9 +121,10 @@ class MarketClient(CheckedClient):
     def feed(self, limit: int = 1000) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         after = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             page = self.signed("GET", f"/v1/feedback?limit={limit}{after}").json()
             events += page["items"]
             after = f"&after={page['next_cursor']}"
             if not page["has_more"]:
                 return events
+        raise AssertionError(f"the feed has no end after {_MOST_PAGES} pages")
