@@ -1,7 +1,7 @@
-"""What follows from a verdict: passed needs are pushed, returned ones go back with every reason at once.
+"""Consequences of a verdict: passed needs are pushed, returned ones go back with every reason at once.
 
-A push is a function of the stored version of the need, so that it is the same whether the gate, a release or the end of a
-department's stop lets it go. Queued is its hash alone; it is built again when it is sent.
+A push is a function of the stored version of the need, so that it is the same whether the gate, a release or the end of
+a department's stop queues it. Only its hash is queued; it is built again when it is sent.
 """
 
 from __future__ import annotations

@@ -104,9 +104,9 @@ def check(
     now: datetime,
     policy: Policy,
 ) -> tuple[str, ...]:
-    """Stop the pushes of departments in which B08 fires on what is judged of the quarter so far; those whose pushes must wait.
+    """Stop the pushes of departments in which B08 fires on the quarter so far; returns those whose pushes must wait.
 
-    Call it in the transaction that stores verdicts, before pushes are queued. A stop that was continued is not opened again.
+    Call it in the transaction that stores verdicts, before pushes are queued. A continued stop is not opened again.
     """
     where = {"quarter": quarter, "department_codes": list(department_codes)}
     counts = {row.department_code: (row.judged, row.returned) for row in connection.execute(_COUNTS, where)}
@@ -133,7 +133,8 @@ def check(
 
 
 def too_many_returned(counts: Mapping[str, tuple[int, int]], policy: Policy) -> tuple[str, ...]:
-    """The departments in which B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share were returned.
+    """The departments in which B08 fires: of enough needs (blocked_share_min_rows) more than the share blocked_share
+    was returned.
 
     `counts`: (judged, returned) by department.
     """
@@ -201,7 +202,7 @@ def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, s
 
 @dataclass(frozen=True, slots=True)
 class SeenStop:
-    """A stop as the person saw it who decides on it: of which department and quarter, and in which state."""
+    """A stop as its decider saw it: department, quarter and state."""
 
     quarter: str
     department_code: str
@@ -209,12 +210,12 @@ class SeenStop:
 
 
 def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act: Act, policy: Policy) -> int:
-    """Record what a person decided on a stopped department; returns how many pushes were queued.
+    """Record a person's decision on a stopped department; returns how many pushes were queued.
 
-    `continued` queues all passed or released needs that wait; it is final. Where approvers sign pushes off, these wait for them
-    next. `kept` goes on waiting, and may be continued by a later decision. The same decision recorded twice has one effect.
-    Raises DecidedMeanwhile if the stop is in another state than `seen`, InvalidRequest if the department was never stopped or no
-    reason is given.
+    `continued` queues all passed or released needs that wait; it is final. If approvers sign pushes off, these then
+    wait for them. `kept` keeps them waiting, and may be continued by a later decision. The same decision recorded twice
+    has one effect. Raises DecidedMeanwhile if the stop has another state than `seen`, InvalidRequest if the department
+    was never stopped or no reason is given.
     """
     act = audit.signed(act)
     quarter, department_code = seen.quarter, seen.department_code
@@ -254,7 +255,7 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
 
 
 def _waiting(connection: sa.Connection, quarter: str, department_code: str) -> list[Revision]:
-    """What passed and is not pushed yet."""
+    """Passed needs that are not pushed yet."""
     where = {"quarter": quarter, "department_codes": [department_code]}
     return [(row.need_id, row.revision) for row in connection.execute(_WAITING, where)]
 

@@ -1,4 +1,4 @@
-"""What dry runs (试运行) judged: kept apart from verdicts, the newest run of each department's quarter, for its page."""
+"""Dry runs (试运行): their verdicts, stored apart from real ones; the newest run of each department's quarter, for its page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _read_findings = msgspec.json.Decoder(list[Finding]).decode
 
 
 def forget(connection: sa.Connection, quarter: str, department_codes: Sequence[str]) -> None:
-    """Drop what the dry run before judged of these departments."""
+    """Delete the verdicts of these departments' earlier dry run."""
     connection.execute(
         sa.delete(dry_run_judgement).where(
             (dry_run_judgement.c.quarter == quarter) & dry_run_judgement.c.department_code.in_(department_codes)
@@ -33,7 +33,7 @@ def forget(connection: sa.Connection, quarter: str, department_codes: Sequence[s
 def store(
     connection: sa.Connection, quarter: str, judged: Sequence[JudgedRecord], *, version: str, now: datetime
 ) -> None:
-    """Keep what a dry run judged."""
+    """Store the verdicts of a dry run."""
     copy_rows(
         connection,
         "dry_run_judgement",
@@ -52,7 +52,7 @@ def store(
 
 
 def dry_run_results(connection: sa.Connection, quarter: str, department_code: str) -> DepartmentResults | None:
-    """The results of the newest dry run of a department's quarter; None where there was none."""
+    """The results of the newest dry run of a department's quarter; None if there was none."""
     judged = _newest(connection, quarter, department_code)
     if not judged:
         return None
@@ -106,7 +106,7 @@ _NEWEST = sa.text(
 
 
 def _newest(connection: sa.Connection, quarter: str, department_code: str) -> list[tuple[sa.Row[Any], list[Finding]]]:
-    """What it judged, with the names of enterprise and project, and the findings."""
+    """Its verdicts, with the names of enterprise and project, and the findings."""
     rows = connection.execute(_NEWEST, {"quarter": quarter, "department_code": department_code})
     return [(row, _read_findings(row.findings)) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Records as the gate judges them: read back from stored payloads, and with their verdicts."""
+"""Records for the gate: decrypted from stored payloads, and with their verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.store.sealed import RAW_PAYLOAD
 
 @dataclass(frozen=True, slots=True)
 class JudgedRecord:
-    """A verdict and the listed item that it is on."""
+    """A verdict and the listed item that it belongs to."""
 
     department_code: str
     ordinal: int

@@ -281,7 +281,7 @@ def quarter_results(connection: sa.Connection, quarter: str) -> tuple[Sequence[D
 
 
 def was_read(connection: sa.Connection, quarter: str, department_code: str) -> bool:
-    """Whether an intake read the department's listing of the quarter, be it empty."""
+    """Whether an intake read the department's listing of the quarter, even an empty one."""
     return connection.execute(_READ, {"quarter": quarter, "department_code": department_code}).first() is not None
 
 
@@ -350,7 +350,7 @@ def _batch(connection: sa.Connection, quarter: str) -> dict[str, Sequence[Findin
 
 
 def to_look_at(needs: Sequence[ReviewedNeed]) -> list[ReviewedNeed]:
-    """Those that did not pass without any finding: returned ones, then held ones."""
+    """Needs that did not pass without any finding: returned ones, then held ones."""
     order = {"returned": 0, "held": 1, "passed": 2}
     found = [need for need in needs if need.findings or need.outcome != "passed"]
     return sorted(

@@ -1,10 +1,10 @@
-"""The gate as a stage: what an intake brought is judged, and each verdict leaves with its consequence.
+"""The gate as a stage: judges what an intake brought, and queues the consequence of each verdict.
 
-Passed needs are queued for the credit-market platform, returned ones go back with every reason at once, held ones wait for
-a person. Verdict, findings and outbox rows are one transaction; a need judged before is not judged again.
+Passed needs are queued for the credit-market platform, returned ones go back with every reason at once, held ones wait
+for a person. Verdict, findings and outbox rows are one transaction; a need judged before is not judged again.
 
-Departments are judged in sets: a pass of all rules costs as much for forty needs as for a thousand. While PostgreSQL stores a
-chunk, the next one is judged.
+Departments are judged in sets: a pass of all rules costs as much for forty needs as for a thousand. While PostgreSQL
+stores a chunk, the next one is judged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSummary:
-    """How many records were judged now, by verdict; `queued`: pushes and returns; `stopped`: whose passed needs wait (B08)."""
+    """Records judged, by verdict; `queued`: pushes and returns; `stopped`: departments whose passed needs wait (B08)."""
 
     judged: int = 0
     passed: int = 0
@@ -60,7 +60,7 @@ class GateSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judging:
-    """What the departments of a set have in common. `common_policy`: the policy as of no department."""
+    """Shared by the departments of a set. `common_policy`: the policy without a department's own values."""
 
     engine: sa.Engine
     cipher: PersonalDataCipher
@@ -98,10 +98,11 @@ def judge_departments(
     policy: Policy,
     calendar: WorkingCalendar,
 ) -> GateSummary:
-    """Judge what this intake read for these departments and queue the consequences; a dry run keeps its verdicts apart.
+    """Judge what this intake read for these departments and queue the consequences; a dry run's verdicts are stored
+    apart.
 
-    The departments under one policy are one transaction. If it fails, each of them gets its own, so that one that cannot be
-    judged leaves the others judged. Raises DepartmentsFailed, naming those that could not.
+    The departments under one policy are one transaction. If it fails, each of them gets its own, so that one that
+    cannot be judged does not affect the others. Raises DepartmentsFailed, which names those that could not be judged.
     """
     with engine.connect() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
@@ -137,7 +138,7 @@ def judge_departments(
 def _attempt(
     work: Callable[[_Judging, Sequence[str]], GateSummary], judging: _Judging, codes: Sequence[str]
 ) -> Future[GateSummary]:
-    """Do it, and keep whatever failure it ends in as a value."""
+    """Call it, and return its failure as a value."""
     with ThreadPoolExecutor(1, thread_name_prefix="judge") as worker:
         return worker.submit(work, judging, codes)
 
@@ -150,7 +151,7 @@ def _judge_set(judging: _Judging, codes: Sequence[str]) -> GateSummary:
         judging.engine.begin() as writing,
         ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
     ):
-        # In one order, so that two sets at once never wait for each other in a circle.
+        # In one order, so that two sets at once cannot deadlock.
         for code in sorted(codes):
             hold(writing, Lock.GATE, code)
         if judging.header.dry_run:
@@ -175,7 +176,7 @@ _Row = tuple[str, int, str, str | None, int | None, str, bytes]
 def _chunks(
     connection: sa.Connection, header: sa.Row[Any], codes: Sequence[str]
 ) -> Iterator[tuple[list[_Row], list[str]]]:
-    """The candidates, each with its department, so many at once; and the departments of which no more come."""
+    """The candidates in chunks, each with its department; and the departments whose last candidates are in the chunk."""
     chunk: list[_Row] = []
     ended: list[str] = []
     judged_before: set[str] = set()
@@ -183,7 +184,7 @@ def _chunks(
         where = {"intake_id": header.intake_id, "department_code": code, "after": -1}
         while rows := fetch_rows(connection, _CANDIDATES, {**where, "size": _CHUNK - len(chunk)}):
             where["after"] = rows[-1][0]
-            # What two departments list is judged once: as the first one's. A dry run shows it to both.
+            # A record listed by two departments is judged once, as the first one's. A dry run shows it to both.
             new = [(code, *row) for row in rows if header.dry_run or row[1] not in judged_before]
             judged_before.update(row[2] for row in new)
             chunk += new
@@ -198,7 +199,7 @@ def _chunks(
 def _judge_chunk(
     connection: sa.Connection, judging: _Judging, rows: Sequence[_Row]
 ) -> tuple[list[JudgedRecord], frozenset[str], str]:
-    """The verdicts, the needs that have something in common with those of the chunk, and the content of the register."""
+    """The verdicts, the needs that share something with those of the chunk, and the content of the register."""
     records = [stored_record(judging.cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
     needs = [(need_id, revision) for _, _, _, need_id, revision, *_ in rows if need_id and revision]
     header, policy, now = judging.header, judging.policy, judging.now
@@ -216,7 +217,7 @@ def _judge_chunk(
 
 @dataclass(slots=True)
 class _Written:
-    """What a set's transaction has written so far; a department's consequences follow once all of it is judged."""
+    """What a set's transaction has written so far; a department's consequences follow once all its needs are judged."""
 
     connection: sa.Connection
     judging: _Judging
@@ -227,7 +228,7 @@ class _Written:
     stopped: tuple[str, ...] = ()
 
     def add(self, chunk: Sequence[JudgedRecord], ended: Sequence[str], register_sha256: str) -> None:
-        """Store the verdicts of a chunk, and queue the consequences in the departments that ended with it."""
+        """Store the verdicts of a chunk, and queue the consequences of the departments that end with it."""
         judging = self.judging
         self.counts.update(one.verdict.verdict for one in chunk)
         if judging.header.dry_run:
@@ -246,7 +247,7 @@ class _Written:
             self._queue(judged)
 
     def close(self, related: set[str]) -> GateSummary:
-        """Open the holds, and judge again what was judged before and has something in common with what came now."""
+        """Open the holds, and judge again the earlier needs that share something with the new ones."""
         judging, codes = self.judging, list(self.brought)
         if codes:
             open_holds(

@@ -1,7 +1,7 @@
-"""Validation pages (审核结果页): what the gate made of a department's quarter, for people; one overview for each quarter.
+"""Validation pages (审核结果页): the gate's results of a department's quarter, for people; one overview for each quarter.
 
-Self-contained HTML in Chinese, without personal data and without any value of a field but the names of enterprise and
-project. A page is made from the database when somebody asks for it.
+Self-contained HTML in Chinese, without personal data; of all fields only the names of enterprise and project are shown.
+A page is rendered from the database on request.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _VERSION_DIGITS = 7
 
 
 def department_page(connection: sa.Connection, quarter: str, department_code: str, *, insider: bool) -> str | None:
-    """The page of a department's results as they stand; None where nothing was listed.
+    """The page of a department's present results; None if nothing was listed.
 
     `insider`: for a reader who may know why needs are held.
     """
@@ -62,25 +62,25 @@ def department_page(connection: sa.Connection, quarter: str, department_code: st
 
 
 def quarter_page(connection: sa.Connection, quarter: str) -> str | None:
-    """The overview of a quarter as it stands; None where nothing was listed."""
+    """The present overview of a quarter; None if nothing was listed."""
     counts, batch = quarter_results(connection, quarter)
     return _render_overview(quarter, counts, batch) if counts or batch else None
 
 
 def dry_run_page(connection: sa.Connection, quarter: str, department_code: str) -> str | None:
-    """The page of a department's newest dry run; None where there was none."""
+    """The page of a department's newest dry run; None if there was none."""
     results = dry_run_results(connection, quarter, department_code)
     return render(results, dry_run=True) if results else None
 
 
 def dry_run_overview(connection: sa.Connection, quarter: str) -> str | None:
-    """The overview of the newest dry runs of a quarter; None where there was none."""
+    """The overview of the newest dry runs of a quarter; None if there was none."""
     counts = dry_run_counts(connection, quarter)
     return _render_overview(quarter, counts, (), dry_run=True) if counts else None
 
 
 def page_path(quarter: str, *, dry_run: bool) -> str:
-    """Where the overview stands below the console's root."""
+    """Path of the overview below the console's root."""
     return f"{KIND}/{quarter}/{DRY_RUN}/" if dry_run else f"{KIND}/{quarter}/"
 
 

@@ -63,6 +63,6 @@ def _stored(cipher: PersonalDataCipher, previous: sa.Row[Any]) -> dict[str, Any]
 
 
 def _record(raw: bytes) -> dict[str, Any]:
-    """What a stored item holds. A new revision is parsed a second time here, where it amends a stored one."""
+    """The content of a stored item. A new revision of a stored need is parsed a second time here."""
     record: dict[str, Any] = read_json(raw)
     return record

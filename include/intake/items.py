@@ -1,4 +1,4 @@
-"""A listed item: read without trusting any of it, and turned into the rows that are kept."""
+"""A listed item: read without trusting any of it, and converted to the rows that are stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of a listing as it came; what it is known by is None where it is not usable. `set_aside`: what it is instead of a record."""
+    """An item of a listing as received; its identifiers are None if unusable. `set_aside`: the piece set aside, if it
+    is no record."""
 
     raw: bytes
     raw_sha256: str
@@ -42,14 +43,14 @@ class Item:
         return self.set_aside is None
 
     def not_addressing(self) -> SetAside | None:
-        """What it is instead of a record that can address a need (DQ01); None if it is one."""
+        """The piece that is set aside because no need can be addressed by it (DQ01); None if one can."""
         if self.set_aside is not None or (self.need_id is not None and self.revision is not None):
             return self.set_aside
         return set_aside(self.raw, _NO_ADDRESS)
 
 
 def read_page(page: NeedPage, cipher: PersonalDataCipher) -> tuple[list[Item], Sequence[Mapping[str, Any]]]:
-    """The items of a page, those that are no records last, and what the records hold."""
+    """The items of a page, those that are no records last, and the contents of the records."""
     items = [_item(need, cipher) for need in page.items]
     items += [_unreadable(piece, cipher) for piece in page.set_aside]
     return items, [need.record for need in page.items]
@@ -68,7 +69,7 @@ def _item(need: ListedNeed, cipher: PersonalDataCipher) -> Item:
 
 
 def _unreadable(piece: SetAside, cipher: PersonalDataCipher) -> Item:
-    """The item that a piece is which cannot be used: counted and kept, and nothing more."""
+    """The item of an unusable piece: it is counted and stored, and nothing else."""
     return Item(
         raw=piece.raw,
         raw_sha256=cipher.keyed_sha256(piece.raw),
@@ -88,10 +89,11 @@ def version_row(
     department_code: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The row of table `need_version`: what later stages ask for, and the known parts of the document without the contact.
+    """The row of table `need_version`: columns for later stages, and the form's part of the document without the
+    contact.
 
-    Texts longer than the form allows are shortened in the columns, so that a page that shows them opens in its usual time.
-    A need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
+    Texts longer than the form allows are cut in the columns, so that pages that show them open in their usual time. A
+    need whose own quarter is unusable (DQ01) counts in the quarter under which it was listed.
     """
     enterprise, project, finance = (_section(record, name) for name in ("enterprise", "project", "finance"))
     department = departments().get(department_code)
@@ -145,7 +147,7 @@ def _amount(record: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def contact_json(record: Mapping[str, Any]) -> bytes:
-    """Name, mobile and e-mail of the contact as JSON, for encryption; null where absent or malformed."""
+    """Name, mobile and e-mail of the contact as JSON, for encryption; null if absent or malformed."""
     given = _section(record, "enterprise").get("contact")
     person = given if isinstance(given, dict) else {}
     return _encode({name: person.get(name) for name in ("name", "mobile", "email")})

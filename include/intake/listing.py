@@ -1,6 +1,6 @@
-"""A department's listing, read whole: its items, and the rows of what it brings for the first time, each from the one parse.
+"""A department's listing, read whole: its items, and the rows of new revisions, each from a single parse.
 
-A record is dropped as soon as its rows are made: a listing is held whole before it is stored.
+A record is dropped as soon as its rows are made, because a listing is held in memory whole before it is stored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FINGERPRINTING = Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Whose listing is read, for which intake and when; `policy`: whose format rules say what of a need is comparable."""
+    """Whose listing is read, for which intake and when; `policy`: the format rules that decide which values are comparable."""
 
     intake_id: int
     quarter: str
@@ -50,7 +50,7 @@ class NewVersion:
 
 @dataclass(slots=True)
 class Listing:
-    """The distinct items of a listing, what is new of them, and the total that its first page stated."""
+    """The distinct items of a listing, the new ones among them, and the total stated on its first page."""
 
     total: int = 0
     items: list[Item] = field(default_factory=list)
@@ -78,7 +78,7 @@ def read_listing(engine: sa.Engine, pages: Iterator[NeedPage], source: Source) -
                     continue
                 hashes.add(item.item_hash)
             listing.items.append(item)
-            # Of a revision that is listed with several contents the first is stored (DQ43).
+            # Of a revision listed with several contents the first is stored (DQ43).
             if item.need_id is None or item.revision is None or (item.need_id, item.revision) in revisions:
                 continue
             revisions.add((item.need_id, item.revision))

@@ -34,14 +34,14 @@ from include.words.department_failures import raise_failures
 
 _READ_AGAIN = 2
 _AT_ONCE = 4
-"""Departments that are read at once: the platform is waited for most of the time."""
+"""Departments read at once: most of the time is spent waiting for the platform."""
 _MANY = 1_000
 """From this many new fingerprints on, run ANALYZE instead of waiting for autovacuum: they are compared soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """What one department's listing held. `new`: revisions that were not stored before."""
+    """Counts of one department's listing. `new`: revisions that were not stored before."""
 
     department_code: str
     items: int
@@ -61,8 +61,7 @@ def pull_departments(
 ) -> list[PullSummary]:
     """Read the recommended needs of these departments, several at once, each with a client of its own.
 
-    Departments that could be read are stored whatever becomes of the others. Raises DepartmentsFailed, naming those that
-    could not.
+    A department that fails does not affect the others. Raises DepartmentsFailed, which names those that failed.
     """
 
     def pull(department_code: str) -> PullSummary:
@@ -91,10 +90,10 @@ def pull_department(
     now: datetime,
     policy: Policy,
 ) -> PullSummary:
-    """Read one department's recommended needs whole and store them, with what each is compared by.
+    """Read one department's recommended needs whole and store them, with their fingerprints.
 
-    A listing shorter than its stated total (B06), or other than the manifest says (B02), is read again; what still does
-    not add up is left to `close`. A department that this intake has read already is not read again.
+    A listing shorter than its stated total (B06), or different from the manifest (B02), is read again; what still
+    differs is left to `close`. A department that this intake has read already is not read again.
     """
     with engine.connect() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
@@ -173,7 +172,7 @@ def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str
 
 
 def _store(connection: sa.Connection, read: Listing, source: Source) -> int:
-    """Store a listing as it came, and what is new of it; returns how many revisions are."""
+    """Store a listing as received, and its new revisions; returns how many there are."""
     cipher, where = source.cipher, (source.intake_id, source.department_code)
     connection.execute(
         sa.text(
@@ -233,7 +232,7 @@ def _revision(one: NewVersion) -> tuple[str | None, int | None]:
 
 
 def _store_versions(connection: sa.Connection, versions: Sequence[NewVersion]) -> list[NewVersion]:
-    """Store these revisions; returns those that nobody else stored meanwhile."""
+    """Store these revisions; returns those that no other process stored meanwhile."""
     if not versions:
         return []
     connection.execute(

@@ -32,7 +32,7 @@ from include.store.set_aside import keep, resolve
 PAGE_SIZE = 1_000
 _TAKEN_AT_ONCE = 10_000
 _WORTH_PARTS = 1_000
-"""Fewer events are folded as one part: two transactions would cost more than they save."""
+"""Fewer events are folded as one part: a second transaction would cost more than it saves."""
 _SOURCE = "feedback"
 
 _IN_CLEAR = frozenset(REPORTED)
@@ -79,14 +79,14 @@ class FeedbackSummary:
 def collect_feedback(
     engine: sa.Engine, market_client: FeedbackFeed, now: datetime, *, cipher: PersonalDataCipher
 ) -> FeedbackSummary:
-    """Read the feed from where it was left, to its end; store each event once and fold the cases that it touches.
+    """Read the feed from where the last run stopped to its end; store each event once and fold the affected cases.
 
-    The last page read before is read again: in a feed without a promised order something may have come in behind the cursor.
-    What is read and its effects are one transaction for each part of the needs (see `part_of`), and the cursor moves after them: a
-    run that is killed between them leaves events that the next one reads again, and finds stored. An event that cannot be used is
-    set aside alone, and holds up neither the others nor the cursor. Events of a need, revision or institution that is not known yet
-    wait, and are tried again by each run. Raises what the client raises; where the platform goes away half-way
-    (PlatformUnavailable), the pages read before stay read.
+    The last page of the run before is read again: without a promised order, something may have arrived behind the
+    cursor. Events and their effects are one transaction for each part of the needs (see `part_of`), and the cursor
+    moves after them: if a run is killed in between, the next one reads the events again and finds them stored. An
+    unusable event is set aside alone, and blocks neither the others nor the cursor. Events of a need, revision or
+    institution that is not known yet wait, and each run tries them again. Raises what the client raises; if the
+    platform becomes unreachable half-way (PlatformUnavailable), the pages before it stay read.
     """
     counts: Counter[str] = Counter()
     begun = False
@@ -172,7 +172,7 @@ def _left(connection: sa.Connection) -> _Left:
 
 @dataclass(slots=True)
 class _Taken:
-    """What became of the events of one part."""
+    """Results of the events of one part."""
 
     known: set[str] = field(default_factory=set)
     """Their identifiers, all of them stored now."""
@@ -214,7 +214,7 @@ def _take(
 def _take_parts(
     engine: sa.Engine, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
 ) -> list[_Taken]:
-    """Take the needs of each part beside those of the other: while one waits for the database, the other folds."""
+    """Process the two parts side by side: while one waits for the database, the other folds."""
 
     def fold(part: int, events: Sequence[_Readable]) -> _Taken:
         with engine.begin() as connection:
@@ -224,7 +224,7 @@ def _take_parts(
     parts: list[list[_Readable]] = [[] for _ in range(PARTS)]
     of_event: dict[str, int] = {}
     for event, received in readable:
-        # What comes again under an identifier goes where that was first: there it is repeated, or contradicts (E03).
+        # An event that comes again goes to the part of the stored one: there it is a repeat, or contradicts it (E03).
         parts[of_event.setdefault(event.event_id, part_of(event.need_id))].append((event, received))
     with ThreadPoolExecutor(PARTS, thread_name_prefix="fold") as pool:
         folding = [pool.submit(fold, part, events) for part, events in enumerate(parts)]
@@ -234,7 +234,7 @@ def _take_parts(
 def _take_part(
     connection: sa.Connection, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
 ) -> _Taken:
-    """Store and fold these events; made again, it finds them stored."""
+    """Store and fold these events; repeated, it finds them stored."""
     documents = _stored_documents(connection, {event.event_id for event, _ in readable})
     fresh: list[_Readable] = []
     contradicted: list[str] = []

@@ -43,7 +43,7 @@ COLUMNS = (
     "carbon",
     "reports",
 )
-"""The columns of table `need_fingerprint` that hold one, beside what names its revision."""
+"""The columns of table `need_fingerprint` besides those that name the revision."""
 
 KeyedHash = Callable[[str], str]
 """Keyed hash of personal data and of texts that may contain some, as PersonalDataCipher.fingerprint."""
@@ -90,7 +90,7 @@ class Fingerprints(Sequence[Fingerprint]):
         return Fingerprint(**{name: values[need] for name, values in self.of_field.items()})
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Of each the values of COLUMNS."""
+        """The values of COLUMNS for each."""
         held = {**self.of_field, "reports": map(list, self.of_field["reports"])}
         return zip(*(held[name] for name in COLUMNS), strict=True)
 
