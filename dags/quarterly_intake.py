@@ -11,7 +11,7 @@ quarter as partition, e.g. `2026Q3`. Re-run it as often as needed: what is known
 and sends nothing.
 
 **Triage**: `close_intake` is red when a record is not accounted for, or a department's listing is not what its manifest says;
-its message names each department. Clear that department's `pull_department` and `judge_department` with downstream tasks. A
+its message names each department. Clear the `pull_departments` of that department's set with downstream tasks. A
 platform that was unreachable needs nothing but a re-run.
 """
 
