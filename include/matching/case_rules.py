@@ -25,6 +25,7 @@ from include.matching.stored_clocks import Pair
 from include.reference import Policy
 from include.register.snapshots import snapshot_in_use
 from include.rule_book.suites import RuleBook, suites
+from include.store.database import array_of
 
 SUITE = "case_events"
 _ACTOR = "matching"
@@ -35,13 +36,20 @@ _CATALOGUE_CODE = 12
 """The longest code of the catalogue."""
 
 
-def judge_cases(connection: sa.Connection, folded: Mapping[Pair, FoldedCase], *, now: datetime, policy: Policy) -> None:
-    """Open alerts of these cases, add to them, and close them."""
+def judge_cases(
+    connection: sa.Connection,
+    folded: Mapping[Pair, FoldedCase],
+    revisions: Mapping[str, int],
+    *,
+    now: datetime,
+    policy: Policy,
+) -> None:
+    """Open alerts of these cases, add to them, and close them; `revisions`: the newest pushed revision of each need."""
     looked_at = [(pair, taken) for pair, one in folded.items() for taken in one.taken if _is_looked_at(taken)]
     found: dict[tuple[str, Pair], set[str]] = defaultdict(set)
     severities: dict[str, str] = {}
     if looked_at:
-        frame = _frame(looked_at, _Surroundings(connection, looked_at, now))
+        frame = _frame(looked_at, _Surroundings(connection, looked_at, revisions, now))
         for breach in RuleBook(policy).breaches(SUITE, frame):
             severities[breach.rule.rule_id] = breach.rule.severity
             for at in breach.rows:
@@ -72,14 +80,22 @@ def _is_looked_at(taken: Taken) -> bool:
 class _Surroundings:
     """Facts about the needs: the catalogue entry as filed, and the days on which the factory was on the register."""
 
-    def __init__(self, connection: sa.Connection, looked_at: Sequence[tuple[Pair, Taken]], now: datetime) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        looked_at: Sequence[tuple[Pair, Taken]],
+        revisions: Mapping[str, int],
+        now: datetime,
+    ) -> None:
         named = {
             pair[0] for pair, taken in looked_at if taken.event.catalogue_code is not None or taken.event.green_label
         }
-        self._catalogue = _catalogue_codes(connection, sorted(named))
+        self._catalogue = _catalogue_codes(connection, _pushed(named, revisions))
         snapshot = snapshot_in_use(connection, now.astimezone(SHANGHAI).date())
         paid = {pair[0] for pair, taken in looked_at if taken.event.type in _MONEY}
-        self._listed = None if snapshot is None else _memberships(connection, sorted(paid), snapshot.content_sha256)
+        self._listed = (
+            None if snapshot is None else _memberships(connection, _pushed(paid, revisions), snapshot.content_sha256)
+        )
 
     def catalogue_code(self, need_id: str) -> str:
         """As filed in the newest pushed revision; empty if not usable."""
@@ -143,10 +159,15 @@ def _fill(cells: Cells, row: int, need_id: str, taken: Taken, surroundings: _Sur
         cells.put(row, "label_grounded", event.type != "declined" and has_code)
 
 
-def _catalogue_codes(connection: sa.Connection, need_ids: Collection[str]) -> dict[str, str]:
+def _pushed(need_ids: Collection[str], revisions: Mapping[str, int]) -> dict[str, str]:
+    """The newest pushed revisions of these needs, as the queries take them."""
+    return {"need_ids": array_of(need_ids), "revisions": array_of(revisions[need_id] for need_id in need_ids)}
+
+
+def _catalogue_codes(connection: sa.Connection, pushed: Mapping[str, str]) -> dict[str, str]:
     """Usable catalogue codes of the newest pushed revisions; usable by its format rule (DQ08)."""
     found = {}
-    for row in connection.execute(_DOCUMENTS, {"need_ids": list(need_ids)}) if need_ids else ():
+    for row in connection.execute(_DOCUMENTS, pushed).all():
         project = json.loads(row.document).get("project")
         code = project.get("catalogue_code") if isinstance(project, dict) else None
         if isinstance(code, str) and _usable(code):
@@ -167,11 +188,11 @@ def _usable(code: str) -> bool:
 
 
 def _memberships(
-    connection: sa.Connection, need_ids: Sequence[str], content: str
+    connection: sa.Connection, pushed: Mapping[str, str], content: str
 ) -> dict[str, list[tuple[date, date | None]]]:
     """The spans [listed, removed) of the factory of each need with a credit code; an empty list: never listed."""
     found: dict[str, list[tuple[date, date | None]]] = {}
-    for row in connection.execute(_MEMBERSHIPS, {"need_ids": need_ids, "content": content}):
+    for row in connection.execute(_MEMBERSHIPS, {**pushed, "content": content}).all():
         spans = found.setdefault(row.need_id, [])
         if row.listed_on is not None:
             spans.append((row.listed_on, row.removed_on))
@@ -179,11 +200,8 @@ def _memberships(
 
 
 _NEWEST_PUSHED = """
-    from unnest(cast(:need_ids as text[])) wanted (need_id)
-    cross join lateral (
-        select max(revision) as revision from delivered_push where need_id = wanted.need_id
-    ) pushed
-    join need_version version on version.need_id = wanted.need_id and version.revision = pushed.revision
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) pushed (need_id, revision)
+    join need_version version using (need_id, revision)
 """
 
 _DOCUMENTS = sa.text(f"select version.need_id, version.document {_NEWEST_PUSHED}")

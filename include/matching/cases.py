@@ -173,9 +173,10 @@ def _tell(
     connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], now: datetime
 ) -> None:
     """Raise and close the alerts of folded cases, and queue the progress of needs whose totals changed."""
-    judge_cases(connection, folded, now=now, policy=policy())
+    revisions = {need_id: need.revision for need_id, need in needs.items()}
+    judge_cases(connection, folded, revisions, now=now, policy=policy())
     stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.totals_changed}
-    sums = need_sums(connection, [need_id for need_id in needs if need_id not in stayed])
+    sums = need_sums(connection, {need_id: revisions[need_id] for need_id in needs if need_id not in stayed})
     judge_needs(connection, sums, now=now, policy=policy())
     queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], now)
 

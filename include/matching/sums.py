@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,9 +26,10 @@ class NeedSums:
     external_funds: Decimal | None
 
 
-def need_sums(connection: sa.Connection, need_ids: Sequence[str]) -> list[NeedSums]:
-    """The totals of each of these needs, all of them pushed."""
-    return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, {"need_ids": array_of(need_ids)}).all()]
+def need_sums(connection: sa.Connection, revisions: Mapping[str, int]) -> list[NeedSums]:
+    """The totals of each of these needs; `revisions`: the newest pushed revision of each."""
+    asked = {"need_ids": array_of(revisions), "revisions": array_of(revisions.values())}
+    return [NeedSums(**row._asdict()) for row in connection.execute(_NEED_SUMS, asked).all()]
 
 
 _NEED_SUMS = sa.text(
@@ -37,10 +38,7 @@ _NEED_SUMS = sa.text(
            coalesce(approved, 0) as approved, coalesce(contracted, 0) as contracted, coalesce(drawn, 0) as drawn,
            version.financing_need, version.total_investment as total,
            version.total_investment - version.own_capital as external_funds
-    from (
-        select need_id, max(revision) as revision from delivered_push
-        where need_id = any(cast(:need_ids as text[])) group by need_id
-    ) pushed
+    from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) pushed (need_id, revision)
     join need_version version using (need_id, revision)
     left join (
         select need_id, array_agg(distinct state) as states, count(*) filter (where answered) as answered,
