@@ -45,7 +45,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     day0: date
     limit: int
     unit: str
-    stood_still: tuple[tuple[date, date], ...]
+    pauses: tuple[tuple[date, date], ...]
     extended: int
     due: DueDate
     stopped_on: date | None
@@ -91,8 +91,8 @@ def clocks(
             for began, end in _runs(limit, round_, entered, reached):
                 stopped_on = None if end is None else round_.steps[end].day
                 day0, after_hours = _day0(limit, began, calendar, office_hours_end)
-                stood_still = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
-                due = _due(limit, day0, stood_still, calendar, roll_forward)
+                pauses = _merged(case.pauses, day0, stopped_on) if case.pauses else ()
+                due = _due(limit, day0, pauses, calendar, roll_forward)
                 started = (limit.from_type, limit.to_type, day0)
                 extended = extensions.get(started, 0)
                 if extended:
@@ -103,7 +103,7 @@ def clocks(
                     day0=day0,
                     limit=limit.limit,
                     unit=limit.unit,
-                    stood_still=stood_still,
+                    pauses=pauses,
                     extended=extended,
                     due=due,
                     stopped_on=stopped_on,
@@ -184,14 +184,14 @@ def _quarterly(limit: CaseLimit, round_: Round, began: datetime) -> Iterator[tup
 def _due(
     limit: CaseLimit,
     day0: date,
-    stood_still: Sequence[tuple[date, date]],
+    pauses: Sequence[tuple[date, date]],
     calendar: WorkingCalendar,
     roll_forward: bool,
 ) -> DueDate:
     if limit.unit == "calendar_days":
-        day = day0 + timedelta(days=limit.limit + sum((end - start).days for start, end in stood_still))
+        day = day0 + timedelta(days=limit.limit + sum((end - start).days for start, end in pauses))
         return calendar.roll_forward(day) if roll_forward else DueDate(day, calendar.is_provisional(day))
-    moved = sum(calendar.working_days_after(start, end) for start, end in stood_still)
+    moved = sum(calendar.working_days_after(start, end) for start, end in pauses)
     if limit.unit == "working_days":
         return calendar.add_working_days(day0, limit.limit + moved)
     if limit.unit == "calendar_quarters":

@@ -85,11 +85,11 @@ class _Sentence:
     def _pauses(self, unit: str) -> Iterator[str]:
         moved = self._moved(unit)
         if moved:
-            spans = "、".join(f"{self.day(start)}至{self.day(end)}" for start, end in self.clock.stood_still)
+            spans = "、".join(f"{self.day(start)}至{self.day(end)}" for start, end in self.clock.pauses)
             yield f"融资梗阻暂停计时（{spans}）顺延{moved}个{unit}"
 
     def _moved(self, unit: str) -> int:
-        spans = self.clock.stood_still
+        spans = self.clock.pauses
         if unit == "自然日":
             return sum((end - start).days for start, end in spans)
         return sum(self.calendar.working_days_after(start, end) for start, end in spans)

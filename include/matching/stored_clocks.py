@@ -32,7 +32,7 @@ _CLOCK_COLUMNS = (
     "day0",
     "number",
     "unit",
-    "stood_still",
+    "pauses",
     "extended",
     "due_on",
     "provisional",
@@ -84,7 +84,7 @@ def stored_clock(row: sa.Row[Any]) -> Clock:
         day0=row.day0,
         limit=row.number,
         unit=row.unit,
-        stood_still=tuple((date.fromisoformat(start), date.fromisoformat(end)) for start, end in row.stood_still),
+        pauses=tuple((date.fromisoformat(start), date.fromisoformat(end)) for start, end in row.pauses),
         extended=row.extended,
         due=DueDate(row.due_on, row.provisional),
         stopped_on=row.stopped_on,
@@ -188,7 +188,7 @@ def _store(connection: sa.Connection, changed: Sequence[tuple[Any, ...]]) -> Non
 
 def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
     """In the order of _CLOCK_COLUMNS."""
-    stood_still, late = clock.stood_still, clock.after_hours
+    pauses, late = clock.pauses, clock.after_hours
     return (
         *pair,
         clock.from_type,
@@ -196,7 +196,7 @@ def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
         clock.day0,
         clock.limit,
         clock.unit,
-        json.dumps([[str(start), str(end)] for start, end in stood_still]) if stood_still else "[]",
+        json.dumps([[str(start), str(end)] for start, end in pauses]) if pauses else "[]",
         clock.extended,
         clock.due.day,
         clock.due.provisional,

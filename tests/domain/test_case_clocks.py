@@ -198,8 +198,8 @@ def test_pauses_move_a_due_day_as_counting_day_by_day_does(spans: list[tuple[int
         events.append(event(3 + 2 * n, "obstruction_cleared", str(first + timedelta(days=length)), f"OB{n}"))
     limit = CaseLimit("contacted", "visited", number, "working_days")
     (clock,) = clocks(folded(*events), [limit], CALENDAR)
-    stood_still = {received + timedelta(days=start + n) for start, length in spans for n in range(1, length + 1)}
-    due, left = received, number + sum(CALENDAR.is_working_day(day) for day in stood_still)
+    pauses = {received + timedelta(days=start + n) for start, length in spans for n in range(1, length + 1)}
+    due, left = received, number + sum(CALENDAR.is_working_day(day) for day in pauses)
     while left:
         due += timedelta(days=1)
         left -= CALENDAR.is_working_day(due)

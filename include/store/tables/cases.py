@@ -139,7 +139,7 @@ case_clock = Table(
     Column("number", Integer, nullable=False, server_default="0", comment="in `unit`"),
     Column("unit", Text, nullable=False, server_default="working_days"),
     Column(
-        "stood_still",
+        "pauses",
         JSONB,
         nullable=False,
         server_default="[]",
