@@ -166,25 +166,27 @@ class Stages:
         if kind == "quarterly":
             intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, now=now, policy=self.policy)
         intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
-        for code in codes:
-            intake.pull_department(
+        sets = intake.department_sets(self.engine, intake_id, self.policy)
+        for department_codes in sets:
+            intake.pull_departments(
                 self.engine,
-                self.green,
+                lambda: GreenPlatformClient(self.settings.green_platform),
                 self.cipher,
                 intake_id=intake_id,
-                department_code=code,
+                department_codes=department_codes,
                 now=now,
                 policy=self.policy,
             )
-        gate.judge_departments(
-            self.engine,
-            self.cipher,
-            intake_id=intake_id,
-            department_codes=codes,
-            now=now,
-            policy=self.policy,
-            calendar=self.calendar,
-        )
+        for department_codes in sets:
+            gate.judge_departments(
+                self.engine,
+                self.cipher,
+                intake_id=intake_id,
+                department_codes=department_codes,
+                now=now,
+                policy=self.policy,
+                calendar=self.calendar,
+            )
         intake.close(self.engine, intake_id, now=now, policy=self.policy, calendar=self.calendar)
 
 
