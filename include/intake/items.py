@@ -18,6 +18,7 @@ from include.domain.known_parts import known_part
 from include.domain.pieces import SetAside, set_aside
 from include.platforms.need_pages import ListedNeed, NeedPage
 from include.reference import departments
+from include.reference.classifications import CATALOGUE_VERSION
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
 _NO_ADDRESS = "need_id 或 revision 缺失或不合约定"
@@ -123,6 +124,7 @@ def version_row(
         "own_capital": _amount(finance, "own_capital"),
         "document": _encode(known_part(record)).decode(),
         "received_at": now,
+        "catalogue_version": CATALOGUE_VERSION if _string(project, "catalogue_code") else None,
     }
 
 

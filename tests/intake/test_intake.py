@@ -110,6 +110,9 @@ def test_every_record_of_every_department_is_accounted_for(
     assert sum(account.listed for account in accounts) == _count(database, records)
     assert sum(account.unreadable for account in accounts) == 2
     assert min(sum(getattr(a, name) for a in accounts) for name in ("passed", "held", "returned")) > 0
+    named = "coalesce(document::json #>> '{project,catalogue_code}', '') <> ''"
+    assert _count(database, "need_version", f"{named} and catalogue_version = '2025'") > 0
+    assert _count(database, "need_version", f"({named}) <> (catalogue_version is not null)") == 0
 
 
 def test_a_second_intake_judges_and_sends_nothing_again(database: sa.Engine, client: GreenPlatformClient) -> None:

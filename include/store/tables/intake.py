@@ -122,6 +122,7 @@ need_version = Table(
         comment="the form's fields of the item, without the contact, as JSON text; {} once purged",
     ),
     moment("received_at"),
+    Column("catalogue_version", Text, comment="of the catalogue whose entry is named; null if none is named"),
     Index(None, "quarter", "department_code"),
     CheckConstraint(f"quarter ~ '^{QUARTER}$'", name="quarter"),
     comment="Each revision of each need with usable id and revision; the first stored wins (DQ43)",
