@@ -80,17 +80,19 @@ class _Again:
 # The newest verdict on each content. Needs judged together have one moment, one intake and one register.
 _JUDGED = sa.text(
     """
-    select judged.*, intake.started_at, item.raw_sha256, octet_length(raw.ciphertext) > 0 as kept
-    from (
+    with judged as (
         select distinct on (payload_sha256) * from judgement
         where quarter = :quarter and department_code = any(:departments)
         order by payload_sha256, judgement_id desc
-    ) judged
+    ), item as (
+        select distinct on (item_hash) item_hash, raw_sha256 from intake_item
+        where item_hash in (select payload_sha256 from judged)
+        order by item_hash, intake_id, department_code, ordinal
+    )
+    select judged.*, intake.started_at, item.raw_sha256, octet_length(raw.ciphertext) > 0 as kept
+    from judged
     join intake using (intake_id)
-    join lateral (
-        select raw_sha256 from intake_item item where item.item_hash = judged.payload_sha256
-        order by item.intake_id, item.department_code, item.ordinal limit 1
-    ) item on true
+    join item on item.item_hash = judged.payload_sha256
     join raw_payload raw using (raw_sha256)
     order by judged.department_code, judged.intake_id, judged.judged_at, judged.register_sha256, judged.judgement_id
     """

@@ -73,7 +73,10 @@ CHECKS = (
               ) and not exists (
                   select from our_need where our_need.need_id = listed.need_id and our_need.revision > listed.revision
               )
-              else not exists (select from intake_item item where item.item_hash = listed.item_hash)
+              else not exists (
+                  select from intake_item item
+                  where item.item_hash = listed.item_hash and (item.need_id is null or item.revision is null)
+              )
           end
         """,
         "绿色平台已推荐 {need_id} 第{revision}版，本系统未接收。",

@@ -70,8 +70,8 @@ _WATCHED = sa.text(
                  and reached.furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')
            ) as approved,
            exists (
-               select from finding
-               where finding.need_id = pushed.need_id and finding.revision = pushed.revision and rule_id = :renamed
+               select from judgement judged join finding using (judgement_id)
+               where judged.need_id = pushed.need_id and judged.revision = pushed.revision and rule_id = :renamed
            ) as looked_at,
            exists (
                select from alert

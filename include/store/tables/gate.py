@@ -52,7 +52,6 @@ finding = Table(
     Column("revision", Integer),
     Column("severity", Text, nullable=False),
     CheckConstraint("severity in ('block', 'hold', 'warn')", name="severity"),
-    Index(None, "need_id", "revision"),
     comment="One defect of one field; the texts are in the rule book",
     info=only_added_to(),
 )

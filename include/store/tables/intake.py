@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -77,7 +78,7 @@ intake_item = Table(
     Column("revision", Integer, comment="null unless usable (DQ01)"),
     Column("item_hash", Text, comment=_ITEM_HASH),
     Index(None, "need_id", "revision"),
-    Index(None, "item_hash"),
+    Index("ix_intake_item_unusable", "item_hash", postgresql_where=text("need_id is null or revision is null")),
     comment="The listed items, without those of repeated pages",
     info=only_added_to(),
 )
