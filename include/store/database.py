@@ -225,6 +225,11 @@ def fetch_rows(
         return cursor.execute(compiled.string, compiled.construct_params(dict(parameters))).fetchall()
 
 
+def statement_beside(module: str, name: str) -> sa.TextClause:
+    """The SQL statement in the file `name` beside a module (its `__file__`): for those that are too long to stand in it."""
+    return sa.text(Path(module).with_name(name).read_text(encoding="utf-8"))
+
+
 def array_of(values: Iterable[str | int]) -> str:
     """These values as a PostgreSQL array literal: for many values far cheaper to pass than a list.
 
