@@ -35,9 +35,11 @@ def judged(database: sa.Engine, run_id: str, record: dict[str, Any], *, hours: i
 
 
 def queued(database: sa.Engine, action: str) -> list[dict[str, Any]]:
-    query = sa.text("select body from delivery where action = :action order by delivery_id")
+    """The bodies of these deliveries; a push has its body only when it is sent, and gives its revision."""
+    query = sa.text("select revision, body from delivery where action = :action order by delivery_id")
     with database.connect() as connection:
-        return [json.loads(body) for body in connection.execute(query, {"action": action}).scalars()]
+        found = connection.execute(query, {"action": action}).all()
+    return [json.loads(row.body) if row.body else {"revision": row.revision} for row in found]
 
 
 def test_a_return_carries_all_block_reasons_in_order_and_the_day_to_answer_by(database: sa.Engine) -> None:
