@@ -190,8 +190,11 @@ def test_a_number_is_whole_however_it_is_written(
     assert take_in(database, green) == {"FN202603000001": verdict}
     if verdict[0] == "passed":
         with database.connect() as connection:
-            body = json.loads(connection.execute(sa.text("select body from delivery")).scalar_one())
-        assert (body["revision"], body["payload"]["finance"]["term_months"]) == (1, 60)
+            stored = connection.execute(
+                sa.text("select revision, document from delivery join need_version using (need_id, revision)")
+            )
+            revision, document = stored.one()
+        assert (revision, json.loads(document)["finance"]["term_months"]) == (1, 60)
 
 
 @pytest.mark.parametrize(
