@@ -1,4 +1,4 @@
-"""An act: who does something, in what role, why and when. One value, since the five are never passed apart."""
+"""An act: who does something, in what role, why and when. One value, because the five always travel together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SYSTEM_ROLE = "system"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Somebody does something: a person in the console or at a command line, or a stage by itself.
+    """An act of a person in the console or at a command line, or of a stage by itself.
 
-    `actor_id` is the auth manager's immutable id, a stage's name or an institution's code; `name` is for show only.
+    `actor_id` is the auth manager's immutable id, a stage's name or an institution's code; `name` is for display only.
     `reason` is what the person wrote, or why the stage acts. `at` is business time (aware).
     """
 
@@ -26,7 +26,7 @@ class Act:
 
     @classmethod
     def by_stage(cls, stage: str, at: datetime, reason: str = "") -> Self:
-        """What a stage does by itself."""
+        """An act of a stage by itself."""
         return cls(actor_id=stage, role=SYSTEM_ROLE, reason=reason, at=at)
 
     def because(self, reason: str) -> Self:

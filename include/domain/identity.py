@@ -1,6 +1,7 @@
-"""What a record is known by: need_id, revision, quarter, item_hash; which values can be used and stored (DQ01) is decided here alone.
+r"""Identity of a record: need_id, revision, quarter, item_hash. Only this module decides which values are usable and
+storable (DQ01).
 
-Regular expressions are full matches with `[0-9]`: `\\d` would accept full-width digits, `$` a trailing newline.
+Regular expressions are full matches with `[0-9]`: `\d` would accept full-width digits, `$` a trailing newline.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NEED_ID, _QUARTER = re.compile(NEED_ID), re.compile(QUARTER)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a record is known by; None where it is not usable."""
+    """Identity of a record; None for unusable values."""
 
     need_id: str | None
     revision: int | None
@@ -32,12 +33,12 @@ class Identity:
 
     @property
     def addresses_a_need(self) -> bool:
-        """Whether a revision of a need can be found by it."""
+        """Whether it identifies a revision of a need."""
         return self.need_id is not None and self.revision is not None
 
 
 def identity_of(record: Mapping[str, Any], cipher: PersonalDataCipher) -> Identity:
-    """What a parsed record (numbers exactly) is known by."""
+    """The identity of a parsed record (exact numbers)."""
     return Identity(
         usable_need_id(record.get("need_id")), usable_revision(record.get("revision")), item_hash(record, cipher)
     )

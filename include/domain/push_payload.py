@@ -1,7 +1,7 @@
-"""What a push (推送) says of a need: a function of rows that never change, so that it is stored nowhere a second time.
+"""The content of a push (推送): a function of rows that never change, so that it is not stored a second time.
 
-The body is built from the stored need when it is queued, for its hash, and built again whenever it is sent or compared. The contact
-joins its payload only then.
+The body is built from the stored need when it is queued, for its hash, and again whenever it is sent or compared. The
+contact joins its payload only then.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def personal_values(plaintext: bytes) -> set[str]:
 
 
 class NoPush(ValueError):
-    """The stored need holds nothing that could be pushed: it was purged, or lacks a section of the form."""
+    """The stored need has nothing to push: it was purged, or lacks a section of the form."""
 
 
 @dataclass(frozen=True, slots=True)

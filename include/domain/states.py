@@ -1,4 +1,4 @@
-"""Every closed set of codes that the database keeps or a page shows, once; their Chinese names are in include/words/.
+"""Every closed set of codes that the database stores or a page shows; their Chinese names are in include/words/.
 
 A test compares the check constraints of include/store/tables with them.
 """
@@ -19,7 +19,7 @@ class IntakeKind(StrEnum):
 
 
 class PlatformStatus(StrEnum):
-    """Where a need stands on the green platform (its contract)."""
+    """Status of a need on the green platform (its contract)."""
 
     SUBMITTED = auto()
     RECOMMENDED = auto()
@@ -28,7 +28,7 @@ class PlatformStatus(StrEnum):
 
 
 class Severity(StrEnum):
-    """What a finding does to a need: sends it back, holds it for a person, or is only said."""
+    """Effect of a finding on a need: it is returned, held for a person, or only noted."""
 
     BLOCK = auto()
     HOLD = auto()
@@ -36,7 +36,7 @@ class Severity(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The gate's word on a record."""
+    """The gate's verdict on a record."""
 
     PASSED = auto()
     HELD = auto()
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 
 class RecordOutcome(StrEnum):
-    """What became of a listed record, in the order in which pages count."""
+    """Outcome of a listed record, in the order in which pages count."""
 
     PASSED = auto()
     RETURNED = auto()
@@ -82,7 +82,7 @@ class HoldEvent(StrEnum):
 
 
 class StopState(StrEnum):
-    """A department whose pushes wait for a person (B08)."""
+    """State of a department's stop (B08)."""
 
     OPEN = auto()
     KEPT = auto()
@@ -159,7 +159,7 @@ class FeedbackType(StrEnum):
 
 
 class ProgressStage(StrEnum):
-    """How far the matching of a need has come, as factories and departments are told (the green platform's contract)."""
+    """How far the matching of a need has come, as factories and departments see it (the green platform's contract)."""
 
     PUSHED = auto()
     DISTRIBUTED = auto()
@@ -192,7 +192,7 @@ class Level(StrEnum):
 
 
 class Stall(StrEnum):
-    """What stands still: the rules of the handbook's section 8, and obstructions."""
+    """Stalls: the rules of the handbook's section 8, and obstructions."""
 
     S01 = "S01"
     S02 = "S02"
@@ -206,7 +206,7 @@ class Stall(StrEnum):
 
 
 class BreachKind(StrEnum):
-    """What is open and told of; the first part of a breach's key."""
+    """What is open; the first part of a breach's key."""
 
     LIMIT = auto()
     IDLE = auto()
@@ -222,7 +222,7 @@ class BreachKind(StrEnum):
 
 
 class StepState(StrEnum):
-    """A step of the ladder: told by mail, or overtaken by a higher one on the same day."""
+    """State of a step of the ladder: mailed, or overtaken by a higher one on the same day."""
 
     MAILED = auto()
     SUPERSEDED = auto()
@@ -266,7 +266,7 @@ class TicketEvent(StrEnum):
 
 
 class Channel(StrEnum):
-    """Through which a delivery leaves."""
+    """The channel of a delivery."""
 
     MARKET = auto()
     GREEN_PLATFORM = auto()
@@ -274,7 +274,7 @@ class Channel(StrEnum):
 
 
 class DeliveryAction(StrEnum):
-    """What a delivery is."""
+    """What a delivery carries."""
 
     PUSH = auto()
     WITHDRAWAL = auto()
@@ -285,7 +285,7 @@ class DeliveryAction(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """A delivery: pending and unknown are open; held waits for a person; closed: a person gave it up."""
+    """State of a delivery: pending and unknown are open; held waits for a person; closed by a person."""
 
     PENDING = auto()
     UNKNOWN = auto()
@@ -296,7 +296,7 @@ class DeliveryState(StrEnum):
 
 
 class AttemptKind(StrEnum):
-    """What a try was; check: decided before anything was sent, so that the receiver cannot hold it."""
+    """Kind of a try; check: decided before anything was sent, so that the receiver cannot hold it."""
 
     SEND = auto()
     LOOK_UP = auto()
@@ -304,7 +304,7 @@ class AttemptKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a try came to: the receiver's word, or why there is none."""
+    """Outcome of a try: the receiver's answer, or why there is none."""
 
     STARTED = auto()
     ACCEPTED = auto()

@@ -14,10 +14,10 @@ from include.reference.calendar import china_calendar
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a stage must know of the world outside the database. Stages take it as an argument and read no global policy.
+    """What a stage must know besides the database. Stages take it as an argument and read no global policy.
 
-    `now` is business time (aware). Callers above the stages (DAG tasks, the console, commands) make one; tests make one with
-    another policy.
+    `now` is business time (aware). Callers above the stages (DAG tasks, the console, commands) make one; tests make one
+    with another policy.
     """
 
     now: datetime

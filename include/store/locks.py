@@ -1,6 +1,6 @@
-"""Every advisory lock of the business database. In pg_locks, `classid` is the lock and `objid` the hash of what it is of.
+"""Every advisory lock of the business database. In pg_locks, `classid` is the lock and `objid` the hash of its subject.
 
-Two names with one hash only wait for each other without need.
+Two subjects with the same hash only wait for each other unnecessarily.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Lock(IntEnum):
 
 
 def hold(connection: sa.Connection, lock: Lock, of: str = "") -> None:
-    """Wait until nobody holds the lock, and hold it until the transaction ends."""
+    """Wait for the lock, and hold it until the transaction ends."""
     connection.execute(sa.text(f"select {holding(lock, ':of')}"), {"of": of})
 
 
 def try_hold(connection: sa.Connection, lock: Lock, of: str = "") -> bool:
-    """Hold the lock until the transaction ends, unless somebody else holds it; whether it is held now."""
+    """Take the lock until the transaction ends, unless somebody else holds it; returns whether it is held."""
     held: bool = connection.execute(
         sa.text("select pg_try_advisory_xact_lock(:lock, hashtext(:of))"), {"lock": lock.value, "of": of}
     ).scalar_one()
@@ -49,7 +49,7 @@ def try_hold(connection: sa.Connection, lock: Lock, of: str = "") -> bool:
 
 
 def try_for_session(connection: sa.Connection, lock: Lock, of: str = "") -> bool:
-    """Hold the lock until the session ends or releases it, unless somebody else holds it; whether it is held now."""
+    """Take the lock until the session ends or releases it, unless somebody else holds it; returns whether it is held."""
     held: bool = connection.execute(
         sa.text("select pg_try_advisory_lock(:lock, hashtext(:of))"), {"lock": lock.value, "of": of}
     ).scalar_one()

@@ -1,4 +1,4 @@
-"""Several departments are worked on in one task: what went wrong with some of them, in one sentence that names them."""
+"""Failures of several departments in one task, in one sentence that names them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class DepartmentsFailedForNow(DepartmentsFailed, PlatformUnavailable):
 def raise_failures(doing: str, failures: Mapping[str, BaseException]) -> None:
     """Raise DepartmentsFailed if there are any `failures` (by department); `doing` says in Chinese what failed.
 
-    What is no UserFacingError is a defect of the program or a passing fault: its traceback goes to the log.
+    A failure that is not a UserFacingError is a defect of the program or a passing fault: its traceback goes to the
+    log.
     """
     if not failures:
         return

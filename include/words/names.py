@@ -1,4 +1,4 @@
-"""Names that the reference data gives: institutions, rules, reasons, places, posts; each as a reader may see it."""
+"""Names from the reference data (institutions, rules, reasons, places, posts), as a reader may see them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def institution(code: str) -> str:
 
 
 def rule_text(rule_id: str) -> str:
-    """A rule's sentence; its number where the rule is no more."""
+    """A rule's sentence; its number if the rule no longer exists."""
     return rules()[rule_id].message if rule_id in rules() else rule_id
 
 

@@ -1,4 +1,4 @@
-"""Other institutions that a need might turn to, in words: why they are named, and what is known of their kind."""
+"""Re-offers in words: why other institutions are named, and what is known of their kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reoffer_reason(found: Occasion) -> str:
 
 
 def reoffer_institution(found: Suggestion) -> str:
-    """An institution with what is known of its kind, and nothing of itself."""
+    """An institution with facts about its kind, and nothing about itself."""
     known = institutions()[found.institution_code]
     kind = enum_labels("institution.kind")[known.kind]
     landed = f"，同类机构近期在本地区同类项目放款 {found.landed} 项" if found.landed else ""

@@ -1,4 +1,4 @@
-"""What a breach is called, what its due day is, and what a coordinator is asked to do about it."""
+"""Words for breaches: what one is called, its due day, and what a coordinator is asked to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the codes of include/domain/states.py are called: one name for each, on every page, in every mail and message."""
+"""The Chinese name of each code of include/domain/states.py, for all pages, mails and messages."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def words(kind: type[StrEnum]) -> Mapping[str, str]:
 
 
 def word(kind: type[StrEnum], code: str) -> str:
-    """A stored code in Chinese; the code itself where it is none of ours (older data, a receiver's own word)."""
+    """A stored code in Chinese; the code itself if it is not ours (older data, a receiver's own text)."""
     return _WORDS[kind].get(code, code)
 
 
@@ -234,7 +234,7 @@ WHAT_TO_DO: Mapping[str, str] = {
     states.ErrorClass.UNAVAILABLE: "系统自动再试，恢复后送出",
     states.ErrorClass.DEFERRED: "系统按接收方要求的时间再试",
 }
-"""What a person does about a delivery that is not delivered, or why nobody need do anything."""
+"""What a person does about an undelivered delivery, or why nobody needs to."""
 
 BATCH_SEVERITIES: Mapping[str, str] = {
     states.Severity.BLOCK: "阻断",
