@@ -10,12 +10,13 @@ from include import audit
 from include.base.act import Act
 from include.base.errors import InvalidRequest, NotFound
 from include.domain.people import same_person
+from include.domain.states import AlertState
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE
 from include.register.watch import resume_pushes
 from include.store.tables import alert, alert_event, delivery
 from include.withdrawals.stage import Withdrawal, withdraw
+from include.words.states import words
 
-_DECISIONS = {"cleared": "排除", "confirmed": "确认"}
 _AGREES = {"cleared": "clear_agreed", "confirmed": "confirm_agreed"}
 _AGREED = sa.text("select decision, actor from alert_agreement where alert_id = :alert_id")
 
@@ -54,7 +55,7 @@ def _agreed(connection: sa.Connection, found: sa.Row[Any], decision: Literal["cl
     same = [one.actor for one in before if one.decision == decision]
     if any(same_person(act.actor_id, other) for other in same):
         raise InvalidRequest(
-            f"您已同意{_DECISIONS[decision]}该警示，同一人不能重复同意。", "请由另一位人员核实后作出同样的决定。"
+            f"您已同意{words(AlertState)[decision]}该警示，同一人不能重复同意。", "请由另一位人员核实后作出同样的决定。"
         )
     _note(connection, found.alert_id, _AGREES[decision], act)
     return len(same) + 1 >= int(found.persons_required)

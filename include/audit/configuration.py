@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,12 +15,9 @@ from include.domain.audited import Action
 from include.reference import Policy
 from include.store.locks import Lock, hold
 from include.store.tables import audit_entry
+from include.words.acts import ACTS
 
-_WHAT: Mapping[Action, tuple[str, str]] = {
-    Action.POLICY_CHANGED: ("policy", "参数表与上次运行时不同"),
-    Action.RULES_CHANGED: ("ruleset", "规则库与上次运行时不同"),
-    Action.KEYS_CHANGED: ("keys", "所用密钥与上次运行时不同"),
-}
+_WHAT = {Action.POLICY_CHANGED: "policy", Action.RULES_CHANGED: "ruleset", Action.KEYS_CHANGED: "keys"}
 
 
 def note_configuration(
@@ -45,12 +41,11 @@ def note_configuration(
             action: (before, value) for action, value in found.items() if (before := _last(connection, action)) != value
         }
         for action, (before, value) in changed.items():
-            object_, reason = _WHAT[action]
             record(
                 connection,
-                act=act.because(reason if before is not None else "首次记录"),
+                act=act.because(f"{ACTS[action]}：与上次运行时不同" if before is not None else "首次记录"),
                 action=action,
-                object_=object_,
+                object_=_WHAT[action],
                 details={"old": before, "new": value},
             )
     return tuple(changed)

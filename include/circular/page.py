@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal, localcontext
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from include.base.business_time import SHANGHAI
 from include.circular.figures import CaseFigures, CircularFigures, NeedFigures
 from include.circular.suppression import hidden_cells
-from include.reference import departments, institutions, policy, reason_codes, rules
+from include.domain.states import ManifestState
+from include.reference import departments, enum_labels, institutions, policy, reason_codes, rules
+from include.words.amounts import half_up, yi
+from include.words.quarters import quarter_label
+from include.words.states import word
 
 HIDDEN = "—"
-_WAN_PER_YI = Decimal(10_000)
-_QUARTERS = {"1": "第一季度", "2": "第二季度", "3": "第三季度", "4": "第四季度"}
-_MANIFEST = {"on_time": "按时", "late": "逾期", "missing": "未报送"}
-_KINDS = {
-    "development": "开发性金融机构",
-    "policy": "政策性银行",
-    "state_owned": "国有商业银行",
-    "postal": "邮政储蓄银行",
-    "joint_stock": "股份制商业银行",
-    "city": "城市商业银行",
-}
 # What the page shows of a department. A whole equals the sum of its parts, so they are suppressed together where
 # needed.
 _REVIEW_PARTS = {"recommended": ("passed", "returned", "pending")}
@@ -64,7 +57,7 @@ def render(figures: CircularFigures) -> str:
     minimum = policy().integer("small_cell_min")
     national = _Cells(_need_counts(figures.needs), minimum=minimum)
     return _templates.get_template("circular.html").render(
-        period=f"{figures.quarter[:4]}年{_QUARTERS[figures.quarter[-1]]}",
+        period=quarter_label(figures.quarter),
         as_of=figures.cut_off_moment.astimezone(SHANGHAI),
         minimum=minimum,
         national=national,
@@ -111,8 +104,8 @@ def _effect(figures: CircularFigures, minimum: int) -> dict[str, str]:
     effect = figures.soundness.effect
     shown = effect.needs >= minimum
     return {
-        "saving": f"{_half_up(effect.energy_saving_tce, '1'):,}" if shown else HIDDEN,
-        "carbon": f"{_half_up(effect.carbon_reduction_tco2, '1'):,}" if shown else HIDDEN,
+        "saving": f"{half_up(effect.energy_saving_tce, '1'):,}" if shown else HIDDEN,
+        "carbon": f"{half_up(effect.carbon_reduction_tco2, '1'):,}" if shown else HIDDEN,
     }
 
 
@@ -128,11 +121,6 @@ def _alerts(figures: CircularFigures, minimum: int) -> list[dict[str, str]]:
     ]
 
 
-def yi(amount: Decimal) -> str:
-    """`amount` (万元) in 亿元 with two decimals, rounded half up."""
-    return f"{_half_up(amount / _WAN_PER_YI, '0.01'):,}"
-
-
 def percent(part: int, whole: int) -> str:
     """part / whole in % with one decimal, rounded half up; the mark of a suppressed cell if there is no whole."""
     return percent_of(Decimal(part) * 100, Decimal(whole))
@@ -143,12 +131,7 @@ def percent_of(weighted: Decimal, amount: Decimal) -> str:
     if amount == 0:
         return HIDDEN
     with localcontext(prec=60):
-        return f"{_half_up(weighted / amount, '0.1')}%"
-
-
-def _half_up(value: Decimal, step: str) -> Decimal:
-    with localcontext(prec=60):
-        return value.quantize(Decimal(step), rounding=ROUND_HALF_UP)
+        return f"{half_up(weighted / amount, '0.1')}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +187,7 @@ def _funnel(needs: NeedFigures, national: _Cells) -> list[dict[str, Any]]:
         {
             "label": label,
             "count": national.count(name),
-            "width": 0 if name in national.hidden else _half_up(Decimal(national.counts[name] * 100) / base, "0.1"),
+            "width": 0 if name in national.hidden else half_up(Decimal(national.counts[name] * 100) / base, "0.1"),
             "amount": "" if amount is None else national.amount(name, amount),
             "share": "" if name in ("recommended", "passed") else national.rate(name, "pushed"),
         }
@@ -219,7 +202,9 @@ def _departments(figures: CircularFigures, minimum: int) -> list[dict[str, Any]]
     return [
         {
             "name": departments()[row.department_code].short_name,
-            "manifest": "零报送" if row.zero_return and row.manifest == "on_time" else _MANIFEST[row.manifest],
+            "manifest": "零报送"
+            if row.zero_return and row.manifest == "on_time"
+            else word(ManifestState, row.manifest),
             "needs": row.needs,
             "cells": _Cells(counts[index], hidden=hidden(index)),
         }
@@ -234,7 +219,9 @@ def _institutions(figures: CircularFigures, minimum: int) -> list[dict[str, Any]
     rows = [
         {
             "name": known[row.institution_code].name if row.institution_code in known else row.institution_code,
-            "kind": _KINDS[known[row.institution_code].kind] if row.institution_code in known else "其他机构",
+            "kind": enum_labels("institution.kind")[known[row.institution_code].kind]
+            if row.institution_code in known
+            else "其他机构",
             "cases": row.cases,
             "cells": _Cells(counts[index], hidden=hidden(index)),
         }

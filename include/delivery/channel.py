@@ -17,18 +17,13 @@ import sqlalchemy as sa
 from include.base.errors import PlatformUnavailable
 from include.domain import breaker as circuit
 from include.domain.breaker import Breaker
+from include.domain.states import Channel
 from include.platforms.http import Sleep
-from include.store.outbox import Channel
+from include.words.states import word
 
 log = logging.getLogger(__name__)
 
 Admission = Literal["free", "probe", "paused", "refused"]
-
-CHANNEL_NAMES: dict[Channel, str] = {
-    "market": "信贷市场服务平台",
-    "green_platform": "绿色平台",
-    "mail": "邮件服务器",
-}
 
 
 class ChannelPaused(PlatformUnavailable):
@@ -70,7 +65,7 @@ class SharedChannel:
             before = connection.execute(_LOCK, {"channel": self.channel, "now": now}).one().breaker
             self._write(connection, circuit.succeeded(), now, None)
         if before != "closed":
-            log.info("%s 已恢复，继续发送", CHANNEL_NAMES[self.channel])
+            log.info("%s 已恢复，继续发送", word(Channel, self.channel))
 
     def failed(self, reason: str, now: datetime) -> None:
         """A request failed; `reason` in words, without values of a payload."""
@@ -81,7 +76,7 @@ class SharedChannel:
             self._write(connection, after, now, reason)
         if after.state == "open" and before.state != "open":
             log.warning(
-                "%s 连续 %d 次失败，暂停发送 %s", CHANNEL_NAMES[self.channel], after.failures, circuit.wait(after)
+                "%s 连续 %d 次失败，暂停发送 %s", word(Channel, self.channel), after.failures, circuit.wait(after)
             )
 
     def probe_unused(self, now: datetime) -> None:
@@ -94,7 +89,7 @@ class SharedChannel:
         with self.engine.connect() as connection:
             row = connection.execute(_SHOW, {"channel": self.channel}).one()
         return ChannelPaused(
-            f"{CHANNEL_NAMES[self.channel]}连续 {row.failures} 次失败（{row.last_failure or '原因不详'}），暂停发送。",
+            f"{word(Channel, self.channel)}连续 {row.failures} 次失败（{row.last_failure or '原因不详'}），暂停发送。",
             "系统会自动试探，恢复后继续发送，无需重跑；长时间不恢复的，请联系对方运维。",
         )
 

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 
 from include.delivery.outcomes import HOLDING_CLASSES, LOST, MAYBE_SENT, Claim
 from include.domain.retry import Series
+from include.domain.states import Channel
 from include.store import locks
 from include.store.locks import Lock
-from include.store.outbox import Channel
 
 LEASE = timedelta(minutes=10)
 
@@ -31,7 +31,7 @@ class AllSlotsTaken(Exception):
 
 
 @contextmanager
-def registered_worker(engine: sa.Engine, channel: Channel = "market", most: int | None = None) -> Iterator[str]:
+def registered_worker(engine: sa.Engine, channel: Channel = Channel.MARKET, most: int | None = None) -> Iterator[str]:
     """Register a worker, which counts as alive until the block, or the process, ends; yields its name.
 
     `most`: the maximum of workers on the channel, over all runs and machines. Raises AllSlotsTaken.

@@ -21,14 +21,15 @@ from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
 from include.delivery.claim import obstacles
 from include.delivery.outcomes import CONFLICT, LOST
+from include.domain.states import Channel, DeliveryState
 from include.reference import departments
 from include.register.snapshots import FACTORY_REMOVED
 from include.store.locks import Lock, hold
-from include.store.outbox import Channel
 from include.store.tables import delivery, delivery_attempt, rerun_item, rerun_job
+from include.words.states import word
 
 _SHOWN = 50
-_SETTLED = {"delivered": "已送达", "superseded": "已不再需要", "closed": "已由人工关闭"}
+_SETTLED = (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED, DeliveryState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +283,7 @@ def _hindrance(row: Mapping[Any, Any], obstacle: str | None, without_contact: bo
     if row["state"] == "superseded" and row["outcome"] == FACTORY_REMOVED:
         return "企业已不在绿色工厂名单内，请在警示页面处理"
     if row["state"] in _SETTLED:
-        return _SETTLED[row["state"]]
+        return word(DeliveryState, row["state"])
     if row["error_class"] == CONFLICT:
         return "接收方在同一编号下持有不同内容，不得重发，请与平台核对"
     if row["lease_owner"] is not None:

@@ -37,12 +37,12 @@ from include.delivery.outcomes import NOT_FOUND, THROTTLED, Claim
 from include.delivery.record import record
 from include.delivery.sending import Sender, request_outcome
 from include.domain.retry import requested_wait
+from include.domain.states import Channel
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import PlatformBusy, Sleep
 from include.reference import policy
 from include.store.cipher import open_cipher
-from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ _FRUITLESS_SETS = 3
 _LONGEST_SET_S = LEASE.total_seconds() / 2
 BatchOutcome = Literal["no_request", "no_answer", "answered"]
 """Result of a batch: no request sent, none answered, at least one answered."""
-_WORTH_A_WORKER: dict[Channel, int] = {"market": 200, "green_platform": 100, "mail": 100}
+_WORTH_A_WORKER: dict[Channel, int] = {Channel.MARKET: 200, Channel.GREEN_PLATFORM: 100, Channel.MAIL: 100}
 """So many due deliveries keep one worker busy; fewer are not worth another connection."""
 _SHORTEST_PAUSE = timedelta(milliseconds=50)
 _DEFAULT_PAUSE = timedelta(seconds=1)

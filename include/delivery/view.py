@@ -10,32 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
-from include.store.outbox import Channel
+from include.domain.states import Channel
 from include.store.tables import delivery
-
-CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
-
-ERROR_CLASSES: Mapping[str, tuple[str, str]] = {
-    "rejected": ("接收方退回了内容", "查看接收方的说明；内容有误的请主管部门修订，接收方已修复的可重新发送"),
-    "conflict": ("接收方在同一编号下持有不同内容", "与接收方核对，不得重发；核对后关闭"),
-    "client_error": ("接收方拒绝了请求", "按接收方的说明处理后重新发送"),
-    "contact_missing": ("联系人信息已清除或缺失", "请企业更新联系人后由主管部门重新推荐，原条关闭"),
-    "content_changed": (
-        "库中需求与入列时不一致",
-        "查清是谁改动了数据并恢复，然后重新发送；查不清的关闭，由主管部门重新推荐",
-    ),
-    "exhausted": ("连续多日未能送达", "确认接收方已恢复后重新发送"),
-    "factory_removed": ("推送时企业已不在绿色工厂名单内（G08a）", "在警示页面（G08c）排除或确认；恢复在册的自动送出"),
-    "maybe_sent": (
-        "邮件交出后连接中断，可能已送达",
-        "向收件人核实：没有收到的重新发送，已经收到的关闭；不核实就重发，对方可能收到两封",
-    ),
-    "lost_answer": ("没有收到回答，可能已到达", "系统会先查询再决定是否重发"),
-    "throttled": ("接收方繁忙", "系统按接收方要求的时间再试"),
-    "unavailable": ("接收方无法连接", "系统自动再试，恢复后送出"),
-    "deferred": ("接收方要求稍后再送", "系统按接收方要求的时间再试"),
-}
-"""Class → what happened, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +63,8 @@ class HeldDelivery:
 
 def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFigures]:
     """Every channel, also those without any delivery."""
-    classes: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
-    held: dict[str, dict[str, int]] = {channel: {} for channel in CHANNELS}
+    classes: dict[str, dict[str, int]] = {channel: {} for channel in Channel}
+    held: dict[str, dict[str, int]] = {channel: {} for channel in Channel}
     for row in connection.execute(_BY_CLASS):
         classes[row.channel][row.error_class] = row.number
         if row.held:
@@ -101,7 +77,7 @@ def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFig
         _figures(
             channel, found.get(channel), classes[channel], held[channel], states.get(channel), closed.get(channel, 0)
         )
-        for channel in CHANNELS
+        for channel in Channel
     ]
 
 
@@ -248,13 +224,13 @@ _HELD_GROUPS = sa.text(
 )
 _ACTS = sa.text(
     """
-    select started_at as at, actor, 'rerun' as action, reason, job_id
+    select started_at as at, actor, 'rerun_deliveries' as action, reason, job_id
     from rerun_job join rerun_item using (job_id) where delivery_id = :delivery_id
     union all
-    select cancelled_at, cancelled_by, 'cancel', '', job_id
+    select cancelled_at, cancelled_by, 'cancel_rerun', '', job_id
     from rerun_job join rerun_item using (job_id) where delivery_id = :delivery_id and cancelled_at is not null
     union all
-    select at, actor, 'close', reason, null
+    select at, actor, 'close_deliveries', reason, null
     from audit_entry
     where action = 'close_deliveries' and cast(details as jsonb) -> 'delivery_ids' @> to_jsonb(cast(:delivery_id as bigint))
     order by at

@@ -333,6 +333,7 @@ class ErrorClass(StrEnum):
     CONFLICT = auto()
     CLIENT_ERROR = auto()
     CONTACT_MISSING = auto()
+    CONTENT_CHANGED = auto()
     EXHAUSTED = auto()
     FACTORY_REMOVED = auto()
     MAYBE_SENT = auto()

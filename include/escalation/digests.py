@@ -15,7 +15,7 @@ from datetime import date
 from include.domain import escalation as stalls
 from include.domain.escalation import BreachKey
 from include.domain.routing import Coordinator, Network
-from include.domain.states import BreachKind, Level
+from include.domain.states import BreachKind, Channel, DeliveryAction, Level
 from include.escalation.breaches import OpenItem
 from include.escalation.steps import DueStep
 from include.letters import composing
@@ -97,7 +97,7 @@ class Mailer:
         return DigestMail(
             urgent=urgent,
             told=tuple((recipient.coordinator_id, one) for recipient, one in told),
-            delivery=NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body),
+            delivery=NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body),
         )
 
     def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[composing.Subject]:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from include import audit
 from include.domain.escalation import Breach, BreachKey
 from include.domain.routing import LEVELS, Network, Post
+from include.domain.states import Channel, DeliveryAction
 from include.escalation.breaches import OpenItem, open_items, operator_breaches
 from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
@@ -139,7 +140,9 @@ def operator_notice(engine: sa.Engine, *, recipient: str, day: Day, console_url:
             provisional_from=first,
             audit_head=last if last.count else None,
         )
-        notice = NewDelivery(channel="mail", action="mail", idempotency_key=_notice_key(recipient, today), body=body)
+        notice = NewDelivery(
+            channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=_notice_key(recipient, today), body=body
+        )
         return enqueue(connection, [notice], day.now) == 1
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
 from include.domain.push_payload import push_of
+from include.domain.states import Channel, DeliveryAction
 from include.gate.engine.judge import Finding, reasons
 from include.reference import Policy
 from include.store.database import array_of, fetch_rows
@@ -145,8 +146,8 @@ def _push(
     need_id: str, revision: int, quarter: str, department_code: str, branch_code: str | None, document: str
 ) -> NewDelivery:
     return NewDelivery(
-        channel="market",
-        action="push",
+        channel=Channel.MARKET,
+        action=DeliveryAction.PUSH,
         idempotency_key=f"push:{need_id}:{revision}",
         order_key=need_id,
         need_id=need_id,
@@ -159,8 +160,8 @@ def _push(
 
 def _return(one: Return, version: str, respond_by: date) -> NewDelivery:
     return NewDelivery(
-        channel="green_platform",
-        action="return",
+        channel=Channel.GREEN_PLATFORM,
+        action=DeliveryAction.RETURN,
         idempotency_key=f"return:{one.need_id}:{one.revision}",
         order_key=one.need_id,
         need_id=one.need_id,

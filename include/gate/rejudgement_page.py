@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.gate.rejudge import KIND, ChangedVerdict, Rejudgement
-from include.gate.view import page_template, period, short_version
+from include.gate.view import page_template, short_version
 from include.reference import departments
 from include.store.reports import lock_page, publish_page, write_page
+from include.words.quarters import quarter_label
 
 _VERDICTS = ("passed", "returned", "held")
 _ORDER = {verdict: position for position, verdict in enumerate(_VERDICTS)}
@@ -43,7 +44,7 @@ def render(result: Rejudgement, now: datetime) -> str:
     moved = sum(number for (before, after), number in result.verdicts.items() if before != after)
     return page_template("rejudgement.html").render(
         result=result,
-        period=period(result.quarter),
+        period=quarter_label(result.quarter),
         now=now.astimezone(SHANGHAI),
         limited_to=[departments()[code].short_name for code in result.departments]
         if len(result.departments) < len(departments())

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from include.base.business_time import SHANGHAI
+from include.domain.states import HoldState, RecordOutcome, Severity
 from include.gate.dry_run import dry_run_counts, dry_run_results
 from include.gate.results import (
     OUTCOMES,
@@ -28,25 +29,15 @@ from include.gate.results import (
 )
 from include.reference import departments, rules
 from include.reference.form import field_name
+from include.words.quarters import quarter_label
+from include.words.states import BATCH_SEVERITIES, word, words
 
 KIND = "validation"
 DRY_RUN = "dry_run"
 
-SEVERITIES = {"block": "退回", "hold": "挂起", "warn": "提示"}
-_BATCH_SEVERITIES = {"block": "阻断", "hold": "待核实", "warn": "提示"}
 _MOST_SHOWN = 100
 """Findings and amendments shown of one need: a filed list may be of any length, and each element may have some."""
 
-_OUTCOME_NAMES = {
-    "passed": "通过",
-    "returned": "退回",
-    "held": "挂起",
-    "superseded": "被取代",
-    "unreadable": "无法读取",
-    "unjudged": "未出结论",
-}
-_HOLD_NAMES = {"released": "核实后放行", "returned": "核实后退回", "expired": "未决定即关闭", "open": "待核实"}
-_QUARTERS = {"1": "第一季度", "2": "第二季度", "3": "第三季度", "4": "第四季度"}
 _VERSION_DIGITS = 7
 
 
@@ -93,7 +84,7 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
     return page_template("department.html").render(
         results=results,
         department=departments()[results.department_code].name,
-        period=period(results.quarter),
+        period=quarter_label(results.quarter),
         judged_at=results.judged_at.astimezone(SHANGHAI) if results.judged_at else None,
         version=short_version(results.ruleset_version),
         dry_run=dry_run,
@@ -103,11 +94,6 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
         groups=[(title, needs) for title, needs in groups if needs],
         outcome_of=_outcome_of,
     )
-
-
-def period(quarter: str) -> str:
-    """A quarter in words: 2026年第三季度."""
-    return f"{quarter[:4]}年{_QUARTERS[quarter[-1]]}"
 
 
 def short_version(version: str | None) -> str:
@@ -123,7 +109,7 @@ def _render_overview(
     lines = [(department, by_code.get(code)) for code, department in departments().items()]
     total = {name: sum(one.counts[name] for one in counts) for name in OUTCOMES}
     return page_template("quarter.html").render(
-        period=period(quarter),
+        period=quarter_label(quarter),
         dry_run=dry_run,
         lines=lines,
         total=total,
@@ -137,15 +123,15 @@ def _bar(results: DepartmentResults) -> list[dict[str, Any]]:
     """The parts of the bar, without empty ones; widths in % of all records."""
     return [
         {"name": name, "label": label, "count": count, "width": f"{100 * count / results.listed:.2f}"}
-        for name, label in _OUTCOME_NAMES.items()
+        for name, label in words(RecordOutcome).items()
         if (count := results.counts[name])
     ]
 
 
 def _outcome_of(need: ReviewedNeed) -> str:
     if need.hold is not None:
-        return _HOLD_NAMES[need.hold]
-    return _OUTCOME_NAMES[need.outcome]
+        return word(HoldState, need.hold)
+    return word(RecordOutcome, need.outcome)
 
 
 def page_template(name: str) -> Template:
@@ -165,9 +151,9 @@ def _environment() -> Environment:
     environment.filters["field_name"] = field_name
     environment.globals.update(
         rules=rules(),
-        severities=SEVERITIES,
-        batch_severities=_BATCH_SEVERITIES,
-        outcomes=_OUTCOME_NAMES,
+        severities=words(Severity),
+        batch_severities=BATCH_SEVERITIES,
+        outcomes=words(RecordOutcome),
         most=_MOST_SHOWN,
     )
     return environment

@@ -97,7 +97,7 @@ class OperatorItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filing:
-    """A department's filings of a quarter so far, as printed; `total` in 万元."""
+    """A department's filings of a quarter so far, as printed."""
 
     recommended: int
     total: str

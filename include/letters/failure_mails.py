@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from include.domain.states import Channel, DeliveryAction
 from include.store.outbox import NewDelivery, enqueue
 
 _LISTED = 20
@@ -33,7 +34,7 @@ def note(
     connection: sa.Connection, dag_id: str, run_id: str, mail: Mapping[str, Any], *, left: bool, now: datetime
 ) -> None:
     """Record the mail about a failed run: it has `left`, or it waits in the outbox."""
-    new = NewDelivery(channel="mail", action="mail", idempotency_key=_key(dag_id, run_id), body=mail)
+    new = NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=_key(dag_id, run_id), body=mail)
     enqueue(connection, [new], now)
     if left:
         connection.execute(_LEFT, {"key": new.idempotency_key, "now": now})

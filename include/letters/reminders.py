@@ -21,7 +21,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
-from include.domain.states import Authority, Level
+from include.domain.states import Authority, Channel, DeliveryAction, Level
 from include.letters import composing
 from include.letters.open_returns import OpenReturn, open_returns
 from include.platforms.filed import Filed, Listing, filed
@@ -30,7 +30,8 @@ from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
 from include.store.set_aside import keep
-from include.words.moments import day_label
+from include.words.amounts import amount
+from include.words.moments import day_label, time_of_day
 from include.words.quarters import quarter_label
 from include.words.shown import shown
 
@@ -181,8 +182,8 @@ def _reminder(
         asked=_asked(standing),
     )
     return NewDelivery(
-        channel="mail",
-        action="mail",
+        channel=Channel.MAIL,
+        action=DeliveryAction.MAIL,
         idempotency_key=round_.key(department, round_.working_days_left),
         body=body,
         quarter=str(round_.quarter),
@@ -225,8 +226,8 @@ def _filing(row: ManifestRow | None, today: date) -> composing.Filing | None:
     reported_at = row.reported_at.astimezone(SHANGHAI)
     return composing.Filing(
         recommended=row.recommended,
-        total=f"{row.financing_need:,.2f}",
-        reported_at=f"{day_label(reported_at.date(), today)}{reported_at:%H:%M}",
+        total=amount(row.financing_need),
+        reported_at=f"{day_label(reported_at.date(), today)}{time_of_day(reported_at)}",
     )
 
 

@@ -17,6 +17,7 @@ from include.base.privacy import PersonalDataCipher
 from include.base.settings import Settings
 from include.delivery.stage import deliver
 from include.domain.calendar import WorkingCalendar
+from include.domain.states import Channel
 from include.gate import stage as gate
 from include.housekeeping import stage as housekeeping
 from include.letters import reminders, weekly_summary
@@ -27,9 +28,6 @@ from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.register import watch as register_watch
 from include.store.cipher import open_cipher
-from include.store.outbox import Channel
-
-_CHANNELS: tuple[Channel, ...] = ("market", "green_platform", "mail")
 
 
 @dataclass
@@ -102,7 +100,7 @@ class Stages:
 
     def deliver(self, quarter: str, now: datetime) -> None:
         """Empties the outbox and opens the cases of new pushes."""
-        for channel in _CHANNELS:
+        for channel in Channel:
             clock = SimulatedClock(now)
             deliver(self.engine, channel, settings=self.settings, clock=clock, sleep=clock.sleep)
             if channel == "market":

@@ -21,13 +21,9 @@ from include.matching.sums import NeedSums
 from include.reference import Policy
 from include.rule_book.suites import RuleBook
 from include.store.locks import Lock, hold
+from include.words.alerts import SUMS
 
 _ACTOR = "matching"
-_SUMS = {
-    "G02a": "签约合计 {contracted} 万元，融资需求 {financing_need} 万元",
-    "G02b": "授信合计 {approved} 万元，项目外部资金需要 {external_funds} 万元",
-    "G18": "放款合计 {drawn} 万元，项目总投资 {total} 万元",
-}
 _AMOUNTS = ("contracted", "approved", "drawn", "financing_need", "external_funds", "total")
 
 
@@ -46,7 +42,7 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
     sync_alerts(
         connection,
         found,
-        rule_ids=sorted(_SUMS),
+        rule_ids=sorted(SUMS),
         complete_cases=[(one.need_id, "") for one in sums],
         act=Act.by_stage(_ACTOR, now),
         policy=policy,
@@ -106,7 +102,7 @@ def _day(at: str) -> date:
 
 def _on_sum(rule_id: str, severity: str, sums: NeedSums) -> Grounds:
     amounts = {name: f"{getattr(sums, name):,.2f}" for name in _AMOUNTS if getattr(sums, name) is not None}
-    ground = _SUMS[rule_id].format(**amounts)
+    ground = SUMS[rule_id].format(**amounts)
     return Grounds(rule_id, sums.need_id, "", severity=severity, grounds=frozenset({ground}))
 
 

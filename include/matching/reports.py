@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from include.domain.progress import Progress
 from include.store.database import array_of
+from include.domain.states import Channel, DeliveryAction
 from include.store.outbox import NewDelivery, enqueue
 
 
@@ -52,8 +53,8 @@ def queue_progress(connection: sa.Connection, needs: Sequence[NeedProgress], now
 def _delivery(need: NeedProgress, content: Mapping[str, Any], key: str, now: datetime) -> NewDelivery:
     as_of = now.isoformat(timespec="seconds")
     return NewDelivery(
-        channel="green_platform",
-        action="progress",
+        channel=Channel.GREEN_PLATFORM,
+        action=DeliveryAction.PROGRESS,
         idempotency_key=key,
         order_key=need.need_id,
         need_id=need.need_id,

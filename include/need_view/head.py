@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from include.base.errors import NotFound
 from include.reference import department_short_name
-from include.words.need_life import institution, state
+from include.words.names import case_state, institution
 from include.words.shown import Reader, one_line, shown
 
 MOST_FOUND = 50
@@ -142,7 +142,7 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Rea
     for clock in connection.execute(_CLOCKS, {"need_id": need_id}):
         limits[clock.institution_code].append(
             RunningLimit(
-                words=f"{state(clock.from_type)} → {state(clock.to_type)}",
+                words=f"{case_state(clock.from_type)} → {case_state(clock.to_type)}",
                 due_on=clock.due_on,
                 provisional=clock.provisional,
                 paused=clock.paused,
@@ -172,7 +172,7 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Rea
 def _case(row: sa.Row[Any], limits: tuple[RunningLimit, ...]) -> CaseRow:
     return CaseRow(
         institution=institution(row.institution_code),
-        state=state(row.state),
+        state=case_state(row.state),
         since=row.state_since,
         approved=row.approved,
         contracted=row.contracted,

@@ -11,13 +11,31 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
+from include.domain.states import (
+    AlertEvent,
+    Authority,
+    Channel,
+    DeliveryAction,
+    DeliveryState,
+    HoldEvent,
+    Level,
+    Outcome,
+    ProgressStage,
+    Stall,
+    TicketEvent,
+    Verdict,
+    WithdrawalReason,
+)
 from include.need_view import queries
-from include.reference import enum_labels
 from include.reference.form import field_name
 from include.store.needs import code_of
 from include.store.people import called, names
-from include.words import need_life
+from include.words.acts import ACTS
+from include.words.amounts import amount
+from include.words.moments import day_and_time, moment
+from include.words.names import case_state, filed_value, institution, reason, rule
 from include.words.shown import INSIDERS, Reader, shown
+from include.words.states import word, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +101,7 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         elif row.before is None and row.after is None:
             line = f"{name}：已变更（内容已按期清除）"
         else:
-            before, after = (
-                need_life.value(row.field, text, known.uscc, known.role) for text in (row.before, row.after)
-            )
+            before, after = (filed_value(row.field, text, known.uscc, known.role) for text in (row.before, row.after))
             line = f"{name}：{before} → {after}"
         changes.setdefault(row.revision, []).append(line)
     for row in connection.execute(queries.VERSIONS, known.parameters):
@@ -102,16 +118,16 @@ def _filed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             at=row.received_at,
             part="接收",
             title=f"接收第 {row.revision} 版" + (f"，修订 {len(lines)} 处" if lines else ""),
-            lines=(f"融资需求 {need_life.amount(row.financing_need)}", *lines),
+            lines=(f"融资需求 {amount(row.financing_need)}", *lines),
         )
 
 
 def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.VERDICTS, known.parameters):
         secret = row.verdict == "held"
-        findings = [f"{field_name(field)}：{need_life.rule(rule_id)}" for rule_id, field in row.findings or ()]
+        findings = [f"{field_name(field)}：{rule(rule_id)}" for rule_id, field in row.findings or ()]
         tone = {"passed": "good", "held": "warn", "returned": "bad"}[row.verdict]
-        title = f"第 {row.revision} 版{need_life.VERDICTS[row.verdict]}"
+        title = f"第 {row.revision} 版审核{word(Verdict, row.verdict)}"
         yield Entry(at=row.judged_at, part="审核", title=title, lines=() if secret else tuple(findings), tone=tone)
         if secret and findings:
             yield Entry(
@@ -121,11 +137,11 @@ def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.HOLDS, known.parameters):
-        about = f"：{need_life.rule(row.rule_id)}" if row.rule_id else ""
+        about = f"：{rule(row.rule_id)}" if row.rule_id else ""
         yield Entry(
             at=row.at,
             part="隔离区",
-            title=f"第 {row.revision} 版{need_life.HOLD_EVENTS[row.kind]}{about}",
+            title=f"第 {row.revision} 版{word(HoldEvent, row.kind)}{about}",
             lines=_decided(known, row, f"应于 {row.decide_by} 前决定" if row.kind == "opened" else ""),
             tone="warn" if row.kind in ("opened", "confirmed", "returned") else "plain",
             internal=True,
@@ -144,21 +160,21 @@ def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _sent(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.DELIVERIES, known.parameters):
-        what = need_life.ACTIONS[row.action]
+        what = word(DeliveryAction, row.action)
         if row.action == "progress":
-            what = f"{what}：{need_life.stage(json.loads(row.body)['stage'])}"
+            what = f"{what}：{word(ProgressStage, json.loads(row.body)['stage'])}"
         elif row.revision is not None:
             what = f"{what}（第 {row.revision} 版）"
-        state = need_life.DELIVERY_STATES.get(row.state, row.state)
+        state = word(DeliveryState, row.state)
         attempts = tuple(
-            f"{_clock(at)} 第 {number} 次：{need_life.OUTCOMES.get(outcome, outcome)}"
+            f"{_clock(at)} 第 {number} 次：{word(Outcome, outcome)}"
             for number, (at, outcome) in enumerate(row.tries or (), 1)
         )
         receipt = (f"回执 {known.shown('receipt_no', row.receipt_no)}",) if row.receipt_no else ()
         yield Entry(
             at=row.created_at,
             part="发送",
-            title=f"{what}，至{need_life.CHANNELS[row.channel]}：{state}",
+            title=f"{what}，至{word(Channel, row.channel)}：{state}",
             lines=(*attempts, *receipt),
             tone={"delivered": "good", "held": "bad", "unknown": "warn"}.get(row.state, "plain"),
         )
@@ -176,30 +192,29 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         if row.catalogue_code:
             lines.append(f"目录条目：{known.shown('catalogue_code', row.catalogue_code)}")
         if row.type in ("declined", "closed", "obstructed"):
-            lines.append(f"原因：{need_life.reason(row.reason_code)}")
+            lines.append(f"原因：{reason(row.reason_code)}")
         if row.type == "declined" and row.reapply_from is not None:
             lines.append(f"可于 {row.reapply_from} 起再次向该机构申请")
         if row.institution_ref and known.role in INSIDERS:
             lines.append(f"机构业务编号：{known.shown('institution_ref', row.institution_ref)}")
-        lines += [need_life.rule(rule_id) for rule_id in row.findings or ()]
+        lines += [rule(rule_id) for rule_id in row.findings or ()]
         if row.anomaly and row.anomaly not in (row.findings or ()):
-            lines.append(need_life.rule(row.anomaly))
+            lines.append(rule(row.anomaly))
         if row.waiting and not {"E01", "E02"} & set(row.findings or ()):
             lines.append("所涉版本、机构或类型尚不可识别，暂存，待匹配")
         if row.counted_at != row.occurred_at:
-            stated = row.occurred_at.astimezone(SHANGHAI)
             lines.append(
-                f"机构填报的时间为 {stated:%Y-%m-%d %H:%M}，按 {_clock(row.counted_at)} 计（收到时间，不早于推送）"
+                f"机构填报的时间为 {moment(row.occurred_at)}，按 {_clock(row.counted_at)} 计（收到时间，不早于推送）"
             )
         elif row.received_at - row.occurred_at > _LATE:
             lines.append(f"{_clock(row.received_at)} 收到")
-        amount = f" {need_life.amount(row.amount)}" if row.amount is not None else ""
+        money = f" {amount(row.amount)}" if row.amount is not None else ""
         doubtful = bool(row.anomaly or row.waiting)
         bad = row.type in ("declined", "obstructed")
         yield Entry(
             at=row.counted_at,
             part="机构反馈",
-            title=f"{need_life.institution(row.institution_code)}：{need_life.state(row.type)}{amount}"
+            title=f"{institution(row.institution_code)}：{case_state(row.type)}{money}"
             + ("（未计入）" if doubtful else ""),
             lines=tuple(lines),
             tone="warn" if doubtful else "bad" if bad else "good" if row.amount is not None else "plain",
@@ -208,13 +223,13 @@ def _reported(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.CLOCKS, known.parameters):
-        path = f"{need_life.state(row.from_type)} → {need_life.state(row.to_type)}"
+        path = f"{case_state(row.from_type)} → {case_state(row.to_type)}"
         late = row.stopped_on is None or row.stopped_on > row.due_on
         then = f"于 {row.stopped_on} 完成" if row.stopped_on is not None else "至今未完成"
         yield Entry(
             at=datetime.combine(row.due_on, time(23, 59, 59), SHANGHAI),
             part="时限",
-            title=f"{need_life.institution(row.institution_code)}：“{path}”到期{'，逾期' if late else '，按时完成'}",
+            title=f"{institution(row.institution_code)}：“{path}”到期{'，逾期' if late else '，按时完成'}",
             lines=(
                 f"自 {row.day0} 起算，{then}",
                 *(("到期日为暂定：当年放假安排尚未公布",) if row.provisional else ()),
@@ -225,7 +240,7 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.STEPS, known.parameters):
-        who = need_life.institution(row.institution_code) if row.institution_code else "整项需求"
+        who = institution(row.institution_code) if row.institution_code else "整项需求"
         notified = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
         yield Entry(
@@ -235,7 +250,7 @@ def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
             lines=tuple(
                 line
                 for line in (
-                    need_life.STALLS.get(row.rule_id, row.rule_id),
+                    word(Stall, row.rule_id),
                     f"应办日 {row.due_on}，逾期 {row.overdue_working_days} 个工作日",
                     notified,
                     sent,
@@ -250,12 +265,12 @@ def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.TICKETS, known.parameters):
         lines = list(_decided(known, row, "", "note"))
         if row.kind in ("opened", "climbed", "reopened"):
-            lines.insert(0, f"{need_life.AUTHORITIES[row.authority]}牵头，{need_life.LEVELS[row.level]}")
+            lines.insert(0, f"{word(Authority, row.authority)}牵头，{word(Level, row.level)}")
         yield Entry(
             at=row.at,
             part="梗阻",
-            title=f"{need_life.institution(row.institution_code)}融资梗阻（{need_life.reason(row.reason_code)}）："
-            f"{need_life.TICKET_EVENTS.get(row.kind, row.kind)}",
+            title=f"{institution(row.institution_code)}融资梗阻（{reason(row.reason_code)}）："
+            f"{word(TicketEvent, row.kind)}",
             lines=tuple(lines),
             tone="good" if row.kind in ("resolved", "verified") else "bad" if row.kind == "overdue" else "warn",
         )
@@ -263,11 +278,11 @@ def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.ALERTS, known.parameters):
-        who = f"（{need_life.institution(row.institution_code)}）" if row.institution_code else ""
+        who = f"（{institution(row.institution_code)}）" if row.institution_code else ""
         yield Entry(
             at=row.at,
             part="警示",
-            title=f"{need_life.ALERT_EVENTS[row.kind]}{who}：{need_life.rule(row.rule_id)}",
+            title=f"{word(AlertEvent, row.kind)}{who}：{rule(row.rule_id)}",
             lines=_decided(known, row, ""),
             tone={"opened": "bad", "repeated": "bad", "confirm_agreed": "warn", "confirmed": "bad"}.get(
                 row.kind, "good"
@@ -277,12 +292,11 @@ def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 
 
 def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    labels = enum_labels("withdrawal.reason_code")
     for row in connection.execute(queries.WITHDRAWALS, known.parameters):
         yield Entry(
             at=row.noticed_at,
             part="撤回",
-            title=f"需求撤回：{labels.get(row.reason_code) or known.shown('catalogue_code', row.reason_code)}",
+            title=f"需求撤回：{words(WithdrawalReason).get(row.reason_code) or known.shown('catalogue_code', row.reason_code)}",
             tone="bad",
         )
 
@@ -292,7 +306,7 @@ def _audited(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         yield Entry(
             at=row.at,
             part="审计",
-            title=f"第 {row.entry_id} 号审计记录：{need_life.AUDITED.get(row.action, row.action)}",
+            title=f"第 {row.entry_id} 号审计记录：{ACTS.get(row.action, row.action)}",
             lines=_decided(known, row, ""),
             internal=True,
         )
@@ -349,5 +363,4 @@ def _moment(text: object) -> datetime | None:
 
 
 def _clock(at: datetime | str) -> str:
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+    return day_and_time(datetime.fromisoformat(at) if isinstance(at, str) else at)

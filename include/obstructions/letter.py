@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from include.reference import Playbook, ReasonCode
-
-_OFFICES = {"approver": "项目审批有关部门", "guarantor": "政策性融资担保机构"}
+from include.words.moments import long_day
+from include.words.names import OFFICES
 
 
 def letter(
@@ -16,11 +16,11 @@ def letter(
     """The text. `company`: masked as needed; `banks`: names of all that reported the cause; `answer_by`: due day of the
     ticket."""
     names = "、".join(banks)
-    to = {**_OFFICES, "enterprise": company, "bank": names}[playbook.addressee]
+    to = {**OFFICES, "enterprise": company, "bank": names}[playbook.addressee]
     you = "你行" if playbook.addressee == "bank" else "你单位"
     reported_by = you if playbook.addressee == "bank" else names
     whose = you if playbook.addressee == "enterprise" else company
-    until = f"，并于{answer_by.year}年{answer_by.month}月{answer_by.day}日前告知进展" if answer_by else ""
+    until = f"，并于{long_day(answer_by)}前告知进展" if answer_by else ""
     return (
         f"{to}：\n"
         f"{reported_by}反馈，{whose}的绿色工厂融资需求（编号 {need_id}）在对接中遇到“{reason.name}”。"

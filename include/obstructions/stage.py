@@ -20,7 +20,7 @@ from include.base.errors import InvalidRequest, NotFound
 from include.domain.case import OTHER_REASON
 from include.domain.escalation import start_level
 from include.domain.obstruction import WORKED_ON, Ticket, acted, climbed, joined, lead, may, opened, reported
-from include.domain.states import Level, TicketAct, TicketEvent, TicketState
+from include.domain.states import Channel, DeliveryAction, Level, TicketAct, TicketEvent, TicketState
 from include.obstructions.view import place_of, ticket_of
 from include.reference import reason_codes
 from include.reference.day import Day
@@ -255,8 +255,8 @@ _STATUS: Mapping[str, TicketAct] = {
 
 def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: str) -> NewDelivery:
     return NewDelivery(
-        channel="market",
-        action="obstruction_update",
+        channel=Channel.MARKET,
+        action=DeliveryAction.OBSTRUCTION_UPDATE,
         idempotency_key=f"obstruction:{row.ticket_id}:{event_id}",
         order_key=f"obstruction:{row.ticket_id}",
         need_id=row.need_id,

@@ -16,12 +16,14 @@ import sqlalchemy as sa
 from include import audit
 from include.base.act import Act
 from include.base.errors import InvalidRequest, UserFacingError
+from include.domain.states import HoldState
 from include.gate.consequences import Return, queue_pushes, queue_returns, return_respond_by
 from include.gate.engine.judge import Finding
 from include.quarantine.view import HoldFinding, Place, hold_findings, unknown_hold
 from include.reference import Policy
 from include.reference.day import Day
 from include.store.tables import quarantine, quarantine_event
+from include.words.states import word
 
 __all__ = ["Decided", "DecisionRefused", "confirm", "locked", "release", "release_hold"]
 
@@ -142,12 +144,11 @@ def _findings(connection: sa.Connection, hold: sa.Row[Any]) -> Sequence[HoldFind
     return hold_findings(connection, [hold.quarantine_id])[hold.quarantine_id]
 
 
-_STATES = {"released": "放行", "returned": "确认退回", "expired": "关闭"}
-
-
 def _refuse_unless_decidable(hold: sa.Row[Any]) -> None:
     if hold.state != "open":
-        raise DecisionRefused(f"{_name(hold)}已{_STATES[hold.state]}，不能再作决定。", "请刷新挂起清单，查看处理经过。")
+        raise DecisionRefused(
+            f"{_name(hold)}已有决定（{word(HoldState, hold.state)}），不能再作决定。", "请刷新挂起清单，查看处理经过。"
+        )
     if hold.withdrawn:
         raise DecisionRefused(f"{_name(hold)}已撤回，无需再作决定。", "挂起将自动关闭，请处理其他记录。")
     if hold.overtaken:

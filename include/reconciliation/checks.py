@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.domain.states import Difference
+
 Suggestion = Callable[[Mapping[str, Any]], str]
 
 
@@ -18,7 +20,7 @@ Suggestion = Callable[[Mapping[str, Any]], str]
 class Check:
     """A kind of difference, the query that finds it, and the text for people (Chinese, without personal data)."""
 
-    kind: str
+    kind: Difference
     sql: str
     explanation: str
     suggestion: Suggestion
@@ -56,7 +58,7 @@ def _ask(platform: str) -> Suggestion:
 CHECKS = (
     # --- listing ↔ intake ---
     Check(
-        "not_taken_in",
+        Difference.NOT_TAKEN_IN,
         """
         select listed.record_id as need_id, coalesce(listed.revision, 0) as revision, listed.department_code,
                null::bigint as delivery_id,
@@ -83,7 +85,7 @@ CHECKS = (
         _intake_again,
     ),
     Check(
-        "revision_went_back",
+        Difference.REVISION_WENT_BACK,
         """
         select listed.need_id, listed.revision, our_need.department_code, null::bigint as delivery_id,
                null::text as explained
@@ -94,7 +96,7 @@ CHECKS = (
         _ask("绿色平台"),
     ),
     Check(
-        "content_changed",
+        Difference.CONTENT_CHANGED,
         """
         select listed.need_id, listed.revision, our_need.department_code, null::bigint as delivery_id,
                case when exists (
@@ -108,7 +110,7 @@ CHECKS = (
         _ask("绿色平台"),
     ),
     Check(
-        "no_longer_listed",
+        Difference.NO_LONGER_LISTED,
         """
         select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
                case
@@ -126,7 +128,7 @@ CHECKS = (
     ),
     # --- intake ↔ judgement ---
     Check(
-        "not_judged",
+        Difference.NOT_JUDGED,
         """
         select need_id, revision, department_code, null::bigint as delivery_id,
                case when received_at > :under_way_since then 'in_flight' end as explained
@@ -138,7 +140,7 @@ CHECKS = (
     ),
     # --- judgement ↔ outbox ---
     Check(
-        "push_not_queued",
+        Difference.PUSH_NOT_QUEUED,
         """
         select coalesce(need_id, 'item:' || left(payload_sha256, 12)) as need_id, coalesce(revision, 0) as revision,
                department_code, delivery_id, fate as explained
@@ -149,7 +151,7 @@ CHECKS = (
         _intake_again,
     ),
     Check(
-        "return_not_queued",
+        Difference.RETURN_NOT_QUEUED,
         """
         select our_need.need_id, our_need.revision, our_need.department_code, null::bigint as delivery_id,
                null::text as explained
@@ -164,7 +166,7 @@ CHECKS = (
         _intake_again,
     ),
     Check(
-        "not_delivered",
+        Difference.NOT_DELIVERED,
         """
         select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
                case
@@ -180,7 +182,7 @@ CHECKS = (
         _deliver,
     ),
     Check(
-        "superseded_unexplained",
+        Difference.SUPERSEDED_UNEXPLAINED,
         """
         select sent.need_id, sent.revision, sent.department_code, sent.delivery_id,
                case
@@ -200,7 +202,7 @@ CHECKS = (
         _deliver_again,
     ),
     Check(
-        "pushed_twice",
+        Difference.PUSHED_TWICE,
         """
         select need_id, revision, min(department_code) as department_code, max(delivery_id) as delivery_id,
                null::text as explained
@@ -212,7 +214,7 @@ CHECKS = (
         _ask("信贷市场服务平台"),
     ),
     Check(
-        "pushed_not_passed",
+        Difference.PUSHED_NOT_PASSED,
         """
         select need_id, revision, department_code, delivery_id, null::text as explained
         from delivery push
@@ -231,7 +233,7 @@ CHECKS = (
         lambda row: f"请核实 {row['need_id']} 第{row['revision']}版为何推送；不应推送的，请办理撤回。",
     ),
     Check(
-        "push_not_taken_back",
+        Difference.PUSH_NOT_TAKEN_BACK,
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
         from delivered_push push join withdrawal_notice notice using (need_id)
@@ -246,7 +248,7 @@ CHECKS = (
     ),
     # --- outbox ↔ ledger ---
     Check(
-        "missing_in_ledger",
+        Difference.MISSING_IN_LEDGER,
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id,
                case when exists (
@@ -262,7 +264,7 @@ CHECKS = (
         _deliver_again,
     ),
     Check(
-        "unknown_in_ledger",
+        Difference.UNKNOWN_IN_LEDGER,
         """
         select entry.need_id, entry.revision, push.department_code,
                case when push.state <> 'closed' then push.delivery_id end as delivery_id,
@@ -277,7 +279,7 @@ CHECKS = (
         lambda row: _ask("信贷市场服务平台")(row) if row["delivery_id"] is None else _deliver_again(row),
     ),
     Check(
-        "receipt_differs",
+        Difference.RECEIPT_DIFFERS,
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
         from ledger_entry entry
@@ -289,7 +291,7 @@ CHECKS = (
         _ask("信贷市场服务平台"),
     ),
     Check(
-        "content_differs",
+        Difference.CONTENT_DIFFERS,
         """
         select push.need_id, push.revision, push.department_code, push.delivery_id, null::text as explained
         from other_content join delivery push using (idempotency_key)
@@ -298,7 +300,7 @@ CHECKS = (
         _ask("信贷市场服务平台"),
     ),
     Check(
-        "ledger_state_differs",
+        Difference.LEDGER_STATE_DIFFERS,
         """
         select entry.need_id, entry.revision, push.department_code, push.delivery_id,
                case when taken_back.state in ('pending', 'unknown', 'held', 'closed') and entry.state <> 'withdrawn'

@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from include.domain.states import Severity
 from include.reference import rows, rules
 from include.rule_book.suites import suites
+from include.words.states import word
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 
-_SEVERITIES = {"block": "block 退回", "hold": "hold 挂起", "warn": "warn 提示"}
 _INTRODUCTION = """# Rule book (规则手册)
 
 Generated from `include/reference/rules.csv` and `expectations/suites/*.json` by `python -m include.rule_book.documents`; do not edit.
@@ -216,13 +217,17 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
+def _severity_name(severity: str) -> str:
+    return f"{severity} {word(Severity, severity)}"
+
+
 def _severity(booked: _Booked) -> str:
     meta = booked.expectation["meta"]
-    text = _SEVERITIES[meta["severity"]]
+    text = _severity_name(meta["severity"])
     switch = meta.get("severity_if")
     if switch is None:
         return text
-    return f"{text}; {_SEVERITIES[switch['severity']]} when {switch['policy']} = {switch['is']}"
+    return f"{text}; {_severity_name(switch['severity'])} when {switch['policy']} = {switch['is']}"
 
 
 def _row(cells: Sequence[str]) -> str:

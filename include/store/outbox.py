@@ -20,18 +20,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, text
 
+from include.domain.states import Channel, DeliveryAction, Outcome
 from include.store.database import copy_rows
 
 log = logging.getLogger(__name__)
-
-KEY_REUSED = "key_reused"
-Channel = Literal["market", "green_platform", "mail"]
-Action = Literal["push", "withdrawal", "return", "progress", "obstruction_update", "mail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class NewDelivery:
     """
 
     channel: Channel
-    action: Action
+    action: DeliveryAction
     idempotency_key: str
     body: Mapping[str, Any] | None = None
     body_sha256: str | None = None
@@ -75,8 +72,8 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
 
 
 def _refuse_other_bodies(connection: Connection, made: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    bound = {row["idempotency_key"]: row["body_sha256"] for row in made if row["channel"] != "mail"}
-    asked = {"keys": list(bound), "hashes": list(bound.values()), "outcome": KEY_REUSED, "now": now}
+    bound = {row["idempotency_key"]: row["body_sha256"] for row in made if row["channel"] != Channel.MAIL}
+    asked = {"keys": list(bound), "hashes": list(bound.values()), "outcome": Outcome.KEY_REUSED, "now": now}
     for key in connection.execute(_REFUSE_OTHER_BODIES, asked).scalars():
         log.error("%s: queued again with another body, refused; what was queued first stays as it is", key)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.base.act import Act
+from include.domain.states import Channel, DeliveryAction
 from include.quarantine.closing import close_overtaken
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, withdrawal_notice
@@ -77,8 +78,8 @@ def _take_back_pushes(connection: sa.Connection, need_ids: Sequence[str], now: d
         connection,
         [
             NewDelivery(
-                channel="market",
-                action="withdrawal",
+                channel=Channel.MARKET,
+                action=DeliveryAction.WITHDRAWAL,
                 idempotency_key=f"withdrawal:{row.need_id}",
                 order_key=row.need_id,
                 need_id=row.need_id,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from include.base.business_time import SHANGHAI
 
 _WEEKDAYS = "一二三四五六日"
+UNITS: Mapping[str, str] = {"working_days": "个工作日", "calendar_days": "个自然日", "calendar_quarters": "个季度"}
+"""Units of limits (case_limits.csv)."""
 
 
 def moment(at: datetime | None) -> str:

@@ -50,6 +50,10 @@ OWNERS: Mapping[str, str] = {
 """Who can remove the cause that an institution names (reason_codes.csv)."""
 
 
+OFFICES: Mapping[str, str] = {"approver": "项目审批有关部门", "guarantor": "政策性融资担保机构"}
+"""Whom a letter about an obstruction may address besides enterprise and bank (playbooks.csv)."""
+
+
 def post_label(authority: Authority, level: Level, region_code: str) -> str:
     """A post in full, e.g. 浙江 · 省级 · 人民银行."""
     return " · ".join((region_name(region_code), word(Level, level), word(Authority, authority)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from include.domain.states import PlatformStatus
 from include.reference import departments
+from include.words.states import word
 
 KINDS: Mapping[str, str] = {
     "needs": "绿色平台融资需求",
@@ -17,11 +19,9 @@ KINDS: Mapping[str, str] = {
 }
 """By the first part of a source."""
 
-_STATUSES = {"submitted": "待审核", "recommended": "已推荐", "returned": "退回补正", "withdrawn": "已撤回"}
-
 
 def source_label(source: str) -> str:
     """A source (needs/2026Q3/330000/recommended) in Chinese."""
     kind, *parts = source.split("/")
-    words = [departments()[part].short_name if part in departments() else _STATUSES.get(part, part) for part in parts]
+    words = [departments()[part].short_name if part in departments() else word(PlatformStatus, part) for part in parts]
     return " ".join([KINDS.get(kind, kind), *words])

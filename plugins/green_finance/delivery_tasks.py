@@ -12,10 +12,10 @@ from airflow.sdk import task
 from airflow.sdk.observability import stats
 
 from green_finance.run import StageRun, stage_run
+from include.domain.states import Channel
 
 if TYPE_CHECKING:
     from include.delivery.stage import DeliverySummary
-    from include.store.outbox import Channel
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def deliver_market() -> dict[str, int]:
     from include import matching
 
     with stage_run() as run:
-        summary = _deliver(run, "market")
+        summary = _deliver(run, Channel.MARKET)
         with run.engine.begin() as connection:
             opened = matching.open_cases(connection, run.now)
         return {**_unless_unreachable(summary), "cases_opened": opened}
@@ -36,14 +36,14 @@ def deliver_market() -> dict[str, int]:
 def deliver_green_platform() -> dict[str, int]:
     """Send returns and progress reports; returns counts."""
     with stage_run() as run:
-        return _unless_unreachable(_deliver(run, "green_platform"))
+        return _unless_unreachable(_deliver(run, Channel.GREEN_PLATFORM))
 
 
 @task
 def deliver_mail() -> dict[str, int]:
     """Hand over mails; returns counts."""
     with stage_run() as run:
-        return _unless_unreachable(_deliver(run, "mail"))
+        return _unless_unreachable(_deliver(run, Channel.MAIL))
 
 
 def wire_delivery() -> list[object]:
@@ -65,7 +65,8 @@ def _report_figures(run: StageRun, channel: Channel) -> None:
 
     Every class is set, also to 0: a gauge keeps its last value until it gets another.
     """
-    from include.delivery.view import ERROR_CLASSES, channel_figures
+    from include.delivery.view import channel_figures
+    from include.domain.states import ErrorClass
 
     with run.engine.connect() as connection:
         figures = next(one for one in channel_figures(connection, run.now) if one.channel == channel)
@@ -76,7 +77,7 @@ def _report_figures(run: StageRun, channel: Channel) -> None:
         "held": figures.held,
         "oldest_s": max(0.0, waits_s),
         "breaker_open": int(figures.breaker != "closed"),
-        **{f"class.{name}": 0 for name in ERROR_CLASSES},
+        **{f"class.{name}": 0 for name in ErrorClass},
         **{f"class.{name}": number for name, number in figures.by_class.items()},
     }
     for name, value in gauges.items():

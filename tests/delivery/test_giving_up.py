@@ -16,10 +16,12 @@ from include.delivery.claim import claim
 from include.delivery.outcomes import lost
 from include.delivery.record import record
 from include.delivery.rerun import Selection
-from include.delivery.view import ERROR_CLASSES, channel_figures, held_deliveries
+from include.delivery.view import channel_figures, held_deliveries
+from include.domain.states import ErrorClass
 from include.platforms.http import OutcomeUnknown
 from include.sandbox.server import Sandbox
 from include.store.tables import audit_entry, delivery, delivery_attempt
+from include.words.states import word
 from tests.support.mails import queue_mails
 from tests.support.outbox import NOW, deliveries, hold, queue_pushes, run_channel
 
@@ -69,7 +71,7 @@ def test_a_mail_that_may_have_gone_out_waits_for_a_person_who_closes_it_or_sends
     record(database, "worker", [lost(one, OutcomeUnknown("邮件服务器", "中断")) for one in claims], NOW, lambda: 0.5)
     with database.begin() as connection:
         first, second = held_deliveries(connection)
-        assert "可能已送达" in ERROR_CLASSES[str(first.error_class)][0]
+        assert "可能已送达" in word(ErrorClass, str(first.error_class))
         assert closing.close(connection, [first.delivery_id], **SIGNED) == 1
         rerun.rerun(connection, Selection(delivery_ids=(second.delivery_id,)), actor="li", reason="没有收到", now=NOW)
     assert _states(database) == ["closed", "pending"]
@@ -184,6 +186,5 @@ def test_the_outbox_in_figures(database: sa.Engine) -> None:
 
 def test_of_several_classes_every_one_has_words_for_the_operator() -> None:
     from include.delivery import outcomes
-    from include.delivery.view import ERROR_CLASSES
 
-    assert {*outcomes.HOLDING_CLASSES, *outcomes.FRUITLESS_CLASSES, "deferred"} <= set(ERROR_CLASSES)
+    assert {*outcomes.HOLDING_CLASSES, *outcomes.FRUITLESS_CLASSES, "deferred"} <= set(ErrorClass)

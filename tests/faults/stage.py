@@ -20,12 +20,12 @@ import sqlalchemy as sa
 from include.base.errors import UserFacingError
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import deliver
+from include.domain.states import Channel
 from include.local.postgres import PostgresServer
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
-from include.store.outbox import Channel
 from tests.faults import worker
 from tests.support.outbox import KEY, NOW, Clock, need_id, queue_pushes, queue_withdrawal
 from tests.support.rows import AUDIT_KEYS

@@ -26,11 +26,11 @@ from include.base.errors import UserFacingError
 from include.base.settings import Settings
 from include.delivery import record
 from include.delivery import stage as engine
+from include.domain.states import Channel
 from include.platforms import http
 from include.platforms.credit_market import CreditMarketClient
 from include.store.database import connect
 from include.store.grants import DatabaseRole
-from include.store.outbox import Channel
 
 CRASH_POINTS = {
     "claimed": "租约已取得",

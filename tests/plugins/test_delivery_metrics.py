@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from green_finance import delivery_tasks
 from include.base.settings import ConnectionFields, Settings
-from include.delivery.view import ERROR_CLASSES
+from include.domain.states import ErrorClass
 from include.store.tables import channel_state
 from tests.support.outbox import KEY, NOW, Clock, hold, queue_pushes
 
@@ -38,7 +38,7 @@ def test_the_figures_of_a_channel_are_gauges(database: sa.Engine, monkeypatch: p
         "held": 1,
         "oldest_s": (clock.now() - NOW).total_seconds(),
         "breaker_open": 0,
-        **{f"class.{name}": 0 for name in ERROR_CLASSES},
+        **{f"class.{name}": 0 for name in ErrorClass},
         "class.conflict": 1,
         "class.unavailable": 2,
     }

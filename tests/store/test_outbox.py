@@ -7,7 +7,8 @@ import logging
 import pytest
 import sqlalchemy as sa
 
-from include.store.outbox import KEY_REUSED, NewDelivery, enqueue
+from include.domain.states import Outcome
+from include.store.outbox import NewDelivery, enqueue
 from tests.support.outbox import NOW, attempts, deliveries, everything
 
 
@@ -37,14 +38,14 @@ def test_a_key_with_another_body_is_refused_and_reported_once(
     (row,) = deliveries(database)
     assert (row.body, row.state, row.attempts) == ('{"a":"first"}', "pending", 0)
     (note,) = attempts(database)
-    assert (note.delivery_id, note.outcome, note.error_class) == (row.delivery_id, KEY_REUSED, None)
+    assert (note.delivery_id, note.outcome, note.error_class) == (row.delivery_id, Outcome.KEY_REUSED, None)
     assert [record.args for record in caplog.records] == [("k1",)]
     assert "second" not in everything(database) + caplog.text
 
 
 def test_two_bodies_for_one_key_in_one_set_are_told_apart(database: sa.Engine) -> None:
     assert _queue(database, _new({"a": "first"}), _new({"a": "second"})) == 1
-    assert [note.outcome for note in attempts(database)] == [KEY_REUSED]
+    assert [note.outcome for note in attempts(database)] == [Outcome.KEY_REUSED]
 
 
 def test_a_mail_decided_again_may_read_differently(database: sa.Engine) -> None:

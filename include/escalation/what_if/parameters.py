@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from include.base.errors import InvalidRequest
 from include.domain.policy_snapshot import PolicySnapshot
-from include.reference import Policy, case_limits, enum_labels, limit_overrides, policy
+from include.domain.states import Level
+from include.reference import Policy, case_limits, limit_overrides, policy
+from include.words.moments import UNITS
 from include.words.names import case_state
+from include.words.states import words
 
-_UNITS = {"working_days": "个工作日", "calendar_days": "个自然日", "calendar_quarters": "个季度"}
 _MOST = 250
 
 
@@ -78,7 +80,7 @@ def groups(snapshot: PolicySnapshot) -> list[Group]:
         Parameter(
             f"{one.from_type}-{one.to_type}",
             f"{case_state(one.from_type)} → {case_state(one.to_type)}",
-            _UNITS[one.unit],
+            UNITS[one.unit],
             str(one.limit),
         )
         for one in snapshot.limits
@@ -115,7 +117,7 @@ def _all(snapshot: PolicySnapshot) -> Iterable[Parameter]:
 
 
 def _of_policy(key: str, label: str, unit: str, snapshot: PolicySnapshot) -> Parameter:
-    choices = enum_labels("coordinator.level") if key == "major_start_level" else None
+    choices = words(Level) if key == "major_start_level" else None
     return Parameter(key, label, unit, snapshot.policy.text(key), choices=choices)
 
 

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from include.domain.states import Level, Stall
 from include.escalation.what_if.comparison import Counts, Group, WhatIf
 from include.escalation.what_if.replay import OPERATOR
-from include.reference import enum_labels, rules
+from include.reference import rules
 from include.words.names import region_name
+from include.words.states import word, words
 
-_RULES = {
-    "S01": "办理环节超时限",
-    "S02": "长时间没有新反馈",
-    "S03": "多家机构不予支持或结案",
-    "S04": "推送无结果",
-    "S05": "多次联系不上企业",
-    "S06": "推送后无任何反馈",
-    "S07": "退回逾期未答复",
-    "S08": "挂起记录未决定",
-    "OBSTRUCTION": "融资梗阻",
-}
 _ORDER = ("city", "province", "nation", OPERATOR, "")
 
 
@@ -65,11 +56,11 @@ def level_words(place: int) -> str:
     level = _ORDER[place]
     if level == OPERATOR:
         return "运维"
-    return enum_labels("coordinator.level").get(level, "岗位已不在名录")
+    return words(Level).get(level, "岗位已不在名录")
 
 
 def rule_words(rule_id: str) -> str:
     """A rule in words, with its number where it has one that is quoted."""
-    if rule_id in _RULES:
-        return _RULES[rule_id] + (f"（{rule_id}）" if rule_id != "OBSTRUCTION" else "")
+    if rule_id in words(Stall):
+        return word(Stall, rule_id) + (f"（{rule_id}）" if rule_id != "OBSTRUCTION" else "")
     return f"警示：{rules()[rule_id].message.rstrip('。')}（{rule_id}）" if rule_id in rules() else rule_id

@@ -10,7 +10,7 @@ from typing import Any
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
-from include.domain.states import Level
+from include.domain.states import Authority, Level
 from include.letters import composing
 from include.letters.open_returns import OpenReturn
 from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
@@ -19,6 +19,7 @@ from include.platforms.filed import Filed
 from include.reference import Department, reason_codes
 from include.words.amounts import amount
 from include.words.moments import day_label
+from include.words.needs import WEEKLY_STAGES
 from include.words.quarters import quarter_label
 from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
 from include.words.shown import shown
@@ -27,19 +28,7 @@ from include.words.states import word
 LISTED = 8
 """Needs or obstructions named in one section; the others are only counted."""
 
-_STAGES = {
-    "recommended": "已推荐",
-    "passed": "审核通过",
-    "returned": "退回待补正",
-    "held": "核实中",
-    "pushed": "已推送",
-    "contacted": "机构已联系",
-    "approved": "已授信",
-    "drawn": "已放款",
-    "unmet": "未对接成功",
-}
 _NONE = ("—", "")
-_LEADS = {"MIIT": "工信部门", "PBOC": "人民银行"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +164,7 @@ def _table(letter: Letter) -> list[_Row]:
     running = letter.figures.standings.get(str(letter.week.running))
     previous = letter.figures.standings.get(str(letter.week.running.previous()))
     rows = [_Row("待审核", _cell(_on_platform(letter.unreviewed)), _NONE)]
-    for name, label in _STAGES.items():
+    for name, label in WEEKLY_STAGES.items():
         now = _on_platform(letter.recommended) if name == "recommended" else _stage(running, name)
         rows.append(_Row(label, _cell(now), _cell(_stage(previous, name))))
     return [row for row in rows if (row.running, row.previous) != (_NONE, _NONE)]
@@ -226,7 +215,7 @@ def _obstruction(one: Obstruction, week: Week) -> _Line:
     who = "、".join(one.institutions)
     return _Line(
         title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{word(Level, one.level)}，{_LEADS[one.lead]}牵头",
+        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{word(Level, one.level)}，{word(Authority, one.lead)}牵头",
         link=f"{week.console_url}/obstructions/{one.ticket_id}" if week.console_url else "",
         right=f"{one.working_days} 个工作日",
         urgent=one.level == "nation",

@@ -18,7 +18,7 @@ from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.domain.routing import LEVELS, Network, Place, Post
-from include.domain.states import Authority, Level
+from include.domain.states import Authority, Channel, DeliveryAction, Level
 from include.letters import composing
 from include.letters.weekly_summary.figures import DepartmentFigures, department_figures
 from include.letters.weekly_summary.letter import Letter, Week, letter_body
@@ -197,8 +197,8 @@ def _addressed(
         thread = [one.key for one in earlier if (one.department_code, one.quarter) == (code, str(letter.week.running))]
         mails.append(
             NewDelivery(
-                channel="mail",
-                action="mail",
+                channel=Channel.MAIL,
+                action=DeliveryAction.MAIL,
                 idempotency_key=_key(_week(letter.week.today), code),
                 body=letter_body(
                     letter, to=assignment.coordinator.email, thread=thread, passed_on=bool(assignment.vacant)
@@ -240,4 +240,4 @@ def _told_to_operator(operator: str, vacant: set[Post], today: date) -> list[New
         audit_head=None,
     )
     key = f"operator-weekly:{operator}:{_week(today)}"
-    return [NewDelivery(channel="mail", action="mail", idempotency_key=key, body=body)]
+    return [NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body)]

@@ -27,6 +27,7 @@ from include.base.act import Act
 from include.base.errors import NotPermitted
 from include.domain.roles import Role, display_name, with_implied
 from include.store import people
+from include.words.states import words
 
 VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (
     [role] for role in (Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR)
@@ -35,13 +36,6 @@ VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (
 DECIDERS = [*OPERATORS, *APPROVERS]
 
 _READING = {"GET", "HEAD"}
-_WHO = {
-    Role.VIEWER: "查看人员",
-    Role.OPERATOR: "运维人员",
-    Role.APPROVER: "审批人员",
-    Role.AUDITOR: "审计人员",
-    Role.ADMINISTRATOR: "系统管理员",
-}
 
 
 @dataclass(frozen=True)
@@ -135,7 +129,7 @@ def for_whom(route: APIRoute) -> frozenset[Role]:
 
 
 def _in_words(roles: Iterable[Role]) -> str:
-    return "或".join(words for role, words in _WHO.items() if role in roles)
+    return "或".join(name for role, name in words(Role).items() if role in roles)
 
 
 Admitted = Annotated[Access, Depends(admit)]

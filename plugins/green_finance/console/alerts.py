@@ -14,12 +14,12 @@ from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
 from include.alerts.settling import settle_alert
 from include.alerts.view import open_alerts
-from include.words import need_life
+from include.domain.states import AlertState
+from include.words.names import institution
 from include.words.shown import INSIDERS, shown
+from include.words.states import word, words
 
 router = APIRouter(prefix="/alerts")
-
-_DECISIONS = {"cleared": "排除", "confirmed": "确认"}
 
 
 @router.get("", response_class=HTMLResponse)
@@ -34,8 +34,8 @@ def alerts(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLRespons
         may_operate=operator,
         shown=partial(shown, role=role),
         may_know=role in INSIDERS,
-        bank=need_life.institution,
-        decisions=_DECISIONS,
+        bank=institution,
+        decisions=words(AlertState),
     )
 
 
@@ -49,7 +49,7 @@ def settle(
     """Clear or confirm one alert."""
     with engine().begin() as connection:
         settled = settle_alert(connection, alert_id, decision=decision, act=operator.act(reason))
-    word = _DECISIONS[decision]
+    said = word(AlertState, decision)
     return done(
-        "../alerts", f"已{word}警示。" if settled else f"已记录您同意{word}；还须由另一位人员作出同样的决定，方可生效。"
+        "../alerts", f"已{said}警示。" if settled else f"已记录您同意{said}；还须由另一位人员作出同样的决定，方可生效。"
     )

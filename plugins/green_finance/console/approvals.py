@@ -14,6 +14,7 @@ from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Re
 from green_finance.console.reading import ReadsAs
 from include.domain.roles import Role
 from include.gate.sign_off_view import unsigned_quarters
+from include.words.needs import APPROVAL_DEMANDED
 from include.words.shown import INSIDERS, shown
 
 if TYPE_CHECKING:
@@ -24,19 +25,15 @@ router = APIRouter(prefix="/approvals")
 SHOWN = 300
 """Needs of a list on one page; the list of a single department shows all."""
 
-_DEMANDED = {
-    "none": "目前不要求签批：审核通过即推送；此前已列入的仍须签批。",
-    "one": "须由一位审批人签批后推送。",
-    "two": "须由两位不同的审批人签批后推送。",
-}
-
 
 @router.get("", response_class=HTMLResponse)
 def quarters(request: Request, day: CurrentDay) -> HTMLResponse:
     """The quarters with pushes that wait for sign-off."""
     with engine().connect() as connection:
         waiting = unsigned_quarters(connection)
-    return show(request, "approvals.html", waiting=waiting, demanded=_DEMANDED[day.policy.text("push_approval")])
+    return show(
+        request, "approvals.html", waiting=waiting, demanded=APPROVAL_DEMANDED[day.policy.text("push_approval")]
+    )
 
 
 @router.get("/{quarter}", response_class=HTMLResponse)
@@ -69,7 +66,7 @@ def quarter_of(
         request,
         "approval.html",
         quarter=quarter,
-        demanded=_DEMANDED[rules.text("push_approval")],
+        demanded=APPROVAL_DEMANDED[rules.text("push_approval")],
         batches=batches,
         listed=listed,
         of_department=sign_off_view.by_department,

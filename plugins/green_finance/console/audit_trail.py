@@ -11,6 +11,7 @@ from green_finance.console.pages import show, whole_engine
 from green_finance.console.parameters import AnyCode, OptionalId, Words
 from include import audit
 from include.audit import view
+from include.words.acts import ACTS
 from include.words.shown import public
 
 router = APIRouter(prefix="/audit", tags=[*AUDITORS])
@@ -43,6 +44,7 @@ def trail(
         page=view.PAGE,
         chosen={"actor": actor, "action": action, "object": object},
         actions=known,
+        acts=ACTS,
         head=head,
         verdict=verdict,
     )

@@ -18,9 +18,7 @@ from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter,
 from green_finance.console.reading import ReadsAs
 from include.base.errors import NotFound
 from include.delivery import closing
-from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.view import (
-    ERROR_CLASSES,
     acts,
     attempts,
     channel_figures,
@@ -28,49 +26,20 @@ from include.delivery.view import (
     held_deliveries,
     stored_delivery,
 )
+from include.domain.states import AttemptKind, BreakerState, Channel, DeliveryAction, DeliveryState, ErrorClass, Outcome
 from include.reference.form import field_name
 from include.register.snapshots import FACTORY_REMOVED
 from include.store import people
 from include.store.needs import code_of
+from include.words.acts import ACTS
 from include.words.shown import Reader, shown
+from include.words.states import WHAT_TO_DO, word, words
 
 router = APIRouter(prefix="/deliveries")
 
-ACTIONS = {
-    "push": "推送",
-    "withdrawal": "撤回",
-    "return": "退回",
-    "progress": "进展",
-    "obstruction_update": "梗阻答复",
-    "mail": "邮件",
-}
-STATES = {
-    "pending": "待发送",
-    "unknown": "结果未知，待查询",
-    "delivered": "已送达",
-    "superseded": "不再需要",
-    "held": "待人工处理",
-    "closed": "已关闭",
-}
-_BREAKERS = {"closed": "正常", "open": "暂停发送", "half_open": "正在试探"}
-_ACTS = {"rerun": "重新发送", "cancel": "取消重新发送", "close": "关闭"}
-_OUTCOMES = {
-    "accepted": "已接收",
-    "duplicate": "已接收（重复）",
-    "found": "查到，已在接收方",
-    "not_found": "查无，可以发送",
-    "stale": "接收方已有更高版本",
-    "newer_revision": "已有更高版本，不再发送",
-    "withdrawn": "需求已撤回，不再发送",
-    "started": "开始发送",
-    "sent": "已交给邮件服务器",
-    "key_reused": "同一幂等键以不同内容再次入列，已拒绝",
-    "factory_removed": "企业已不在名单内，暂缓推送",
-}
 _SHOWN = 300
 # Classes whose note repeats their name: the receiver said nothing.
 _IN_OUR_WORDS = ("contact_missing", "content_changed", "maybe_sent")
-_KINDS = {"send": "发送", "look_up": "查询", "check": "发送前核对"}
 
 
 @router.get("", response_class=HTMLResponse)
@@ -99,10 +68,11 @@ def deliveries(
         choices=choices,
         waits={one.channel: _duration(now - one.oldest) for one in figures if one.oldest},
         may_operate=operator,
-        names=CHANNEL_NAMES,
-        actions=ACTIONS,
-        breakers=_BREAKERS,
-        error_classes=ERROR_CLASSES,
+        names=words(Channel),
+        actions=words(DeliveryAction),
+        breakers=words(BreakerState),
+        error_classes=words(ErrorClass),
+        what_to_do=WHAT_TO_DO,
         in_our_words=_IN_OUR_WORDS,
         in_words=partial(in_words, role=role),
         shown=partial(shown, role=role),
@@ -128,10 +98,11 @@ def one_delivery(request: Request, delivery_id: Id, operator: MayOperate, role: 
         uscc=uscc,
         put_aside=found.state == "superseded" and found.outcome == FACTORY_REMOVED,
         may_operate=operator,
-        names=CHANNEL_NAMES,
-        actions=ACTIONS,
-        states=STATES,
-        error_classes=ERROR_CLASSES,
+        names=words(Channel),
+        actions=words(DeliveryAction),
+        states=words(DeliveryState),
+        error_classes=words(ErrorClass),
+        what_to_do=WHAT_TO_DO,
     )
 
 
@@ -175,7 +146,7 @@ def _history(
     events = [
         _Event(
             one.attempted_at,
-            _KINDS[one.kind],
+            word(AttemptKind, one.kind),
             _result(one),
             in_words(one.detail, uscc, role) or _receipt(one, uscc, role),
         )
@@ -184,14 +155,14 @@ def _history(
     for act in by_persons:
         job = f"第 {act.job_id} 号任务" if act.job_id else ""
         who = f"{people.called(known, act.actor)} {job}".strip()
-        events.append(_Event(act.at, _ACTS[act.action], who, shown("reason", act.reason, uscc, role) or "—"))
+        events.append(_Event(act.at, ACTS[act.action], who, shown("reason", act.reason, uscc, role) or "—"))
     return sorted(events, key=lambda event: event.at)
 
 
 def _result(one: Any) -> str:
-    words = ERROR_CLASSES[one.error_class][0] if one.error_class in ERROR_CLASSES else one.error_class
+    said = word(ErrorClass, one.error_class) if one.error_class else word(Outcome, one.outcome)
     status = f"（HTTP {one.http_status}）" if one.http_status else ""
-    return (words or _OUTCOMES.get(one.outcome, one.outcome)) + status
+    return said + status
 
 
 def _receipt(one: Any, uscc: str | None, role: Reader) -> str:

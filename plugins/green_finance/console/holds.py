@@ -17,11 +17,13 @@ from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter,
 from green_finance.console.reading import ReadsAs
 from include.base.business_time import SHANGHAI
 from include.base.errors import InvalidRequest
+from include.domain.states import HoldEvent, HoldState
 from include.intake.view import amendments as amendments_of
 from include.reference import departments
 from include.reference.calendar import china_calendar
 from include.store.needs import code_of
 from include.words.shown import INSIDERS, Reader, shown
+from include.words.states import word, words
 
 if TYPE_CHECKING:
     pass
@@ -29,17 +31,8 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/holds")
 
 _MOST_AMENDMENTS = 100
-_EVENTS = {
-    "opened": "挂起",
-    "approved": "同意放行",
-    "confirmed": "确认问题",
-    "released": "放行",
-    "returned": "退回",
-    "expired": "关闭",
-}
 _SHOWN = 100
-_DUES = {"today": "今日到期和已逾期", "late": "已逾期"}
-_STATES = {"open": "待处理", "released": "已放行", "returned": "已退回", "expired": "已关闭"}
+_DUES = (("today", "今日到期和已逾期"), ("late", "已逾期"))
 
 
 @router.get("", response_class=HTMLResponse)
@@ -78,7 +71,7 @@ def held_needs(
         today=today,
         chosen={"quarter": quarter, "department": department, "rule": rule, "due": due},
         may_know=may_know,
-        dues=_DUES,
+        dues=dict(_DUES),
     )
 
 
@@ -120,10 +113,10 @@ def held_need(request: Request, quarantine_id: Id, access: Admitted, role: Reads
         department=departments()[hold.department_code].name
         if hold.department_code in departments()
         else hold.department_code,
-        state=_STATES[hold.state],
+        state=word(HoldState, hold.state),
         events=[replace(event, reason=shown("reason", event.reason, uscc, role)) for event in events],
         may_know=role in INSIDERS,
-        event_names=_EVENTS,
+        event_names=words(HoldEvent),
         field_name=field_name,
         amendments=amendments,
         more_amendments=len(changes) > _MOST_AMENDMENTS,

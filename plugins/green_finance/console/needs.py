@@ -13,9 +13,10 @@ from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
 from include.base.business_time import SHANGHAI
+from include.domain.states import ProgressStage
 from include.letters.weekly_summary.reoffers import reoffer_of_need
-from include.words import need_life
 from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
+from include.words.states import word
 
 router = APIRouter(prefix="/needs")
 
@@ -46,7 +47,7 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         request,
         "need.html",
         head=head,
-        stage=need_life.stage(head.stage),
+        stage=word(ProgressStage, head.stage) if head.stage else "尚未推送",
         reoffer=reoffer,
         reoffer_reason=reoffer_reason,
         reoffer_institution=reoffer_institution,

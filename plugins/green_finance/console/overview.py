@@ -15,6 +15,7 @@ from green_finance.console.parameters import Quarter
 from include import obstructions
 from include.alerts import view as alerts
 from include.delivery.view import waiting_by_channel
+from include.domain.states import Channel
 from include.gate import department_stop
 from include.gate.sign_off_view import unsigned_quarters
 from include.intake.view import newest_quarters
@@ -22,6 +23,7 @@ from include.quarantine import view as quarantine
 from include.register.acceptance import held_snapshots
 from include.store.reports import published_quarters
 from include.store.set_aside import open_counts
+from include.words.states import words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 _QUARTERS_SHOWN = 8
-
-_CHANNELS = {"market": "信贷市场服务平台", "green_platform": "绿色平台", "mail": "邮件"}
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -44,7 +44,7 @@ def overview(request: Request, access: Admitted) -> HTMLResponse:
             simulated=business_now() if settings().sandbox else None,
             quarters=_quarters(connection),
             waiting=waiting_by_channel(connection),
-            channels=_CHANNELS,
+            channels=words(Channel),
             for_people=_for_people(connection),
             unsigned=sum(one.needs for one in unsigned_quarters(connection)),
             published=published_quarters(connection, "circular"),

@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
-from include.base.business_time import SHANGHAI, BusinessClock
+from include.base.business_time import BusinessClock
 from include.domain.identity import QUARTER
 from include.domain.roles import Role
-from include.reference import departments, rules
+from include.reference import departments
 from include.reference.day import Day
 from include.store.confinement import confined, for_people
 from include.store.database import open_database
@@ -28,9 +28,12 @@ from include.store.grants import DatabaseRole
 from include.store.people import called, names
 from include.store.reports import page_in_force
 from include.store.simulated_time import business_start
+from include.words.amounts import amount, wan_column
+from include.words.moments import moment, time_of_day
+from include.words.names import rule_text
+from include.words.states import word
 
 _NOTE = "green_finance_note"
-_ROLES = {"operator": "运维人员", "approver": "审批人员", "administrator": "系统管理员", "auditor": "审计人员"}
 _PAGES: tuple[tuple[Role, str, str], ...] = (
     (Role.VIEWER, "", "总览"),
     (Role.VIEWER, "needs", "需求"),
@@ -137,10 +140,12 @@ def _templates() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
     found.globals["quarter_pattern"] = QUARTER
-    found.filters["moment"] = lambda at: at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
-    found.filters["time_of_day"] = lambda at: at.astimezone(SHANGHAI).strftime("%H:%M")
+    found.filters["moment"] = moment
+    found.filters["amount"] = amount
+    found.filters["wan_column"] = wan_column
+    found.filters["time_of_day"] = time_of_day
     found.filters["department"] = lambda code: departments()[code].short_name if code in departments() else code
-    found.filters["rule_text"] = lambda rule_id: rules()[rule_id].message if rule_id in rules() else rule_id
+    found.filters["rule_text"] = rule_text
     found.filters["person"] = _person
     found.filters["by_whom"] = _by_whom
     return found
@@ -163,7 +168,7 @@ def _person(context: Context, actor: str) -> str:
 @pass_context
 def _by_whom(context: Context, actor: str, role: str) -> str:
     """Who acted, in words: the system itself, or a person with the role."""
-    return "系统" if role == "system" else f"{_person(context, actor)}（{_ROLES.get(role, role)}）"
+    return "系统" if role == "system" else f"{_person(context, actor)}（{word(Role, role)}）"
 
 
 def published(kind: str, quarter: str, missing: str) -> HTMLResponse:

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
-from green_finance.console.deliveries import ACTIONS, STATES
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import (
     MOST_ID,
@@ -28,16 +27,13 @@ from green_finance.console.reading import ReadsAs
 from green_finance.console.sending import start_sending
 from include.base.errors import InvalidRequest
 from include.delivery import rerun, rerun_jobs
-from include.delivery.channel import CHANNEL_NAMES
 from include.delivery.rerun import Selection
-from include.delivery.view import CHANNELS, ERROR_CLASSES
+from include.domain.states import Channel, DeliveryAction, DeliveryState, ErrorClass, RerunState
 from include.reference import department_short_name, departments
-from include.store.outbox import Channel
 from include.words.shown import shown
+from include.words.states import word, words
 
 router = APIRouter(prefix="/reruns")
-
-_STATES = {"running": "进行中", "done": "已完成", "cancelled": "已取消"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +92,12 @@ def reruns(request: Request, operator: MayOperate, role: ReadsAs) -> HTMLRespons
         request,
         "reruns.html",
         jobs=jobs,
-        states=_STATES,
+        states=words(RerunState),
         shown=partial(shown, uscc=None, role=role),
         may_operate=operator,
         departments=departments(),
-        names=CHANNEL_NAMES,
-        error_classes=ERROR_CLASSES,
+        names=words(Channel),
+        error_classes=words(ErrorClass),
     )
 
 
@@ -119,9 +115,9 @@ def preview(request: Request, operator: MayOperate, asked: Annotated[Asked, Depe
         criteria=_criteria(asked),
         counts=found.counts(),
         may_operate=operator,
-        actions=ACTIONS,
-        states=STATES,
-        error_classes=ERROR_CLASSES,
+        actions=words(DeliveryAction),
+        states=words(DeliveryState),
+        error_classes=words(ErrorClass),
     )
 
 
@@ -159,13 +155,13 @@ def one_rerun(
         "rerun.html",
         job=job,
         items=items,
-        state=_STATES[job.state],
+        state=word(RerunState, job.state),
         cancelling=cancelling,
         shown=partial(shown, uscc=None, role=role),
         may_operate=operator,
-        actions=ACTIONS,
-        states=STATES,
-        error_classes=ERROR_CLASSES,
+        actions=words(DeliveryAction),
+        states=words(DeliveryState),
+        error_classes=words(ErrorClass),
     )
 
 
@@ -181,12 +177,11 @@ def cancel(job_id: Id, operator: CurrentOperator, reason: Reason = "") -> Redire
 
 def _criteria(asked: Asked) -> list[str]:
     """The selection, in words."""
-    words = ERROR_CLASSES.get(asked.error_class, (asked.error_class, ""))[0]
     criteria = {
-        "通道": CHANNEL_NAMES[channel] if (channel := _channel(asked.channel)) else "",
+        "通道": word(Channel, channel) if (channel := _channel(asked.channel)) else "",
         "季度": asked.quarter,
         "主管部门": department_short_name(asked.department) if asked.department else "",
-        "原因": words,
+        "原因": word(ErrorClass, asked.error_class),
         "此时之后失败过": asked.failed_since.replace("T", " "),
         "发送编号": f"所选 {len(_numbers(asked.delivery_ids))} 个" if asked.delivery_ids else "",
     }
@@ -196,9 +191,8 @@ def _criteria(asked: Asked) -> list[str]:
 def _channel(code: str) -> Channel | None:
     if not code:
         return None
-    for known in CHANNELS:
-        if known == code:
-            return known
+    if code in words(Channel):
+        return Channel(code)
     raise InvalidRequest(f"没有名为“{code[:40]}”的通道。", "请回到重新发送页面，重新选择。")
 
 

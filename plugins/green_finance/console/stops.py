@@ -15,12 +15,12 @@ from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import Department, Quarter, Reason
 from green_finance.console.reading import ReadsAs
+from include.domain.states import StopState
 from include.reference import department_short_name
 from include.words.shown import shown
+from include.words.states import words
 
 router = APIRouter(prefix="/stops")
-
-_STATES = {"open": "待决定", "kept": "维持暂停", "continued": "已继续推送"}
 
 
 @router.get("", response_class=HTMLResponse)
@@ -34,7 +34,7 @@ def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
         request,
         "stops.html",
         stops=found,
-        states=_STATES,
+        states=words(StopState),
         may_operate=access.may_operate,
         shown=partial(shown, uscc=None, role=role),
     )
