@@ -648,7 +648,7 @@ def test_the_operator_hears_of_what_waits_for_sign_off(database: sa.Engine) -> N
     [body] = bodies(database, "operator:")
     assert body["subject"] == "【绿厂融通】运维提示：2条待签批"
     for form in (body["text"], body["html"]):
-        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000.00 万元，最早自 10月1日" in form
+        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000 万元，最早自 10月1日" in form
         assert "https://console.example.test/approvals" in form
 
 

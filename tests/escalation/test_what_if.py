@@ -284,8 +284,8 @@ def test_the_command_shows_totals_and_what_changes(
     monkeypatch.setenv("COLUMNS", "140")
     assert main(["--quarter", "2026Q3", "--set", "unclaimed_working_days=2"]) == 0
     told = capsys.readouterr().out
-    assert "5 → 2 个工作日" in told and "推送后无任何反馈（S06）" in told and "杭州市" in told
-    assert "办理环节超时限" not in told
+    assert "5 → 2 个工作日" in told and "推送后尚无任何机构反馈（S06）" in told and "杭州市" in told
+    assert "对接环节超过约定时限" not in told
     assert "青禾" not in told and need_id(1) not in told and "example.test" not in told
 
 

@@ -373,7 +373,7 @@ def waits_for_a_lock(database: sa.Engine) -> bool:
 @pytest.mark.parametrize("second", [let_go, send_back])
 def test_of_decisions_at_the_same_time_one_has_its_effect(database: sa.Engine, second: Callable[..., Decided]) -> None:
     hold = held_and_open(database)
-    with pytest.raises(DecisionRefused, match="已放行"):
+    with pytest.raises(DecisionRefused, match="核实后放行"):
         decided_meanwhile(database, hold, "王审核", lambda: second(database, hold, "李审核"))
     found = stored(database)
     assert found.states == {hold: "released"}
@@ -447,7 +447,7 @@ def test_a_hold_that_was_overtaken_or_withdrawn_is_not_decided_and_pushes_nothin
     with database.begin() as connection:
         assert close_overtaken(connection, act=Act.by_stage("withdrawal", NOW)) == 1
         assert close_overtaken(connection, act=Act.by_stage("withdrawal", NOW)) == 0
-    with pytest.raises(DecisionRefused, match="已关闭"):
+    with pytest.raises(DecisionRefused, match="未决定即关闭"):
         let_go(database, hold)
     assert stored(database).deliveries == []
 

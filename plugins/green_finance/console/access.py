@@ -27,7 +27,7 @@ from include.base.act import Act
 from include.base.errors import NotPermitted
 from include.domain.roles import Role, display_name, with_implied
 from include.store import people
-from include.words.states import words
+from include.words.states import word
 
 VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (
     [role] for role in (Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR)
@@ -129,7 +129,7 @@ def for_whom(route: APIRoute) -> frozenset[Role]:
 
 
 def _in_words(roles: Iterable[Role]) -> str:
-    return "或".join(name for role, name in words(Role).items() if role in roles)
+    return "或".join(word(Role, role) for role in Role if role in roles)
 
 
 Admitted = Annotated[Access, Depends(admit)]

@@ -64,7 +64,7 @@ def test_two_approvers_sign_a_batch_on_one_page(console: Console, database: sa.E
         in console.log_in("guan", "viewer").get("/green-finance/").text
     )
     viewer = console.log_in("guan", "viewer").get(PAGE).text
-    assert "3 条，3,000.00 万元，还需 2 人" in viewer and "<form" not in viewer
+    assert "3 条，3,000 万元，还需 2 人" in viewer and "<form" not in viewer
     wang = console.log_in("wang", "viewer")
     first = form(wang.get(PAGE).text)
     assert console.log_in("guan", "viewer").post(PAGE, data=first, headers=SAME_ORIGIN).status_code == 403
@@ -77,7 +77,7 @@ def test_two_approvers_sign_a_batch_on_one_page(console: Console, database: sa.E
     assert pushes(database) == 0
     zhang = console.log_in("zhang", "viewer")
     page = zhang.get(PAGE).text
-    assert "第 1 号签批的名单：3 条，3,000.00 万元，还需 1 人" in page and REASON in page
+    assert "第 1 号签批的名单：3 条，3,000 万元，还需 1 人" in page and REASON in page
     assert zhang.post(PAGE, data=form(page, "合计无误，同意"), headers=SAME_ORIGIN).status_code == 303
     assert pushes(database) == 3
     done = zhang.get(PAGE).text
@@ -99,7 +99,7 @@ def test_a_list_that_changed_since_it_was_shown_is_not_signed(console: Console, 
         rows.add_withdrawal(connection, 1)
     answer = wang.post(PAGE, data=seen, headers=SAME_ORIGIN)
     assert (answer.status_code, "名单在您打开页面后有变化" in answer.text) == (400, True)
-    assert "1 条，1,000.00 万元" in wang.get(PAGE).text
+    assert "1 条，1,000 万元" in wang.get(PAGE).text
 
 
 def test_a_major_need_is_signed_by_itself(console: Console, database: sa.Engine) -> None:
@@ -160,7 +160,7 @@ def test_a_long_list_is_read_department_by_department(
     assert "先列 2 条，其余请按地区查看" in wang.get(PAGE).text
     whole = wang.get(PAGE, params={"department": "330000"}).text
     assert all(rows.need_id(number) in whole for number in (1, 2, 3, 4))
-    assert "全部 4 条，合计 4,000.00 万元（不限于上面所列地区）" in whole
+    assert "全部 4 条，合计 4,000 万元（不限于上面所列地区）" in whole
     assert rows.need_id(1) not in wang.get(PAGE, params={"department": "440300"}).text
 
 

@@ -133,7 +133,7 @@ def test_only_the_chosen_findings_go_back(console: Console, hold: int, database:
         body = json.loads(connection.execute(sa.select(delivery.c.body)).scalar_one())
     assert [reason["rule_id"] for reason in body["reasons"]] == ["DQ37"]
     assert audited(database) == [("li", "operator", "confirm_hold", REASON)]
-    assert "已退回" in browser.get(hold_address(hold)).text
+    assert "核实后退回" in browser.get(hold_address(hold)).text
 
 
 @pytest.mark.parametrize(("form", "says"), [(decision_form(reason=" "), "理由"), ({"reason": REASON}, "没有选择")])
@@ -433,7 +433,7 @@ def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
     assert "没有放弃的发送" in browser.get("/green-finance/deliveries").text
     assert audited(database) == [("li", "operator", "close_deliveries", REASON)]
     closed = browser.get(f"/green-finance/deliveries/{given_up}").text
-    assert "已关闭" in closed and REASON in closed and "<form" not in closed
+    assert "已由人工关闭" in closed and REASON in closed and "<form" not in closed
 
 
 def test_a_rerun_is_previewed_started_watched_and_cancelled(

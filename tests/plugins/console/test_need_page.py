@@ -39,15 +39,15 @@ def test_the_page_tells_the_whole_life_in_order_of_time(console: Console, lived:
         "第 1 版放行",
         "推送需求（第 1 版），至信贷市场服务平台：已送达",
         "中国工商银行：已接收",
-        "中国工商银行：已授信 800.00 万元",
+        "中国工商银行：已授信 800 万元",
         "中国农业银行：不予支持",
-        "中国工商银行：已签约 800.00 万元",
-        "中国工商银行：已放款 300.00 万元",
+        "中国工商银行：已签约 800 万元",
+        "中国工商银行：已放款 300 万元",
         "停滞督办第 2 级",
     )
     assert "已变更（个人信息，不显示）" in text
     assert "1200.00 → 1000.00" in text
-    assert "未得到答复，待查证" in text and "查证：对方已收到" in text
+    assert "没有收到回答，可能已到达" in text and "查到，已在接收方" in text
     assert "（未计入）" in text and "暂存待匹配" in text
     assert rules()["G03c"].message in text
 
