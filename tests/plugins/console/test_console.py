@@ -637,7 +637,7 @@ def test_another_ladder_is_tried_out_by_operators(console: Console, database: sa
         page = browser.post(address, data=asked, headers=SAME_ORIGIN).text
         assert 'name="ladder_step2_working_days" value="4"' in page and "现行 2" in page
         assert "逾期满多少日提请省级（人民银行） 2 → <b>4</b>" in page
-        assert page.count("推送后无任何反馈（S06）") >= 2 and "浙江" in page
+        assert page.count("推送后尚无任何机构反馈（S06）") >= 2 and "浙江" in page
         for kept_out in (HOSTILE, "有限公司", rows.need_id(1), "example.test", "MIIT-city"):
             assert kept_out not in page
     refused = browser.post(address, data={**asked, "idle_working_days": "0"}, headers=SAME_ORIGIN)
