@@ -13,8 +13,8 @@ import msgspec
 import sqlalchemy as sa
 
 from include.domain.progress import Progress
-from include.store.database import array_of
 from include.domain.states import Channel, DeliveryAction
+from include.store.database import array_of
 from include.store.outbox import NewDelivery, enqueue
 
 

@@ -27,7 +27,7 @@ ELSEWHERE = {
         "_GROUPS",
     ): "the form that tries figures of the policy: its own labels",
     ("include/housekeeping/erasure.py", "_WHY"): "sentences of one command",
-    ("include/reference/field_names.py", "_GROUPS"): "labels of the form, which reference/ holds",
+    ("include/reference/form.py", "GROUPS"): "labels of the form, which reference/ holds",
     ("plugins/green_finance/console/app.py", "_REFUSALS"): "sentences for HTTP statuses",
 }
 """Mappings with Chinese values outside of words/, and why they may stand there."""
