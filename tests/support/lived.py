@@ -74,7 +74,7 @@ def live(database: sa.Engine) -> None:
             tables.delivery_attempt.insert(),
             [
                 {"delivery_id": delivery_id, "kind": kind, "worker": "w", "attempted_at": PUSHED, "outcome": outcome}
-                for kind, outcome in (("send", "lost"), ("look_up", "found"))
+                for kind, outcome in (("send", "lost_answer"), ("look_up", "found"))
             ],
         )
         audit.record(
