@@ -66,7 +66,9 @@ def test_reasons_of_holds_alerts_and_audit_are_for_those_who_may_act(console: Co
 
 def test_the_head_says_how_far_each_bank_has_come(console: Console, lived: None) -> None:
     text = page(console)
-    assert in_order(text, "部分到位", "1,000 万元", "2,000 万元", "300 万元", "各机构办理情况", '"chip">融资梗阻', "全程记录")
+    assert in_order(
+        text, "部分到位", "1,000 万元", "2,000 万元", "300 万元", "各机构办理情况", '"chip">融资梗阻', "全程记录"
+    )
 
 
 def test_no_other_institution_is_named_where_one_approved(console: Console, lived: None) -> None:
