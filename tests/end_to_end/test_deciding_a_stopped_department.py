@@ -53,7 +53,7 @@ def _stopped(database: sa.Engine) -> None:
         assert stops.check(
             connection,
             quarter=rows.QUARTER,
-            department_code="330000",
+            department_codes=["330000"],
             intake_id=intake_id,
             now=rows.TAKEN_IN,
             policy=policy(),
