@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly faults bench check up down env lock clean venv venv-dev
+.PHONY: help demo test quick nightly faults bench check up down env lock clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -18,6 +18,9 @@ demo: venv  ## Play quarter 2026Q3 end to end; stays up until Ctrl-C (ONCE=1: en
 
 test: venv-dev  ## The whole test suite
 	$(RUN) -m pytest -n 2
+
+quick: venv-dev  ## The tests of single rooms, without those that start Airflow, play quarters or kill workers
+	$(RUN) -m pytest -n 2 -m "not slow"
 
 nightly: venv-dev  ## The state machines and the rule book at length: 2,000 courses of 50 steps, 16,000 spoilt needs
 	HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -q tests/domain/test_state_machines.py tests/delivery/test_delivery_course.py \

@@ -48,6 +48,16 @@ FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 """Settings of a server whose data nobody will miss."""
 
 
+SLOW_FOLDERS = {"end_to_end", "faults", "local"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of these folders are slow; elsewhere a test says so itself."""
+    for item in items:
+        if SLOW_FOLDERS & set(item.path.relative_to(REPOSITORY).parts):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A server of its own, which need not survive a power cut."""

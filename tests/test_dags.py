@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from include.local.stages import PLAYED, Stages
+from tests.support.verbs import calls_of
+
 EXPECTED = {
     "quarterly_intake",
     "major_intake",
@@ -107,3 +110,36 @@ def test_parsing_the_dags_loads_no_heavy_library(repository: Path, airflow_home:
         [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True
     ).stdout.splitlines()[-1]
     assert after == before
+
+
+OF_AIRFLOW_ALONE = {
+    "departments_with_returns",
+    "department_sets",
+    "header",
+    "is_due",
+    "page_path",
+    "quarter_is_settled",
+    "record",
+    "undecided",
+}
+"""What tasks call to decide what runs next, how many run, or to say which task it was."""
+
+
+@pytest.mark.parametrize("dag_id", PLAYED)
+def test_a_play_does_what_the_tasks_do_in_their_order_and_with_their_arguments(dag_bag, dag_id: str) -> None:
+    dag = dag_bag.dags[dag_id]
+    by_task = {
+        task.task_id: [call for call in calls_of(task.python_callable) if call.verb not in OF_AIRFLOW_ALONE]
+        for task in dag.tasks
+        if hasattr(task, "python_callable")
+    }
+    played = calls_of(PLAYED[dag_id], Stages)
+    verbs = [call.verb for call in played]
+    asked = {call for calls in by_task.values() for call in calls}
+    assert asked - set(played) == set(), "called by a task, and not played so"
+    for task_id, calls in by_task.items():
+        first = [verbs.index(call.verb) for call in calls]
+        assert first == sorted(first), f"{task_id}: played in another order"
+        for before in dag.get_task(task_id).get_flat_relative_ids(upstream=True):
+            earlier = [verbs.index(call.verb) for call in by_task.get(before, ())]
+            assert not earlier or not first or max(earlier) < min(first), f"{before} is played after {task_id}"

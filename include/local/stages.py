@@ -147,7 +147,7 @@ class Stages:
 
     def housekeeping(self, quarter: str, now: datetime) -> None:
         """Purges, verifies the audit chain, watches the register and the use of paid-out money."""
-        housekeeping.housekeep(self.engine, self.cipher, day=self.day(now))
+        housekeeping.housekeep(self.engine, self.cipher, day=self.day(now), reports_dir=self.settings.reports_dir)
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         register_watch.watch(self.engine, day=self.day(now))
         matching.watch_post_loan(self.engine, now=now, policy=self.policy)

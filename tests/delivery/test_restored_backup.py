@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from include.base.settings import Settings
@@ -46,6 +47,7 @@ def _findings(stages: Stages, now: datetime) -> Counter[str]:
         return Counter(dict(connection.execute(sa.text(query)).tuples().all()))
 
 
+@pytest.mark.slow
 def test_what_reconciliation_suggests_repairs_a_restored_database(
     database: sa.Engine, postgres: PostgresServer, quiet_scenario: Scenario, tmp_path: Path
 ) -> None:

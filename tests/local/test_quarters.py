@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -12,48 +11,10 @@ from include.local.quarters import TELLING, QuartersUnknown, play_quarter, play_
 from include.local.stages import PLAYED
 
 BY_HAND = {"rerun_deliveries", "rejudge", "decide_stopped_department"}
-VERBS_OF_AIRFLOW_ALONE = {
-    "quarter_is_settled",
-    "is_due",
-    "undecided",
-    "record",
-    "header",
-    "publish",
-    "preview",
-    "rerun",
-}
-"""What tasks call to decide what runs next, or to say which task it was; `publish` of a page is part of publish_quarter."""
-
-
-def _called(tree: ast.AST) -> set[str]:
-    """Names of attributes that are called on modules of include, such as `matching.collect_feedback(…)`."""
-    imported = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "include"
-        for alias in node.names
-    }
-    return {
-        node.func.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id in imported
-    }
 
 
 def test_every_scheduled_dag_is_played(repository: Path) -> None:
     assert {path.stem for path in (repository / "dags").glob("*.py")} - BY_HAND == set(PLAYED)
-
-
-def test_a_play_calls_every_verb_that_the_tasks_call(repository: Path) -> None:
-    files = [path for path in (repository / "dags").glob("*.py") if path.stem not in BY_HAND]
-    files += [repository / "plugins" / "green_finance" / name for name in ("intake_tasks.py", "delivery_tasks.py")]
-    wanted = set().union(*(_called(ast.parse(path.read_text(encoding="utf-8"))) for path in files))
-    played = _called(ast.parse((repository / "include" / "local" / "stages.py").read_text(encoding="utf-8")))
-    assert wanted - VERBS_OF_AIRFLOW_ALONE <= played | {"channel_figures"}
-    assert len(wanted) > 20
 
 
 def test_a_number_of_quarters_that_cannot_be_played_is_refused(tmp_path: Path) -> None:

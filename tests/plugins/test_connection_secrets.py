@@ -93,6 +93,7 @@ def test_every_name_of_a_secret_is_one_that_airflow_hides() -> None:
         assert should_hide_value_for_key(name), name
 
 
+@pytest.mark.slow
 def test_an_operator_of_airflow_finds_no_secret_in_the_connections(tmp_path: Path, repository: Path) -> None:
     given = _given()
     passwords = tmp_path / "passwords.json"

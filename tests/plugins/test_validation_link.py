@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from include.local.postgres import PostgresServer
 
 FOLDER = Path(__file__).parent
 NAME = "审核结果页"
 
 
+@pytest.mark.slow
 def test_airflow_leads_from_each_mapped_task_to_its_own_page(postgres: PostgresServer, tmp_path: Path) -> None:
     postgres.create_database("links_airflow")
     environment = {

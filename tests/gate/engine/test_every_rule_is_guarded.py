@@ -37,6 +37,8 @@ from tests.support.rows import AUDIT_KEYS, add_case
 from tests.support.rule_cases import batch, case, event, record, register
 from tests.support.scenario_surroundings import records_of, surroundings_of
 
+pytestmark = pytest.mark.slow
+
 RULES = sorted(one["meta"]["rule"] for suite in suites().values() for one in suite["expectations"])
 
 SWITCHED_OFF = {"DQ18"}

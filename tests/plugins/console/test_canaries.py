@@ -181,6 +181,7 @@ def addresses(database: sa.Engine) -> Iterator[str]:
     yield f"/escalations/what-if?quarter={QUARTER}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_no_page_shows_a_canary(
     world: Console, database: sa.Engine, kind: str, role: str, caplog: pytest.LogCaptureFixture
