@@ -19,7 +19,7 @@ import pandas as pd
 
 from include.base.canonical import read_json
 from include.gate.engine import judge as gate
-from include.gate.engine.enrichment import history_frame, register_frame
+from include.gate.engine.enrichment import answer_until, history_frame, register_frame
 from include.gate.engine.fingerprints import read_fingerprints
 from include.gate.engine.form_reader import read_filing
 from include.gate.engine.frames import format_frames, presence_frames, value_frames
@@ -32,7 +32,7 @@ from include.register.in_use import Register
 from include.rule_book.suites import RuleBook, suites
 from tests.bench import peers
 from tests.bench.generated import CHECKED_AT, needs, register_row
-from tests.bench.stored import CIPHER, judge_stored
+from tests.bench.stored import CIPHER, judge_stored, read_listings, store_as_documented
 
 CHUNK = 20_000
 _POLICY = policy()
@@ -93,7 +93,9 @@ def frames(records: list[dict[str, Any]], surroundings: gate.Surroundings) -> di
     known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
     made |= history_frame(records, known, surroundings.history, surroundings.hash_item, _POLICY)
     found = {name: cases.frame for name, cases in made.items()}
-    return found | {"needs": needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive"))}
+    return found | {
+        "needs": needs_frame(filing, heads, answer_until(known, surroundings.history), _POLICY.flag("cutoff_inclusive"))
+    }
 
 
 def from_columns(size: int, clock: Clock) -> None:
@@ -111,7 +113,10 @@ def from_columns(size: int, clock: Clock) -> None:
             known = read_fingerprints(records, filing, heads, CIPHER.fingerprint)
             compared = history_frame(records, known, surroundings.history, surroundings.hash_item, _POLICY)
             list(gate._case_findings(book, compared, _POLICY))
-            book.breaches("needs", needs_frame(filing, heads, _POLICY.flag("cutoff_inclusive")))
+            book.breaches(
+                "needs",
+                needs_frame(filing, heads, answer_until(known, surroundings.history), _POLICY.flag("cutoff_inclusive")),
+            )
 
 
 def from_json(size: int, clock: Clock) -> None:
@@ -193,6 +198,31 @@ def _as_documented(whole: bool) -> Callable[[str, pd.DataFrame], object]:
     return run
 
 
+def documented(size: int, clock: Clock) -> None:
+    """JSON → frames → findings by the documented validation → verdicts and findings by DataFrame.to_sql.
+
+    Register and history cost nothing here, nothing is encrypted, and nothing is queued.
+    """
+    validate = _as_documented(whole=True)
+    prepared = [(chunk, chunk.among_themselves()) for chunk in chunks(size)]
+
+    def tables() -> Iterator[tuple[str, pd.DataFrame]]:
+        for chunk, surroundings in prepared:
+            found: list[tuple[str, str, int]] = []
+            for name, frame in frames(chunk.records(), surroundings).items():
+                if frame.empty:
+                    continue
+                results = validate(name, frame).results  # type: ignore[attr-defined]
+                for result in results:
+                    rule_id = result.expectation_config.meta["rule"]
+                    found += [(name, rule_id, row) for row in result.result.get("unexpected_index_list") or ()]
+            verdicts = [(row, "passed") for row in range(len(chunk.raws))]
+            yield "documented_verdict", pd.DataFrame(verdicts, columns=["row", "verdict"])
+            yield "documented_finding", pd.DataFrame(found, columns=["suite", "rule_id", "row"])
+
+    store_as_documented(clock, tables())
+
+
 def main(name: str, size: int) -> None:
     """Run a measurement; the last line printed is JSON."""
     measurements: dict[str, Callable[[], Measurement]] = {
@@ -200,6 +230,8 @@ def main(name: str, size: int) -> None:
         "rules": lambda: on_frames(_ours),
         "json": lambda: from_json,
         "stored": lambda: judge_stored,
+        "pull": lambda: read_listings,
+        "documented": lambda: documented,
         "one_by_one": lambda: on_frames(_as_documented(whole=False)),
         "plain_suite": lambda: on_frames(_as_documented(whole=True)),
         "ours_plain": lambda: on_plain_columns(_ours_plain, as_polars=False),
@@ -210,7 +242,7 @@ def main(name: str, size: int) -> None:
     some = next(chunks(10))
     gate.judge(some.records(), checked_at=CHECKED_AT, policy=_POLICY, surroundings=some.among_themselves())
     # The database works in processes of its own.
-    clock = Clock(time.perf_counter if name == "stored" else time.process_time)
+    clock = Clock(time.perf_counter if name in ("stored", "pull", "documented") else time.process_time)
     measurements[name]()(size, clock)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": clock.seconds, "peak_mib": peak}))

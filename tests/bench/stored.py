@@ -1,16 +1,17 @@
-"""From stored JSON to stored verdicts: needs taken in by the intake, then fingerprinted and judged by the stage."""
+"""From listings to stored needs, and from stored JSON to stored verdicts: the intake and the gate on a database of their own."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pandas as pd
 import sqlalchemy as sa
 
 from include import intake
@@ -40,36 +41,51 @@ class _Listing:
                 yield NeedPage.of(items, 0)
 
 
+def read_listings(size: int, clock: Any) -> None:
+    """Read the listings of `size` needs and store them; the platform answers at once, with pages that are not parsed yet."""
+    with _database() as (database, folder):
+        _taken_in(database, size, folder, clock)
+
+
 def judge_stored(size: int, clock: Any) -> None:
-    """Judge `size` stored needs, department by department; register and history are read from the database too."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as home, PostgresServer(Path(home)) as server:
-        server.create_database("bench")
-        database = connect(server.url("bench"))
-        migrate(database)
-        intake_id, departments = _taken_in(database, size, Path(home))
+    """Judge `size` stored needs as one set; register and history are read from the database too."""
+    with _database() as (database, folder):
+        intake_id, departments = _taken_in(database, size, folder, None)
         # What the intake wrote goes to the disk before the clock runs.
         with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("checkpoint"))
         with clock.running():
-            stage.fingerprint_needs(database, CIPHER, now=CHECKED_AT, policy=policy())
-            for department in departments:
-                stage.judge_department(
-                    database,
-                    CIPHER,
-                    intake_id=intake_id,
-                    department_code=department,
-                    now=CHECKED_AT,
-                    policy=policy(),
-                    calendar=china_calendar(),
-                )
-        with database.connect() as connection:
-            judged = connection.execute(sa.text("select count(*) from judgement")).scalar_one()
-        if judged != size:
-            raise SystemExit(f"{judged} of {size} needs were judged")
+            summary = stage.judge_departments(
+                database,
+                CIPHER,
+                intake_id=intake_id,
+                department_codes=departments,
+                now=CHECKED_AT,
+                policy=policy(),
+                calendar=china_calendar(),
+            )
+        if summary.judged != size:
+            raise SystemExit(f"{summary.judged} of {size} needs were judged")
+
+
+def store_as_documented(clock: Any, tables: Iterator[tuple[str, pd.DataFrame]]) -> None:
+    """Store frames by `DataFrame.to_sql` as they come, as a user would instead of the stage; the clock runs while they come."""
+    with _database() as (database, _), clock.running():
+        for name, table in tables:
+            table.to_sql(name, database, if_exists="append", index=False)
+
+
+@contextmanager
+def _database() -> Iterator[tuple[sa.Engine, Path]]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as home, PostgresServer(Path(home)) as server:
+        server.create_database("bench")
+        database = connect(server.url("bench"))
+        migrate(database)
+        yield database, Path(home)
         database.dispose()
 
 
-def _taken_in(database: sa.Engine, size: int, folder: Path) -> tuple[int, list[str]]:
+def _taken_in(database: sa.Engine, size: int, folder: Path, clock: Any) -> tuple[int, list[str]]:
     with ExitStack() as files:
         listed: dict[str, BinaryIO] = {}
         for need in needs(size):
@@ -81,11 +97,18 @@ def _taken_in(database: sa.Engine, size: int, folder: Path) -> tuple[int, list[s
         run_id="bench", kind="quarterly", quarter="2026Q3", departments=tuple(sorted(listed)), dry_run=False
     )
     intake_id = intake.begin(database, request, CHECKED_AT - timedelta(minutes=10))
-    for department in listed:
-        client = cast(GreenPlatformClient, _Listing(folder / department))
-        intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=department, now=CHECKED_AT, policy=policy()
-        )
+    with clock.running() if clock else nullcontext():
+        for department in listed:
+            client = cast(GreenPlatformClient, _Listing(folder / department))
+            intake.pull_department(
+                database,
+                client,
+                CIPHER,
+                intake_id=intake_id,
+                department_code=department,
+                now=CHECKED_AT,
+                policy=policy(),
+            )
     with database.begin() as connection:
         names = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on")
         copy_rows(
