@@ -57,6 +57,50 @@ def test_airflow_executes_no_module_of_the_plugin_folder_but_the_registration(re
     assert ignored == ["*", "!green_finance_plugin.py"]
 
 
+MOST_PARAMETERS = 6
+MORE_PARAMETERS = {
+    # The sandbox and the clients are put together once, by name.
+    "include/platforms/http.py __init__",
+    "include/sandbox/server.py __init__",
+    # One value for each column or header of a fixed order.
+    "include/delivery/market.py _opened",
+    "include/gate/engine/history.py __init__",
+    # A pure function of the case, the institution's rules and how far it was counted before.
+    "include/domain/clocks.py clocks",
+    # The fields of a form as one query string.
+    "plugins/green_finance/console/reruns.py _as_query",
+    # Still pass who acts, or the day, in pieces.
+    "include/delivery/rerun.py _open_job",
+    "include/gate/late_history.py judge_again",
+    "include/gate/stage.py judge_department",
+    "include/gate/stage.py _judge_and_store",
+    "include/gate/stage.py _store",
+    "include/gate/stage.py _queue_consequences",
+    "include/gate/view.py preview",
+    "include/intake/needs.py _store",
+    "include/intake/reference.py pull_manifest",
+    "include/matching/extensions.py request_extension",
+    "include/matching/extensions.py decide_extension",
+}
+
+
+def test_functions_take_few_parameters(repository: Path) -> None:
+    """What travels together is one value (Act, Day). A route's parameters are the fields of its form or query."""
+    many = set()
+    for path in sorted(path for room in ("include", "plugins") for path in (repository / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _is_route(node):
+                continue
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            if sum(one.arg not in ("self", "cls") for one in given) > MOST_PARAMETERS:
+                many.add(f"{path.relative_to(repository).as_posix()} {node.name}")
+    assert many <= MORE_PARAMETERS, sorted(many - MORE_PARAMETERS)
+
+
+def _is_route(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(ast.unparse(one).startswith("router.") for one in node.decorator_list)
+
+
 def test_files_stay_small_enough_to_read(repository: Path) -> None:
     long = {
         str(path.relative_to(repository)): lines

@@ -20,7 +20,7 @@ from include.domain.escalation import Breach, BreachKey
 from include.domain.routing import LEVELS, Network, Post
 from include.domain.states import Channel, DeliveryAction
 from include.escalation.breaches import OpenItem, open_items, operator_breaches
-from include.escalation.digests import DigestMail, Mailer, digest_key, reader_id
+from include.escalation.digests import Mailer, digest_key, reader_id
 from include.escalation.steps import DueStep, due_steps
 from include.gate.sign_off_view import unsigned_quarters
 from include.letters import composing
@@ -57,27 +57,45 @@ def escalate(engine: sa.Engine, *, day: Day, console_url: str = "") -> Escalatio
         return EscalationSummary(0, 0, 0, 0, 0)
     with engine.begin() as connection:
         hold(connection, Lock.ESCALATION)
-        items = open_items(connection, day)
-        taken = _steps_taken(connection, items)
-        coordinators = network(connection)
-        due = due_steps(items, taken, coordinators, day)
-        raised = _without_second_digest(connection, due, coordinators, day.today)
+        found = look(connection, day)
         mailer = Mailer(
             day=day,
-            coordinators=coordinators,
-            told_before=_told_before(items, taken),
+            coordinators=found.coordinators,
+            told_before=_told_before(found.items, found.taken),
             console_url=console_url,
         )
-        mails = mailer.mails(raised)
-        _record(connection, raised, mails, day.now)
+        mails = mailer.mails(found.raised)
+        told = [(one.delivery.idempotency_key, *to) for one in mails for to in one.told]
+        record_steps(connection, found.raised, told, day.now)
         enqueue(connection, [one.delivery for one in mails], day.now)
     return EscalationSummary(
-        overdue=sum(item.overdue > 0 for item in items),
-        steps_raised=sum(one.mailed for one in raised),
+        overdue=sum(item.overdue > 0 for item in found.items),
+        steps_raised=sum(one.mailed for one in found.raised),
         digests=sum(not one.urgent for one in mails),
         urgent_mails=sum(one.urgent for one in mails),
-        vacancies=len(_vacant_posts(due)),
+        vacancies=len(_vacant_posts(found.due)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is open on a day, what was told of it before, which steps are due, and which of them can be raised now."""
+
+    items: Sequence[OpenItem]
+    taken: Mapping[BreachKey, Mapping[int, set[str]]]
+    coordinators: Network
+    due: Sequence[DueStep]
+    raised: Sequence[DueStep]
+
+
+def look(connection: sa.Connection, day: Day) -> Look:
+    """Which steps are due on the day, without telling anybody."""
+    items = open_items(connection, day)
+    taken = _steps_taken(connection, items)
+    coordinators = network(connection)
+    due = due_steps(items, taken, coordinators, day)
+    raised = _without_second_digest(connection, due, coordinators, day.today)
+    return Look(items=items, taken=taken, coordinators=coordinators, due=due, raised=raised)
 
 
 def operator_notice(engine: sa.Engine, *, recipient: str, day: Day, console_url: str = "") -> bool:
@@ -234,12 +252,13 @@ def _told_before(
 # --- Recording -------------------------------------------------------------------------------------------------------
 
 
-def _record(connection: sa.Connection, raised: Iterable[DueStep], mails: Iterable[DigestMail], now: datetime) -> None:
+def record_steps(
+    connection: sa.Connection, raised: Iterable[DueStep], told: Iterable[tuple[str, str, DueStep]], now: datetime
+) -> None:
+    """Record the steps as raised; `told`: by which mail (its idempotency key) which coordinator is told of which step."""
     rows = [_row(one, now, state="superseded", coordinator_id="", key=None) for one in raised if not one.mailed]
     rows += [
-        _row(step, now, state="mailed", coordinator_id=coordinator_id, key=one.delivery.idempotency_key)
-        for one in mails
-        for coordinator_id, step in one.told
+        _row(step, now, state="mailed", coordinator_id=coordinator_id, key=key) for key, coordinator_id, step in told
     ]
     if rows:
         connection.execute(sa.insert(escalation_step), rows)

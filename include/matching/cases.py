@@ -102,15 +102,23 @@ def _refold(connection: sa.Connection, need_ids: Collection[str], now: datetime)
         if not needs:
             continue
         note_moments_of_waiting(connection, list(needs), now)
-        folded = fold_whole(connection, needs)
-        stored = _store_cases(connection, needs, folded, now)
-        _drop_cases(connection, list(needs), folded)
-        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before={})
+        folded, stored = store_anew(connection, needs, now)
         connection.execute(_TAKEN_IN, {"need_ids": list(needs), **_foldable()})
         connection.execute(_MATCHED, {"need_ids": list(needs)})
         _tell(connection, needs, folded, now)
         total += stored
     return total
+
+
+def store_anew(
+    connection: sa.Connection, needs: Mapping[str, PushedNeed], now: datetime
+) -> tuple[Mapping[Pair, FoldedCase], Refolded]:
+    """Fold the cases of these needs from their start and store them with their clocks; nobody is told."""
+    folded = fold_whole(connection, needs)
+    stored = _store_cases(connection, needs, folded, now)
+    _drop_cases(connection, list(needs), folded)
+    store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before={})
+    return folded, stored
 
 
 def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: datetime) -> Refolded:

@@ -49,11 +49,15 @@ def advance(engine: sa.Engine, *, day: Day) -> TicketSummary:
     """Open, reopen and end tickets as institutions report, and move up what is over its clocks. A second run adds nothing."""
     with engine.begin() as connection:
         hold(connection, Lock.OBSTRUCTIONS)
-        changes = list(_follow_reports(connection, day))
-        changes += list(_climb(connection, day))
+        changes = follow(connection, day)
     return TicketSummary(
         **{name: changes.count(name) for name in ("opened", "reopened", "verified", "climbed", "overdue")}
     )
+
+
+def follow(connection: sa.Connection, day: Day) -> list[str]:
+    """As `advance`, within the caller's transaction and lock; returns what changed, by kind."""
+    return [*_follow_reports(connection, day), *_climb(connection, day)]
 
 
 def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: Act, day: Day) -> int:
@@ -81,8 +85,7 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
     ).all()
     workable = [row for row in same_cause if may(ticket_of(row), what)]
     for row in workable:
-        after = acted(ticket_of(row), what, day.today, day.calendar, day.policy)
-        _change(connection, row, after, what, act.because(scrubbed(act.reason)))
+        note_act(connection, row, what, act.because(scrubbed(act.reason)), day)
     audit.record(
         connection,
         act=act,
@@ -91,6 +94,12 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
         details={"ticket_ids": [row.ticket_id for row in workable]},
     )
     return len(workable)
+
+
+def note_act(connection: sa.Connection, row: sa.Row[Any], what: TicketAct, act: Act, day: Day) -> None:
+    """Note on one ticket (a row of obstruction_ticket) what the coordinators did, if it is possible on it now."""
+    if may(ticket_of(row), what):
+        _change(connection, row, acted(ticket_of(row), what, day.today, day.calendar, day.policy), what, act)
 
 
 # --- What institutions report ----------------------------------------------------------------------------------------------

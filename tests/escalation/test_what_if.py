@@ -26,6 +26,8 @@ from include.reference.day import Day
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
+from include.store.confinement import confined, for_people
+from include.store.locks import Lock, hold
 from tests.support.escalation import CALENDAR, POLICY, pushed_need, run, staff
 from tests.support.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
 
@@ -173,6 +175,21 @@ def test_it_cannot_write_and_leaves_every_table_as_it_was(silent: sa.Engine) -> 
     before = everything()
     try_out(silent, ladder_step1_working_days=2)
     assert everything() == before
+
+
+def test_it_waits_for_no_stage_and_no_stage_waits_for_it(silent: sa.Engine) -> None:
+    with silent.begin() as stage:
+        for lock in (Lock.ESCALATION, Lock.OBSTRUCTIONS, Lock.MATCHING):
+            hold(stage, lock)
+        stage.execute(sa.text("lock table delivery, matching_case, escalation_step in row exclusive mode"))
+        assert try_out(silent).present
+
+
+def test_a_confined_user_tries_out_the_needs_of_his_departments(silent: sa.Engine) -> None:
+    whole = try_out(silent)
+    own, other = (confined(for_people(silent), [code], "li") for code in ("330000", "440000"))
+    assert try_out(own).present == whole.present
+    assert try_out(other).needs == 0
 
 
 @pytest.mark.parametrize(

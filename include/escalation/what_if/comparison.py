@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from include.domain.calendar import WorkingCalendar
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
-from include.escalation.what_if import queries
-from include.escalation.what_if.history import read_history
-from include.escalation.what_if.replay import OPERATOR, Told, replay
+from include.escalation.what_if.past import lay_out
+from include.escalation.what_if.replay import OPERATOR, PastDays, Told, replay
 
 Group = tuple[Hashable, ...]
 
@@ -83,28 +82,64 @@ def what_if(
 ) -> WhatIf:
     """Who would have been told of what, and when, on the cases of `quarter` up to `now`, had `assumed` been in force.
 
-    From what is stored alone, in a transaction that cannot write. Both replays look at every working day at the hour of
-    escalate_stalled, and take the coordinators of today; what really happened also knows of days on which nobody looked.
+    In one transaction that is rolled back, on temporary tables that hide the real ones. Both replays look at every working day at
+    the hour of escalate_stalled; what really happened also knows of days on which nobody looked.
     """
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
-        history = read_history(connection, quarter, now, calendar)
-        actual = [_told(row) for row in connection.execute(queries.TOLD, {"quarter": str(quarter)})]
-    in_force = replay(history, present, calendar)
-    days = history.runs.days
+    asked = {"quarter": str(quarter), "now": now}
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        needs, first = connection.execute(_FILED, asked).one()
+        actual = [_told(row) for row in connection.execute(_TOLD, asked)]
+        if first is None:
+            return WhatIf(quarter, needs, None, None, actual, [], [])
+        lay_out(connection, str(quarter))
+        days = PastDays(first, now, calendar)
+        in_force = _rolled_back(connection, str(quarter), present, days)
+        tried = in_force if assumed == present else _rolled_back(connection, str(quarter), assumed, days)
+        connection.rollback()
+    working_days = days.working_days()
     return WhatIf(
         quarter=quarter,
-        needs=len(history.needs),
-        first=days[0] if days else None,
-        last=days[-1] if days else None,
+        needs=needs,
+        first=working_days[0] if working_days else None,
+        last=working_days[-1] if working_days else None,
         actual=actual,
         present=in_force,
-        assumed=in_force if assumed == present else replay(history, assumed, calendar),
+        assumed=tried,
     )
+
+
+def _rolled_back(connection: sa.Connection, quarter: str, snapshot: PolicySnapshot, days: PastDays) -> Sequence[Told]:
+    with connection.begin_nested() as savepoint:
+        told = replay(connection, quarter, snapshot, days)
+        savepoint.rollback()
+    return told
+
+
+_FILED = sa.text(
+    """
+    select count(distinct need_id), min((received_at at time zone 'Asia/Shanghai')::date) from need_version
+    where need_id in (select need_id from need_version where quarter = :quarter) and received_at <= :now
+    """
+)
+
+# What the ladder really told.
+_TOLD = sa.text(
+    """
+    select (step.raised_at at time zone 'Asia/Shanghai')::date as day, step.need_id, step.institution_code, step.rule_id,
+           step.breach, step.step, step.coordinator_id, post.authority, post.level, post.region_code,
+           step.idempotency_key like 'urgent:%' as urgent
+    from escalation_step step left join coordinator post using (coordinator_id)
+    where step.need_id in (select need_id from need_version where quarter = :quarter) and step.state = 'mailed'
+    order by step.step_id
+    """
+)
+
+_QUARTERS = sa.text("select distinct quarter from need_version order by quarter desc")
 
 
 def quarters(connection: sa.Connection) -> list[str]:
     """The quarters of which needs are stored, newest first."""
-    return list(connection.execute(queries.QUARTERS).scalars())
+    return list(connection.execute(_QUARTERS).scalars())
 
 
 def only_changed(rows: Iterable[tuple[Group, Counts]]) -> list[tuple[Group, Counts]]:

@@ -1,26 +1,35 @@
-"""The ladder played over a past quarter under a policy: who would have been told of what on which day. Pure."""
+"""A past quarter lived again under a policy: day by day the stages themselves decide, on what was known by then."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
+import sqlalchemy as sa
+
+from include.base.act import Act
 from include.base.business_time import SHANGHAI
-from include.domain import escalation as stalls
 from include.domain.calendar import WorkingCalendar
-from include.domain.escalation import Acknowledged, Breach, BreachKey
+from include.domain.escalation import Breach
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.routing import Coordinator
-from include.escalation.breaches import OpenItem
-from include.escalation.steps import due_for
-from include.escalation.what_if.history import History, OperatorMatter, PastNeed, Taken
-from include.escalation.what_if.spans import Rules, Span, open_spans
+from include.escalation.breaches import operator_breaches
+from include.escalation.stage import look, record_steps
+from include.escalation.what_if.past import acts_on_tickets, let_time_pass, put_under
+from include.matching.cases import store_anew
+from include.matching.folds import pushed_needs
+from include.obstructions.stage import follow, note_act
+from include.reference.day import Day
+from include.store.tables import obstruction_ticket
 
-LADDER_RULES = frozenset({"S01", "S02", "S03", "S05", "S06"})
+RUN_AT = time(8, 30)
+"""When escalate_stalled runs."""
 OPERATOR = "operator"
 """The level of what goes to the operator's mailbox and not to a coordinator."""
+_ANALYZE_EVERY_DAYS = 14
+"""Temporary tables have no autovacuum; without statistics PostgreSQL would read the growing ones badly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,88 +54,83 @@ class Told:
         return (self.day, self.coordinator_id, self.urgent)
 
 
-def replay(history: History, snapshot: PolicySnapshot, calendar: WorkingCalendar) -> list[Told]:
-    """What would have been told if `snapshot` had been in force all the time, day by day."""
-    if not history.runs:
-        return []
-    rules = Rules(snapshot, calendar, history.coordinators, history.runs)
-    told = [one for need in history.needs for one in _told_of(need, rules)]
-    told += _told_operator(history.operator, rules)
+@dataclass(frozen=True, slots=True)
+class PastDays:
+    """From the first to the last day of a quarter's needs that is looked at, as known at `now`."""
+
+    first: date
+    now: datetime
+    calendar: WorkingCalendar
+
+    def looks(self) -> Iterator[tuple[datetime, bool]]:
+        """Moments at which something is looked at: the ladder (True) at its hour on working days, tickets also on days' ends."""
+        day = self.first
+        while (run := datetime.combine(day, RUN_AT, SHANGHAI)) <= self.now:
+            if self.calendar.is_working_day(day):
+                yield run, True
+            yield min(self.now, datetime.combine(day, time.max, SHANGHAI)), False
+            day += timedelta(days=1)
+
+    def working_days(self) -> list[date]:
+        """The days on which the ladder is looked at."""
+        return [moment.date() for moment, ladder in self.looks() if ladder]
+
+
+def replay(connection: sa.Connection, quarter: str, snapshot: PolicySnapshot, days: PastDays) -> list[Told]:
+    """Who would have been told if `snapshot` had been in force all the time. Needs `lay_out`; fills its tables.
+
+    The coordinators are those of today: who was on duty when is not kept. What people did on a ticket they do again where it is
+    possible; what they took on of which nobody was told yet is void.
+    """
+    told: list[Told] = []
+    after = datetime.combine(days.first, time(), SHANGHAI) - timedelta(days=1)
+    put_under(connection, snapshot, Day(days.now, days.calendar, snapshot.policy))
+    acts = list(acts_on_tickets(connection, quarter))
+    looked_on: date | None = None
+    analyzed_on = date.min
+    for moment, at_ladder in days.looks():
+        day = Day(moment, days.calendar, snapshot.policy)
+        news = let_time_pass(connection, after, moment)
+        if news and (needs := pushed_needs(connection, news)):
+            store_anew(connection, needs, moment)
+        done = _taken_until(acts, moment)
+        if news or done or looked_on != day.today:
+            follow(connection, day)
+        for row in done:
+            _act_again(connection, row, days, snapshot)
+        if done:
+            follow(connection, day)
+        if at_ladder:
+            if day.today - analyzed_on >= timedelta(days=_ANALYZE_EVERY_DAYS):
+                connection.execute(_ANALYZE)
+                analyzed_on = day.today
+            told += _look_at_the_ladder(connection, day)
+        looked_on, after = day.today, moment
     return sorted(told, key=lambda one: (one.day, one.coordinator_id, one.need_id, one.rule_id, one.breach))
 
 
-def _told_of(need: PastNeed, rules: Rules) -> Iterator[Told]:
-    by_key: defaultdict[BreachKey, list[Span]] = defaultdict(list)
-    for span in open_spans(need, rules):
-        one = span.breach
-        by_key[one.key].append(span)
-    for key, spans in by_key.items():
-        yield from _climb(need, sorted(spans, key=lambda span: span.start), need.acknowledged.get(key[1:], ()), rules)
+_ANALYZE = sa.text("analyze need_version, delivery, feedback_event, matching_case, case_clock, escalation_step")
 
 
-def _climb(need: PastNeed, spans: Iterable[Span], taken_on: Sequence[Taken], rules: Rules) -> Iterator[Told]:
-    """One breach, each of its steps once, ever."""
-    steps: dict[int, set[str]] = {}
-    first_told: dict[int, int] = {}
-    for span in spans:
-        for run in _runs_to_look_at(span, taken_on, rules):
-            today = rules.runs.days[run]
-            overdue = rules.calendar.working_days_after(span.breach.due_on, today)
-            if overdue == 0 and span.breach.rule_id in LADDER_RULES:
-                continue
-            held = _held(span, taken_on, first_told, run)
-            item = OpenItem(
-                breach=span.breach,
-                need=need.at(run).need,
-                state=span.case.case.state if span.case else "",
-                overdue=overdue,
-                reason_code=span.reason_code,
-                level=span.level,
-                acknowledged=held,
-            )
-            allowed = None if held is None else stalls.step_allowed(held, today, rules.calendar, rules.snapshot.policy)
-            due = due_for(item, steps, allowed, rules.coordinators, rules.snapshot.policy)
-            if any(one.mailed and not one.recipients for one in due):
-                continue
-            for one in due:
-                steps[one.step] = {recipient.coordinator_id for recipient in one.recipients}
-                first_told[one.step] = run
-                for recipient in one.recipients:
-                    yield _told(span.breach, one.step, recipient, urgent=one.urgent, day=today)
+def _look_at_the_ladder(connection: sa.Connection, day: Day) -> Iterator[Told]:
+    raised = look(connection, day).raised
+    to = [(recipient, one) for one in raised for recipient in one.recipients]
+    record_steps(connection, raised, [("", recipient.coordinator_id, one) for recipient, one in to], day.now)
+    for recipient, one in to:
+        yield _told(one.item.breach, day.today, one.step, recipient, urgent=one.urgent)
+    for breach, _ in operator_breaches(connection, day):
+        yield _told(breach, day.today, 1, None, urgent=False)
 
 
-def _runs_to_look_at(span: Span, taken_on: Sequence[Taken], rules: Rules) -> Iterable[int]:
-    """Where something new may be due: when the breach appears, when a rung is reached, every day while it is acknowledged."""
-    if taken_on:
-        return range(span.start, span.end)
-    due_on, runs = span.breach.due_on, rules.runs
-    reached = {runs.on(rules.calendar.add_working_days(due_on, days).day) for days in rules.overdue_days}
-    return sorted({max(run, span.start) for run in reached | {span.start} if run < span.end})
-
-
-def _held(span: Span, taken_on: Sequence[Taken], first_told: dict[int, int], run: int) -> Acknowledged | None:
-    """The newest acknowledgement by then, at the highest step that had been told; one of what nobody was told of is void."""
-    known = [one for one in taken_on if one.run <= run]
-    if not known:
-        return None
-    newest = known[-1]
-    step = max((step for step, at in first_told.items() if at < newest.run), default=None)
-    if step is None:
-        return None
-    spoke = span.case.case.last_event_at if span.case else None
-    quiet_since = max(newest.at, spoke) if spoke else newest.at
-    return Acknowledged(step, quiet_since.astimezone(SHANGHAI).date())
-
-
-def _told(breach: Breach, step: int, recipient: Coordinator, *, urgent: bool, day: date) -> Told:
+def _told(breach: Breach, day: date, step: int, recipient: Coordinator | None, *, urgent: bool) -> Told:
     return Told(
         day=day,
         rule_id=breach.rule_id,
         step=step,
-        level=recipient.level,
-        region_code=recipient.region_code,
-        authority=recipient.authority,
-        coordinator_id=recipient.coordinator_id,
+        level=recipient.level if recipient else OPERATOR,
+        region_code=recipient.region_code if recipient else "",
+        authority=recipient.authority if recipient else "",
+        coordinator_id=recipient.coordinator_id if recipient else OPERATOR,
         urgent=urgent,
         need_id=breach.need_id,
         institution_code=breach.institution_code,
@@ -134,23 +138,19 @@ def _told(breach: Breach, step: int, recipient: Coordinator, *, urgent: bool, da
     )
 
 
-def _told_operator(matters: Iterable[OperatorMatter], rules: Rules) -> Iterator[Told]:
-    """What the operator is told of on each day on which it is late: the notice says it again until it is settled."""
-    limits = {"S04": stalls.push_unanswered, "S08": stalls.hold_undecided}
-    for one in matters:
-        breach = limits[one.rule_id](one.need_id, one.revision, one.since, rules.calendar, rules.snapshot.policy)
-        first = rules.runs.on(rules.calendar.add_working_days(breach.due_on, 1).day)
-        for run in range(first, min(one.until, len(rules.runs))):
-            yield Told(
-                day=rules.runs.days[run],
-                rule_id=one.rule_id,
-                step=1,
-                level=OPERATOR,
-                region_code="",
-                authority="",
-                coordinator_id=OPERATOR,
-                urgent=False,
-                need_id=one.need_id,
-                institution_code="",
-                breach=breach.key[-1],
-            )
+def _taken_until(acts: list[sa.Row[Any]], moment: datetime) -> Sequence[sa.Row[Any]]:
+    """The acts up to `moment`, taken out of those to come."""
+    number = sum(1 for row in acts if row.at <= moment)
+    done, acts[:number] = acts[:number], []
+    return done
+
+
+def _act_again(connection: sa.Connection, row: sa.Row[Any], days: PastDays, snapshot: PolicySnapshot) -> None:
+    ticket = connection.execute(
+        sa.select(obstruction_ticket).filter_by(
+            need_id=row.need_id, institution_code=row.institution_code, obstruction_id=row.obstruction_id
+        )
+    ).one_or_none()
+    if ticket is not None:
+        act = Act(actor_id=row.actor, role=row.role, reason=row.note, at=row.at)
+        note_act(connection, ticket, row.kind, act, Day(row.at, days.calendar, snapshot.policy))
