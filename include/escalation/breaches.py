@@ -164,10 +164,11 @@ def open_items(connection: sa.Connection, day: Day) -> list[OpenItem]:
         (row.need_id, row.institution_code, row.rule_id, row.breach): Acknowledged(row.step, row.quiet_since)
         for row in connection.execute(_ACKNOWLEDGED)
     }
+    needs: dict[str, Need] = {}
     return [
         OpenItem(
             breach=breach,
-            need=_need(row),
+            need=needs.get(breach.need_id) or needs.setdefault(breach.need_id, _need(row)),
             state=row["state"] if breach.institution_code else "",
             overdue=day.calendar.working_days_after(breach.due_on, day.today),
             reason_code=reason_code,

@@ -194,16 +194,18 @@ def _mails_go_out(day: Day) -> bool:
 
 def _steps_taken(connection: sa.Connection, items: Sequence[OpenItem]) -> dict[BreachKey, dict[int, set[str]]]:
     """Open item → step → the notified coordinators; none for a superseded step."""
-    found: defaultdict[BreachKey, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    found: defaultdict[BreachKey, dict[int, set[str]]] = defaultdict(dict)
     step = escalation_step.c
+    key = (step.need_id, step.institution_code, step.rule_id, step.breach)
+    need_ids = list({item.need.need_id for item in items})
     rows = connection.execute(
-        sa.select(step.need_id, step.institution_code, step.rule_id, step.breach, step.step, step.coordinator_id).where(
-            step.need_id == sa.any_(sa.literal([item.need.need_id for item in items], sa.ARRAY(sa.Text)))
-        )
+        sa.select(*key, step.step, sa.func.array_agg(step.coordinator_id))
+        .where(step.need_id == sa.any_(sa.literal(need_ids, sa.ARRAY(sa.Text))))
+        .group_by(*key, step.step)
     )
-    for row in rows:
-        found[row.need_id, row.institution_code, row.rule_id, row.breach][row.step] |= {row.coordinator_id} - {""}
-    return {key: dict(steps) for key, steps in found.items()}
+    for need_id, institution_code, rule_id, breach, number, told in rows:
+        found[need_id, institution_code, rule_id, breach][number] = {*told} - {""}
+    return found
 
 
 def _without_second_digest(

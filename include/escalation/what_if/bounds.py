@@ -12,8 +12,8 @@ from include.domain.quarter import Quarter
 from include.escalation.what_if.parameters import differences
 from include.store.locks import Lock, try_hold
 
-MOST_NEEDS = 10_000
-"""Needs of a quarter that a page looks at: about ten seconds. The command has no such limit."""
+MOST_NEEDS = 2_500
+"""Needs of a quarter that a page looks at: about a minute. The command has no such limit."""
 
 
 def take_turn(connection: sa.Connection, quarter: Quarter, actor: str) -> None:

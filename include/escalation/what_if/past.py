@@ -90,6 +90,8 @@ _NEWS = sa.text(
     """
 )
 
+ANALYZE = sa.text(f"analyze {', '.join((*_DERIVED, *_FACTS))}")
+
 _VIEWS = sa.text(
     "select relname, pg_get_viewdef(oid) as definition from pg_class"
     " where relkind = 'v' and relnamespace = 'public'::regnamespace order by oid"

@@ -17,7 +17,7 @@ from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.routing import Coordinator
 from include.escalation.breaches import operator_breaches
 from include.escalation.stage import look, record_steps
-from include.escalation.what_if.past import acts_on_tickets, let_time_pass, put_under
+from include.escalation.what_if.past import ANALYZE, acts_on_tickets, let_time_pass, put_under
 from include.matching.cases import store_anew
 from include.matching.folds import pushed_needs
 from include.obstructions.stage import follow, note_act
@@ -102,14 +102,11 @@ def replay(connection: sa.Connection, quarter: str, snapshot: PolicySnapshot, da
             follow(connection, day)
         if at_ladder:
             if day.today - analyzed_on >= timedelta(days=_ANALYZE_EVERY_DAYS):
-                connection.execute(_ANALYZE)
+                connection.execute(ANALYZE)
                 analyzed_on = day.today
             told += _look_at_the_ladder(connection, day)
         looked_on, after = day.today, moment
     return sorted(told, key=lambda one: (one.day, one.coordinator_id, one.need_id, one.rule_id, one.breach))
-
-
-_ANALYZE = sa.text("analyze need_version, delivery, feedback_event, matching_case, case_clock, escalation_step")
 
 
 def _look_at_the_ladder(connection: sa.Connection, day: Day) -> Iterator[Told]:
