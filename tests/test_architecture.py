@@ -67,12 +67,17 @@ MORE_PARAMETERS = {
     "include/gate/engine/history.py __init__",
     # A pure function of the case, the institution's rules and how far it was counted before.
     "include/domain/clocks.py clocks",
+    # The fields of the value that it makes.
+    "include/domain/escalation.py obstruction",
     # The fields of a form as one query string.
     "plugins/green_finance/console/reruns.py _as_query",
     # Still pass who acts, or the day, in pieces.
     "include/delivery/rerun.py _open_job",
     "include/gate/late_history.py judge_again",
     "include/gate/stage.py judge_department",
+    "include/gate/stage.py judge_departments",
+    "include/intake/needs.py pull_department",
+    "include/intake/needs.py pull_departments",
     "include/gate/stage.py _judge_and_store",
     "include/gate/stage.py _store",
     "include/gate/stage.py _queue_consequences",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.domain.policy_snapshot import PolicySnapshot
 from include.reference.day import Day
-from include.store.tables import metadata
+from include.store.tables import feedback_event, metadata
 
 _DERIVED = (
     *("matching_case", "case_clock", "case_policy", "policy_snapshot", "due_date_change", "waiting_feedback"),
@@ -24,13 +24,19 @@ _DERIVED = (
 """What the stages write."""
 _QUEUED_FROM = 10**15
 
+_READABLE = ", ".join(column.name for column in feedback_event.columns if column.name != "sealed")
+"""What a page may read of an event."""
+
 _FILED = "(select need_id from public.need_version where quarter = :quarter)"
 
 # What became known when: `moment` and the row as it stood from then on. Of rows that change, each state is a fact of its own.
 _FACTS: Mapping[str, str] = {
     "need_version": f"select received_at as moment, fact from public.need_version fact where need_id in {_FILED}",
     "withdrawal_notice": f"select noticed_at as moment, fact from public.withdrawal_notice fact where need_id in {_FILED}",
-    "feedback_event": f"select received_at as moment, fact from public.feedback_event fact where need_id in {_FILED}",
+    "feedback_event": f"""
+        select received_at as moment, row({_READABLE})::feedback_event as fact
+        from public.feedback_event where need_id in {_FILED}
+    """,
     "feedback_moment": f"""
         select received_at as moment, fact
         from public.feedback_moment fact join public.feedback_event event using (event_id) where need_id in {_FILED}
@@ -111,7 +117,12 @@ _PIN = sa.text(
 def lay_out(connection: sa.Connection, quarter: str) -> None:
     """Create the tables, empty, and beside each a list of the facts to come."""
     views = connection.execute(_VIEWS).all()
-    for table in (*_DERIVED, *_FACTS):
+    connection.execute(
+        sa.text(f"create temporary table feedback_event as select {_READABLE} from public.feedback_event limit 0")
+    )
+    connection.execute(sa.text("alter table feedback_event add primary key (event_id)"))
+    connection.execute(sa.text("create index on feedback_event (need_id)"))
+    for table in (one for one in (*_DERIVED, *_FACTS) if one != "feedback_event"):
         connection.execute(
             sa.text(
                 f"create temporary table {table} (like public.{table} including defaults including identity including indexes)"
@@ -169,7 +180,7 @@ def let_time_pass(connection: sa.Connection, after: datetime, until: datetime) -
 def _arrival(table: str) -> sa.TextClause:
     """The newest state of each row that came or changed between two moments."""
     key = [column.name for column in metadata.tables[table].primary_key]
-    columns = [column.name for column in metadata.tables[table].columns]
+    columns = [column.name for column in metadata.tables[table].columns if column.name != "sealed"]
     of_fact = ", ".join(f"(fact).{name}" for name in key)
     newest = f"""
         select distinct on ({of_fact}) (fact).* from past_{table} where moment > :after and moment <= :until
