@@ -25,7 +25,7 @@ from include.reference import institutions, policy
 from include.reference.calendar import china_calendar
 from include.store import tables
 from include.store.database import copy_rows
-from include.store.locks import Lock, holding
+from include.store.locks import Lock, holding, sharing
 
 _NEEDS_AT_ONCE = 2_000
 PARTS = 2
@@ -159,7 +159,7 @@ def lock(connection: sa.Connection, part: int | None = None) -> None:
     if part is None:
         connection.execute(_LOCK)
     else:
-        connection.execute(_LOCK_PART, {"part": part})
+        connection.execute(_LOCK_PART, {"part": str(part)})
 
 
 def part_of(need_id: str) -> int:
@@ -268,8 +268,8 @@ _LOCK = sa.text(
 )
 
 _LOCK_PART = sa.text(
-    """
-    select pg_advisory_xact_lock_shared(hashtext('matching')), pg_advisory_xact_lock(hashtext('part of matching'), :part),
+    f"""
+    select {sharing(Lock.MATCHING)}, {holding(Lock.MATCHING_PART, ":part")},
            set_config('random_page_cost', '1.1', true), set_config('work_mem', '32MB', true)
     """
 )

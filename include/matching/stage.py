@@ -26,6 +26,7 @@ from include.matching.event_rules import judge_events
 from include.reference import policy
 from include.store import tables
 from include.store.database import array_of, copy_rows, fetch_rows
+from include.store.locks import Lock, hold
 from include.store.sealed import FEEDBACK_EVENT
 from include.store.set_aside import keep, resolve
 
@@ -95,7 +96,8 @@ def collect_feedback(
             left = _left(connection)
         read = _read_on(market_client, left.cursor if begun else left.reread_from)
         with engine.begin() as connection:
-            connection.execute(_ONE_READER)
+            # Of several runs at once, one reads on.
+            hold(connection, Lock.FEEDBACK)
             if _left(connection) != left:
                 continue  # Another run has read these pages meanwhile.
             counts.update(_take(engine, connection, read, now, cipher))
@@ -325,6 +327,4 @@ def _set_aside(item: Any, problem: str) -> SetAside:
 # Purged data cannot be compared any more: it counts as repeated.
 _PURGED = ""
 
-# Of several runs at once, one reads on.
-_ONE_READER = sa.text("select pg_advisory_xact_lock(hashtext('feedback'))")
 _DOCUMENTS = sa.text("select event_id, document from feedback_event where event_id = any(cast(:event_ids as text[]))")

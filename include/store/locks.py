@@ -23,6 +23,8 @@ class Lock(IntEnum):
     GATE = 4902008  # [department]
     SIGN_OFF = 4902009  # [quarter]
     MATCHING = 4902010
+    MATCHING_PART = 4902021  # [part]; beside a share of MATCHING
+    FEEDBACK = 4902022
     OBSTRUCTIONS = 4902011
     ESCALATION = 4902012
     WHAT_IF = 4902013  # [person]
@@ -64,3 +66,8 @@ def release_session(connection: sa.Connection) -> None:
 def holding(lock: Lock, of: str = "''") -> str:
     """SQL: an expression that does as `hold`; `of` is an SQL text."""
     return f"pg_advisory_xact_lock({lock.value}, hashtext({of}))"
+
+
+def sharing(lock: Lock) -> str:
+    """SQL: hold a share of the lock until the transaction ends. Shares go together; `hold` waits for all of them."""
+    return f"pg_advisory_xact_lock_shared({lock.value}, hashtext(''))"

@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 import include
-from include.store.locks import Lock, hold, holding, release_session, try_for_session, try_hold
+from include.store.locks import Lock, hold, holding, release_session, sharing, try_for_session, try_hold
 
 
 def test_a_lock_is_held_until_the_transaction_ends(database: sa.Engine) -> None:
@@ -21,6 +21,13 @@ def test_the_expression_holds_the_same_lock(database: sa.Engine) -> None:
     with database.begin() as first, database.begin() as second:
         first.execute(sa.text(f"select {holding(Lock.MATCHING)}"))
         assert not try_hold(second, Lock.MATCHING)
+
+
+def test_shares_of_a_lock_go_together_and_keep_everybody_else_out(database: sa.Engine) -> None:
+    with database.begin() as first, database.begin() as second, database.begin() as third:
+        first.execute(sa.text(f"select {sharing(Lock.MATCHING)}"))
+        second.execute(sa.text(f"select {sharing(Lock.MATCHING)}"))
+        assert not try_hold(third, Lock.MATCHING)
 
 
 def test_a_lock_of_a_session_outlives_its_transactions(database: sa.Engine) -> None:
