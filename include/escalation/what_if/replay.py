@@ -28,7 +28,7 @@ RUN_AT = time(8, 30)
 """When escalate_stalled runs."""
 OPERATOR = "operator"
 """The level of what goes to the operator's mailbox and not to a coordinator."""
-_ANALYZE_EVERY_DAYS = 14
+_ANALYZE_EVERY_DAYS = 2
 """Temporary tables have no autovacuum; without statistics PostgreSQL would read the growing ones badly."""
 
 
