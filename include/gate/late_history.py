@@ -18,12 +18,12 @@ from sqlalchemy.dialects.postgresql import insert
 from include.alerts.stage import raise_alerts
 from include.base.act import Act
 from include.base.privacy import PersonalDataCipher
-from include.domain.calendar import WorkingCalendar
 from include.gate.consequences import hold_decide_by
 from include.gate.engine.history import KEYS, Revision, holders, is_another, load_history
 from include.gate.engine.judge import Finding, Surroundings, judge, ruleset_version
 from include.gate.records import payloads_of, stored_record
 from include.reference import Policy, departments
+from include.reference.day import Day
 from include.register.in_use import Register
 from include.store.database import array_of
 from include.store.tables import quarantine, quarantine_event, quarantine_finding
@@ -124,17 +124,16 @@ def judge_again(
     *,
     intake_id: int,
     department_codes: Sequence[str],
-    now: datetime,
-    policy: Policy,
-    calendar: WorkingCalendar,
+    day: Day,
 ) -> LateHits:
-    """Judge again the needs that `brought`, judged now for the first time, may affect; `policy`: the common one.
+    """Judge again the needs that `brought`, judged now for the first time, may affect; `day`: under the common policy.
 
     `related`: the needs that share something with any of them, by their histories. Part of the transaction that judges
     the department; run twice, it finds nothing new.
     """
     if not related:
         return LateHits(0, 0)
+    now, policy = day.now, day.policy
     versions = {code: ruleset_version(policy.of_department(code)) for code in departments()}
     needs = connection.execute(
         _JUDGED_BEFORE,
@@ -160,7 +159,7 @@ def judge_again(
         {"need_ids": [hit.need.need_id for hit in hits], "revisions": [hit.need.revision for hit in hits]},
     ).fetchall()
     pushed = frozenset(push.need_id for push in pushes if not push.untried)
-    decide_by = hold_decide_by(now, policy, calendar)
+    decide_by = hold_decide_by(now, policy, day.calendar)
     held = _open_late(connection, [hit for hit in hits if hit.need.need_id not in pushed], decide_by, now, policy)
     held_needs = frozenset(hit.need.need_id for hit in hits if hit.need.judgement_id in held)
     connection.execute(

@@ -14,15 +14,12 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
-from include.domain.calendar import WorkingCalendar
 from include.gate import department_stop, dry_run, late_history
 from include.gate.consequences import Return, hold_decide_by, queue_pushes, queue_returns, return_respond_by
 from include.gate.engine.gc_pause import gc_paused
@@ -31,6 +28,7 @@ from include.gate.engine.judge import Surroundings, judge, ruleset_version
 from include.gate.records import JudgedRecord, stored_record
 from include.quarantine.opening import open_holds
 from include.reference import Policy, department_short_name
+from include.reference.day import Day
 from include.register.in_use import codes_of, load_register
 from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.locks import Lock, hold
@@ -60,15 +58,13 @@ class GateSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judging:
-    """Shared by the departments of a set. `common_policy`: the policy without a department's own values."""
+    """Shared by the departments of a set. `day`: under their own policy; `common_policy`: without a department's own values."""
 
     engine: sa.Engine
     cipher: PersonalDataCipher
     header: sa.Row[Any]
-    now: datetime
-    policy: Policy
+    day: Day
     common_policy: Policy
-    calendar: WorkingCalendar
     version: str
 
 
@@ -89,14 +85,7 @@ _CANDIDATES = sa.text(
 
 
 def judge_departments(
-    engine: sa.Engine,
-    cipher: PersonalDataCipher,
-    *,
-    intake_id: int,
-    department_codes: Sequence[str],
-    now: datetime,
-    policy: Policy,
-    calendar: WorkingCalendar,
+    engine: sa.Engine, cipher: PersonalDataCipher, *, intake_id: int, department_codes: Sequence[str], day: Day
 ) -> GateSummary:
     """Judge what this intake read for these departments and queue the consequences; a dry run's verdicts are stored
     apart.
@@ -108,15 +97,13 @@ def judge_departments(
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
     summary = GateSummary()
     failures: dict[str, BaseException] = {}
-    for own_policy, codes in policy.by_department(department_codes):
+    for own_policy, codes in day.policy.by_department(department_codes):
         judging = _Judging(
             engine=engine,
             cipher=cipher,
             header=header,
-            now=now,
-            policy=own_policy,
-            common_policy=policy,
-            calendar=calendar,
+            day=replace(day, policy=own_policy),
+            common_policy=day.policy,
             version=ruleset_version(own_policy),
         )
         sets = [codes]
@@ -202,11 +189,11 @@ def _judge_chunk(
     """The verdicts, the needs that share something with those of the chunk, and the content of the register."""
     records = [stored_record(judging.cipher, raw_sha256, ciphertext) for *_, raw_sha256, ciphertext in rows]
     needs = [(need_id, revision) for _, _, _, need_id, revision, *_ in rows if need_id and revision]
-    header, policy, now = judging.header, judging.policy, judging.now
-    register = load_register(connection, codes_of(records), today=now.astimezone(SHANGHAI).date(), policy=policy)
+    header, day, policy = judging.header, judging.day, judging.day.policy
+    register = load_register(connection, codes_of(records), today=day.today, policy=policy)
     history = load_history(connection, needs, intake_id=header.intake_id, started_at=header.started_at, policy=policy)
     verdicts = judge(
-        records, checked_at=now, policy=policy, surroundings=Surroundings.of(register, history, judging.cipher)
+        records, checked_at=day.now, policy=policy, surroundings=Surroundings.of(register, history, judging.cipher)
     )
     chunk = [
         JudgedRecord(code, ordinal, payload, need_id, revision, verdict)
@@ -232,7 +219,7 @@ class _Written:
         judging = self.judging
         self.counts.update(one.verdict.verdict for one in chunk)
         if judging.header.dry_run:
-            dry_run.store(self.connection, judging.header.quarter, chunk, version=judging.version, now=judging.now)
+            dry_run.store(self.connection, judging.header.quarter, chunk, version=judging.version, now=judging.day.now)
         else:
             _store(self.connection, judging, chunk, register_sha256)
         for one in chunk:
@@ -248,15 +235,15 @@ class _Written:
 
     def close(self, related: set[str]) -> GateSummary:
         """Open the holds, and judge again the earlier needs that share something with the new ones."""
-        judging, codes = self.judging, list(self.brought)
+        judging, day, codes = self.judging, self.judging.day, list(self.brought)
         if codes:
             open_holds(
                 self.connection,
                 quarter=judging.header.quarter,
                 department_codes=codes,
-                now=judging.now,
-                decide_by=hold_decide_by(judging.now, judging.policy, judging.calendar),
-                policy=judging.policy,
+                now=day.now,
+                decide_by=hold_decide_by(day.now, day.policy, day.calendar),
+                policy=day.policy,
             )
             late_history.judge_again(
                 self.connection,
@@ -265,9 +252,7 @@ class _Written:
                 related,
                 intake_id=judging.header.intake_id,
                 department_codes=codes,
-                now=judging.now,
-                policy=judging.common_policy,
-                calendar=judging.calendar,
+                day=replace(day, policy=judging.common_policy),
             )
         return GateSummary(
             judged=self.counts.total(),
@@ -283,11 +268,11 @@ class _Written:
             code: (len(records), sum(one.verdict.verdict == "returned" for one in records))
             for code, records in judged.items()
         }
-        self.stopped += department_stop.too_many_returned(counts, self.judging.policy)
+        self.stopped += department_stop.too_many_returned(counts, self.judging.day.policy)
 
     def _queue(self, judged: dict[str, list[JudgedRecord]]) -> None:
         judging = self.judging
-        quarter, now, policy = judging.header.quarter, judging.now, judging.policy
+        quarter, now, policy = judging.header.quarter, judging.day.now, judging.day.policy
         self.stopped += department_stop.check(
             self.connection,
             quarter=quarter,
@@ -309,7 +294,7 @@ class _Written:
                     blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
                     returned.append(Return(one.need_id, one.revision, quarter, code, blocks))
         self.queued += queue_pushes(self.connection, passed, now, policy)
-        respond_by = return_respond_by(now, policy, judging.calendar)
+        respond_by = return_respond_by(now, policy, judging.day.calendar)
         self.queued += queue_returns(self.connection, returned, version=judging.version, respond_by=respond_by, now=now)
 
 
@@ -325,7 +310,7 @@ def _store(connection: sa.Connection, judging: _Judging, judged: Sequence[Judged
         (
             (
                 *(header.intake_id, one.need_id, one.revision, header.quarter, one.department_code),
-                *(one.verdict.verdict, judging.version, one.payload_sha256, register_sha256, judging.now),
+                *(one.verdict.verdict, judging.version, one.payload_sha256, register_sha256, judging.day.now),
             )
             for one in judged
         ),

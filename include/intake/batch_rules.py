@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include.base.business_time import SHANGHAI
-from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
-from include.reference import Policy, departments
+from include.reference import departments
+from include.reference.day import Day
 from include.rule_book.batch import SUITE, batch_frame
 from include.rule_book.suites import RuleBook
 from include.store.tables import batch_finding
@@ -43,9 +42,7 @@ class BatchFinding:
     severity: str
 
 
-def judge_batch(
-    connection: sa.Connection, intake_id: int, *, now: datetime, policy: Policy, calendar: WorkingCalendar
-) -> list[BatchFinding]:
+def judge_batch(connection: sa.Connection, intake_id: int, day: Day) -> list[BatchFinding]:
     """Judge the departments of an intake and store the findings; repeated, it stores each finding once."""
     header = connection.execute(
         sa.text("select quarter, departments, kind from intake where intake_id = :intake_id"), {"intake_id": intake_id}
@@ -53,21 +50,15 @@ def judge_batch(
     if header.kind != "quarterly":
         return []
     found: list[BatchFinding] = []
-    measured = _measured(connection, intake_id, header.quarter, now, policy, calendar)
-    for rules_in_force, codes in policy.by_department(header.departments):
+    measured = _measured(connection, intake_id, header.quarter, day)
+    for rules_in_force, codes in day.policy.by_department(header.departments):
         found += _broken(RuleBook(rules_in_force), {code: measured[code] for code in codes})
-    _store(connection, intake_id, found, now)
+    _store(connection, intake_id, found, day.now)
     return found
 
 
 def judge_manifest(
-    connection: sa.Connection,
-    intake_id: int,
-    manifest: Manifest,
-    quarter: str,
-    *,
-    now: datetime,
-    policy: Policy,
+    connection: sa.Connection, intake_id: int, manifest: Manifest, quarter: str, day: Day
 ) -> list[BatchFinding]:
     """Judge the structure of a manifest (B09) and store the findings, those of an unusable row under its department."""
     codes = [row.department_code for row in manifest.departments]
@@ -75,8 +66,8 @@ def judge_manifest(
     named = {piece.known_as for piece in manifest.set_aside} & set(departments())
     faults += sum(piece.known_as not in named for piece in manifest.set_aside)
     rows = {WHOLE_BATCH: {"manifest_faults": faults}} | {code: {"manifest_faults": 1} for code in sorted(named)}
-    found = _broken(RuleBook(policy), rows)
-    _store(connection, intake_id, found, now)
+    found = _broken(RuleBook(day.policy), rows)
+    _store(connection, intake_id, found, day.now)
     return found
 
 
@@ -137,17 +128,10 @@ _INTAKES_BEFORE = sa.text(
 )
 
 
-def _measured(
-    connection: sa.Connection,
-    intake_id: int,
-    quarter: str,
-    now: datetime,
-    policy: Policy,
-    calendar: WorkingCalendar,
-) -> dict[str, dict[str, int | None]]:
+def _measured(connection: sa.Connection, intake_id: int, quarter: str, day: Day) -> dict[str, dict[str, int | None]]:
     asked = {"intake_id": intake_id, "round": _ROUND}
     parsed = Quarter.parse(quarter)
-    deadline = calendar.deadline(parsed, policy.flag("cutoff_inclusive"))
+    deadline = day.calendar.deadline(parsed, day.policy.flag("cutoff_inclusive"))
     manifest = {row.department_code: row for row in connection.execute(_MANIFEST, asked)}
     listed = {row.department_code: row for row in connection.execute(_LISTED_NEEDS, asked)}
     totals = stated_and_read(connection, intake_id)
@@ -158,7 +142,7 @@ def _measured(
     for code in {**departments(), **dict.fromkeys(totals)}:
         row: dict[str, int | None] = {"needs_before": before.get(code)}
         # A department with an unusable row (B09) has reported.
-        if now.astimezone(SHANGHAI) >= deadline and code not in unusable:
+        if day.now >= deadline and code not in unusable:
             row["manifest_rows"] = int(code in manifest)
         if code in totals:
             stated, read = totals[code]

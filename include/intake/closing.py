@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 
 from include.base.errors import IntakeIncomplete
-from include.domain.calendar import WorkingCalendar
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.intake.passed_needs import NowherePushed, nowhere_pushed
-from include.reference import Policy, department_short_name, rules
+from include.reference import department_short_name, rules
+from include.reference.day import Day
 from include.store.tables import intake
 
 log = logging.getLogger(__name__)
 _NAMED = 20
 
 
-def close(
-    engine: sa.Engine, intake_id: int, *, now: datetime, policy: Policy, calendar: WorkingCalendar
-) -> list[DepartmentAccount]:
+def close(engine: sa.Engine, intake_id: int, day: Day) -> list[DepartmentAccount]:
     """Judge the batch and check that every record of every requested department is accounted for; returns the accounts.
 
     Raises IntakeIncomplete, naming each department and record count that is missing (B02, B06, B10), and each passed
@@ -33,7 +30,7 @@ def close(
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
         found = accounts(connection, intake_id)
         if not header.dry_run:
-            findings = judge_batch(connection, intake_id, now=now, policy=policy, calendar=calendar)
+            findings = judge_batch(connection, intake_id, day)
             for one in findings:
                 log.warning(
                     "%s %s：%s", one.rule_id, department_short_name(one.department_code), rules()[one.rule_id].message

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from operator import itemgetter
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from include.intake.conservation import agrees_with_manifest
 from include.intake.items import Item
 from include.intake.listing import Listing, NewVersion, Source, read_listing
 from include.platforms.green_platform import GreenPlatformClient
-from include.reference import Policy
+from include.reference.day import Day
 from include.store.database import copy_rows
 from include.store.sealed import CONTACT, RAW_PAYLOAD
 from include.store.set_aside import keep
@@ -56,8 +55,7 @@ def pull_departments(
     *,
     intake_id: int,
     department_codes: Sequence[str],
-    now: datetime,
-    policy: Policy,
+    day: Day,
 ) -> list[PullSummary]:
     """Read the recommended needs of these departments, several at once, each with a client of its own.
 
@@ -67,7 +65,7 @@ def pull_departments(
     def pull(department_code: str) -> PullSummary:
         with open_client() as client:
             return pull_department(
-                engine, client, cipher, intake_id=intake_id, department_code=department_code, now=now, policy=policy
+                engine, client, cipher, intake_id=intake_id, department_code=department_code, day=day
             )
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="pull") as pool:
@@ -87,8 +85,7 @@ def pull_department(
     *,
     intake_id: int,
     department_code: str,
-    now: datetime,
-    policy: Policy,
+    day: Day,
 ) -> PullSummary:
     """Read one department's recommended needs whole and store them, with their fingerprints.
 
@@ -109,8 +106,8 @@ def pull_department(
         intake_id=intake_id,
         quarter=header.quarter,
         department_code=department_code,
-        now=now,
-        policy=policy,
+        now=day.now,
+        policy=day.policy,
         cipher=cipher,
     )
     for _ in range(1 + _READ_AGAIN):
@@ -133,7 +130,7 @@ def pull_department(
                 department_code=department_code,
                 stated_total=read.total,
                 read_items=len(read.items),
-                read_at=now,
+                read_at=day.now,
             )
             .on_conflict_do_nothing()
             .returning(listing.c.intake_id)
@@ -145,7 +142,7 @@ def pull_department(
                 cipher,
                 f"needs/{header.quarter}/{department_code}/recommended",
                 [item.set_aside for item in read.items if item.set_aside is not None],
-                now=now,
+                now=day.now,
                 whole=header.kind != "major",
             )
     return PullSummary(department_code, len(read.items), unreadable, new)

@@ -20,6 +20,7 @@ from include.domain.pieces import SetAside, set_aside
 from include.intake.batch_rules import judge_manifest
 from include.platforms.green_platform import CoordinatorRow, GreenPlatformClient
 from include.reference import Policy, rules
+from include.reference.day import Day
 from include.register.rules import (
     SNAPSHOT,
     RegisterEntry,
@@ -46,14 +47,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def pull_manifest(
-    engine: sa.Engine,
-    client: GreenPlatformClient,
-    cipher: PersonalDataCipher,
-    intake_id: int,
-    quarter: str,
-    *,
-    now: datetime,
-    policy: Policy,
+    engine: sa.Engine, client: GreenPlatformClient, cipher: PersonalDataCipher, intake_id: int, quarter: str, day: Day
 ) -> int:
     """Store what each department says it recommended for `quarter`, odd rows too; returns the number of departments.
 
@@ -74,8 +68,8 @@ def pull_manifest(
     with engine.begin() as connection:
         if rows:
             connection.execute(insert(manifest_entry).on_conflict_do_nothing(), rows)
-        judge_manifest(connection, intake_id, manifest, quarter, now=now, policy=policy)
-        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=now, whole=True)
+        judge_manifest(connection, intake_id, manifest, quarter, day)
+        keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=day.now, whole=True)
     return len(rows)
 
 

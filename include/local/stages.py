@@ -162,7 +162,7 @@ class Stages:
         )
         intake_id = intake.begin(self.engine, request, now)
         if kind == "quarterly":
-            intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, now=now, policy=self.policy)
+            intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, self.day(now))
         intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
         sets = intake.department_sets(self.engine, intake_id, self.policy)
         for department_codes in sets:
@@ -172,20 +172,13 @@ class Stages:
                 self.cipher,
                 intake_id=intake_id,
                 department_codes=department_codes,
-                now=now,
-                policy=self.policy,
+                day=self.day(now),
             )
         for department_codes in sets:
             gate.judge_departments(
-                self.engine,
-                self.cipher,
-                intake_id=intake_id,
-                department_codes=department_codes,
-                now=now,
-                policy=self.policy,
-                calendar=self.calendar,
+                self.engine, self.cipher, intake_id=intake_id, department_codes=department_codes, day=self.day(now)
             )
-        intake.close(self.engine, intake_id, now=now, policy=self.policy, calendar=self.calendar)
+        intake.close(self.engine, intake_id, self.day(now))
 
 
 PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {

@@ -65,9 +65,7 @@ def pull_quarter(intake_id: int) -> list[list[str]]:
     with stage_run() as run, run.green_platform() as client:
         header = intake.header(run.engine, intake_id)
         if header.kind == "quarterly":
-            intake.pull_manifest(
-                run.engine, client, run.cipher, intake_id, header.quarter, now=run.now, policy=run.policy
-            )
+            intake.pull_manifest(run.engine, client, run.cipher, intake_id, header.quarter, run.day)
         if not header.dry_run:
             intake.pull_withdrawals(run.engine, client, run.cipher, header.quarter, run.now, intake_id)
         return intake.department_sets(run.engine, intake_id, run.policy)
@@ -86,8 +84,7 @@ def pull_departments(intake_id: int, department_codes: list[str]) -> list[dict[s
             run.cipher,
             intake_id=intake_id,
             department_codes=department_codes,
-            now=run.now,
-            policy=run.policy,
+            day=run.day,
         )
         return [asdict(summary) for summary in summaries]
 
@@ -103,13 +100,7 @@ def judge_departments(intake_id: int, department_codes: list[str]) -> dict[str, 
     with stage_run() as run:
         header = intake.header(run.engine, intake_id)
         summary = gate.judge_departments(
-            run.engine,
-            run.cipher,
-            intake_id=intake_id,
-            department_codes=department_codes,
-            now=run.now,
-            policy=run.policy,
-            calendar=run.calendar,
+            run.engine, run.cipher, intake_id=intake_id, department_codes=department_codes, day=run.day
         )
         return {**asdict(summary), PAGE: page_path(header.quarter, dry_run=header.dry_run)}
 
@@ -130,7 +121,7 @@ def close_intake(intake_id: int) -> dict[str, int]:
     context = get_current_context()
     with stage_run() as run:
         header = intake.header(run.engine, intake_id)
-        accounts = intake.close(run.engine, intake_id, now=run.now, policy=run.policy, calendar=run.calendar)
+        accounts = intake.close(run.engine, intake_id, run.day)
         totals = {
             name: sum(getattr(account, name) for account in accounts)
             for name in ("listed", "passed", "held", "returned", "superseded", "unreadable")

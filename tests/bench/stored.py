@@ -19,8 +19,7 @@ from include.base.privacy import PersonalDataCipher
 from include.gate import stage
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store.database import connect, copy_rows, migrate
 from include.store.tables import register_snapshot
 from tests.bench.generated import CHECKED_AT, needs, register_row
@@ -56,13 +55,7 @@ def judge_stored(size: int, clock: Any) -> None:
             connection.execute(sa.text("checkpoint"))
         with clock.running():
             summary = stage.judge_departments(
-                database,
-                CIPHER,
-                intake_id=intake_id,
-                department_codes=departments,
-                now=CHECKED_AT,
-                policy=policy(),
-                calendar=china_calendar(),
+                database, CIPHER, intake_id=intake_id, department_codes=departments, day=Day.in_force(CHECKED_AT)
             )
         if summary.judged != size:
             raise SystemExit(f"{summary.judged} of {size} needs were judged")
@@ -101,13 +94,7 @@ def _taken_in(database: sa.Engine, size: int, folder: Path, clock: Any) -> tuple
         for department in listed:
             client = cast(GreenPlatformClient, _Listing(folder / department))
             intake.pull_department(
-                database,
-                client,
-                CIPHER,
-                intake_id=intake_id,
-                department_code=department,
-                now=CHECKED_AT,
-                policy=policy(),
+                database, client, CIPHER, intake_id=intake_id, department_code=department, day=Day.in_force(CHECKED_AT)
             )
     with database.begin() as connection:
         names = ("uscc", "name", "aliases", "level", "batch", "department_code", "listed_on")

@@ -15,6 +15,7 @@ from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.words.department_failures import DepartmentsFailed, DepartmentsFailedForNow
 from tests.support.rows import let_history_be_changed, moment, need_id
 from tests.support.taken_in import CIPHER, Listing, filed, findings, list_factories
@@ -50,8 +51,7 @@ def read(database: sa.Engine, run_id: str, records: Mapping[str, Sequence[Mappin
         CIPHER,
         intake_id=intake_id,
         department_codes=list(records),
-        now=NOW,
-        policy=policy(),
+        day=Day.in_force(NOW),
     )
     return intake_id
 
@@ -62,9 +62,7 @@ def judge(database: sa.Engine, intake_id: int, rules: Policy | None = None) -> g
         CIPHER,
         intake_id=intake_id,
         department_codes=[ZHEJIANG, JIANGSU],
-        now=NOW,
-        policy=rules or policy(),
-        calendar=china_calendar(),
+        day=Day(NOW, china_calendar(), rules or policy()),
     )
 
 

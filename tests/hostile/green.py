@@ -18,7 +18,7 @@ from include.domain.identifiers import make_uscc
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from tests.support.clean_need import clean_need
 from tests.support.rows import moment
 from tests.support.scripted import Answer, Received, scripted
@@ -157,21 +157,13 @@ def take_in(database: sa.Engine, green: Green, run_id: str = "run-1") -> Verdict
     with client_of(green) as client:
         intake.pull_register(database, client, CIPHER, NOW.date(), NOW, policy())
         intake.pull_coordinators(database, client, CIPHER, now=NOW)
-        intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, now=NOW, policy=policy())
+        intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, Day.in_force(NOW))
         intake.pull_withdrawals(database, client, CIPHER, QUARTER, NOW, intake_id)
         intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=ZHEJIANG, now=NOW, policy=policy()
+            database, client, CIPHER, intake_id=intake_id, department_code=ZHEJIANG, day=Day.in_force(NOW)
         )
-    gate.judge_departments(
-        database,
-        CIPHER,
-        intake_id=intake_id,
-        department_codes=[ZHEJIANG],
-        now=NOW,
-        policy=policy(),
-        calendar=china_calendar(),
-    )
-    intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+    gate.judge_departments(database, CIPHER, intake_id=intake_id, department_codes=[ZHEJIANG], day=Day.in_force(NOW))
+    intake.close(database, intake_id, Day.in_force(NOW))
     return verdicts(database)
 
 

@@ -12,7 +12,7 @@ from include import intake
 from include.base.errors import IntakeIncomplete
 from include.domain.routing import Place
 from include.reference import departments, policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.tables import coordinator as coordinator_table
 from tests.hostile.green import (
@@ -192,12 +192,12 @@ def close_all(database: sa.Engine, green: Green, codes: list[str]) -> dict[str, 
     )
     intake_id = intake.begin(database, request, NOW)
     with client_of(green) as client:
-        intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, now=NOW, policy=policy())
+        intake.pull_manifest(database, client, CIPHER, intake_id, QUARTER, Day.in_force(NOW))
         for code in codes:
             intake.pull_department(
-                database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW, policy=policy()
+                database, client, CIPHER, intake_id=intake_id, department_code=code, day=Day.in_force(NOW)
             )
-    intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+    intake.close(database, intake_id, Day.in_force(NOW))
     with database.connect() as connection:
         rows = connection.execute(
             sa.text(

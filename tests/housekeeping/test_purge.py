@@ -18,7 +18,6 @@ from include.housekeeping.stage import HousekeepingSummary, housekeep
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
-from include.reference import policy
 from include.reference.day import Day
 from include.store import tables
 from include.store.outbox import NewDelivery, enqueue
@@ -104,7 +103,7 @@ def filled(database: sa.Engine) -> sa.Engine:
         judge(database, intake_id, now=NOW)
     client = cast(GreenPlatformClient, Listing(RECORDS[3:]))
     intake.pull_department(
-        database, client, CIPHER, intake_id=intake_id, department_code="320000", now=NOW, policy=policy()
+        database, client, CIPHER, intake_id=intake_id, department_code="320000", day=Day.in_force(NOW)
     )
     with database.begin() as connection:
         connection.execute(

@@ -13,8 +13,7 @@ from include import intake
 from include.domain.pieces import SetAside
 from include.intake.batch_rules import judge_batch, judge_manifest
 from include.platforms.green_platform import Manifest, ManifestRow
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from tests.support.rows import rewrite
 from tests.support.rule_cases.batch import CASES, found
 
@@ -75,8 +74,8 @@ def _manifest(
 
 def _found(database: sa.Engine, intake_id: int) -> list[str]:
     with database.begin() as connection:
-        found = judge_batch(connection, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
-        judge_batch(connection, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+        found = judge_batch(connection, intake_id, Day.in_force(NOW))
+        judge_batch(connection, intake_id, Day.in_force(NOW))
         stored = connection.execute(
             sa.text("select rule_id from batch_finding where intake_id = :id order by 1"), {"id": intake_id}
         ).scalars()
@@ -146,6 +145,6 @@ def test_an_odd_manifest_is_noted_and_read_all_the_same(database: sa.Engine) -> 
     ):
         manifest = Manifest(quarter=quarter, departments=departments, set_aside=set_aside)
         with database.begin() as connection:
-            found = judge_manifest(connection, intake_id, manifest, "2026Q3", now=NOW, policy=policy())
+            found = judge_manifest(connection, intake_id, manifest, "2026Q3", Day.in_force(NOW))
         assert [one.department_code for one in found] == expected
         assert {one.rule_id for one in found} <= {"B09"}

@@ -20,7 +20,7 @@ from include.base.settings import GreenPlatform
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import departments, policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
@@ -65,30 +65,22 @@ def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False)
 
 
 def _pull(database: sa.Engine, client: GreenPlatformClient, intake_id: int) -> list[intake.PullSummary]:
-    intake.pull_manifest(database, client, CIPHER, intake_id, "2026Q3", now=NOW, policy=policy())
+    intake.pull_manifest(database, client, CIPHER, intake_id, "2026Q3", Day.in_force(NOW))
     intake.pull_register(database, client, CIPHER, NOW.date(), NOW, policy())
     return [
         intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=code, now=NOW, policy=policy()
+            database, client, CIPHER, intake_id=intake_id, department_code=code, day=Day.in_force(NOW)
         )
         for code in CHOSEN
     ]
 
 
 def _judge(database: sa.Engine, intake_id: int) -> gate.GateSummary:
-    return gate.judge_departments(
-        database,
-        CIPHER,
-        intake_id=intake_id,
-        department_codes=CHOSEN,
-        now=NOW,
-        policy=policy(),
-        calendar=china_calendar(),
-    )
+    return gate.judge_departments(database, CIPHER, intake_id=intake_id, department_codes=CHOSEN, day=Day.in_force(NOW))
 
 
 def _close(database: sa.Engine, intake_id: int) -> list[intake.DepartmentAccount]:
-    return intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+    return intake.close(database, intake_id, Day.in_force(NOW))
 
 
 def _count(database: sa.Engine, table: str, where: str = "true") -> int:
@@ -167,7 +159,7 @@ def test_a_record_without_a_verdict_makes_the_close_red_and_names_the_department
 def test_a_department_that_was_not_read_makes_the_close_red(database: sa.Engine, client: GreenPlatformClient) -> None:
     intake_id = _begin(database)
     intake.pull_department(
-        database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW, policy=policy()
+        database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], day=Day.in_force(NOW)
     )
     with pytest.raises(IntakeIncomplete, match=f"{departments()[CHOSEN[1]].short_name}：未读取"):
         _close(database, intake_id)
@@ -202,7 +194,7 @@ def test_two_revisions_of_a_need_do_not_hide_that_another_need_was_not_read(data
         intake_id = _begin(database, run_id)
         client = cast(GreenPlatformClient, _Listings(listings, total=2))
         pulled = intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], now=NOW, policy=policy()
+            database, client, CIPHER, intake_id=intake_id, department_code=CHOSEN[0], day=Day.in_force(NOW)
         )
         assert pulled.items == read
         with pytest.raises(IntakeIncomplete) as raised:
@@ -268,7 +260,7 @@ def test_a_platform_that_is_away_is_said_in_one_sentence(database: sa.Engine) ->
     intake_id = _begin(database)
     with GreenPlatformClient(away, sleep=lambda _: None) as client, pytest.raises(PlatformUnavailable) as caught:
         intake.pull_department(
-            database, client, CIPHER, intake_id=intake_id, department_code="330000", now=NOW, policy=policy()
+            database, client, CIPHER, intake_id=intake_id, department_code="330000", day=Day.in_force(NOW)
         )
     assert "127.0.0.1:1" in str(caught.value)
     assert "hush" not in str(caught.value)

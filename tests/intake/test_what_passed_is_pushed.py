@@ -12,8 +12,7 @@ from include.base.errors import IntakeIncomplete
 from include.intake.passed_needs import nowhere_pushed
 from include.intake.stage import IntakeRequest
 from include.reconciliation import quarter_is_settled
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.support.clean_need import clean_need
 from tests.support.rows import (
@@ -43,7 +42,7 @@ def fates(database: sa.Engine) -> list[tuple[str | None, str | None]]:
 
 
 def close(database: sa.Engine, intake_id: int) -> None:
-    intake.close(database, intake_id, now=NOW, policy=policy(), calendar=china_calendar())
+    intake.close(database, intake_id, Day.in_force(NOW))
 
 
 def test_a_push_that_vanished_from_the_outbox_makes_the_close_red_and_names_the_need(database: sa.Engine) -> None:

@@ -19,7 +19,7 @@ from include.intake.conservation import accounts
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy, rules
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
@@ -129,20 +129,18 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
         )
         intake_id = intake.begin(database, request, now)
         with GreenPlatformClient(settings, sleep=lambda _: None) as client:
-            intake.pull_manifest(database, client, CIPHER, intake_id, scenario.quarter, now=now, policy=policy())
+            intake.pull_manifest(database, client, CIPHER, intake_id, scenario.quarter, Day.in_force(now))
             intake.pull_register(database, client, CIPHER, now.date(), now, policy())
             for code in chosen:
                 intake.pull_department(
-                    database, client, CIPHER, intake_id=intake_id, department_code=code, now=now, policy=policy()
+                    database, client, CIPHER, intake_id=intake_id, department_code=code, day=Day.in_force(now)
                 )
     gate.judge_departments(
         database,
         CIPHER,
         intake_id=intake_id,
         department_codes=_departments_with_every_wider_rule(scenario),
-        now=now,
-        policy=policy(),
-        calendar=china_calendar(),
+        day=Day.in_force(now),
     )
     yield database, scenario
     database.dispose()

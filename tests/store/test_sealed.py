@@ -15,8 +15,7 @@ from include.domain.pieces import SetAside
 from include.gate import stage as gate
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from include.store.cipher import open_cipher
 from include.store.sealed import SEALED, Sealed
@@ -106,13 +105,5 @@ def test_the_gate_does_not_judge_a_record_that_stands_in_the_row_of_another(fill
             )
         )
     with pytest.raises(DepartmentsFailed) as failed:
-        gate.judge_departments(
-            filled,
-            CIPHER,
-            intake_id=1,
-            department_codes=["330000"],
-            now=NOW,
-            policy=policy(),
-            calendar=china_calendar(),
-        )
+        gate.judge_departments(filled, CIPHER, intake_id=1, department_codes=["330000"], day=Day.in_force(NOW))
     assert isinstance(failed.value.__cause__, CiphertextRefused)

@@ -17,6 +17,7 @@ from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store.tables import register_factory, register_snapshot
 from tests.support.clean_need import clean_need
 from tests.support.rows import need_id
@@ -64,7 +65,7 @@ def take_in(
     intake_id = intake.begin(database, request, now)
     client = cast(GreenPlatformClient, Listing(records))
     intake.pull_department(
-        database, client, CIPHER, intake_id=intake_id, department_code=department_code, now=now, policy=policy()
+        database, client, CIPHER, intake_id=intake_id, department_code=department_code, day=Day.in_force(now)
     )
     list_factories(database, records, as_of=now.date())
     return intake_id
@@ -107,9 +108,7 @@ def judge(
         CIPHER,
         intake_id=intake_id,
         department_codes=[department_code],
-        now=now,
-        policy=rules or policy(),
-        calendar=china_calendar(),
+        day=Day(now, china_calendar(), rules or policy()),
     )
 
 

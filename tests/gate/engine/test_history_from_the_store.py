@@ -12,7 +12,7 @@ from include.domain.identifiers import make_uscc
 from include.gate import stage as gate
 from include.gate.engine.history import load_history
 from include.reference import Policy, policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.support.clean_need import clean_need
 from tests.support.rows import add_event, moment, need_id
@@ -219,15 +219,7 @@ def test_three_enterprises_with_one_mobile_are_found_over_quarters(database: sa.
 def test_a_department_judged_by_itself_is_compared_all_the_same(database: sa.Engine) -> None:
     take_in(database, "then", [before()], now=THEN, quarter="2026Q2")
     intake_id = take_in(database, "now", [filed(OWN)], now=NOW)
-    gate.judge_departments(
-        database,
-        CIPHER,
-        intake_id=intake_id,
-        department_codes=["330000"],
-        now=NOW,
-        policy=policy(),
-        calendar=china_calendar(),
-    )
+    gate.judge_departments(database, CIPHER, intake_id=intake_id, department_codes=["330000"], day=Day.in_force(NOW))
     assert findings(database, OWN) == CODE
 
 
