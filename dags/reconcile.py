@@ -33,7 +33,7 @@ def compare(quarter: str) -> dict[str, int]:
     from include import reconciliation
 
     with stage_run() as run, run.green_platform() as green_platform, run.credit_market() as credit_market:
-        summary = reconciliation.reconcile(run.engine, green_platform, credit_market, run.cipher, quarter, run.now)
+        summary = reconciliation.reconcile(run.engine, green_platform, credit_market, run.cipher, quarter, run.day)
         return {**summary.compared, "opened": summary.opened, "closed": summary.closed, "open": summary.still_open}
 
 

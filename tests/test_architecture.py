@@ -74,7 +74,6 @@ MORE_PARAMETERS = {
     # What the transaction of a set knows: which intake and needs, and under which day.
     "include/gate/late_history.py judge_again",
     # Still pass who acts, or the day, in pieces.
-    "include/delivery/rerun.py _open_job",
     "include/matching/extensions.py request_extension",
     "include/matching/extensions.py decide_extension",
 }

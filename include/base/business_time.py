@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class Clock(Protocol):
-    """A source of business time."""
+    """A source of business time, and how to wait in it."""
 
     def now(self) -> datetime:
         """The current moment (aware)."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
         ...
 
 
@@ -41,6 +45,10 @@ class BusinessClock:
     def now(self) -> datetime:
         """The current moment, in Asia/Shanghai."""
         return self.started_at + timedelta(seconds=monotonic() - self._monotonic_start)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, in real time."""
+        sleep(seconds)
 
     def today(self) -> date:
         """The local date."""

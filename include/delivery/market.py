@@ -36,6 +36,7 @@ from include.domain.concealed import ConcealedText
 from include.domain.push_payload import NoPush, Person, Push, contact_of, payload_sha256, push_of
 from include.platforms.credit_market import CreditMarketClient, ItemResult
 from include.platforms.http import OutcomeUnknown, PlatformFault, ProblemResponse
+from include.reference import Policy
 from include.store.database import array_of, fetch_rows
 from include.store.sealed import CONTACT
 
@@ -55,13 +56,14 @@ class MarketSender:
         engine: sa.Engine,
         client: CreditMarketClient,
         cipher: PersonalDataCipher,
-        batch_size: int,
+        policy: Policy,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._client = client
         self._cipher = cipher
-        self._batch_size = batch_size
+        self._policy = policy
+        self._batch_size = policy.integer("push_batch_size")
         self._clock = clock
 
     @property
@@ -85,7 +87,7 @@ class MarketSender:
             put_aside += [content_changed(claim) for claim in pending if stored[claim.delivery_id].content is None]
             pending = _without(pending, put_aside)
             usccs = {claim.delivery_id: stored[claim.delivery_id].uscc for claim in pending}
-            put_aside += not_to_be_pushed(connection, pending, usccs, self._clock())
+            put_aside += not_to_be_pushed(connection, pending, usccs, self._clock(), self._policy)
         pending = _without(pending, put_aside)
         yield put_aside
         yield from in_sets(self._requests(claims, pending, stored))

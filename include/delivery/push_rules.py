@@ -16,7 +16,7 @@ from include.alerts.stage import raise_alerts
 from include.base.act import Act
 from include.base.business_time import SHANGHAI
 from include.delivery.outcomes import Claim, Result
-from include.reference import policy, rules
+from include.reference import Policy, rules
 from include.register.snapshots import FACTORY_REMOVED, REMOVED_RULE, has_rows, in_force, snapshot_in_use
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,11 @@ _ALLOWED = sa.text("select need_id from alert where rule_id = :rule and need_id 
 
 
 def not_to_be_pushed(
-    connection: sa.Connection, pushes: Sequence[Claim], usccs: Mapping[int, str | None], now: datetime
+    connection: sa.Connection,
+    pushes: Sequence[Claim],
+    usccs: Mapping[int, str | None],
+    now: datetime,
+    policy: Policy,
 ) -> list[Result]:
     """The pushes whose factory has no active row in the register in use today, put aside with an alert each.
 
@@ -56,7 +60,7 @@ def not_to_be_pushed(
         sorted(set(need_ids) - allowed),
         severity="hold",
         act=Act.by_stage("deliver", now, f"{today} 推送时名单中已没有该企业（G08a）"),
-        policy=policy(),
+        policy=policy,
     )
     return [
         Result(claim=push, kind="check", outcome=FACTORY_REMOVED, state="superseded", detail=rules()["G08a"].message)

@@ -135,7 +135,6 @@ def rerun(
     is empty or unknown.
     """
     act = audit.signed(Act(actor_id=actor, role="operator", reason=reason, at=now))
-    actor, reason = act.actor_id, act.reason
     if request_key is not None and (started := _started(connection, request_key)):
         return started
     # A leased delivery belongs to its worker until it is recorded: waiting for it here could deadlock.
@@ -143,7 +142,7 @@ def rerun(
     chosen = [item.delivery_id for item in items if not item.hindrance]
     if not chosen:
         return None
-    job_id = _open_job(connection, selection, chosen, actor=actor, reason=reason, now=now, request_key=request_key)
+    job_id = _open_job(connection, selection, chosen, act, request_key)
     connection.execute(
         sa.update(delivery)
         .where(delivery.c.delivery_id.in_(chosen))
@@ -176,15 +175,18 @@ def _open_job(
     connection: sa.Connection,
     selection: Selection,
     chosen: Sequence[int],
-    *,
-    actor: str,
-    reason: str,
-    now: datetime,
+    act: Act,
     request_key: str | None,
 ) -> int:
     job_id: int = connection.execute(
         sa.insert(rerun_job)
-        .values(actor=actor, reason=reason, selection=_described(selection), started_at=now, request_key=request_key)
+        .values(
+            actor=act.actor_id,
+            reason=act.reason,
+            selection=_described(selection),
+            started_at=act.at,
+            request_key=request_key,
+        )
         .returning(rerun_job.c.job_id)
     ).scalar_one()
     before = sa.select(

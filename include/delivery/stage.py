@@ -41,7 +41,7 @@ from include.domain.states import Channel
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import PlatformBusy, Sleep
-from include.reference import policy
+from include.reference import Policy
 from include.store.cipher import open_cipher
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ LONGEST_PAUSE = timedelta(seconds=5)
 """A longer wait is left to the next run."""
 ALL_PAUSES = timedelta(seconds=30)
 _FRUITLESS_SETS = 3
-_LONGEST_SET_S = LEASE.total_seconds() / 2
+LONGEST_SET = LEASE / 2
+"""Then a worker gives back what it has not sent, well before others take it over."""
 BatchOutcome = Literal["no_request", "no_answer", "answered"]
 """Result of a batch: no request sent, none answered, at least one answered."""
 _WORTH_A_WORKER: dict[Channel, int] = {Channel.MARKET: 200, Channel.GREEN_PLATFORM: 100, Channel.MAIL: 100}
@@ -85,30 +86,38 @@ _COUNTED = ("delivered", "deferred", "held", "superseded", "unknown", "waiting")
 
 
 def deliver(
-    engine: sa.Engine, channel: Channel, *, settings: Settings, clock: Clock, sleep: Sleep = time.sleep
+    engine: sa.Engine,
+    channel: Channel,
+    *,
+    settings: Settings,
+    policy: Policy,
+    clock: Clock,
+    longest_set: timedelta = LONGEST_SET,
 ) -> DeliverySummary:
     """Send everything that is due on `channel`, until nothing is or the receiver is unreachable.
 
     Safe to run twice, at once, and after a crash. Several workers share a large amount (policy
     delivery_workers_<channel>, over all runs; a run that finds all slots taken leaves the work to their workers). An
-    unreachable receiver does not fail the run: later runs retry. Raises CredentialsRefused or ConfigurationError:
-    nothing can be sent before a person acts.
+    unreachable receiver does not fail the run: later runs retry. A run lasts, so it takes a clock and no `Day`.
+    `longest_set`: after so much real time a worker gives back what it has not sent. Raises CredentialsRefused or
+    ConfigurationError: nothing can be sent before a person acts.
     """
-    shared = SharedChannel(engine, channel, policy().integer("breaker_failures"))
+    shared = SharedChannel(engine, channel, policy.integer("breaker_failures"))
+    most = policy.integer(f"delivery_workers_{channel}")
 
     def work() -> tuple[Counter[str], PlatformUnavailable | None]:
         try:
             with (
-                registered_worker(engine, channel, most=policy().integer(f"delivery_workers_{channel}")) as worker,
-                _open_sender(shared, settings, worker, clock, sleep) as sender,
+                registered_worker(engine, channel, most=most) as worker,
+                _open_sender(shared, settings, policy, worker, clock) as sender,
             ):
-                run = _Run(engine, channel, worker, sender, clock, sleep, shared)
+                run = _Run(engine, channel, worker, sender, policy, clock, shared, longest_set)
                 return run.go(), run.unreachable
         except AllSlotsTaken:
             log.info("%s: 已有足够的发送者在工作", channel)
             return Counter(), None
 
-    workers = _workers(engine, channel, clock.now())
+    workers = _workers(engine, channel, most, clock.now())
     if workers == 1:
         outcomes = [work()]
     else:
@@ -140,31 +149,30 @@ _DUE = sa.text(
 )
 
 
-def _workers(engine: sa.Engine, channel: Channel, now: datetime) -> int:
-    """As many as the policy allows, but no more than there are sets to send."""
-    allowed = policy().integer(f"delivery_workers_{channel}")
+def _workers(engine: sa.Engine, channel: Channel, most: int, now: datetime) -> int:
+    """As many as allowed, but no more than there are sets to send."""
     with engine.connect() as connection:
-        asked = {"channel": channel, "now": now, "enough": allowed * _WORTH_A_WORKER[channel]}
+        asked = {"channel": channel, "now": now, "enough": most * _WORTH_A_WORKER[channel]}
         due: int = connection.execute(_DUE, asked).scalar_one()
-    return max(1, min(allowed, due // _WORTH_A_WORKER[channel]))
+    return max(1, min(most, due // _WORTH_A_WORKER[channel]))
 
 
 @contextmanager
 def _open_sender(
-    shared: SharedChannel, settings: Settings, worker: str, clock: Clock, sleep: Sleep
+    shared: SharedChannel, settings: Settings, policy: Policy, worker: str, clock: Clock
 ) -> Iterator[Sender]:
     engine = shared.engine
     if shared.channel == "market":
         cipher = open_cipher(engine, settings)
-        pace = _pace(shared, settings.credit_market.rate_per_s, sleep)
-        with CreditMarketClient(settings.credit_market, sleep=sleep, pace=pace) as market:
-            yield MarketSender(engine, market, cipher, policy().integer("push_batch_size"), clock.now)
+        pace = _pace(shared, settings.credit_market.rate_per_s, clock.sleep)
+        with CreditMarketClient(settings.credit_market, sleep=clock.sleep, pace=pace) as market:
+            yield MarketSender(engine, market, cipher, policy, clock.now)
     elif shared.channel == "green_platform":
-        pace = _pace(shared, settings.green_platform.rate_per_s, sleep)
-        with GreenPlatformClient(settings.green_platform, sleep=sleep, pace=pace) as green_platform:
+        pace = _pace(shared, settings.green_platform.rate_per_s, clock.sleep)
+        with GreenPlatformClient(settings.green_platform, sleep=clock.sleep, pace=pace) as green_platform:
             yield GreenPlatformSender(green_platform)
     else:
-        pace = _pace(shared, settings.mail_server.rate_per_s, sleep)
+        pace = _pace(shared, settings.mail_server.rate_per_s, clock.sleep)
         with MailSender(engine, settings.mail_server, worker, clock.now, pace) as mail:
             yield mail
 
@@ -176,13 +184,13 @@ def _pace(shared: SharedChannel, rate_per_s: float | None, sleep: Sleep) -> Call
     return partial(shared.wait_for_slot, timedelta(seconds=1 / rate_per_s), sleep)
 
 
-def _pause_of_channel(stated_s: float | None) -> timedelta:
+def _pause_of_channel(stated_s: float | None, longest: timedelta) -> timedelta:
     """How long the whole channel waits when its receiver is busy.
 
-    A wait at the policy's bound was clipped to it and says little: then only the refused deliveries wait so long.
+    A wait at `longest`, the policy's bound, was clipped to it and says little: then only the refused deliveries wait so
+    long.
     """
     requested = requested_wait(stated_s)
-    longest = timedelta(minutes=policy().integer("receiver_wait_max_minutes"))
     return _DEFAULT_PAUSE if not requested or requested >= longest else requested
 
 
@@ -192,9 +200,10 @@ class _Run:
     channel: Channel
     worker: str
     sender: Sender
+    policy: Policy
     clock: Clock
-    sleep: Sleep
     shared: SharedChannel
+    longest_set: timedelta
     jitter: Callable[[], float] = random.random
     unreachable: PlatformUnavailable | None = None
     answered: int = 0
@@ -226,7 +235,8 @@ class _Run:
                     if admission == "probe":
                         self.shared.failed(busy.what, self.clock.now())
                     fruitless = fruitless + 1 if self.answered == answered_before else 0
-                    self.shared.pause_sending(self.clock.now(), _pause_of_channel(busy.retry_after_s))
+                    longest = timedelta(minutes=self.policy.integer("receiver_wait_max_minutes"))
+                    self.shared.pause_sending(self.clock.now(), _pause_of_channel(busy.retry_after_s, longest))
                 except PlatformUnavailable as error:
                     self.unreachable = error
                     break
@@ -239,7 +249,7 @@ class _Run:
             if due is None or due > LONGEST_PAUSE or paused >= ALL_PAUSES:
                 break
             pause = max(due, _SHORTEST_PAUSE)
-            self.sleep(pause.total_seconds())
+            self.clock.sleep(pause.total_seconds())
             paused += pause
             self._tidy(counts)
         return counts
@@ -249,11 +259,12 @@ class _Run:
         breaker.
 
         A fault that may be of one item alone counts only until something shows that the receiver is reachable. Ends
-        early and returns the rest of the leases if the breaker may have opened or half of the lease time is over.
+        early and returns the rest of the leases if the breaker may have opened or the longest time of a set is over.
         """
         left = {one.delivery_id: one for one in claims}
         outcome: BatchOutcome = "no_request"
-        in_a_row, reopened, began = 0, False, time.monotonic()
+        in_a_row, reopened = 0, False
+        give_back_at = time.monotonic() + self.longest_set.total_seconds()
         try:
             for results in filter(None, self.sender.send(claims)):
                 for result in record(self.engine, self.worker, results, self.clock.now(), self.jitter):
@@ -274,7 +285,7 @@ class _Run:
                     if in_a_row or outcome != "answered":
                         outcome, in_a_row = "answered", 0
                         self.shared.succeeded(self.clock.now())
-                if in_a_row >= self.shared.threshold or time.monotonic() - began > _LONGEST_SET_S:
+                if in_a_row >= self.shared.threshold or time.monotonic() > give_back_at:
                     break
         except (PlatformUnavailable, CredentialsRefused, ConfigurationError):
             release(self.engine, self.worker, list(left.values()))

@@ -101,8 +101,7 @@ class Stages:
     def deliver(self, quarter: str, now: datetime) -> None:
         """Empties the outbox and opens the cases of new pushes."""
         for channel in Channel:
-            clock = SimulatedClock(now)
-            deliver(self.engine, channel, settings=self.settings, clock=clock, sleep=clock.sleep)
+            deliver(self.engine, channel, settings=self.settings, policy=self.policy, clock=SimulatedClock(now))
             if channel == "market":
                 with self.engine.begin() as connection:
                     matching.open_cases(connection, now)
@@ -139,7 +138,7 @@ class Stages:
 
     def reconcile(self, quarter: str, now: datetime) -> None:
         """Compares the ledgers."""
-        reconciliation.reconcile(self.engine, self.green, self.market, self.cipher, quarter, now)
+        reconciliation.reconcile(self.engine, self.green, self.market, self.cipher, quarter, self.day(now))
 
     def quarterly_circular(self, quarter: str, now: datetime) -> None:
         """Publishes the circular."""

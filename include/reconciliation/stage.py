@@ -16,7 +16,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.identity import identity_of
 from include.domain.pieces import SetAside
@@ -26,8 +25,8 @@ from include.domain.receipts import receipt_number
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation.checks import CHECKS, Check
-from include.reference import departments, policy
-from include.reference.calendar import china_calendar
+from include.reference import departments
+from include.reference.day import Day
 from include.store.database import copy_rows
 from include.store.locks import Lock, hold
 from include.store.sealed import CONTACT
@@ -61,10 +60,10 @@ def reconcile(
     market_client: CreditMarketClient,
     cipher: PersonalDataCipher,
     quarter: str,
-    now: datetime,
+    day: Day,
 ) -> ReconciliationSummary:
-    """Compare all ledgers of `quarter` as of `now`: open a finding for each unexplained difference, close those that
-    are gone.
+    """Compare all ledgers of `quarter` on `day`: open a finding for each unexplained difference, close those that are
+    gone.
 
     Safe to run twice and side by side. Our records are read before the platforms', so that a record that arrives
     meanwhile does not look lost by them. `cipher` opens the contacts: the market's payload hash includes the contact.
@@ -78,10 +77,10 @@ def reconcile(
             unusable: list[SetAside] = []
             ledger = list(_ledger(market_client, quarter, unusable))
             with connection.begin():
-                keep(connection, cipher, f"ledger/{quarter}", unusable, now=now, whole=True)
+                keep(connection, cipher, f"ledger/{quarter}", unusable, now=day.now, whole=True)
                 _load(connection, listed, ledger)
                 _compare_contents(connection, cipher, quarter)
-                summary = _compare(connection, quarter, now)
+                summary = _compare(connection, quarter, day)
         finally:
             connection.rollback()
             with connection.begin():
@@ -250,8 +249,8 @@ where need_id in (select key from noted_before where kind = 'need' union select 
 # --- Comparing --------------------------------------------------------------------------------------------------------
 
 
-def _compare(connection: sa.Connection, quarter: str, now: datetime) -> ReconciliationSummary:
-    where = _moments(quarter, now)
+def _compare(connection: sa.Connection, quarter: str, day: Day) -> ReconciliationSummary:
+    where = _moments(quarter, day)
     findings: dict[tuple[str, str, int], tuple[str, str]] = {}
     explained: Counter[str] = Counter()
     for check in CHECKS:
@@ -260,7 +259,7 @@ def _compare(connection: sa.Connection, quarter: str, now: datetime) -> Reconcil
                 findings[check.kind, row["need_id"], row["revision"]] = _finding(check, quarter, row)
             else:
                 explained[row["explained"]] += 1
-    opened, closed, still_open = _settle(connection, quarter, now, findings)
+    opened, closed, still_open = _settle(connection, quarter, day.now, findings)
     compared = connection.execute(sa.text(_COMPARED), {"quarter": quarter}).mappings().one()
     return ReconciliationSummary(
         compared=dict(compared),
@@ -271,15 +270,15 @@ def _compare(connection: sa.Connection, quarter: str, now: datetime) -> Reconcil
     )
 
 
-def _moments(quarter: str, now: datetime) -> dict[str, Any]:
+def _moments(quarter: str, day: Day) -> dict[str, Any]:
     """Moments by which the checks tell "not yet" from "missing"."""
-    calendar = china_calendar()
+    reporting_ends = day.calendar.deadline(Quarter.parse(quarter), day.policy.flag("cutoff_inclusive"))
     return {
         "quarter": quarter,
-        "reporting_open": now < calendar.deadline(Quarter.parse(quarter), policy().flag("cutoff_inclusive")),
-        "last_working_day": calendar.add_working_days(now.astimezone(SHANGHAI).date(), -1).day,
-        "under_way_since": now - _UNDER_WAY,
-        "overdue_before": now - _NOT_DELIVERING,
+        "reporting_open": day.now < reporting_ends,
+        "last_working_day": day.calendar.add_working_days(day.today, -1).day,
+        "under_way_since": day.now - _UNDER_WAY,
+        "overdue_before": day.now - _NOT_DELIVERING,
     }
 
 

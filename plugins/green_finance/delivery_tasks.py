@@ -55,7 +55,7 @@ def _deliver(run: StageRun, channel: Channel) -> DeliverySummary:
     from include.delivery.stage import deliver
 
     try:
-        return deliver(run.engine, channel, settings=run.settings, clock=run.clock)
+        return deliver(run.engine, channel, settings=run.settings, policy=run.policy, clock=run.clock)
     finally:
         _report_figures(run, channel)
 

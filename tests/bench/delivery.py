@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any
-from unittest import mock
 
 import sqlalchemy as sa
 
@@ -21,10 +20,10 @@ from include.base.business_time import BusinessClock
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
 from include.delivery import claim
-from include.delivery import stage as engine
 from include.delivery.claim import registered_worker
 from include.delivery.outcomes import of_item
 from include.delivery.record import record
+from include.delivery.stage import deliver
 from include.domain.push_payload import contact_of, push_of
 from include.intake.items import Item, contact_json, version_row
 from include.local.postgres import PostgresServer
@@ -148,10 +147,10 @@ def _marks(database: sa.Engine) -> list[str]:
 def _ours(database: sa.Engine, settings: Settings, batch_size: int, number: int) -> float:
     values = {**policy().values, "push_batch_size": str(batch_size), "delivery_workers_market": str(CONNECTIONS)}
     measured = replace(policy(), values=MappingProxyType(values))
-    with mock.patch.object(engine, "policy", lambda: measured):
-        began = perf_counter()
-        summary = engine.deliver(database, "market", settings=settings, clock=BusinessClock.starting_at(CHECKED_AT))
-        seconds = perf_counter() - began
+    clock = BusinessClock.starting_at(CHECKED_AT)
+    began = perf_counter()
+    summary = deliver(database, "market", settings=settings, policy=measured, clock=clock)
+    seconds = perf_counter() - began
     if summary.delivered != number:
         raise SystemExit(f"{summary.counts()}: {number} should have been delivered")
     return seconds

@@ -18,7 +18,7 @@ from include.delivery import stage as engine
 from include.delivery.channel import SharedChannel
 from include.delivery.claim import AllSlotsTaken, registered_worker
 from include.delivery.outcomes import Claim
-from include.delivery.stage import deliver
+from include.delivery.stage import DeliverySummary, deliver
 from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.tables import channel_state, delivery_attempt
@@ -26,8 +26,8 @@ from tests.support.outbox import NOW, Clock, deliveries, need_id, queue_pushes, 
 from tests.support.scripted import Answer, scripted
 
 
-def _run(database: sa.Engine, settings: Settings, clock: Clock):
-    return deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)
+def _run(database: sa.Engine, settings: Settings, clock: Clock, **changed: Any) -> DeliverySummary:
+    return deliver(database, "market", settings=settings, clock=clock, **{"policy": policy(), **changed})
 
 
 def _state(database: sa.Engine) -> str:
@@ -91,14 +91,13 @@ def test_only_one_of_several_workers_asks(database: sa.Engine) -> None:
     assert Counter(answers) == {"probe": 1, "refused": 7}
 
 
-def test_five_lost_answers_in_a_row_end_a_set_that_has_more(
-    database: sa.Engine, settings: Settings, monkeypatch
-) -> None:
-    one_by_one = {**policy().values, "push_batch_size": "1"}
-    monkeypatch.setattr(engine, "policy", lambda: replace(policy(), values=MappingProxyType(one_by_one)))
+def test_five_lost_answers_in_a_row_end_a_set_that_has_more(database: sa.Engine, settings: Settings) -> None:
+    one_by_one = replace(policy(), values=MappingProxyType({**policy().values, "push_batch_size": "1"}))
     queue_pushes(database, range(30))
     with scripted(reply=lambda _: Answer(fault="reset")) as server:
-        summary = _run(database, with_connection(settings, "credit_market", host=server.url), Clock())
+        summary = _run(
+            database, with_connection(settings, "credit_market", host=server.url), Clock(), policy=one_by_one
+        )
         assert len(server.received) == 5
     assert _state(database) == "open"
     assert summary.unreachable is not None and "连续 5 次失败" in summary.unreachable.what
@@ -111,7 +110,6 @@ def test_a_set_is_given_back_when_its_lease_is_half_over(
     database: sa.Engine, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue_pushes(database, range(300))
-    monkeypatch.setattr(engine, "_LONGEST_SET_S", 0.0)
     claimed: list[int] = []
     claim = engine.claim
 
@@ -121,7 +119,7 @@ def test_a_set_is_given_back_when_its_lease_is_half_over(
         return found
 
     monkeypatch.setattr(engine, "claim", claiming)
-    assert _run(database, settings, Clock()).delivered == 300
+    assert _run(database, settings, Clock(), longest_set=timedelta()).delivered == 300
     assert claimed == [300, 200, 100, 0]
     assert sandbox.state()["market"]["outcomes"] == {"accepted": 300}
 

@@ -23,7 +23,7 @@ from include.delivery.mail_message import message_id
 from include.delivery.stage import _WORTH_A_WORKER, deliver
 from include.reference import policy
 from tests.support.mails import Mailbox, break_off, mail_settings, queue_mails, served
-from tests.support.outbox import NOW, Clock, attempts, deliveries, run_channel, states
+from tests.support.outbox import NOW, Clock, StandingClock, attempts, deliveries, run_channel, states
 from tests.support.scripted import self_signed
 
 
@@ -179,9 +179,9 @@ def test_a_server_s_certificate_is_verified_by_the_connection_s_own_authority(
 def test_mails_keep_the_rate_of_the_connection(database: sa.Engine, mailbox: Mailbox) -> None:
     queue_mails(database, range(3))
     extra = {"disable_ssl": True, "disable_tls": True, "from_email": "a@green-finance.example", "rate_per_s": 0.01}
-    waits: list[float] = []
-    deliver(database, "mail", settings=mail_settings(mailbox, extra=extra), clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
-    assert [round(wait, -1) for wait in waits] == [100, 200]
+    clock = StandingClock()
+    deliver(database, "mail", settings=mail_settings(mailbox, extra=extra), policy=policy(), clock=clock)
+    assert [round(wait, -1) for wait in clock.waits] == [100, 200]
 
 
 def test_two_runs_at_once_send_each_mail_once(database: sa.Engine, mailbox: Mailbox, settings: Settings) -> None:
@@ -211,11 +211,12 @@ def test_many_mails_go_in_several_conversations_and_once_each(
 _RUN = """
 import sys
 from include.base.business_time import BusinessClock
-from include.delivery.stage import deliver
 from include.base.settings import Settings, business_moment
+from include.delivery.stage import deliver
+from include.reference import policy
 from include.store.database import connect
 clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))
-deliver(connect(sys.argv[1]), "mail", settings=Settings.from_environment(), clock=clock)
+deliver(connect(sys.argv[1]), "mail", settings=Settings.from_environment(), policy=policy(), clock=clock)
 """
 
 

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from include.base.settings import Settings
 from include.delivery.stage import deliver
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.outbox import NewDelivery, enqueue
-from tests.support.outbox import NOW, Clock, attempts, deliveries, run_channel, states, with_connection
+from tests.support.outbox import NOW, Clock, StandingClock, attempts, deliveries, run_channel, states, with_connection
 
 run = partial(run_channel, "green_platform")
 
@@ -94,10 +95,10 @@ def test_returns_keep_the_rate_of_the_connection(
     database: sa.Engine, sandbox: Sandbox, settings: Settings, needs: list[str]
 ) -> None:
     queue_returns(database, needs[:3])
-    waits: list[float] = []
+    clock = StandingClock()
     slow = with_connection(settings, "green_platform", extra={"rate_per_s": 0.01})
-    deliver(database, "green_platform", settings=slow, clock=Clock(), sleep=waits.append)  # type: ignore[arg-type]
-    assert [round(wait, -1) for wait in waits] == [100, 200, 300]  # the first request fetches a token
+    deliver(database, "green_platform", settings=slow, policy=policy(), clock=clock)
+    assert [round(wait, -1) for wait in clock.waits] == [100, 200, 300]  # the first request fetches a token
     assert len(sandbox.returns()) == 3
 
 

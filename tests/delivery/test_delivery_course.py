@@ -28,6 +28,7 @@ from include.delivery.outcomes import Claim
 from include.delivery.record import record
 from include.platforms.credit_market import ItemResult, LedgerEntry
 from include.platforms.http import OutcomeUnknown, PlatformBusy, Problem, ProblemResponse
+from include.reference import policy
 from include.store import tables
 from tests.support.outbox import CIPHER, NOW, need_id, queue_pushes, queue_withdrawal
 from tests.support.rows import rewrite
@@ -241,7 +242,7 @@ class DeliveryCourse(RuleBasedStateMachine):
     def _send(self, which: int, answer: Answer) -> None:
         """As the engine sends a set: record what came of it, give back what was certainly not sent."""
         worker, self.platform.answer = self.workers[which], answer
-        sender = MarketSender(self.database, self.platform, CIPHER, 100, lambda: self.now)  # type: ignore[arg-type]
+        sender = MarketSender(self.database, self.platform, CIPHER, policy(), lambda: self.now)  # type: ignore[arg-type]
         left = {one.delivery_id: one for one in worker.claims}
         try:
             for results in filter(None, sender.send(worker.claims)):

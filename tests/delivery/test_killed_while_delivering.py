@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from include.base.settings import Settings
 from include.delivery import rerun_jobs
 from include.delivery.stage import deliver
+from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.tables import delivery
 from tests.support.outbox import KEY, Clock, attempts, need_id, queue_pushes
@@ -21,11 +22,12 @@ from tests.support.outbox import KEY, Clock, attempts, need_id, queue_pushes
 _RUN = """
 import sys
 from include.base.business_time import BusinessClock
-from include.delivery.stage import deliver
 from include.base.settings import Settings, business_moment
+from include.delivery.stage import deliver
+from include.reference import policy
 from include.store.database import connect
 clock = BusinessClock.starting_at(business_moment("2026-10-09T09:00:00+08:00"))
-deliver(connect(sys.argv[1]), "market", settings=Settings.from_environment(), clock=clock)
+deliver(connect(sys.argv[1]), "market", settings=Settings.from_environment(), policy=policy(), clock=clock)
 """
 
 _RERUN = """
@@ -72,7 +74,7 @@ def test_the_ledger_is_exact_after_two_killed_runs(
             process.wait()
         assert least <= len(sandbox.ledger()) < 1000
     clock = Clock()
-    deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    deliver(database, "market", settings=settings, policy=policy(), clock=clock)  # type: ignore[arg-type]
     assert sorted((entry["need_id"], entry["effects"]) for entry in sandbox.ledger()) == [
         (need_id(number), 1) for number in range(1000)
     ]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include.base.settings import Settings
 from include.delivery.stage import deliver
+from include.reference import policy
 from tests.support.everything_told import told
 from tests.support.outbox import Clock, everything, need_id, person, queue_pushes, with_connection
 from tests.support.scripted import Answer, Received, scripted
@@ -75,8 +76,8 @@ def test_contacts_are_in_no_row_log_or_exception(
                 database,
                 "market",
                 settings=with_connection(settings, "credit_market", host=server.url),
+                policy=policy(),
                 clock=clock,  # type: ignore[arg-type]
-                sleep=clock.sleep,
             )
         except Exception as error:
             raised = told(error)

@@ -11,6 +11,7 @@ from include.alerts.settling import settle_alert
 from include.base.act import Act
 from include.base.settings import Settings
 from include.delivery.stage import deliver
+from include.reference import policy
 from include.reference.day import Day
 from include.register import watch as register_watch
 from include.sandbox.server import Sandbox
@@ -45,7 +46,7 @@ def _register(engine: sa.Engine, day: date, *, removed_on: date | None = None) -
 
 
 def _run(engine: sa.Engine, settings: Settings, clock: Clock) -> list[tuple[str, str | None]]:
-    deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    deliver(engine, "market", settings=settings, policy=policy(), clock=clock)  # type: ignore[arg-type]
     return [(row.state, row.outcome) for row in deliveries(engine)]
 
 

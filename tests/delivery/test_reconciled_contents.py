@@ -11,6 +11,8 @@ from include.delivery.stage import deliver
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
+from include.reference import policy
+from include.reference.day import Day
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
 from include.store.tables import contact, need_version
@@ -20,7 +22,7 @@ from tests.support.rows import rewrite
 
 def _differing(engine: sa.Engine, settings: Settings) -> list[str]:
     with GreenPlatformClient(settings.green_platform) as green, CreditMarketClient(settings.credit_market) as market:
-        reconcile(engine, green, market, CIPHER, "2026Q3", NOW)
+        reconcile(engine, green, market, CIPHER, "2026Q3", Day.in_force(NOW))
     query = "select need_id from reconciliation_finding where kind = 'content_differs' and closed_at is null order by need_id"
     with engine.connect() as connection:
         return list(connection.execute(sa.text(query)).scalars())
@@ -31,7 +33,7 @@ def test_another_content_or_another_contact_than_ours_is_found_and_a_purged_cont
 ) -> None:
     queue_pushes(database, range(5))
     clock = Clock()
-    deliver(database, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    deliver(database, "market", settings=settings, policy=policy(), clock=clock)  # type: ignore[arg-type]
     assert _differing(database, settings) == []
     with database.begin() as connection:
         other_document = document(1).replace("1200.00", "9900.00")

@@ -17,6 +17,8 @@ from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import reconcile
+from include.reference import policy
+from include.reference.day import Day
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
@@ -37,7 +39,7 @@ def _copied(server: PostgresServer, engine: sa.Engine) -> sa.Engine:
 
 def _deliver(engine: sa.Engine, settings: Settings) -> None:
     clock = Clock()
-    deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)
+    deliver(engine, "market", settings=settings, policy=policy(), clock=clock)
 
 
 def _findings(stages: Stages, now: datetime) -> Counter[str]:
@@ -83,7 +85,7 @@ def test_what_reconciliation_suggests_repairs_a_restored_database(
 
 def _unknown_in_ledger(engine: sa.Engine, settings: Settings) -> list[str]:
     with GreenPlatformClient(settings.green_platform) as green, CreditMarketClient(settings.credit_market) as market:
-        reconcile(engine, green, market, CIPHER, "2026Q3", NOW)
+        reconcile(engine, green, market, CIPHER, "2026Q3", Day.in_force(NOW))
     with engine.connect() as connection:
         return list(
             connection.execute(

@@ -13,6 +13,7 @@ from include.base.errors import CredentialsRefused, UserFacingError
 from include.base.settings import GreenPlatform, Settings
 from include.delivery.stage import deliver
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference import policy
 from include.sandbox.platforms.signature import SignatureCheck
 from include.sandbox.server import Sandbox
 from tests.support.everything_told import told
@@ -54,8 +55,8 @@ def test_a_key_that_the_platform_drops_in_the_middle_of_a_run_costs_nothing(
         database,
         "market",
         settings=_with_two_keys(settings, sandbox, algorithm),
+        policy=policy(),
         clock=clock,  # type: ignore[arg-type]
-        sleep=clock.sleep,
     )
     assert (summary.delivered, summary.deferred, summary.held, summary.unknown) == (900, 0, 0, 0)
     assert [(row.kind, row.error_class) for row in attempts(database)] == [("send", None)] * 900
@@ -120,4 +121,4 @@ def test_secrets_are_in_no_row_log_or_exception(
 
 def _run(engine: sa.Engine, settings: Settings) -> None:
     clock = Clock()
-    deliver(engine, "market", settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    deliver(engine, "market", settings=settings, policy=policy(), clock=clock)  # type: ignore[arg-type]

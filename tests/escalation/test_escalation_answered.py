@@ -15,6 +15,7 @@ from include.base.errors import InvalidRequest, PlatformUnavailable
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import deliver
 from include.escalation import AuditSummary
+from include.reference import policy
 from include.reference.day import Day
 from include.store import tables
 from tests.support.escalation import CALENDAR, POLICY, bodies, keys, overdue_day, run, staff, stalled_case, steps
@@ -44,7 +45,7 @@ def audit(database: sa.Engine, when: str) -> AuditSummary:
 def send(database: sa.Engine, settings: Settings, clock: Clock) -> int:
     """Deliver what is due; how many mails left."""
     try:
-        return deliver(database, "mail", settings=settings, clock=clock, sleep=clock.sleep).delivered  # type: ignore[arg-type]
+        return deliver(database, "mail", settings=settings, policy=policy(), clock=clock).delivered  # type: ignore[arg-type]
     except PlatformUnavailable:
         return 0
 

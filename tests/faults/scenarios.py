@@ -21,6 +21,7 @@ from include.base.settings import ConnectionFields, Settings
 from include.delivery.mail_message import message_id
 from include.delivery.stage import deliver
 from include.local.postgres import PostgresServer
+from include.reference import policy
 from include.sandbox.proxy import KINDS, TcpProxy
 from tests.faults.stage import Stage, settings_of, staged
 from tests.faults.worker import CRASH_POINTS, DATABASE_AWAY, DAWDLING, GO, MAIL_CRASH_POINTS
@@ -195,7 +196,7 @@ def long_outage(server: PostgresServer, seed: int, needs: int) -> Iterator[Stage
         )
         clock = Clock()
         while clock.now() < NOW + timedelta(hours=76):
-            deliver(stage.engine, "market", settings=nowhere, clock=clock, sleep=clock.sleep)
+            deliver(stage.engine, "market", settings=nowhere, policy=policy(), clock=clock)
             clock.sleep(1800)
         stage.happened["试连失败"] = _attempts(stage, "unavailable")
         stage.change(needs)
@@ -292,7 +293,7 @@ def troubled_mail(server: PostgresServer, mails: int, kills: int = 10) -> MailVe
         clock = Clock(NOW + timedelta(hours=2))
         for _ in range(12):
             with contextlib.suppress(UserFacingError):
-                deliver(stage.engine, "mail", settings=stage.settings, clock=clock, sleep=clock.sleep)
+                deliver(stage.engine, "mail", settings=stage.settings, policy=policy(), clock=clock)
             clock.sleep(3600)
         return _judged(stage, mails)
 

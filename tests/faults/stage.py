@@ -22,6 +22,7 @@ from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import deliver
 from include.domain.states import Channel
 from include.local.postgres import PostgresServer
+from include.reference import policy
 from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
@@ -135,7 +136,7 @@ class Stage:
         clock = Clock(NOW + timedelta(days=30))
         for _ in range(_ROUNDS):
             try:
-                summary = deliver(self.engine, channel, settings=self.settings, clock=clock, sleep=clock.sleep)
+                summary = deliver(self.engine, channel, settings=self.settings, policy=policy(), clock=clock)
             except UserFacingError:
                 clock.sleep(3600)
                 continue

@@ -29,6 +29,7 @@ from include.delivery import stage as engine
 from include.domain.states import Channel
 from include.platforms import http
 from include.platforms.credit_market import CreditMarketClient
+from include.reference import policy
 from include.store.database import connect
 from include.store.grants import DatabaseRole
 
@@ -74,6 +75,7 @@ def deliver(
             connect(database, role=DatabaseRole.PIPELINE),
             channel,
             settings=settings,
+            policy=policy(),
             clock=BusinessClock.starting_at(moment),
         )
     except (sa.exc.OperationalError, sa.exc.InterfaceError):

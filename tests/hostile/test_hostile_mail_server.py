@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.mail_message import mail_message
 from include.delivery.stage import deliver
+from include.reference import policy
 from tests.support.mails import queue_mails
 from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries
 
@@ -54,7 +55,7 @@ def _server(reply: Reply, greeting: bytes = b"220 here\r\n") -> Iterator[Setting
 
 def _run(engine: sa.Engine, settings: Settings, hours: float = 0) -> None:
     clock = Clock(NOW + timedelta(hours=hours))
-    deliver(engine, "mail", settings=settings, clock=clock, sleep=clock.sleep)
+    deliver(engine, "mail", settings=settings, policy=policy(), clock=clock)
 
 
 ODD_REPLIES = {

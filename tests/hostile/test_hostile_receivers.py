@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import DeliverySummary, deliver
 from include.domain.retry import FIRST_CEILING, LONGEST_REQUESTED_WAIT
+from include.reference import policy
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import channel_state
 from tests.support.outbox import KEY, NOW, Clock, attempts, deliveries, need_id, queue_pushes
@@ -36,7 +37,7 @@ def _settings(url: str) -> Settings:
 
 def _run(engine: sa.Engine, url: str, channel: Any = "market", clock: Clock | None = None) -> DeliverySummary:
     clock = clock or Clock()
-    return deliver(engine, channel, settings=_settings(url), clock=clock, sleep=clock.sleep)
+    return deliver(engine, channel, settings=_settings(url), policy=policy(), clock=clock)
 
 
 def _keys(request: Received) -> list[str]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from green_finance.failure_mails import RunFailureNotifier
 from include.base.settings import Settings
 from include.delivery.stage import deliver
+from include.reference import policy
 from tests.support.mails import Mailbox, mail_settings
 from tests.support.outbox import Clock, deliveries
 
@@ -104,7 +105,7 @@ def test_a_mail_that_could_not_leave_is_named_in_the_next_and_leaves_later(
     # The first leaves with the outbox as soon as it can, and neither twice.
     clock = Clock(MIDNIGHT.replace(minute=20))
     for _ in range(2):
-        deliver(database, "mail", settings=settings, clock=clock, sleep=clock.sleep)
+        deliver(database, "mail", settings=settings, policy=policy(), clock=clock)
     assert len(mailbox.messages) == 2
     assert sum("at five past" in mail and "at ten past" not in mail for mail in told(mailbox)) == 1
     assert {row.state for row in deliveries(database)} == {"delivered"}

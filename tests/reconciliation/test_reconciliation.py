@@ -19,6 +19,7 @@ from include.domain.identity import item_hash
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reconciliation import ReconciliationSummary, quarter_is_settled, reconcile
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import (
     QUARTER,
@@ -145,7 +146,7 @@ def _reconcile(database: sa.Engine, platforms: Platforms, now: datetime = NOW) -
     with database.begin() as connection:
         # As if purged: contents are compared in tests/delivery/test_reconciled_contents.py.
         rewrite(connection, sa.delete(tables.contact))
-    return reconcile(database, green, market, CIPHER, QUARTER, now)
+    return reconcile(database, green, market, CIPHER, QUARTER, Day.in_force(now))
 
 
 def _open(database: sa.Engine) -> dict[str, sa.Row[Any]]:

@@ -19,6 +19,7 @@ from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import DeliverySummary, deliver
 from include.domain.push_payload import push_of
 from include.local.quarters import sandbox_settings
+from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.outbox import Channel, NewDelivery, enqueue
 from include.store.sealed import CONTACT
@@ -42,6 +43,17 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
+
+
+class StandingClock(Clock):
+    """Business time that stands still; what a run waited is noted, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
 
 def need_id(number: int) -> str:
@@ -184,7 +196,7 @@ def queue_withdrawal(engine: sa.Engine, number: int, revision: int = 1) -> None:
 def run_channel(channel: Channel, engine: sa.Engine, settings: Settings, clock: Clock | None = None) -> DeliverySummary:
     """Deliver what is due on a channel; waits cost no time."""
     clock = clock or Clock()
-    return deliver(engine, channel, settings=settings, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    return deliver(engine, channel, settings=settings, policy=policy(), clock=clock)  # type: ignore[arg-type]
 
 
 def deliveries(engine: sa.Engine, where: str = "true") -> list[sa.Row[Any]]:
