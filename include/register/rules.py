@@ -14,6 +14,7 @@ from typing import Any
 
 from include.domain.identifiers import name_key, normalise_id, shortened
 from include.reference import Policy, departments, enum_labels
+from include.register.in_use import RegisterRow
 from include.rule_book.suites import RuleBook
 
 SNAPSHOT = -1
@@ -25,17 +26,9 @@ LONGEST_NAME, LONGEST_CODE, MOST_ALIASES = 400, 64, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterEntry:
+class RegisterEntry(RegisterRow):
     """A row of the register as far as it can be read; `dates_sound`: its days are valid and in order."""
 
-    uscc: str
-    name: str
-    aliases: Sequence[str]
-    level: str
-    batch: str
-    department_code: str
-    listed_on: date
-    removed_on: date | None
     dates_sound: bool
 
     def active_on(self, day: date) -> bool:
