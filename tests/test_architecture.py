@@ -71,11 +71,6 @@ MORE_PARAMETERS = {
     "include/domain/escalation.py obstruction",
     # The fields of a form as one query string.
     "plugins/green_finance/console/reruns.py _as_query",
-    # What the transaction of a set knows: which intake and needs, and under which day.
-    "include/gate/late_history.py judge_again",
-    # Still pass who acts, or the day, in pieces.
-    "include/matching/extensions.py request_extension",
-    "include/matching/extensions.py decide_extension",
 }
 
 

@@ -119,30 +119,30 @@ _HOLD_BACK = sa.text(
 def judge_again(
     connection: sa.Connection,
     cipher: PersonalDataCipher,
-    brought: Sequence[Revision],
+    brought: Mapping[str, Sequence[Revision]],
     related: Collection[str],
     *,
     intake_id: int,
-    department_codes: Sequence[str],
     day: Day,
 ) -> LateHits:
-    """Judge again the needs that `brought`, judged now for the first time, may affect; `day`: under the common policy.
+    """Judge again the needs that `brought`, judged now for the first time, may affect.
 
-    `related`: the needs that share something with any of them, by their histories. Part of the transaction that judges
-    the department; run twice, it finds nothing new.
+    `brought`: by department. `day`: under the common policy. `related`: the needs that share something with any of them,
+    by their histories. Part of the transaction that judges the department; run twice, it finds nothing new.
     """
     if not related:
         return LateHits(0, 0)
     now, policy = day.now, day.policy
+    revisions = [one for of_department in brought.values() for one in of_department]
     versions = {code: ruleset_version(policy.of_department(code)) for code in departments()}
     needs = connection.execute(
         _JUDGED_BEFORE,
         {
             "related": array_of(related),
-            "need_ids": array_of(need_id for need_id, _ in brought),
-            "revisions": array_of(revision for _, revision in brought),
+            "need_ids": array_of(need_id for need_id, _ in revisions),
+            "revisions": array_of(revision for _, revision in revisions),
             "intake_id": intake_id,
-            "department_codes": list(department_codes),
+            "department_codes": list(brought),
             "codes": list(versions),
             "versions": list(versions.values()),
         },

@@ -248,10 +248,9 @@ class _Written:
             late_history.judge_again(
                 self.connection,
                 judging.cipher,
-                [revision for revisions in self.brought.values() for revision in revisions],
+                self.brought,
                 related,
                 intake_id=judging.header.intake_id,
-                department_codes=codes,
                 day=replace(day, policy=judging.common_policy),
             )
         return GateSummary(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,17 @@ from include.reference import Policy
 from include.store.tables import case_clock, deadline_extension, deadline_extension_decision, due_date_change
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedClock:
+    """Which clock: of a need's case at an institution, between two states, since day 0."""
+
+    need_id: str
+    institution_code: str
+    from_type: str
+    to_type: str
+    day0: date
+
+
 @dataclass(frozen=True, slots=True)
 class ExplainedClock:
     """A stored clock of a case; `said` explains why it is due when it is."""
@@ -33,17 +44,10 @@ class ExplainedClock:
 
 def request_extension(
     connection: sa.Connection,
+    started: StartedClock,
     *,
-    need_id: str,
-    institution_code: str,
-    from_type: str,
-    to_type: str,
-    day0: date,
     working_days: int,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
+    act: Act,
     policy: Policy,
 ) -> int:
     """Ask for `working_days` more on a running clock; returns the number of the request.
@@ -51,20 +55,13 @@ def request_extension(
     Raises InvalidRequest if no such clock runs, a request on it waits already, the policy allows fewer days (key
     extension_max_working_days, all approved requests of the clock together), or no reason is given.
     """
-    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
-    actor, reason = act.actor_id, act.reason
+    act = audit.signed(act)
     lock(connection)
-    started = {
-        "need_id": need_id,
-        "institution_code": institution_code,
-        "from_type": from_type,
-        "to_type": to_type,
-        "day0": day0,
-    }
-    clock = connection.execute(sa.select(case_clock).filter_by(**started, stopped_on=None)).one_or_none()
+    key = asdict(started)
+    clock = connection.execute(sa.select(case_clock).filter_by(**key, stopped_on=None)).one_or_none()
     if clock is None:
         raise InvalidRequest("该时限不存在或已停止计时。", "请返回案件时限页面，选择仍在计时的环节。")
-    if connection.execute(_waiting().filter_by(**started)).first():
+    if connection.execute(_waiting().filter_by(**key)).first():
         raise InvalidRequest("该时限已有待批准的延期申请。", "请先由另一人批准或不批准已有的申请。")
     most = policy.integer("extension_max_working_days")
     if not 1 <= working_days <= most - clock.extended:
@@ -74,7 +71,7 @@ def request_extension(
         )
     extension_id: int = connection.execute(
         deadline_extension.insert()
-        .values(**started, working_days=working_days, requested_by=actor, reason=reason, requested_at=now)
+        .values(**key, working_days=working_days, requested_by=act.actor_id, reason=act.reason, requested_at=act.at)
         .returning(deadline_extension.c.extension_id)
     ).scalar_one()
     audit.record(
@@ -82,7 +79,7 @@ def request_extension(
         act=act,
         action="request_extension",
         object_=f"extension:{extension_id}",
-        details={**started, "day0": str(day0), "working_days": working_days},
+        details={**key, "day0": str(started.day0), "working_days": working_days},
     )
     return extension_id
 
@@ -92,33 +89,29 @@ def decide_extension(
     extension_id: int,
     *,
     approved: bool,
-    actor: str,
-    role: str,
-    reason: str,
-    now: datetime,
+    act: Act,
 ) -> str:
     """Approve or refuse a request; an approved one moves the due day at once. Returns the need's id.
 
     Raises InvalidRequest if the request does not wait or has no reason, for the person who asked, and for an approval
     after the clock has stopped.
     """
-    act = audit.signed(Act(actor_id=actor, role=role, reason=reason, at=now))
-    actor, reason = act.actor_id, act.reason
+    act = audit.signed(act)
     lock(connection)
     asked = connection.execute(_waiting().filter_by(extension_id=extension_id)).one_or_none()
     if asked is None:
         raise NotFound(f"延期申请 {extension_id} 不存在或已有决定。", "请返回时限页面查看最新情况。")
-    if same_person(asked.requested_by, actor):
+    if same_person(asked.requested_by, act.actor_id):
         raise InvalidRequest("申请人不能批准或不批准自己的延期申请。", "请由另一人处理。")
     if approved and not _runs(connection, asked):
         raise InvalidRequest("该时限已停止计时，不再需要延期。", "请选择不批准，结束这项申请。")
     connection.execute(
         deadline_extension_decision.insert().values(
-            extension_id=extension_id, approved=approved, decided_by=actor, reason=reason, decided_at=now
+            extension_id=extension_id, approved=approved, decided_by=act.actor_id, reason=act.reason, decided_at=act.at
         )
     )
     if approved:
-        refold(connection, [asked.need_id], now)
+        refold(connection, [asked.need_id], act.at)
     audit.record(
         connection,
         act=act,
@@ -163,5 +156,5 @@ def _waiting() -> sa.Select[Any]:
 
 
 def _runs(connection: sa.Connection, asked: sa.Row[Any]) -> bool:
-    started = {name: getattr(asked, name) for name in ("need_id", "institution_code", "from_type", "to_type", "day0")}
-    return connection.execute(sa.select(case_clock).filter_by(**started, stopped_on=None)).first() is not None
+    key = {one.name: getattr(asked, one.name) for one in fields(StartedClock)}
+    return connection.execute(sa.select(case_clock).filter_by(**key, stopped_on=None)).first() is not None

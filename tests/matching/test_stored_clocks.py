@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from include import audit
+from include.base.act import Act
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.domain.explanation import explain
 from include.matching import extensions, stored_clocks
@@ -197,16 +198,16 @@ def pushed(database: sa.Engine) -> sa.Engine:
 
 def ask(engine: sa.Engine, working_days: int = 2, **more: Any) -> int:
     day0 = rows(engine, "select day0 from case_clock limit 1")[0][0]
-    told: dict[str, Any] = {**RECEIPT, "day0": day0, "actor": "li", "role": "operator", "reason": REASON, **more}
+    act = Act(actor_id="li", role="operator", reason=more.pop("reason", REASON), at=NOW)
+    started = extensions.StartedClock(**{**RECEIPT, "day0": day0, **more})
     with engine.begin() as connection:
-        return extensions.request_extension(connection, working_days=working_days, now=NOW, policy=policy(), **told)
+        return extensions.request_extension(connection, started, working_days=working_days, act=act, policy=policy())
 
 
 def decide(engine: sa.Engine, extension_id: int = 1, *, approved: bool = True, actor: str = "wang") -> None:
     with engine.begin() as connection:
-        extensions.decide_extension(
-            connection, extension_id, approved=approved, actor=actor, role="operator", reason=REASON, now=NOW
-        )
+        act = Act(actor_id=actor, role="operator", reason=REASON, at=NOW)
+        extensions.decide_extension(connection, extension_id, approved=approved, act=act)
 
 
 def test_an_approved_extension_moves_the_due_day_and_is_told_in_its_sentence(pushed: sa.Engine) -> None:

@@ -89,22 +89,18 @@ def _settle_by_sql(kind: str) -> Callable[[sa.Connection, str], None]:
 
 
 def _ask_then_decide(connection: sa.Connection, actor: str) -> None:
+    act = Act(actor_id=actor, role="operator", reason=REASON, at=NOW)
     asked = connection.execute(sa.text("select extension_id from deadline_extension")).scalar()
     if asked is None:
         extensions.request_extension(
             connection,
-            **_CLOCK,
+            extensions.StartedClock(**_CLOCK),
             working_days=2,
-            actor=actor,
-            role="operator",
-            reason=REASON,
-            now=NOW,
+            act=act,
             policy=policy(),
         )
     else:
-        extensions.decide_extension(
-            connection, asked, approved=False, actor=actor, role="operator", reason=REASON, now=NOW
-        )
+        extensions.decide_extension(connection, asked, approved=False, act=act)
 
 
 def _ask_then_decide_by_sql(connection: sa.Connection, actor: str) -> None:

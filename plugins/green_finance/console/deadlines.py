@@ -73,16 +73,15 @@ def request_extension(
     with engine().begin() as connection:
         extensions.request_extension(
             connection,
-            need_id=need_id,
-            institution_code=institution_code,
-            from_type=from_type,
-            to_type=to_type,
-            day0=started,
+            extensions.StartedClock(
+                need_id=need_id,
+                institution_code=institution_code,
+                from_type=from_type,
+                to_type=to_type,
+                day0=started,
+            ),
             working_days=number,
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
+            act=operator.act(reason),
             policy=policy(),
         )
     return done(f"deadlines?need_id={need_id}", "已提交延期申请，须由另一人批准后生效。")
@@ -101,10 +100,7 @@ def decide_extension(
             connection,
             extension_id,
             approved=decision == "approved",
-            actor=operator.actor,
-            role=operator.role,
-            reason=reason,
-            now=business_now(),
+            act=operator.act(reason),
         )
     note = "已批准延期，到期日已重算。" if decision == "approved" else "已决定不批准延期，到期日不变。"
     return done(f"../../deadlines?need_id={need_id}", note)

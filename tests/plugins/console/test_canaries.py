@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute
 
 from include import escalation, obstructions
+from include.base.act import Act
 from include.domain.identifiers import make_uscc
 from include.domain.roles import Role
 from include.matching import collect_feedback, extensions
@@ -94,16 +95,15 @@ def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Cons
         clock = connection.execute(sa.text("select * from case_clock where stopped_on is null limit 1")).one()
         extensions.request_extension(
             connection,
-            need_id=NEED,
-            institution_code=clock.institution_code,
-            from_type=clock.from_type,
-            to_type=clock.to_type,
-            day0=clock.day0,
+            extensions.StartedClock(
+                need_id=NEED,
+                institution_code=clock.institution_code,
+                from_type=clock.from_type,
+                to_type=clock.to_type,
+                day0=clock.day0,
+            ),
             working_days=1,
-            actor="li",
-            role="operator",
-            reason="等待补充材料",
-            now=NOW,
+            act=Act(actor_id="li", role="operator", reason="等待补充材料", at=NOW),
             policy=policy(),
         )
         connection.execute(
