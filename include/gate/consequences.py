@@ -21,7 +21,7 @@ from include.reference import Policy
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
 
-_CHUNK = 5_000
+CHUNK = 5_000
 
 Revision = tuple[str, int]
 """need_id and revision."""
@@ -85,8 +85,8 @@ def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: date
     approvers = _APPROVERS[policy.text("push_approval")]
     connection.execute(_AWAIT_DECISIONS, {"need_ids": array_of(need_id for need_id, _ in wanted)})
     count = 0
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
         named = {
             "need_ids": array_of(need_id for need_id, _ in chunk),
             "revisions": array_of(revision for _, revision in chunk),

@@ -32,7 +32,7 @@ LATE_RULES = frozenset({"DQ42", "G01", "G13"})
 """Rules whose result can change when an earlier-submitted need arrives later. None reads the register."""
 
 _REASON = "后到的较早需求使本需求命中规则"
-_CHUNK = 10_000
+CHUNK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _found_now(
     newest_intake: int = connection.execute(sa.text("select max(intake_id) from intake")).scalar_one()
     nothing_listed = Register.of(())
     for _, under_one in groupby(needs, key=lambda need: versions[need.department_code]):
-        while group := list(islice(under_one, _CHUNK)):
+        while group := list(islice(under_one, CHUNK)):
             own_policy = policy.of_department(group[0].department_code)
             payloads = payloads_of(connection, [need.raw_sha256 for need in group])
             history = load_history(

@@ -37,7 +37,7 @@ from include.words.department_failures import raise_failures
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 5_000
+CHUNK = 5_000
 """How many records are in memory at once."""
 
 
@@ -169,13 +169,13 @@ def _chunks(
     judged_before: set[str] = set()
     for code in codes:
         where = {"intake_id": header.intake_id, "department_code": code, "after": -1}
-        while rows := fetch_rows(connection, _CANDIDATES, {**where, "size": _CHUNK - len(chunk)}):
+        while rows := fetch_rows(connection, _CANDIDATES, {**where, "size": CHUNK - len(chunk)}):
             where["after"] = rows[-1][0]
             # A record listed by two departments is judged once, as the first one's. A dry run shows it to both.
             new = [(code, *row) for row in rows if header.dry_run or row[1] not in judged_before]
             judged_before.update(row[2] for row in new)
             chunk += new
-            if len(chunk) >= _CHUNK:
+            if len(chunk) >= CHUNK:
                 yield chunk, ended
                 chunk, ended = [], []
         ended.append(code)

@@ -98,7 +98,7 @@ class RuleBook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class LoadedSuite:
     """A suite loaded into Great Expectations, and compiled for the values of its parameters."""
 
     expectations: Sequence[Any]
@@ -130,10 +130,10 @@ def evaluate(suite: Mapping[str, Any], results: Sequence[RuleResult]) -> list[Br
 
 
 @cache
-def suites() -> Mapping[str, Mapping[str, Any]]:
+def suites(folder: Path = SUITES_DIR) -> Mapping[str, Mapping[str, Any]]:
     """The suites by name, each expectation with the severity and the field of its rule; together they hold each rule of SCOPES
     exactly once. Raises RuleBookError."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SUITES_DIR.glob("*.json"))}
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
     held = sorted(expectation["meta"]["rule"] for suite in found.values() for expectation in suite["expectations"])
     wanted = sorted(rule.rule_id for rule in rules().values() if rule.scope in SCOPES)
     if held != wanted:
@@ -145,19 +145,19 @@ def suites() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def ruleset_version(policy: Policy) -> str:
+def ruleset_version(policy: Policy, suites_dir: Path = SUITES_DIR, reference_dir: Path = REFERENCE_DIR) -> str:
     """Version of everything a verdict depends on: rules, policy values, word lists and reference tables."""
-    digest = hashlib.sha256(_tables_digest())
+    digest = hashlib.sha256(_tables_digest(suites_dir, reference_dir))
     digest.update(json.dumps(dict(sorted(policy.values.items())), ensure_ascii=False).encode())
     return f"{policy.text('ruleset_version')}+{digest.hexdigest()[:12]}"
 
 
 @cache
-def _tables_digest() -> bytes:
+def _tables_digest(suites_dir: Path, reference_dir: Path) -> bytes:
     digest = hashlib.sha256()
     # The policy's values, a department's own among them, are hashed as they are in force.
-    tables = [path for path in REFERENCE_DIR.glob("*.csv") if not path.name.startswith("policy")]
-    for path in sorted([*SUITES_DIR.glob("*.json"), *tables], key=lambda path: path.name):
+    tables = [path for path in reference_dir.glob("*.csv") if not path.name.startswith("policy")]
+    for path in sorted([*suites_dir.glob("*.json"), *tables], key=lambda path: path.name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.digest()
 
@@ -179,14 +179,19 @@ def _context() -> Any:
 
 
 @cache
-def _loaded(name: str) -> _Loaded:
+def _loaded(name: str) -> LoadedSuite:
+    return load(suites()[name])
+
+
+def load(suite: Mapping[str, Any]) -> LoadedSuite:
+    """Load a suite into Great Expectations. Raises RuleBookError if a rule was dropped."""
     import great_expectations as gx
 
-    context, suite = _context(), suites()[name]
+    context = _context()
     stated = [{**one, "meta": {"rule": one["meta"]["rule"]}} for one in suite["expectations"]]
-    taken_in = context.suites.add(gx.ExpectationSuite(name=name, expectations=stated))
+    taken_in = context.suites.add(gx.ExpectationSuite(name=suite["name"], expectations=stated))
     _refuse_dropped_rules(suite, [(expectation.meta or {})["rule"] for expectation in taken_in.expectations])
-    return _Loaded(taken_in.expectations, frozenset(_PARAMETER.findall(json.dumps(stated))), {})
+    return LoadedSuite(taken_in.expectations, frozenset(_PARAMETER.findall(json.dumps(stated))), {})
 
 
 def _parameters(policy: Policy) -> dict[str, Any]:

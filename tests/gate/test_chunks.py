@@ -21,7 +21,7 @@ NOW = moment("2026-09-30 18:00")
 @pytest.fixture(autouse=True)
 def two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (stage, consequences, late_history):
-        monkeypatch.setattr(module, "_CHUNK", 2)
+        monkeypatch.setattr(module, "CHUNK", 2)
 
 
 def count(database: sa.Engine, what: str) -> int:

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from include.domain.identifiers import make_uscc
 from include.gate import stage as gate
 from include.gate.engine.history import load_history
+from include.gate.engine.judge import fingerprints
 from include.reference import Policy, policy
 from include.reference.day import Day
 from include.store import tables
-from tests.support.clean_need import clean_need
+from tests.support.clean_need import clean_need, keyed_hash
 from tests.support.rows import add_event, moment, need_id
 from tests.support.taken_in import CIPHER, findings, judge, take_in
 
@@ -232,7 +233,8 @@ def test_history_is_seen_as_of_the_intake(database: sa.Engine) -> None:
     with database.connect() as connection:
         seen = load_history(connection, [(OWN, 1)], intake_id=late, started_at=NOW, policy=policy())
         unseen = load_history(connection, [(OWN, 1)], intake_id=this, started_at=NOW, policy=policy())
-    assert [len(history._of_enterprise.found.get("91330100MA2TE5T013", ())) for history in (seen, unseen)] == [1, 0]
+    known = fingerprints([own], checked_at=NOW, policy=policy(), keyed_hash=keyed_hash)
+    assert [history.shared("uscc", known) for history in (seen, unseen)] == [[0], []]
 
 
 def test_a_departments_own_threshold_takes_effect(database: sa.Engine) -> None:

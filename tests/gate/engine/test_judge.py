@@ -4,7 +4,6 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.gate.engine.judge import Finding, reasons, ruleset_version
-from include.reference import Policy, policy, rules
+from include.reference import REFERENCE_DIR, Policy, policy, rules
 from include.reference.form import form_fields
 from include.rule_book import suites as rule_book
-from include.rule_book.suites import RuleBook, RuleBookError, evaluate, suites
+from include.rule_book.suites import RuleBookError, evaluate, load, suites
 from tests.support.clean_need import CHECKED_AT, MISSING, clean_need, judge, put
 from tests.support.rule_cases.record import CASES
 
@@ -307,59 +306,38 @@ def test_rules_look_at_the_day_of_the_recommendation_not_at_today() -> None:
     assert ("DQ26", "project.end_date", "block") in found(unrecommended)
 
 
-def test_the_version_changes_with_rules_policy_and_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_version_changes_with_rules_policy_and_tables(tmp_path: Path) -> None:
     version = ruleset_version(POLICY)
     assert version.startswith("2026.2+") and version == ruleset_version(policy())
     assert ruleset_version(under(sources_tolerance="1.03")) != version
-    for folder in ("SUITES_DIR", "REFERENCE_DIR"):
-        original: Path = getattr(rule_book, folder)
+    folder = tmp_path / "unchanged"
+    folder.mkdir()
+    for original in (rule_book.SUITES_DIR, REFERENCE_DIR):
         for file in original.iterdir():
             if file.suffix in (".json", ".csv"):
-                (tmp_path / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(rule_book, "SUITES_DIR", tmp_path)
-    monkeypatch.setattr(rule_book, "REFERENCE_DIR", tmp_path)
-    try:
-        rule_book._tables_digest.cache_clear()
-        assert ruleset_version(POLICY) == version
-        for name in ("needs.json", "word_lists.csv", "industries.csv"):
-            (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"\n")
-            rule_book._tables_digest.cache_clear()
-            changed = ruleset_version(POLICY)
-            assert changed != version
-            version = changed
-    finally:
-        monkeypatch.undo()
-        rule_book._tables_digest.cache_clear()
+                (folder / file.name).write_bytes(file.read_bytes())
+    assert ruleset_version(POLICY, folder, folder) == version
+    for name in ("needs.json", "word_lists.csv", "industries.csv"):
+        folder = folder.rename(tmp_path / f"{name} changed")
+        (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
+        changed = ruleset_version(POLICY, folder, folder)
+        assert changed != version
+        version = changed
 
 
-@pytest.fixture
-def reloading() -> Iterator[None]:
-    """The rule book is read anew within the test, and once more after it."""
-    for cached in (suites, rule_book._context, rule_book._loaded):
-        cached.cache_clear()
-    yield
-    for cached in (suites, rule_book._context, rule_book._loaded):
-        cached.cache_clear()
-
-
-@pytest.mark.usefixtures("reloading")
-def test_a_rule_missing_from_the_suites_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_rule_missing_from_the_suites_is_noticed(tmp_path: Path) -> None:
     for file in rule_book.SUITES_DIR.glob("*.json"):
         if file.name != "permits.json":
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(rule_book, "SUITES_DIR", tmp_path)
     with pytest.raises(RuleBookError, match="DQ35"):
-        RuleBook(POLICY)
+        suites(tmp_path)
 
 
-@pytest.mark.usefixtures("reloading")
-def test_a_rule_dropped_by_great_expectations_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_dropped_by_great_expectations_is_noticed() -> None:
     permits = suites()["permits"]
     unknown = {**permits["expectations"][0], "type": "expect_what_nobody_wrote"}
-    broken = {**suites(), "permits": {**permits, "expectations": [unknown, permits["expectations"][1]]}}
-    monkeypatch.setattr(rule_book, "suites", lambda: broken)
     with pytest.raises(RuleBookError, match="DQ35"):
-        judge([clean_need()], checked_at=CHECKED_AT, policy=POLICY)
+        load({"name": "broken", "expectations": [unknown, permits["expectations"][1]]})
 
 
 def test_a_rule_that_cannot_be_evaluated_stops_the_gate() -> None:
