@@ -27,7 +27,7 @@ def collect_feedback() -> dict[str, int]:
     from include import matching
 
     with stage_run() as run, run.credit_market() as client:
-        return asdict(matching.collect_feedback(run.engine, client, run.now, cipher=run.cipher))
+        return asdict(matching.collect_feedback(run.engine, client, cipher=run.cipher, day=run.day))
 
 
 @task

@@ -58,7 +58,7 @@ def watch_post_loan() -> int:
     from include import matching
 
     with stage_run() as run:
-        return matching.watch_post_loan(run.engine, now=run.now, policy=run.policy)
+        return matching.watch_post_loan(run.engine, day=run.day)
 
 
 @dag(

@@ -26,7 +26,7 @@ def publish() -> int:
 
     asked = get_current_context()["params"]["quarter"]
     with stage_run() as run:
-        published = circular.publish(run.engine, run.quarter(asked), run.now, run.settings.reports_dir)
+        published = circular.publish(run.engine, run.quarter(asked), run.settings.reports_dir, day=run.day)
         return published.report_id
 
 

@@ -45,7 +45,7 @@ def signal_settled(quarter: str) -> None:
     context = get_current_context()
     with stage_run() as run, run.engine.connect() as connection:
         settled = reconciliation.quarter_is_settled(connection, quarter)
-        due = circular.is_due(connection, quarter, run.now, calendar=run.calendar, policy=run.policy)
+        due = circular.is_due(connection, quarter, day=run.day)
     if not (settled and due):
         raise AirflowSkipException(f"{quarter} 尚未结清或通报未到期，暂不发布。")
     context["outlet_events"][quarter_settled].add_partitions(quarter)

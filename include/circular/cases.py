@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.domain.case import PATH, RANK, fold
-from include.reference import case_transitions, policy
+from include.reference import Policy, case_transitions
+from include.reference.day import Day
 from include.store.database import copy_rows
 from include.store.feedback import stored_event
 
@@ -87,12 +88,12 @@ _KEPT_OUT = [
 
 
 @contextmanager
-def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Iterator[None]:
-    """For the length of the block: circular_case and circular_event for the needs of `quarter` up to `moment`.
+def case_as_of(connection: sa.Connection, quarter: str, day: Day) -> Iterator[None]:
+    """For the length of the block: circular_case and circular_event for the needs of `quarter` up to the moment of `day`.
 
     Cases with an alert (警示) that is open or confirmed are in circular_kept_out instead.
     """
-    where = {"quarter": quarter, "moment": moment, "today": moment.astimezone(SHANGHAI).date()}
+    where = {"quarter": quarter, "moment": day.now, "today": day.today}
     connection.execute(_CASES, {**where, "path": list(PATH)})
     copy_rows(
         connection,
@@ -109,17 +110,17 @@ def case_as_of(connection: sa.Connection, quarter: str, moment: datetime) -> Ite
             "open_obstructions",
             "anomalies",
         ),
-        _folded_again(connection, where),
+        _folded_again(connection, where, day.policy),
     )
     for statement in _KEPT_OUT:
-        connection.execute(statement, {"moment": moment})
+        connection.execute(statement, {"moment": day.now})
     connection.execute(sa.text("analyze circular_case"))
-    connection.execute(_EVENTS, {"moment": moment})
+    connection.execute(_EVENTS, {"moment": day.now})
     yield
     connection.execute(sa.text("drop table circular_event, circular_case, circular_kept_out"))
 
 
-def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _folded_again(connection: sa.Connection, where: Mapping[str, Any], policy: Policy) -> list[tuple[Any, ...]]:
     rows = connection.execute(_EVENTS_OF_LATER_CASES, dict(where)).all()
     folded = []
     for (need_id, institution_code), group in groupby(rows, key=lambda row: (row.need_id, row.institution_code)):
@@ -129,7 +130,7 @@ def _folded_again(connection: sa.Connection, where: Mapping[str, Any]) -> list[t
         if opened_on is None and not events:
             continue
         opened_at = None if opened_on is None else datetime.combine(opened_on, time(), SHANGHAI)
-        case = fold(opened_at, events, transitions=case_transitions(), reopen_max=policy().integer("reopen_max"))
+        case = fold(opened_at, events, transitions=case_transitions(), reopen_max=policy.integer("reopen_max"))
         folded.append(
             (
                 need_id,

@@ -17,13 +17,12 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from include.base.business_time import SHANGHAI
 from include.circular.cases import case_as_of
 from include.circular.soundness import Soundness
 from include.domain.case import RANK
 from include.domain.quarter import Quarter
-from include.reference import departments, institutions, policy, reason_codes
-from include.reference.calendar import china_calendar
+from include.reference import departments, institutions, reason_codes
+from include.reference.day import Day
 
 ZERO = Decimal(0)
 TOP_REASONS = 5
@@ -155,13 +154,13 @@ class CircularFigures:
     soundness: Soundness
 
 
-def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime) -> CircularFigures:
-    """The circular's figures of `quarter` ("2026Q3") as they stood at `cut_off_moment` (aware)."""
-    where = {"quarter": quarter, "moment": cut_off_moment, "today": cut_off_moment.astimezone(SHANGHAI).date()}
+def figures(connection: sa.Connection, quarter: str, *, day: Day) -> CircularFigures:
+    """The circular's figures of `quarter` ("2026Q3") as they stood at the moment of `day`."""
+    where = {"quarter": quarter, "moment": day.now, "today": day.today}
     ranks = {state: RANK[state] for state in ("contacted", "visited", "accepted")}
     named = {"known_reasons": list(reason_codes()), "top": TOP_REASONS}
-    deadline = china_calendar().deadline(Quarter.parse(quarter), policy().flag("cutoff_inclusive"))
-    with case_as_of(connection, quarter, cut_off_moment):
+    deadline = day.calendar.deadline(Quarter.parse(quarter), day.policy.flag("cutoff_inclusive"))
+    with case_as_of(connection, quarter, day):
         connection.execute(_NEEDS, where)
         connection.execute(sa.text("analyze circular_need"))
         by_need = _all(connection, _BY_DEPARTMENT, ranks)
@@ -170,7 +169,7 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
         refusals = tuple(ReasonFigures(**row) for row in _all(connection, _REFUSALS, named))
         obstructions = ObstructionFigures(**_all(connection, _OBSTRUCTIONS, {})[0])
         loan_rate = LoanRate(**_all(connection, _LOAN_RATE, {})[0])
-        soundness = Soundness.of(connection, cut_off_moment)
+        soundness = Soundness.of(connection, day.now)
         connection.execute(sa.text("drop table circular_need"))
     needs = {row["department_code"]: _numbers(NeedFigures, row) for row in by_need}
     cases = {row["institution_code"]: _numbers(CaseFigures, row) for row in by_case}
@@ -180,7 +179,7 @@ def figures(connection: sa.Connection, quarter: str, *, cut_off_moment: datetime
     by_department = _by_department(needs, manifest, deadline)
     return CircularFigures(
         quarter=quarter,
-        cut_off_moment=cut_off_moment,
+        cut_off_moment=day.now,
         reporting_deadline=deadline,
         needs=needs.get(None, NeedFigures()),
         cases=cases.get(None, CaseFigures()),

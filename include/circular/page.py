@@ -19,7 +19,7 @@ from include.base.business_time import SHANGHAI
 from include.circular.figures import CaseFigures, CircularFigures, NeedFigures
 from include.circular.suppression import hidden_cells
 from include.domain.states import ManifestState
-from include.reference import departments, enum_labels, institutions, policy, reason_codes, rules
+from include.reference import Policy, departments, enum_labels, institutions, reason_codes, rules
 from include.words.amounts import half_up, yi
 from include.words.quarters import quarter_label
 from include.words.states import word
@@ -52,9 +52,9 @@ _templates = Environment(
 )
 
 
-def render(figures: CircularFigures) -> str:
+def render(figures: CircularFigures, policy: Policy) -> str:
     """The public version of the circular as an HTML page; the same figures give the same page."""
-    minimum = policy().integer("small_cell_min")
+    minimum = policy.integer("small_cell_min")
     national = _Cells(_need_counts(figures.needs), minimum=minimum)
     return _templates.get_template("circular.html").render(
         period=quarter_label(figures.quarter),

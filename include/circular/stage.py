@@ -13,12 +13,10 @@ import sqlalchemy as sa
 
 from include.audit import record
 from include.base.act import Act
-from include.base.business_time import SHANGHAI
 from include.circular.figures import CircularFigures, figures
 from include.circular.page import render
-from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
-from include.reference import Policy
+from include.reference.day import Day
 from include.store.reports import lock_page, write_page
 from include.store.tables import report
 
@@ -34,28 +32,26 @@ class PublishedCircular:
     path: Path | None
 
 
-def is_due(
-    connection: sa.Connection, quarter: str, now: datetime, *, calendar: WorkingCalendar, policy: Policy
-) -> bool:
+def is_due(connection: sa.Connection, quarter: str, *, day: Day) -> bool:
     """Whether the circular of `quarter` should be published automatically: it is due and not published yet.
 
     Due circular_working_days working days after the end of the quarter (ours). A newer one is published by hand.
     """
-    days = policy.integer("circular_working_days")
-    if now.astimezone(SHANGHAI).date() < calendar.add_working_days(Quarter.parse(quarter).last_day, days).day:
+    days = day.policy.integer("circular_working_days")
+    if day.today < day.calendar.add_working_days(Quarter.parse(quarter).last_day, days).day:
         return False
     published = sa.select(report.c.report_id).where((report.c.kind == KIND) & (report.c.quarter == quarter)).limit(1)
     return connection.execute(published).first() is None
 
 
-def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | None = None) -> PublishedCircular:
-    """Publish the circular of `quarter` as of `now`; unchanged figures add no new row.
+def publish(engine: sa.Engine, quarter: str, output_dir: Path | None = None, *, day: Day) -> PublishedCircular:
+    """Publish the circular of `quarter` as of the moment of `day`; unchanged figures add no new row.
 
     With `output_dir`, the page in force is written there as circular-<quarter>.html, atomically.
     """
     with engine.begin() as connection:
         lock_page(connection, KIND, quarter)
-        current = figures(connection, quarter, cut_off_moment=now)
+        current = figures(connection, quarter, day=day)
         content = as_json(current)
         last = connection.execute(
             sa.select(report.c.report_id, report.c.html, report.c.figures)
@@ -66,15 +62,15 @@ def publish(engine: sa.Engine, quarter: str, now: datetime, output_dir: Path | N
         if last is not None and _without_moment(last.figures) == _without_moment(content):
             report_id, html, new = last.report_id, last.html, False
         else:
-            html, new = render(current), True
+            html, new = render(current, day.policy), True
             report_id = connection.execute(
                 report.insert()
-                .values(kind=KIND, quarter=quarter, html=html, figures=content, created_at=now)
+                .values(kind=KIND, quarter=quarter, html=html, figures=content, created_at=day.now)
                 .returning(report.c.report_id)
             ).scalar_one()
             record(
                 connection,
-                act=Act.by_stage("quarterly_circular", now, "季度信息通报"),
+                act=Act.by_stage("quarterly_circular", day.now, "季度信息通报"),
                 action="publish_circular",
                 object_=f"{KIND}:{quarter}",
                 details={"report_id": report_id},

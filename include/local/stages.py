@@ -104,11 +104,11 @@ class Stages:
             deliver(self.engine, channel, settings=self.settings, policy=self.policy, clock=SimulatedClock(now))
             if channel == "market":
                 with self.engine.begin() as connection:
-                    matching.open_cases(connection, now)
+                    matching.open_cases(connection, day=self.day(now))
 
     def bank_feedback(self, quarter: str, now: datetime) -> None:
         """Reads what institutions report."""
-        matching.collect_feedback(self.engine, self.market, now, cipher=self.cipher)
+        matching.collect_feedback(self.engine, self.market, cipher=self.cipher, day=self.day(now))
         obstructions.advance(self.engine, day=self.day(now))
 
     def escalate_stalled(self, quarter: str, now: datetime) -> None:
@@ -142,14 +142,14 @@ class Stages:
 
     def quarterly_circular(self, quarter: str, now: datetime) -> None:
         """Publishes the circular."""
-        circular.publish(self.engine, quarter, now, self.settings.reports_dir)
+        circular.publish(self.engine, quarter, self.settings.reports_dir, day=self.day(now))
 
     def housekeeping(self, quarter: str, now: datetime) -> None:
         """Purges, verifies the audit chain, watches the register and the use of paid-out money."""
         housekeeping.housekeep(self.engine, self.cipher, day=self.day(now), reports_dir=self.settings.reports_dir)
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         register_watch.watch(self.engine, day=self.day(now))
-        matching.watch_post_loan(self.engine, now=now, policy=self.policy)
+        matching.watch_post_loan(self.engine, day=self.day(now))
 
     def _pull_reference(self, now: datetime) -> None:
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)

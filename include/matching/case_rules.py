@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.alerts.stage import Grounds, sync_alerts
 from include.base.act import Act
-from include.base.business_time import SHANGHAI
 from include.domain.case import Taken
 from include.domain.identifiers import normalise_text
 from include.matching.folds import FoldedCase
 from include.matching.frames import SCALE, Cells, Kind
 from include.matching.stored_clocks import Pair
-from include.reference import Policy
+from include.reference.day import Day
 from include.register.snapshots import snapshot_in_use
 from include.rule_book.suites import RuleBook, suites
 from include.store.database import array_of
@@ -40,17 +39,15 @@ def judge_cases(
     connection: sa.Connection,
     folded: Mapping[Pair, FoldedCase],
     revisions: Mapping[str, int],
-    *,
-    now: datetime,
-    policy: Policy,
+    day: Day,
 ) -> None:
     """Open alerts of these cases, add to them, and close them; `revisions`: the newest pushed revision of each need."""
     looked_at = [(pair, taken) for pair, one in folded.items() for taken in one.taken if _is_looked_at(taken)]
     found: dict[tuple[str, Pair], set[str]] = defaultdict(set)
     severities: dict[str, str] = {}
     if looked_at:
-        frame = _frame(looked_at, _Surroundings(connection, looked_at, revisions, now))
-        for breach in RuleBook(policy).breaches(SUITE, frame):
+        frame = _frame(looked_at, _Surroundings(connection, looked_at, revisions, day.today))
+        for breach in RuleBook(day.policy).breaches(SUITE, frame):
             severities[breach.rule.rule_id] = breach.rule.severity
             for at in breach.rows:
                 pair, taken = looked_at[at]
@@ -63,8 +60,8 @@ def judge_cases(
         ],
         rule_ids=sorted(one["meta"]["rule"] for one in suites()[SUITE]["expectations"]),
         complete_cases=[pair for pair, one in folded.items() if one.whole],
-        act=Act.by_stage(_ACTOR, now),
-        policy=policy,
+        act=Act.by_stage(_ACTOR, day.now),
+        policy=day.policy,
     )
 
 
@@ -85,13 +82,13 @@ class _Surroundings:
         connection: sa.Connection,
         looked_at: Sequence[tuple[Pair, Taken]],
         revisions: Mapping[str, int],
-        now: datetime,
+        today: date,
     ) -> None:
         named = {
             pair[0] for pair, taken in looked_at if taken.event.catalogue_code is not None or taken.event.green_label
         }
         self._catalogue = _catalogue_codes(connection, _pushed(named, revisions))
-        snapshot = snapshot_in_use(connection, now.astimezone(SHANGHAI).date())
+        snapshot = snapshot_in_use(connection, today)
         paid = {pair[0] for pair, taken in looked_at if taken.event.type in _MONEY}
         self._listed = (
             None if snapshot is None else _memberships(connection, _pushed(paid, revisions), snapshot.content_sha256)

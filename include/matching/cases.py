@@ -21,8 +21,8 @@ from include.matching.need_rules import judge_needs
 from include.matching.reports import NeedProgress, queue_progress
 from include.matching.stored_clocks import Pair, store_clocks
 from include.matching.sums import NeedSums, need_sums
-from include.reference import institutions, policy
-from include.reference.calendar import china_calendar
+from include.reference import institutions
+from include.reference.day import Day
 from include.store import tables
 from include.store.database import copy_rows
 from include.store.locks import Lock, holding, sharing
@@ -65,63 +65,63 @@ class Refolded:
         return Refolded(self.opened + other.opened, self.changed + other.changed)
 
 
-def open_cases(connection: sa.Connection, now: datetime) -> int:
+def open_cases(connection: sa.Connection, *, day: Day) -> int:
     """Open a case for each institution that the newest pushed revision of a need names; returns how many are new.
 
     Queues the first progress of each need, and folds feedback that came before its push was known to have arrived. Safe
     to repeat; part of the caller's transaction.
     """
     lock(connection)
-    return refold_stale(connection, now).opened
+    return refold_stale(connection, day).opened
 
 
-def refold_stale(connection: sa.Connection, now: datetime) -> Refolded:
+def refold_stale(connection: sa.Connection, day: Day) -> Refolded:
     """Fold the needs with news that their cases or their last progress do not reflect yet.
 
     The cost depends on what is new, not on what is stored: each of the four queries has an index of exactly the rows it
     looks for.
     """
-    known = {**_foldable(), "published_until": china_calendar().published_until}
-    return refold(connection, connection.execute(_STALE_NEEDS, known).scalars().all(), now)
+    known = {**_foldable(), "published_until": day.calendar.published_until}
+    return refold(connection, connection.execute(_STALE_NEEDS, known).scalars().all(), day=day)
 
 
-def refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> Refolded:
+def refold(connection: sa.Connection, need_ids: Collection[str], *, day: Day) -> Refolded:
     """Fold the cases of these needs from their start, store them with clocks and alerts, and queue changed progress.
 
     Needs that were never pushed are left alone. Part of the caller's transaction; locks matching until its end.
     """
     lock(connection)
-    return _refold(connection, need_ids, now)
+    return _refold(connection, need_ids, day)
 
 
-def _refold(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> Refolded:
+def _refold(connection: sa.Connection, need_ids: Collection[str], day: Day) -> Refolded:
     wanted = sorted(set(need_ids))
     total = Refolded(0, 0)
     for start in range(0, len(wanted), _NEEDS_AT_ONCE):
         needs = pushed_needs(connection, wanted[start : start + _NEEDS_AT_ONCE])
         if not needs:
             continue
-        note_moments_of_waiting(connection, list(needs), now)
-        folded, stored = store_anew(connection, needs, now)
+        note_moments_of_waiting(connection, list(needs), day)
+        folded, stored = store_anew(connection, needs, day)
         connection.execute(_TAKEN_IN, {"need_ids": list(needs), **_foldable()})
         connection.execute(_MATCHED, {"need_ids": list(needs)})
-        _tell(connection, needs, folded, now)
+        _tell(connection, needs, folded, day)
         total += stored
     return total
 
 
 def store_anew(
-    connection: sa.Connection, needs: Mapping[str, PushedNeed], now: datetime
+    connection: sa.Connection, needs: Mapping[str, PushedNeed], day: Day
 ) -> tuple[Mapping[Pair, FoldedCase], Refolded]:
     """Fold the cases of these needs from their start and store them with their clocks; nobody is told."""
-    folded = fold_whole(connection, needs)
-    stored = _store_cases(connection, needs, folded, now)
+    folded = fold_whole(connection, needs, day.policy)
+    stored = _store_cases(connection, needs, folded, day.now)
     _drop_cases(connection, list(needs), folded)
-    store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before={})
+    store_clocks(connection, {pair: one.case for pair, one in folded.items()}, day, before={})
     return folded, stored
 
 
-def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: datetime) -> Refolded:
+def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], day: Day) -> Refolded:
     """Fold events that were stored just now into their cases; those that cannot be folded yet wait.
 
     Only the cases that they touch are folded, from where each stands where its events come in order. Otherwise as `refold`.
@@ -130,22 +130,22 @@ def add_events(connection: sa.Connection, fresh: Sequence[FeedbackEvent], now: d
     needs = pushed_needs(connection, sorted({event.need_id for event in fresh}))
     foldable: list[FeedbackEvent] = []
     waiting: list[FeedbackEvent] = []
-    for event in note_moments(connection, fresh, needs, now):
+    for event in note_moments(connection, fresh, needs, day):
         need = needs.get(event.need_id)
         (foldable if need is not None and need.can_fold(event) else waiting).append(event)
     copy_rows(
         connection, "waiting_feedback", ("event_id", "need_id"), ((event.event_id, event.need_id) for event in waiting)
     )
     stale = {event.need_id for event in foldable if not needs[event.need_id].matched}
-    total = _refold(connection, stale, now)
+    total = _refold(connection, stale, day)
     known = [known_reason(event) for event in foldable if event.need_id not in stale]
     if known:
-        folded = fold_on(connection, needs, known)
-        stored = _store_cases(connection, needs, folded, now)
+        folded = fold_on(connection, needs, known, day.policy)
+        stored = _store_cases(connection, needs, folded, day.now)
         before = {pair: one.before for pair, one in folded.items() if one.before is not None}
-        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, now, before=before)
+        store_clocks(connection, {pair: one.case for pair, one in folded.items()}, day, before=before)
         touched = {need_id: needs[need_id] for need_id in sorted({need_id for need_id, _ in folded})}
-        _tell(connection, touched, folded, now)
+        _tell(connection, touched, folded, day)
         total += stored
     return total
 
@@ -178,15 +178,15 @@ def _foldable() -> dict[str, list[str]]:
 
 
 def _tell(
-    connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], now: datetime
+    connection: sa.Connection, needs: Mapping[str, PushedNeed], folded: Mapping[Pair, FoldedCase], day: Day
 ) -> None:
     """Raise and close the alerts of folded cases, and queue the progress of needs whose totals changed."""
     revisions = {need_id: need.revision for need_id, need in needs.items()}
-    judge_cases(connection, folded, revisions, now=now, policy=policy())
+    judge_cases(connection, folded, revisions, day)
     stayed = {need_id for need_id, _ in folded} - {pair[0] for pair, one in folded.items() if one.totals_changed}
     sums = need_sums(connection, {need_id: revisions[need_id] for need_id in needs if need_id not in stayed})
-    judge_needs(connection, sums, now=now, policy=policy())
-    queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], now)
+    judge_needs(connection, sums, day)
+    queue_progress(connection, [_progress(needs[one.need_id], one) for one in sums], day.now)
 
 
 def _progress(need: PushedNeed, sums: NeedSums) -> NeedProgress:

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.case import EVENT_TYPES, REPORTED, FeedbackEvent
 from include.matching.frames import SCALE, answers, scaled, whole_numbers
-from include.reference import Policy, institutions, reason_codes
+from include.reference import institutions, reason_codes
+from include.reference.day import Day
 from include.rule_book.suites import RuleBook
 from include.store.tables import event_finding, feedback_event
 
@@ -48,9 +49,7 @@ def judge_events(
     connection: sa.Connection,
     events: Sequence[FeedbackEvent],
     contradicted: Sequence[str],
-    *,
-    now: datetime,
-    policy: Policy,
+    day: Day,
 ) -> list[EventFinding]:
     """Judge events that were stored and folded just now, and store the findings.
 
@@ -60,7 +59,7 @@ def judge_events(
     judged = [*events, *_stored(connection, sorted({*contradicted} - known))]
     if not judged:
         return []
-    found = list(_findings(judged, _Surroundings(connection, judged, contradicted), now, policy))
+    found = list(_findings(judged, _Surroundings(connection, judged, contradicted), day))
     if found:
         connection.execute(
             insert(event_finding).on_conflict_do_nothing(),
@@ -70,7 +69,7 @@ def judge_events(
                     "rule_id": one.rule_id,
                     "field": one.field,
                     "severity": one.severity,
-                    "found_at": now,
+                    "found_at": day.now,
                 }
                 for one in found
             ],
@@ -101,13 +100,11 @@ class _Surroundings:
         }
 
 
-def _findings(
-    events: Sequence[FeedbackEvent], known: _Surroundings, now: datetime, policy: Policy
-) -> Iterator[EventFinding]:
+def _findings(events: Sequence[FeedbackEvent], known: _Surroundings, day: Day) -> Iterator[EventFinding]:
     import pandas as pd
 
-    book = RuleBook(policy)
-    latest = _microseconds(now + timedelta(seconds=policy.integer("clock_skew_seconds")))
+    book = RuleBook(day.policy)
+    latest = _microseconds(day.now + timedelta(seconds=day.policy.integer("clock_skew_seconds")))
     first_push = {need_id: _microseconds(need.first_push) for need_id, need in known.pushed.items()}
     total = {need_id: scaled(need.total_investment) for need_id, need in known.pushed.items()}
     known_reasons = reason_codes()

@@ -18,7 +18,7 @@ from include.domain.explanation import explain
 from include.domain.people import same_person
 from include.matching.cases import lock, refold
 from include.matching.stored_clocks import stored_clock
-from include.reference import Policy
+from include.reference.day import Day
 from include.store.tables import case_clock, deadline_extension, deadline_extension_decision, due_date_change
 
 
@@ -48,7 +48,7 @@ def request_extension(
     *,
     working_days: int,
     act: Act,
-    policy: Policy,
+    day: Day,
 ) -> int:
     """Ask for `working_days` more on a running clock; returns the number of the request.
 
@@ -63,7 +63,7 @@ def request_extension(
         raise InvalidRequest("该时限不存在或已停止计时。", "请返回案件时限页面，选择仍在计时的环节。")
     if connection.execute(_waiting().filter_by(**key)).first():
         raise InvalidRequest("该时限已有待批准的延期申请。", "请先由另一人批准或不批准已有的申请。")
-    most = policy.integer("extension_max_working_days")
+    most = day.policy.integer("extension_max_working_days")
     if not 1 <= working_days <= most - clock.extended:
         raise InvalidRequest(
             f"延期{working_days}个工作日超出允许范围：同一时限累计最多{most}个工作日，已批准{clock.extended}个。",
@@ -90,6 +90,7 @@ def decide_extension(
     *,
     approved: bool,
     act: Act,
+    day: Day,
 ) -> str:
     """Approve or refuse a request; an approved one moves the due day at once. Returns the need's id.
 
@@ -111,7 +112,7 @@ def decide_extension(
         )
     )
     if approved:
-        refold(connection, [asked.need_id], act.at)
+        refold(connection, [asked.need_id], day=day)
     audit.record(
         connection,
         act=act,

@@ -15,7 +15,7 @@ from include.domain.case import EVENT_TYPES, Case, FeedbackEvent, Folding, Taken
 from include.domain.feedback import known_reason
 from include.domain.standing import dump_fold, load_fold
 from include.matching.stored_clocks import Pair
-from include.reference import case_transitions, institutions, policy
+from include.reference import Policy, case_transitions, institutions
 from include.store.database import array_of, fetch_rows
 
 
@@ -101,15 +101,15 @@ def pushed_needs(connection: sa.Connection, need_ids: Collection[str]) -> dict[s
     return found
 
 
-def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed]) -> dict[Pair, FoldedCase]:
+def fold_whole(connection: sa.Connection, needs: Mapping[str, PushedNeed], policy: Policy) -> dict[Pair, FoldedCase]:
     """The cases of these needs from everything stored: one for each institution asked now, and for each that reported."""
     reported = _foldable(needs, connection.execute(_EVENTS_OF_NEEDS, {"need_ids": list(needs)}))
     wanted = {(need.need_id, code) for need in needs.values() for code in need.intended} | reported.keys()
-    return {pair: _folded(needs[pair[0]], pair, reported.get(pair, ())) for pair in sorted(wanted)}
+    return {pair: _folded(needs[pair[0]], pair, reported.get(pair, ()), policy) for pair in sorted(wanted)}
 
 
 def fold_on(
-    connection: sa.Connection, needs: Mapping[str, PushedNeed], fresh: Iterable[FeedbackEvent]
+    connection: sa.Connection, needs: Mapping[str, PushedNeed], fresh: Iterable[FeedbackEvent], policy: Policy
 ) -> dict[Pair, FoldedCase]:
     """The cases that `fresh` (stored already, not folded yet) affects, of needs whose stored cases are up to date.
 
@@ -118,7 +118,7 @@ def fold_on(
     added: dict[Pair, list[FeedbackEvent]] = defaultdict(list)
     for event in fresh:
         added[event.need_id, event.institution_code].append(event)
-    rules = _rules()
+    rules = _rules(policy)
     folded: dict[Pair, FoldedCase] = {}
     late: list[Pair] = []
     standing = _standing(connection, list(added))
@@ -137,16 +137,16 @@ def fold_on(
         folded[pair] = FoldedCase(folding.case(), dump_fold(folding), taken, before)
     if late:
         reported = _foldable(needs, connection.execute(_EVENTS_OF_CASES, _columns(late)))
-        folded.update({pair: _folded(needs[pair[0]], pair, reported[pair]) for pair in late})
+        folded.update({pair: _folded(needs[pair[0]], pair, reported[pair], policy) for pair in late})
     return folded
 
 
-def _rules() -> dict[str, Any]:
-    return {"transitions": case_transitions(), "reopen_max": policy().integer("reopen_max")}
+def _rules(policy: Policy) -> dict[str, Any]:
+    return {"transitions": case_transitions(), "reopen_max": policy.integer("reopen_max")}
 
 
-def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent]) -> FoldedCase:
-    folding = Folding.opened(need.asked_at.get(pair[1]), **_rules())
+def _folded(need: PushedNeed, pair: Pair, events: Iterable[FeedbackEvent], policy: Policy) -> FoldedCase:
+    folding = Folding.opened(need.asked_at.get(pair[1]), **_rules(policy))
     taken = [folding.take(event) for event in in_order(events)]
     return FoldedCase(folding.case(), dump_fold(folding), taken, before=None)
 

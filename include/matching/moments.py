@@ -8,7 +8,7 @@ their stated moment. The view `counted_feedback` has both in one column.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -16,15 +16,15 @@ import sqlalchemy as sa
 from include.domain.case import FeedbackEvent
 from include.domain.feedback import counted_at
 from include.matching.folds import PushedNeed
-from include.reference import policy
+from include.reference.day import Day
 from include.store.database import copy_rows
 
 
 def note_moments(
-    connection: sa.Connection, fresh: Sequence[FeedbackEvent], needs: Mapping[str, PushedNeed], now: datetime
+    connection: sa.Connection, fresh: Sequence[FeedbackEvent], needs: Mapping[str, PushedNeed], day: Day
 ) -> list[FeedbackEvent]:
     """These events, received just now, each with the moment at which it counts; those of needs without a push unchanged."""
-    skew = timedelta(seconds=policy().integer("clock_skew_seconds"))
+    now, skew = day.now, timedelta(seconds=day.policy.integer("clock_skew_seconds"))
     latest = now + skew
     doubtful = {
         event.need_id
@@ -54,9 +54,9 @@ def note_moments(
     ]
 
 
-def note_moments_of_waiting(connection: sa.Connection, need_ids: Collection[str], now: datetime) -> None:
+def note_moments_of_waiting(connection: sa.Connection, need_ids: Collection[str], day: Day) -> None:
     """The same for events that waited for the first push of these needs; they were received before it was known (E09)."""
-    known = {"need_ids": list(need_ids), "skew": policy().integer("clock_skew_seconds"), "now": now}
+    known = {"need_ids": list(need_ids), "skew": day.policy.integer("clock_skew_seconds"), "now": day.now}
     connection.execute(_NOTE_WAITING, known)
 
 

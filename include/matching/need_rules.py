@@ -14,11 +14,10 @@ import sqlalchemy as sa
 
 from include.alerts.stage import Grounds, sync_alerts
 from include.base.act import Act
-from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.matching.frames import answers, scaled, whole_numbers
 from include.matching.sums import NeedSums
-from include.reference import Policy
+from include.reference.day import Day
 from include.rule_book.suites import RuleBook
 from include.store.locks import Lock, hold
 from include.words.alerts import SUMS
@@ -27,7 +26,7 @@ _ACTOR = "matching"
 _AMOUNTS = ("contracted", "approved", "drawn", "financing_need", "external_funds", "total")
 
 
-def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: datetime, policy: Policy) -> None:
+def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], day: Day) -> None:
     """Open alerts on the totals of these needs, add to them, and close them."""
     import pandas as pd
 
@@ -37,34 +36,33 @@ def judge_needs(connection: sa.Connection, sums: Sequence[NeedSums], *, now: dat
         frame = pd.DataFrame(
             {name: whole_numbers([scaled(getattr(one, name)) for one in looked_at]) for name in _AMOUNTS}
         )
-        for breach in RuleBook(policy).breaches("need_amounts", frame):
+        for breach in RuleBook(day.policy).breaches("need_amounts", frame):
             found += [_on_sum(breach.rule.rule_id, breach.rule.severity, looked_at[at]) for at in breach.rows]
     sync_alerts(
         connection,
         found,
         rule_ids=sorted(SUMS),
         complete_cases=[(one.need_id, "") for one in sums],
-        act=Act.by_stage(_ACTOR, now),
-        policy=policy,
+        act=Act.by_stage(_ACTOR, day.now),
+        policy=day.policy,
     )
 
 
-def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
+def watch_post_loan(engine: sa.Engine, *, day: Day) -> int:
     """Find full quarters without a report after a draw (G16); returns how many needs have one. Safe to repeat."""
     import pandas as pd
 
-    today = now.astimezone(SHANGHAI).date()
     with engine.begin() as connection:
         hold(connection, Lock.MATCHING)
         looked_at = [
             (row.need_id, row.institution_code, quarter, reported)
             for row in connection.execute(_DRAWN_CASES)
-            for quarter, reported in _quarters(row.steps, today)
+            for quarter, reported in _quarters(row.steps, day.today)
         ]
         frame = pd.DataFrame({"reported": answers([one[3] for one in looked_at])})
         missing: dict[str, set[str]] = defaultdict(set)
         severity = "hold"
-        for breach in RuleBook(policy).breaches("post_loan", frame):
+        for breach in RuleBook(day.policy).breaches("post_loan", frame):
             severity = breach.rule.severity
             for at in breach.rows:
                 need_id, institution_code, quarter, _ = looked_at[at]
@@ -78,8 +76,8 @@ def watch_post_loan(engine: sa.Engine, *, now: datetime, policy: Policy) -> int:
             ],
             rule_ids=["G16"],
             complete_cases=[(need_id, "") for need_id in sorted({*told, *missing})],
-            act=Act.by_stage(_ACTOR, now),
-            policy=policy,
+            act=Act.by_stage(_ACTOR, day.now),
+            policy=day.policy,
         )
     return len(missing)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Protocol
@@ -23,7 +22,7 @@ from include.domain.numbers import whole_number
 from include.domain.pieces import SetAside, identifier
 from include.matching.cases import PARTS, add_events, count_orphans, lock, part_of, refold_stale
 from include.matching.event_rules import judge_events
-from include.reference import policy
+from include.reference.day import Day
 from include.store import tables
 from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.locks import Lock, hold
@@ -78,7 +77,7 @@ class FeedbackSummary:
 
 
 def collect_feedback(
-    engine: sa.Engine, market_client: FeedbackFeed, now: datetime, *, cipher: PersonalDataCipher
+    engine: sa.Engine, market_client: FeedbackFeed, *, cipher: PersonalDataCipher, day: Day
 ) -> FeedbackSummary:
     """Read the feed from where the last run stopped to its end; store each event once and fold the affected cases.
 
@@ -100,9 +99,9 @@ def collect_feedback(
             hold(connection, Lock.FEEDBACK)
             if _left(connection) != left:
                 continue  # Another run has read these pages meanwhile.
-            counts.update(_take(engine, connection, read, now, cipher))
+            counts.update(_take(engine, connection, read, cipher, day))
             if read.cursor not in (left.cursor, left.reread_from):
-                row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": now}
+                row = {"cursor": read.cursor, "reread_from": read.before_last_page, "read_at": day.now}
                 connection.execute(tables.feedback_cursor.insert().values(row))
         begun = True
         if read.failure is not None:
@@ -110,7 +109,7 @@ def collect_feedback(
         if not read.has_more:
             break
     with engine.begin() as connection:
-        changed = refold_stale(connection, now).changed
+        changed = refold_stale(connection, day).changed
         orphaned = count_orphans(connection)
     return FeedbackSummary(
         read=counts["read"],
@@ -185,7 +184,7 @@ class _Taken:
 
 
 def _take(
-    engine: sa.Engine, connection: sa.Connection, read: _Reading, now: datetime, cipher: PersonalDataCipher
+    engine: sa.Engine, connection: sa.Connection, read: _Reading, cipher: PersonalDataCipher, day: Day
 ) -> dict[str, int]:
     readable: list[_Readable] = []
     unreadable: list[SetAside] = [*read.set_aside]
@@ -196,14 +195,14 @@ def _take(
             unreadable.append(_set_aside(item, str(error)))
     if len(readable) < _WORTH_PARTS:
         lock(connection)
-        parts = [_take_part(connection, readable, now, cipher)]
+        parts = [_take_part(connection, readable, cipher, day)]
     else:
-        parts = _take_parts(engine, readable, now, cipher)
-    keep(connection, cipher, _SOURCE, unreadable, now=now, whole=False)
-    resolve(connection, _SOURCE, (event_id for one in parts for event_id in one.known), now)
+        parts = _take_parts(engine, readable, cipher, day)
+    keep(connection, cipher, _SOURCE, unreadable, now=day.now, whole=False)
+    resolve(connection, _SOURCE, (event_id for one in parts for event_id in one.known), day.now)
     # An event that contradicts a whole one is not resolved by that one.
     contradictions = [piece for one in parts for piece in one.contradictions]
-    keep(connection, cipher, _SOURCE, contradictions, now=now, whole=False)
+    keep(connection, cipher, _SOURCE, contradictions, now=day.now, whole=False)
     return {
         "read": len(read.items) + len(read.set_aside),
         "new": sum(one.new for one in parts),
@@ -213,15 +212,13 @@ def _take(
     }
 
 
-def _take_parts(
-    engine: sa.Engine, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
-) -> list[_Taken]:
+def _take_parts(engine: sa.Engine, readable: Sequence[_Readable], cipher: PersonalDataCipher, day: Day) -> list[_Taken]:
     """Process the two parts side by side: while one waits for the database, the other folds."""
 
     def fold(part: int, events: Sequence[_Readable]) -> _Taken:
         with engine.begin() as connection:
             lock(connection, part)
-            return _take_part(connection, events, now, cipher)
+            return _take_part(connection, events, cipher, day)
 
     parts: list[list[_Readable]] = [[] for _ in range(PARTS)]
     of_event: dict[str, int] = {}
@@ -234,7 +231,7 @@ def _take_parts(
 
 
 def _take_part(
-    connection: sa.Connection, readable: Sequence[_Readable], now: datetime, cipher: PersonalDataCipher
+    connection: sa.Connection, readable: Sequence[_Readable], cipher: PersonalDataCipher, day: Day
 ) -> _Taken:
     """Store and fold these events; repeated, it finds them stored."""
     documents = _stored_documents(connection, {event.event_id for event, _ in readable})
@@ -253,13 +250,13 @@ def _take_part(
         "feedback_event",
         _EVENT_COLUMNS,
         (
-            (*msgspec.structs.astuple(event)[: len(REPORTED)], received.document, received.sealed(cipher), now)
+            (*msgspec.structs.astuple(event)[: len(REPORTED)], received.document, received.sealed(cipher), day.now)
             for event, received in fresh
         ),
     )
     events = [event for event, _ in fresh]
-    taken.changed = add_events(connection, events, now).changed
-    judge_events(connection, events, contradicted, now=now, policy=policy())
+    taken.changed = add_events(connection, events, day).changed
+    judge_events(connection, events, contradicted, day)
     taken.known = set(documents)
     taken.new = len(fresh)
     taken.repeated = len(readable) - len(fresh) - len(contradicted)

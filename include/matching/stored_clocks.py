@@ -6,18 +6,18 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.domain.calendar import DueDate, WorkingCalendar
+from include.domain.calendar import DueDate
 from include.domain.case import Case
 from include.domain.clocks import FROM_THE_START, NO_EXTENSIONS, AfterHours, Clock, Started, clocks, unmoved
 from include.domain.policy_snapshot import PolicySnapshot
-from include.reference import CaseLimit, case_limits, limit_overrides, policy
-from include.reference.calendar import china_calendar
+from include.reference import CaseLimit
+from include.reference.day import Day
 from include.store.database import array_of, copy_rows, fetch_rows
 from include.store.tables import due_date_change
 
@@ -45,14 +45,14 @@ _KEYS = _CLOCK_COLUMNS[:5]
 
 
 def store_clocks(
-    connection: sa.Connection, cases: Mapping[Pair, Case], now: datetime, *, before: Mapping[Pair, Case]
+    connection: sa.Connection, cases: Mapping[Pair, Case], day: Day, *, before: Mapping[Pair, Case]
 ) -> None:
     """Store the clocks of these cases that differ from the stored ones, and record each due day that moved.
 
     A case is counted by the policy under which it opened. `before`: for some cases, the case that the stored clocks
     belong to; for the others the stored clocks are read. Part of the caller's transaction.
     """
-    counting = _Counting(connection, cases.keys(), now)
+    counting = _Counting(connection, cases.keys(), day)
     stored = _stored_clocks(connection, [pair for pair in cases if pair not in before])
     changed: list[tuple[Any, ...]] = []
     moved: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def store_clocks(
             if clock != earlier:
                 changed.append(_row(pair, clock))
             if earlier is not None and earlier.due != clock.due:
-                moved.append(_move(pair, earlier, clock, now))
+                moved.append(_move(pair, earlier, clock, day))
         gone += [(*pair, *started) for started in was]
     _store(connection, changed)
     if gone:
@@ -96,9 +96,9 @@ def stored_clock(row: sa.Row[Any]) -> Clock:
 class _Counting:
     """How the clocks of some cases are counted: the policy pinned to each, granted extensions, the calendar."""
 
-    def __init__(self, connection: sa.Connection, pairs: Collection[Pair], now: datetime) -> None:
-        self._calendar: WorkingCalendar = china_calendar()
-        self._pinned = _pinned(connection, pairs, now)
+    def __init__(self, connection: sa.Connection, pairs: Collection[Pair], day: Day) -> None:
+        self._calendar = day.calendar
+        self._pinned = _pinned(connection, pairs, day)
         self._extensions = _extensions(connection, {need_id for need_id, _ in pairs})
         self._rules: dict[tuple[str, str], _Rules] = {}
 
@@ -136,17 +136,15 @@ class _Rules:
         )
 
 
-def _pinned(
-    connection: sa.Connection, pairs: Collection[Pair], now: datetime
-) -> dict[Pair, tuple[str, PolicySnapshot]]:
-    """The policy of each case; a case that was never counted before is pinned to the policy in force."""
+def _pinned(connection: sa.Connection, pairs: Collection[Pair], day: Day) -> dict[Pair, tuple[str, PolicySnapshot]]:
+    """The policy of each case; a case that was never counted before is pinned to the policy of the day."""
     found: dict[Pair, str] = {
         (need_id, code): sha256 for need_id, code, sha256 in fetch_rows(connection, _PINNED, _keys(pairs))
     }
     fresh = [pair for pair in pairs if pair not in found]
     if fresh:
-        snapshot = PolicySnapshot.of(case_limits(), limit_overrides(), policy())
-        in_force = {"sha256": snapshot.sha256(), "content": snapshot.content(), "now": now}
+        snapshot = day.snapshot
+        in_force = {"sha256": snapshot.sha256(), "content": snapshot.content(), "now": day.now}
         connection.execute(_KEEP_SNAPSHOT, in_force)
         connection.execute(_PIN, {**_keys(fresh), **in_force})
         found.update(dict.fromkeys(fresh, snapshot.sha256()))
@@ -207,7 +205,7 @@ def _row(pair: Pair, clock: Clock) -> tuple[Any, ...]:
     )
 
 
-def _move(pair: Pair, was: Clock, became: Clock, now: datetime) -> dict[str, Any]:
+def _move(pair: Pair, was: Clock, became: Clock, day: Day) -> dict[str, Any]:
     return {
         "need_id": pair[0],
         "institution_code": pair[1],
@@ -218,7 +216,7 @@ def _move(pair: Pair, was: Clock, became: Clock, now: datetime) -> dict[str, Any
         "was_provisional": was.due.provisional,
         "became": became.due.day,
         "provisional": became.due.provisional,
-        "at": now,
+        "at": day.now,
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Self
 
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
-from include.reference import Policy, policy
+from include.domain.policy_snapshot import PolicySnapshot
+from include.reference import CaseLimit, LimitOverride, Policy, case_limits, limit_overrides, policy
 from include.reference.calendar import china_calendar
 
 
@@ -16,20 +17,27 @@ from include.reference.calendar import china_calendar
 class Day:
     """What a stage must know besides the database. Stages take it as an argument and read no global policy.
 
-    `now` is business time (aware). Callers above the stages (DAG tasks, the console, commands) make one; tests make one
-    with another policy.
+    `now` is business time (aware). `limits` and `overrides` are those of a case that opens now, by default the tables in
+    force. Callers above the stages (DAG tasks, the console, commands) make one; tests make one with another policy.
     """
 
     now: datetime
     calendar: WorkingCalendar
     policy: Policy
+    limits: tuple[CaseLimit, ...] = field(default_factory=case_limits)
+    overrides: tuple[LimitOverride, ...] = field(default_factory=limit_overrides)
 
     @classmethod
     def in_force(cls, now: datetime) -> Self:
-        """The moment under China's calendar and the policy in force. Raises ConfigurationError for an unusable policy."""
+        """The moment under China's calendar and the policy in force. Raises ConfigurationError if one cannot be used."""
         return cls(now, china_calendar(), policy())
 
     @property
     def today(self) -> date:
         """The local date in Asia/Shanghai."""
         return self.now.astimezone(SHANGHAI).date()
+
+    @property
+    def snapshot(self) -> PolicySnapshot:
+        """What is kept of the policy for a case that opens on this day."""
+        return PolicySnapshot.of(self.limits, self.overrides, self.policy)

@@ -28,7 +28,7 @@ def deliver_market() -> dict[str, int]:
     with stage_run() as run:
         summary = _deliver(run, Channel.MARKET)
         with run.engine.begin() as connection:
-            opened = matching.open_cases(connection, run.now)
+            opened = matching.open_cases(connection, day=run.day)
         return {**_unless_unreachable(summary), "cases_opened": opened}
 
 

@@ -27,6 +27,7 @@ from include.local.postgres import PostgresServer
 from include.matching import FeedbackSummary, collect_feedback, open_cases, refold
 from include.platforms.credit_market import FeedbackPage
 from include.reference import case_transitions
+from include.reference.day import Day
 from include.store.database import connect, migrate
 from tests.support.rows import rewrite
 
@@ -104,7 +105,7 @@ def _measure(database: sa.Engine, cases: int) -> dict[str, _Collected]:
     print(f"{cases:,} cases, {cases * 4:,} stored events (made in {time.perf_counter() - begun:,.0f} s)")
     begun = time.perf_counter()
     with database.begin() as connection:
-        opened = open_cases(connection, _NOW)
+        opened = open_cases(connection, day=Day.in_force(_NOW))
     print(
         f"  looking for what waits, with nothing new:       {(time.perf_counter() - begun) * 1000:9,.1f} ms, {opened} found"
     )
@@ -122,7 +123,7 @@ def _measure(database: sa.Engine, cases: int) -> dict[str, _Collected]:
         _aim(f"  {name}, events/s", one.rate, 30_000, "at least")
     begun = time.perf_counter()
     with database.begin() as connection:
-        changed = refold(connection, [f"FN{number:012d}" for number in range(500)], _NOW).changed
+        changed = refold(connection, [f"FN{number:012d}" for number in range(500)], day=Day.in_force(_NOW)).changed
     seconds = time.perf_counter() - begun
     print(f"  2,000 cases folded from their start: {10_000 / seconds:,.0f} events/s, {changed} otherwise than before")
     _overdue(database)
@@ -134,7 +135,7 @@ def _collected(database: sa.Engine, events: list[dict[str, Any]]) -> _Collected:
         rewrite(connection, sa.text("delete from feedback_cursor"))
         pid = connection.execute(sa.text("select pg_backend_pid()")).scalar_one()
     wall, own, of_database = time.perf_counter(), time.process_time(), _cpu_seconds(pid)
-    summary = collect_feedback(database, _Feed(events), _NOW, cipher=_CIPHER)
+    summary = collect_feedback(database, _Feed(events), cipher=_CIPHER, day=Day.in_force(_NOW))
     return _Collected(summary, time.perf_counter() - wall, time.process_time() - own, _cpu_seconds(pid) - of_database)
 
 
@@ -240,7 +241,7 @@ def generate(database: sa.Engine, cases: int, usual_needs: int) -> None:
     with database.begin() as connection:
         connection.execute(sa.text(f"update delivery set matched = need_id like 'FN%' and not {_PATTERN}"), known)
         connection.execute(sa.text(_EVENTS_OF_A_CASE), known)
-        open_cases(connection, _NOW)  # the patterns and the usual needs, by the fold itself
+        open_cases(connection, day=Day.in_force(_NOW))  # the patterns and the usual needs, by the fold itself
         for statement in _COPIES:
             connection.execute(sa.text(statement), known)
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.circular.figures import CircularFigures, ManifestFigures, NeedFigures, figures
+from include.reference.day import Day
 from include.store.tables import alert, need_fingerprint
 from tests.support.rows import (
     QUARTER,
@@ -29,7 +30,7 @@ CUT_OFF = moment("2026-10-22 18:00")
 
 def _figures(database: sa.Engine) -> CircularFigures:
     with database.begin() as connection:
-        return figures(connection, QUARTER, cut_off_moment=CUT_OFF)
+        return figures(connection, QUARTER, day=Day.in_force(CUT_OFF))
 
 
 def _department(found: CircularFigures, code: str) -> NeedFigures:

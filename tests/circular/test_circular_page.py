@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from include.circular.figures import figures
 from include.circular.page import percent, percent_of, render, yi
+from include.reference.day import Day
 from tests.support.rows import QUARTER, add_case, add_delivery, add_event, add_manifest, add_need, moment, need_id
 
-CUT_OFF = moment("2026-10-22 18:00")
+DAY = Day.in_force(moment("2026-10-22 18:00"))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def _read(html: str) -> _Tables:
 
 def _page(database: sa.Engine) -> str:
     with database.begin() as connection:
-        return render(figures(connection, QUARTER, cut_off_moment=CUT_OFF))
+        return render(figures(connection, QUARTER, day=DAY), DAY.policy)
 
 
 def _fill(database: sa.Engine, departments: dict[str, int]) -> None:

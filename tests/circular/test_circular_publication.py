@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from include.circular import is_due, publish
-from include.reference import policy
-from include.reference.calendar import china_calendar
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import QUARTER, add_delivery, add_need, moment
 
-NOW = moment("2026-10-22 18:00")
+DAY = Day.in_force(moment("2026-10-22 18:00"))
+LATER = replace(DAY, now=DAY.now + timedelta(hours=3))
 
 
 def _reports(database: sa.Engine) -> list[sa.Row[tuple[object, ...]]]:
@@ -28,7 +29,7 @@ def _add(database: sa.Engine, number: int) -> None:
 
 def test_the_page_and_its_figures_are_stored_and_written(database: sa.Engine, tmp_path: Path) -> None:
     _add(database, 1)
-    published = publish(database, QUARTER, NOW, tmp_path / "circulars")
+    published = publish(database, QUARTER, tmp_path / "circulars", day=DAY)
     row = _reports(database)[0]
     assert published.new
     assert published.path == tmp_path / "circulars" / "circular-2026Q3.html"
@@ -41,8 +42,8 @@ def test_the_page_and_its_figures_are_stored_and_written(database: sa.Engine, tm
 
 def test_unchanged_figures_are_not_published_again(database: sa.Engine, tmp_path: Path) -> None:
     _add(database, 1)
-    first = publish(database, QUARTER, NOW)
-    second = publish(database, QUARTER, NOW + timedelta(hours=3), tmp_path)
+    first = publish(database, QUARTER, day=DAY)
+    second = publish(database, QUARTER, tmp_path, day=LATER)
     assert (second.report_id, second.new) == (first.report_id, False)
     assert second.path is not None
     assert "18:00" in second.path.read_text(encoding="utf-8")
@@ -51,9 +52,9 @@ def test_unchanged_figures_are_not_published_again(database: sa.Engine, tmp_path
 
 def test_changed_figures_are_a_new_report_and_the_old_one_stays(database: sa.Engine, tmp_path: Path) -> None:
     _add(database, 1)
-    first = publish(database, QUARTER, NOW, tmp_path)
+    first = publish(database, QUARTER, tmp_path, day=DAY)
     _add(database, 2)
-    second = publish(database, QUARTER, NOW + timedelta(hours=3), tmp_path)
+    second = publish(database, QUARTER, tmp_path, day=LATER)
     assert second.new
     assert [row.report_id for row in _reports(database)] == [first.report_id, second.report_id]
     assert second.path is not None
@@ -63,7 +64,7 @@ def test_changed_figures_are_a_new_report_and_the_old_one_stays(database: sa.Eng
 def test_publishing_twice_at_once_gives_one_report(database: sa.Engine) -> None:
     _add(database, 1)
     with ThreadPoolExecutor(4) as pool:
-        published = list(pool.map(lambda _: publish(database, QUARTER, NOW), range(4)))
+        published = list(pool.map(lambda _: publish(database, QUARTER, day=DAY), range(4)))
     assert sum(one.new for one in published) == 1
     assert len(_reports(database)) == 1
 
@@ -71,19 +72,19 @@ def test_publishing_twice_at_once_gives_one_report(database: sa.Engine) -> None:
 def test_the_circular_is_due_ten_working_days_after_the_quarter_until_it_is_out(database: sa.Engine) -> None:
     def due(text: str) -> bool:
         with database.connect() as connection:
-            return is_due(connection, QUARTER, moment(text), calendar=china_calendar(), policy=policy())
+            return is_due(connection, QUARTER, day=Day.in_force(moment(text)))
 
     # The National Day holiday ends on 7 October; Saturday 10 October is worked.
     assert not due("2026-10-19 23:59")
     assert due("2026-10-20 00:00")
-    publish(database, QUARTER, moment("2026-10-20 09:00"))
+    publish(database, QUARTER, day=Day.in_force(moment("2026-10-20 09:00")))
     assert not due("2026-10-21 09:00")
 
 
 def test_a_publication_is_audited_once(database: sa.Engine) -> None:
     _add(database, 1)
     for _ in range(2):
-        publish(database, QUARTER, NOW)
+        publish(database, QUARTER, day=DAY)
     with database.connect() as connection:
         actions = connection.execute(sa.select(tables.audit_entry.c.action)).scalars().all()
     assert actions == ["publish_circular"]

@@ -122,8 +122,8 @@ def filled(database: sa.Engine) -> sa.Engine:
                 event(3, need_id=need_id(9)),
             ]
         ),
-        NOW,
         cipher=CIPHER,
+        day=Day.in_force(NOW),
     )
     with database.begin() as connection:
         _written_by_people(connection)
@@ -282,7 +282,7 @@ def test_names_of_enterprises_and_codes_stay_and_those_that_name_a_person_go(fil
 
 def test_a_purged_event_that_comes_again_is_a_repetition_and_no_contradiction(filled: sa.Engine) -> None:
     _housekeep(filled)
-    summary = collect_feedback(filled, Feed([event(1)]), TEN_YEARS_ON, cipher=CIPHER)
+    summary = collect_feedback(filled, Feed([event(1)]), cipher=CIPHER, day=Day.in_force(TEN_YEARS_ON))
     assert (summary.new, summary.repeated, summary.unreadable) == (0, 1, 0)
 
 

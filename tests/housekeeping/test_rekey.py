@@ -12,6 +12,7 @@ from include.domain.pieces import SetAside
 from include.housekeeping.rekey import RekeyRefused, main, rekey
 from include.matching import collect_feedback
 from include.platforms.credit_market import FeedbackPage
+from include.reference.day import Day
 from include.store.cipher import open_cipher
 from include.store.locks import Lock, try_for_session
 from include.store.sealed import SEALED
@@ -64,7 +65,7 @@ def filled(database: sa.Engine) -> sa.Engine:
     """Every table that holds ciphertexts, written under the old key."""
     open_cipher(database, under(KEY))
     take_in(database, "run", [clean_need(need_id=need_id(number)) for number in range(1, 6)], now=NOW)
-    collect_feedback(database, Feed(), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed(), cipher=CIPHER, day=Day.in_force(NOW))
     with database.begin() as connection:
         keep(connection, CIPHER, "a/b", [SetAside(b"1", "?"), SetAside(b"2", "?")], now=NOW, whole=True)
     return database

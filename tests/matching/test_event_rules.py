@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.matching import collect_feedback
+from include.reference.day import Day
 from tests.support.matching import CIPHER, NOW, Feed, push, report
 from tests.support.rule_cases.event import CASES, found
 
@@ -39,8 +40,8 @@ def test_a_push_counts_from_when_it_arrived_though_its_answer_was_lost(database:
 def test_events_that_come_again_add_nothing(database: sa.Engine) -> None:
     push(database)
     events = [report(1, "declined"), report(2, "noted")]
-    collect_feedback(database, Feed(events), NOW, cipher=CIPHER)
-    collect_feedback(database, Feed([*events, *events]), NOW + timedelta(days=1), cipher=CIPHER)
+    collect_feedback(database, Feed(events), cipher=CIPHER, day=Day.in_force(NOW))
+    collect_feedback(database, Feed([*events, *events]), cipher=CIPHER, day=Day.in_force(NOW + timedelta(days=1)))
     with database.connect() as connection:
         rows = connection.execute(sa.text("select rule_id, found_at from event_finding order by 1")).all()
     assert [(row.rule_id, row.found_at) for row in rows] == [("E01", NOW), ("E06", NOW)]

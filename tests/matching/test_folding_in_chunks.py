@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from include.domain.case import EVENT_TYPES
 from include.matching import refold
+from include.reference.day import Day
 from tests.support.matching import NOW, PUSHED, Feed, alerts, collect, deliver, derived, opened, push, rows
 from tests.support.rows import let_history_be_changed, need_id, rewrite
 
@@ -109,7 +110,7 @@ def test_feedback_of_implausible_moments_ends_as_all_at_once_too_where_it_was_re
     assert not [one for one in starts if not PUSHED.date() <= one[0] <= NOW.date()], "no clock before the push or ahead"
     before = derived(database)
     with database.begin() as connection:
-        refold(connection, [need_id(1), need_id(2)], NOW + timedelta(days=3))
+        refold(connection, [need_id(1), need_id(2)], day=Day.in_force(NOW + timedelta(days=3)))
     assert derived(database) == before, "folded anew from what is stored"
     marked = rows(database, "select event_id from event_finding where rule_id = 'E09' order by 1")
     assert rows(database, "select event_id from feedback_moment order by 1") == marked

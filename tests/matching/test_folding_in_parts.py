@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from include.matching import refold
 from include.matching.cases import part_of
+from include.reference.day import Day
 from tests.support.matching import NOW, Feed, Page, collect, derived, push, report, rows
 from tests.support.rows import need_id
 
@@ -44,7 +45,9 @@ def test_parts_that_were_stored_before_the_run_ended_are_not_taken_twice(databas
     assert (derived(database), _stored(database)) == (folded, stored)
     assert rows(database, "select problem, times_seen from set_aside") == [("E03：同一反馈编号内容前后不一致", 1)]
     with database.begin() as connection:
-        assert refold(connection, [need_id(number) for number in range(1, _NEEDS + 1)], NOW).changed == 0
+        assert (
+            refold(connection, [need_id(number) for number in range(1, _NEEDS + 1)], day=Day.in_force(NOW)).changed == 0
+        )
     assert derived(database) == folded
 
 

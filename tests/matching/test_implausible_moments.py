@@ -60,7 +60,7 @@ def test_the_order_of_the_fold_is_that_of_the_institution(database: sa.Engine) -
     assert rows(database, "select state, anomalies from matching_case") == [("visited", [])]
     before = derived(database)
     with database.begin() as connection:
-        refold(connection, [NEED], LATER)
+        refold(connection, [NEED], day=Day.in_force(LATER))
     assert derived(database) == before
 
 
@@ -113,7 +113,7 @@ def test_the_circular_counts_it_from_when_it_was_received(database: sa.Engine) -
     collect(database, Feed([said(1, "credit_approved", LONG_AGO, amount="400")]))
     for cut_off, approved in ((NOW - timedelta(hours=1), 0), (NOW, 1)):
         with database.begin() as connection:
-            assert figures(connection, QUARTER, cut_off_moment=cut_off).needs.approved == approved
+            assert figures(connection, QUARTER, day=Day.in_force(cut_off)).needs.approved == approved
 
 
 def test_the_page_shows_both_moments_in_order_of_the_one_that_counts(database: sa.Engine) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from include.base.errors import PlatformUnavailable
 from include.matching import FeedbackSummary, refold
+from include.reference.day import Day
 from include.store import tables
 from include.store.sealed import FEEDBACK_EVENT, SET_ASIDE
 from tests.support.matching import (
@@ -232,7 +233,7 @@ def test_folding_again_changes_and_tells_nothing(database: sa.Engine) -> None:
     collect(database, Feed(WHOLE_WAY))
     before = derived(database), told(database)
     with database.begin() as connection:
-        outcome = refold(connection, [NEED, "FN999999999999"], NOW + timedelta(days=1))
+        outcome = refold(connection, [NEED, "FN999999999999"], day=Day.in_force(NOW + timedelta(days=1)))
     assert (outcome.opened, outcome.changed) == (0, 0)
     assert (derived(database), told(database)) == before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, time
 from typing import Any
 
@@ -13,15 +13,17 @@ from include import audit
 from include.base.act import Act
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.domain.explanation import explain
-from include.matching import extensions, stored_clocks
-from include.reference import CaseLimit, LimitOverride, Policy, case_limits, own_limits, policy
-from include.reference.calendar import china_calendar
+from include.matching import extensions, refold
+from include.matching.stored_clocks import stored_clock
+from include.reference import CaseLimit, LimitOverride, Policy, case_limits, own_limits
+from include.reference.day import Day
 from include.store import tables
 from tests.support.clocks import recounted
 from tests.support.matching import NOW, Feed, collect, opened, push, report, rows
 from tests.support.rows import moment, need_id
 
-CALENDAR = china_calendar()
+DAY = Day.in_force(NOW)
+CALENDAR = DAY.calendar
 REASON = "企业节后补齐材料"
 RECEIPT: dict[str, Any] = {
     "need_id": need_id(1),
@@ -31,12 +33,8 @@ RECEIPT: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def own_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """ICBC has three working days to receive a need, where all others have one."""
-    own = (LimitOverride("ICBC", CaseLimit("pushed", "received", 3, "working_days")),)
-    monkeypatch.setattr(stored_clocks, "limit_overrides", lambda: own)
-    yield
+OWN_LIMIT = (LimitOverride("ICBC", CaseLimit("pushed", "received", 3, "working_days")),)
+"""ICBC has three working days to receive a need, where all others have one."""
 
 
 def due_days(engine: sa.Engine) -> dict[str, date]:
@@ -44,38 +42,33 @@ def due_days(engine: sa.Engine) -> dict[str, date]:
     return dict(rows(engine, statement))  # type: ignore[arg-type]
 
 
-def test_an_institution_is_held_to_its_own_limit_and_the_others_to_the_common_one(
-    database: sa.Engine, own_limit: None
-) -> None:
+def test_an_institution_is_held_to_its_own_limit_and_the_others_to_the_common_one(database: sa.Engine) -> None:
     push(database)
-    opened(database)
+    opened(database, overrides=OWN_LIMIT)
     found = due_days(database)
     pushed_on = rows(database, "select day0 from case_clock limit 1")[0][0]
     assert found["ABC"] == CALENDAR.add_working_days(pushed_on, 1).day
     assert found["ICBC"] == CALENDAR.add_working_days(pushed_on, 3).day
 
 
-def test_a_later_change_of_policy_moves_no_open_case_but_counts_for_the_next(
-    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_later_change_of_policy_moves_no_open_case_but_counts_for_the_next(database: sa.Engine) -> None:
     push(database)
     opened(database)
     before = due_days(database)
     longer = tuple(CaseLimit(one.from_type, one.to_type, one.limit + 5, one.unit) for one in case_limits())
-    monkeypatch.setattr(stored_clocks, "case_limits", lambda: longer)
     with database.begin() as connection:
-        extensions.refold(connection, [need_id(1)], NOW)
+        refold(connection, [need_id(1)], day=replace(DAY, limits=longer))
     assert due_days(database) == before
     assert rows(database, "select count(*) from due_date_change") == [(0,)]
     push(database, 2)
-    opened(database)
+    opened(database, limits=longer)
     later = rows(database, "select distinct due_on from case_clock where need_id = :id", id=need_id(2))
     pushed_on = rows(database, "select day0 from case_clock limit 1")[0][0]
     assert later == [(CALENDAR.add_working_days(pushed_on, 6).day,)]
     assert rows(database, "select count(*) from policy_snapshot") == [(2,)]
 
 
-def test_what_is_stored_explains_itself_and_counts_to_the_stored_due_day(database: sa.Engine, own_limit: None) -> None:
+def test_what_is_stored_explains_itself_and_counts_to_the_stored_due_day(database: sa.Engine) -> None:
     push(database)
     events = [
         report(1, "received"),
@@ -83,12 +76,12 @@ def test_what_is_stored_explains_itself_and_counts_to_the_stored_due_day(databas
         report(1, "received", institution="ABC"),
         report(2, "contacted", institution="ABC"),
     ]
-    collect(database, Feed(events))
+    collect(database, Feed(events), overrides=OWN_LIMIT)
     with database.connect() as connection:
         stored = connection.execute(sa.select(tables.case_clock)).all()
     assert len(stored) >= 6
     for row in stored:
-        assert recounted(explain(stored_clocks.stored_clock(row), CALENDAR)) == row.due_on
+        assert recounted(explain(stored_clock(row), CALENDAR)) == row.due_on
 
 
 def test_each_due_day_that_moves_is_written_down(database: sa.Engine) -> None:
@@ -110,9 +103,8 @@ def test_each_due_day_that_moves_is_written_down(database: sa.Engine) -> None:
 EVENING = moment("2026-10-08 18:20")
 
 
-def closing_at(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    in_force = Policy({**policy().values, "office_hours_end": value})
-    monkeypatch.setattr(stored_clocks, "policy", lambda: in_force)
+def closing_at(value: str) -> Policy:
+    return Policy({**DAY.policy.values, "office_hours_end": value})
 
 
 def sentences(engine: sa.Engine, number: int = 1) -> set[str]:
@@ -120,12 +112,9 @@ def sentences(engine: sa.Engine, number: int = 1) -> set[str]:
         return {one.said for one in extensions.explained_clocks(connection, need_id(number), CALENDAR)}
 
 
-def test_office_hours_move_the_start_and_are_told_in_the_sentence_of_the_stored_clock(
-    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closing_at(monkeypatch, "17:30")
+def test_office_hours_move_the_start_and_are_told_in_the_sentence_of_the_stored_clock(database: sa.Engine) -> None:
     push(database, intended=["ICBC"], at=EVENING)
-    opened(database)
+    opened(database, policy=closing_at("17:30"))
     assert rows(database, "select day0, due_on, office_hours_end from case_clock") == [
         (date(2026, 10, 9), date(2026, 10, 10), time(17, 30))
     ]
@@ -134,16 +123,12 @@ def test_office_hours_move_the_start_and_are_told_in_the_sentence_of_the_stored_
     }
 
 
-def test_the_office_hours_of_a_case_are_those_of_the_day_it_opened(
-    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closing_at(monkeypatch, "17:30")
+def test_the_office_hours_of_a_case_are_those_of_the_day_it_opened(database: sa.Engine) -> None:
     push(database, 1, intended=["ICBC"], at=EVENING)
-    opened(database)
-    closing_at(monkeypatch, "24:00")
+    opened(database, policy=closing_at("17:30"))
     push(database, 2, intended=["ICBC"], at=EVENING)
-    opened(database)
-    collect(database, Feed([late_report(1), late_report(2)]))
+    opened(database, policy=closing_at("24:00"))
+    collect(database, Feed([late_report(1), late_report(2)]), policy=closing_at("24:00"))
     started = (
         "select need_id, from_type, day0 from case_clock where from_type in ('pushed', 'contacted') order by 1, 2 desc"
     )
@@ -161,14 +146,10 @@ def late_report(number: int) -> dict[str, Any]:
     return {**contacted, "occurred_at": "2026-10-10T18:20:00+08:00"}
 
 
-def test_without_office_hours_in_its_policy_a_case_is_counted_by_days(
-    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = Policy({key: value for key, value in policy().values.items() if key != "office_hours_end"})
-    monkeypatch.setattr(stored_clocks, "policy", lambda: before)
+def test_without_office_hours_in_its_policy_a_case_is_counted_by_days(database: sa.Engine) -> None:
+    before = Policy({key: value for key, value in DAY.policy.values.items() if key != "office_hours_end"})
     push(database, intended=["ICBC"], at=EVENING)
-    opened(database)
-    monkeypatch.undo()
+    opened(database, policy=before)
     collect(database, Feed([late_report(1)]))
     assert rows(database, "select distinct day0 from case_clock order by 1") == [
         (date(2026, 10, 8),),
@@ -177,7 +158,7 @@ def test_without_office_hours_in_its_policy_a_case_is_counted_by_days(
 
 
 def test_in_the_policy_of_the_handbook_office_hours_do_not_count() -> None:
-    assert policy().closing_time("office_hours_end") is None
+    assert DAY.policy.closing_time("office_hours_end") is None
 
 
 @pytest.mark.parametrize("written", ["17点半", "24:30", "", "17:30:00"])
@@ -201,13 +182,13 @@ def ask(engine: sa.Engine, working_days: int = 2, **more: Any) -> int:
     act = Act(actor_id="li", role="operator", reason=more.pop("reason", REASON), at=NOW)
     started = extensions.StartedClock(**{**RECEIPT, "day0": day0, **more})
     with engine.begin() as connection:
-        return extensions.request_extension(connection, started, working_days=working_days, act=act, policy=policy())
+        return extensions.request_extension(connection, started, working_days=working_days, act=act, day=DAY)
 
 
 def decide(engine: sa.Engine, extension_id: int = 1, *, approved: bool = True, actor: str = "wang") -> None:
+    act = Act(actor_id=actor, role="operator", reason=REASON, at=NOW)
     with engine.begin() as connection:
-        act = Act(actor_id=actor, role="operator", reason=REASON, at=NOW)
-        extensions.decide_extension(connection, extension_id, approved=approved, act=act)
+        extensions.decide_extension(connection, extension_id, approved=approved, act=act, day=DAY)
 
 
 def test_an_approved_extension_moves_the_due_day_and_is_told_in_its_sentence(pushed: sa.Engine) -> None:

@@ -97,10 +97,10 @@ def _ask_then_decide(connection: sa.Connection, actor: str) -> None:
             extensions.StartedClock(**_CLOCK),
             working_days=2,
             act=act,
-            policy=policy(),
+            day=Day.in_force(NOW),
         )
     else:
-        extensions.decide_extension(connection, asked, approved=False, act=act)
+        extensions.decide_extension(connection, asked, approved=False, act=act, day=Day.in_force(NOW))
 
 
 def _ask_then_decide_by_sql(connection: sa.Connection, actor: str) -> None:

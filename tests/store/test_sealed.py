@@ -59,7 +59,7 @@ def filled(database: sa.Engine) -> sa.Engine:
     """Rows in each table that holds ciphertexts, written by the stages."""
     open_cipher(database, Settings(connections={}, fernet_key=KEY))
     take_in(database, "run", [filed(number) for number in (1, 2)], now=NOW)
-    collect_feedback(database, Feed([event(1), event(2)]), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed([event(1), event(2)]), cipher=CIPHER, day=Day.in_force(NOW))
     with database.begin() as connection:
         keep(connection, CIPHER, "a/b", [SetAside(b"1", "?"), SetAside(b"2", "?")], now=NOW, whole=True)
     return database

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from include import audit
 from include.base.act import Act
 from include.matching import collect_feedback
+from include.reference.day import Day
 from include.store import tables
 from tests.support.matching import CIPHER, NEED, NOW, PUSHED, Feed, prepare, report
 from tests.support.rows import add_hold, add_judgement, moment, rewrite
@@ -95,7 +96,7 @@ def live(database: sa.Engine) -> None:
         report(2, "obstructed", institution="CCB", reason_code="R05", obstruction_id="OB1"),
         report(3, "drawn", institution="CCB", amount="50", use_of_funds="购置电炉"),
     ]
-    collect_feedback(database, Feed(events), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed(events), cipher=CIPHER, day=Day.in_force(NOW))
     with database.begin() as connection:
         connection.execute(
             tables.escalation_step.insert().values(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
 from include.matching import FeedbackSummary, collect_feedback, open_cases
+from include.reference.day import Day
 from include.store import tables
 from tests.support.rows import add_delivery, add_need, moment, need_id, rewrite
 
@@ -92,13 +93,15 @@ def deliver(engine: sa.Engine, number: int = 1, *, revision: int = 1, at: dateti
         )
 
 
-def opened(engine: sa.Engine, now: datetime = NOW) -> int:
+def opened(engine: sa.Engine, now: datetime = NOW, **otherwise: Any) -> int:
+    """`otherwise`: what of the day differs from what is in force."""
     with engine.begin() as connection:
-        return open_cases(connection, now)
+        return open_cases(connection, day=replace(Day.in_force(now), **otherwise))
 
 
-def collect(engine: sa.Engine, feed: Any, now: datetime = NOW) -> FeedbackSummary:
-    return collect_feedback(engine, feed, now, cipher=CIPHER)
+def collect(engine: sa.Engine, feed: Any, now: datetime = NOW, **otherwise: Any) -> FeedbackSummary:
+    """`otherwise`: as for `opened`."""
+    return collect_feedback(engine, feed, cipher=CIPHER, day=replace(Day.in_force(now), **otherwise))
 
 
 def rows(engine: sa.Engine, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
-from include.domain.policy_snapshot import PolicySnapshot
 from include.reference.day import Day
 from include.store.tables import feedback_event, metadata
 
@@ -141,8 +140,9 @@ def lay_out(connection: sa.Connection, quarter: str) -> None:
         connection.execute(sa.text(f"analyze past_{table}"))
 
 
-def put_under(connection: sa.Connection, snapshot: PolicySnapshot, day: Day) -> None:
-    """Count cases and the days for an answer by this policy, as if it had been in force all the time."""
+def put_under(connection: sa.Connection, day: Day) -> None:
+    """Count cases and the days for an answer by the policy of `day`, as if it had been in force all the time."""
+    snapshot = day.snapshot
     connection.execute(
         sa.text("insert into policy_snapshot (policy_sha256, content, first_used_at) values (:sha256, :content, :now)"),
         {"sha256": snapshot.sha256(), "content": snapshot.content(), "now": day.now},

@@ -71,6 +71,10 @@ class PastDays:
             yield min(self.now, datetime.combine(day, time.max, SHANGHAI)), False
             day += timedelta(days=1)
 
+    def day(self, moment: datetime, under: PolicySnapshot) -> Day:
+        """A moment of them, had this policy been in force."""
+        return Day(moment, self.calendar, under.policy, under.limits, under.overrides)
+
     def working_days(self) -> list[date]:
         """The days on which the ladder is looked at."""
         return [moment.date() for moment, ladder in self.looks() if ladder]
@@ -84,20 +88,20 @@ def replay(connection: sa.Connection, quarter: str, snapshot: PolicySnapshot, da
     """
     told: list[Told] = []
     after = datetime.combine(days.first, time(), SHANGHAI) - timedelta(days=1)
-    put_under(connection, snapshot, Day(days.now, days.calendar, snapshot.policy))
+    put_under(connection, days.day(days.now, snapshot))
     acts = list(acts_on_tickets(connection, quarter))
     looked_on: date | None = None
     analyzed_on = date.min
     for moment, at_ladder in days.looks():
-        day = Day(moment, days.calendar, snapshot.policy)
+        day = days.day(moment, snapshot)
         news = let_time_pass(connection, after, moment)
         if news and (needs := pushed_needs(connection, news)):
-            store_anew(connection, needs, moment)
+            store_anew(connection, needs, day)
         done = _taken_until(acts, moment)
         if news or done or looked_on != day.today:
             follow(connection, day)
         for row in done:
-            _act_again(connection, row, days, snapshot)
+            _act_again(connection, row, days.day(row.at, snapshot))
         if done:
             follow(connection, day)
         if at_ladder:
@@ -142,7 +146,7 @@ def _taken_until(acts: list[sa.Row[Any]], moment: datetime) -> Sequence[sa.Row[A
     return done
 
 
-def _act_again(connection: sa.Connection, row: sa.Row[Any], days: PastDays, snapshot: PolicySnapshot) -> None:
+def _act_again(connection: sa.Connection, row: sa.Row[Any], day: Day) -> None:
     ticket = connection.execute(
         sa.select(obstruction_ticket).filter_by(
             need_id=row.need_id, institution_code=row.institution_code, obstruction_id=row.obstruction_id
@@ -150,4 +154,4 @@ def _act_again(connection: sa.Connection, row: sa.Row[Any], days: PastDays, snap
     ).one_or_none()
     if ticket is not None:
         act = Act(actor_id=row.actor, role=row.role, reason=row.note, at=row.at)
-        note_act(connection, ticket, row.kind, act, Day(row.at, days.calendar, snapshot.policy))
+        note_act(connection, ticket, row.kind, act, day)

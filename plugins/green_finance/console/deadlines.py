@@ -9,14 +9,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, CurrentOperator
-from green_finance.console.pages import business_now, done, engine, show
+from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import Id, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include.base.errors import InvalidRequest
 from include.domain.people import same_person
 from include.matching import extensions
-from include.reference import institutions, policy
-from include.reference.calendar import china_calendar
+from include.reference import institutions
 from include.store.needs import code_of
 from include.words.names import case_state
 from include.words.shown import shown
@@ -27,7 +26,7 @@ Text = Annotated[Words, Form()]
 
 
 @router.get("", response_class=HTMLResponse)
-def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words = "") -> HTMLResponse:
+def deadlines(request: Request, access: Admitted, role: ReadsAs, day: CurrentDay, need_id: Words = "") -> HTMLResponse:
     """Requests that wait for a second person; for one need its clocks explained, and how they moved."""
     need_id = need_id.upper()
     with engine().connect() as connection:
@@ -35,7 +34,7 @@ def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words 
         reasons = {
             one.extension_id: shown("reason", one.reason, code_of(connection, one.need_id), role) for one in waiting
         }
-        clocks = extensions.explained_clocks(connection, need_id, china_calendar()) if need_id else []
+        clocks = extensions.explained_clocks(connection, need_id, day.calendar) if need_id else []
         changes = extensions.due_date_changes(connection, need_id) if need_id else []
     return show(
         request,
@@ -45,8 +44,8 @@ def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words 
         reasons=reasons,
         clocks=clocks,
         changes=changes,
-        most=policy().integer("extension_max_working_days"),
-        today=business_now().date(),
+        most=day.policy.integer("extension_max_working_days"),
+        today=day.now.date(),
         may_operate=access.may_operate,
         is_own=lambda one: same_person(one.requested_by, access.actor),
         bank=lambda code: institutions()[code].name if code in institutions() else code,
@@ -57,6 +56,7 @@ def deadlines(request: Request, access: Admitted, role: ReadsAs, need_id: Words 
 @router.post("")
 def request_extension(
     operator: CurrentOperator,
+    day: CurrentDay,
     need_id: Text = "",
     institution_code: Text = "",
     from_type: Text = "",
@@ -82,7 +82,7 @@ def request_extension(
             ),
             working_days=number,
             act=operator.act(reason),
-            policy=policy(),
+            day=day,
         )
     return done(f"deadlines?need_id={need_id}", "已提交延期申请，须由另一人批准后生效。")
 
@@ -91,6 +91,7 @@ def request_extension(
 def decide_extension(
     extension_id: Id,
     operator: CurrentOperator,
+    day: CurrentDay,
     decision: Annotated[Literal["approved", "refused"], Form()],
     reason: Reason = "",
 ) -> RedirectResponse:
@@ -101,6 +102,7 @@ def decide_extension(
             extension_id,
             approved=decision == "approved",
             act=operator.act(reason),
+            day=day,
         )
     note = "已批准延期，到期日已重算。" if decision == "approved" else "已决定不批准延期，到期日不变。"
     return done(f"../../deadlines?need_id={need_id}", note)

@@ -15,7 +15,7 @@ from include.base.act import Act
 from include.domain.identifiers import make_uscc
 from include.domain.roles import Role
 from include.matching import collect_feedback, extensions
-from include.reference import policy, rules
+from include.reference import rules
 from include.reference.day import Day
 from include.store import tables
 from tests.support.console import Console
@@ -76,7 +76,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Console:
     """A need with everything that can happen to one, and canaries in each text of it."""
     odd = report(9, f"打电话 {NUMBERS[0]}", institution=f"{NUMBERS[2]} 银行") | {"institution_ref": BANK_NUMBER}
-    collect_feedback(database, Feed([odd, b"x", {"event_id": NUMBERS[0]}]), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed([odd, b"x", {"event_id": NUMBERS[0]}]), cipher=CIPHER, day=Day.in_force(NOW))
     obstructions.advance(database, day=Day.in_force(NOW))
     with database.begin() as connection:
         add_judgement(connection, 1, "held", ruleset_version="rules-9", judged_at=NOW)
@@ -104,7 +104,7 @@ def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Cons
             ),
             working_days=1,
             act=Act(actor_id="li", role="operator", reason="等待补充材料", at=NOW),
-            policy=policy(),
+            day=Day.in_force(NOW),
         )
         connection.execute(
             tables.reconciliation_finding.insert().values(

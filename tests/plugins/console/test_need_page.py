@@ -83,7 +83,7 @@ def test_after_refusals_other_institutions_are_named_for_information_only(
         report(sequence, "declined", institution=code, reason_code="R04")
         for sequence, code in enumerate(("ICBC", "ABC", "CCB"), start=1)
     ]
-    collect_feedback(database, Feed(refusals), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed(refusals), cipher=CIPHER, day=Day.in_force(NOW))
     text = page(console)
     assert "3 家机构不予支持或结案，尚无机构授信" in text
     assert "供参考，是否对接由企业和机构自主决定" in text

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.matching import watch_post_loan
-from include.reference import policy
+from include.reference.day import Day
 from tests.support.matching import Feed, alerts, collect, prepare, report, rows
 from tests.support.rows import moment
 
@@ -110,7 +110,7 @@ def reports_owed(database: sa.Engine) -> list[list[str]]:
 
 
 def quarterly(database: sa.Engine, now: datetime) -> list[str]:
-    watch_post_loan(database, now=now, policy=policy())
+    watch_post_loan(database, day=Day.in_force(now))
     statement = """
         select ground from alert_ground join alert using (alert_id)
         where rule_id = 'G16' and state = 'open' order by ground

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.matching import collect_feedback
+from include.reference.day import Day
 from tests.support.matching import CIPHER, NOW, Feed, report
 from tests.support.rows import rewrite
 
@@ -60,7 +61,7 @@ def found(database: sa.Engine, *events: dict[str, Any]) -> list[str]:
     """Findings of the last event, after all have come in that order."""
     with database.begin() as connection:
         rewrite(connection, sa.text("update need_version set total_investment = 2000"))
-    collect_feedback(database, Feed(list(events)), NOW, cipher=CIPHER)
+    collect_feedback(database, Feed(list(events)), cipher=CIPHER, day=Day.in_force(NOW))
     with database.connect() as connection:
         rows = connection.execute(
             sa.text("select rule_id, field, severity from event_finding where event_id = :event_id order by 1, 2"),
