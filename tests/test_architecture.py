@@ -91,6 +91,28 @@ def _is_route(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(ast.unparse(one).startswith("router.") for one in node.decorator_list)
 
 
+IN_FORCE = {"policy", "china_calendar", "case_limits", "limit_overrides"}
+GIVEN_A_DAY = (
+    "circular",
+    "delivery",
+    "intake",
+    "letters",
+    "matching",
+    "obstructions",
+    "quarantine",
+    "reconciliation",
+    "register",
+)
+
+
+def test_stages_are_given_the_policy_and_fetch_none(repository: Path) -> None:
+    """So that a test or a replay can put a stage under another policy."""
+    for path in sorted(path for room in GIVEN_A_DAY for path in (repository / "include" / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not (node.args or node.keywords):
+                assert node.func.id not in IN_FORCE, f"{path.relative_to(repository)}:{node.lineno}"
+
+
 def test_files_stay_small_enough_to_read(repository: Path) -> None:
     long = {
         str(path.relative_to(repository)): lines
