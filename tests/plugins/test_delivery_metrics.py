@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from green_finance import delivery_tasks
 from include.base.settings import ConnectionFields, Settings
 from include.domain.states import ErrorClass
+from include.reference import policy
 from include.store.tables import channel_state
 from tests.support.outbox import KEY, NOW, Clock, hold, queue_pushes
 
@@ -28,7 +29,11 @@ def test_the_figures_of_a_channel_are_gauges(database: sa.Engine, monkeypatch: p
     clock = Clock()
     clock.sleep(60)
     run = SimpleNamespace(
-        engine=database, settings=Settings(connections=NOBODY, fernet_key=KEY), clock=clock, now=clock.now()
+        engine=database,
+        settings=Settings(connections=NOBODY, fernet_key=KEY),
+        policy=policy(),
+        clock=clock,
+        now=clock.now(),
     )
     assert delivery_tasks._deliver(run, "market").unreachable is not None
     prefix = "green_finance.delivery.market."
