@@ -63,7 +63,8 @@ def test_the_glossary_knows_every_room_role_and_rule_family(repository: Path) ->
     glossary = (repository / "docs" / "glossary.md").read_text(encoding="utf-8")
     rooms = (repository / "include" / "README.md").read_text(encoding="utf-8")
     for room in (repository / "include").iterdir():
-        if room.is_dir() and room.name != "__pycache__":
+        # A folder that holds nothing but compiled files is left over from a room that moved.
+        if room.is_dir() and room.name != "__pycache__" and {entry.name for entry in room.iterdir()} - {"__pycache__"}:
             assert f"`{room.name}/`" in rooms, room.name
     for role in Role:
         assert f"`Role.{role.name}`" in glossary
