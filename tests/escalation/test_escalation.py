@@ -11,14 +11,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include import audit, obstructions
+from include import audit
 from include.base.act import Act
 from include.base.privacy import PersonalDataCipher
 from include.domain.pieces import SetAside
 from include.escalation import EscalationSummary
 from include.gate.consequences import queue_pushes
 from include.reference import Policy, policy
-from include.reference.day import Day
 from include.store import tables
 from include.store.set_aside import keep
 from tests.support.escalation import (
@@ -32,6 +31,7 @@ from tests.support.escalation import (
     obstructed_need,
     overdue_day,
     pushed_need,
+    resolve_ticket,
     returned_need,
     run,
     run_with_tickets,
@@ -482,13 +482,7 @@ def test_the_branch_is_reminded_of_what_its_bank_does_not_confirm(database: sa.E
         obstructed_need(connection)
     run_with_tickets(database, "2026-10-09 11:00")
     with database.begin() as connection:
-        obstructions.work_on(
-            connection,
-            connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
-            "resolved",
-            act=Act(actor_id="li", role="operator", reason="已落实担保", at=moment("2026-10-10 10:00")),
-            day=Day.in_force(moment("2026-10-10 10:00")),
-        )
+        resolve_ticket(connection, moment("2026-10-10 10:00"))
     before = len(steps(database))
     assert run_with_tickets(database, "2026-10-16 08:30").steps_raised == 0
     assert run_with_tickets(database, "2026-10-19 08:30").steps_raised == 1

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from include import escalation, obstructions
-from include.base.act import Act
+from include import escalation
 from include.escalation import AuditSummary, StepsMissing
 from include.reference.day import Day
 from include.store import tables
@@ -22,6 +21,7 @@ from tests.support.escalation import (
     obstructed_need,
     overdue_day,
     pushed_need,
+    resolve_ticket,
     returned_need,
     run,
     run_with_tickets,
@@ -195,13 +195,7 @@ def test_a_confirmation_that_nobody_was_told_of_is_missed(database: sa.Engine) -
         obstructed_need(connection)
     run_with_tickets(database, "2026-10-09 11:00")
     with database.begin() as connection:
-        obstructions.work_on(
-            connection,
-            connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
-            "resolved",
-            act=Act(actor_id="li", role="operator", reason="已落实担保", at=moment("2026-10-10 10:00")),
-            day=Day(moment("2026-10-10 10:00"), CALENDAR, POLICY),
-        )
+        resolve_ticket(connection, moment("2026-10-10 10:00"))
         hand_over(connection)
     audit(database, "2026-10-16 08:30")
     with pytest.raises(StepsMissing, match="OBSTRUCTION"):

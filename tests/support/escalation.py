@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include import escalation, obstructions
+from include.base.act import Act
 from include.escalation import EscalationSummary
 from include.reference import policy
 from include.reference.calendar import china_calendar
@@ -112,6 +113,17 @@ def steps(database: sa.Engine, **where: Any) -> list[tuple[str, int, str, str]]:
             .order_by(step.step, step.coordinator_id)
         )
         return [(row.rule_id, row.step, row.state, row.coordinator_id) for row in rows]
+
+
+def resolve_ticket(connection: sa.Connection, at: datetime) -> None:
+    """The operator li reports the only ticket as resolved."""
+    obstructions.work_on(
+        connection,
+        connection.execute(sa.select(tables.obstruction_ticket.c.ticket_id)).scalar_one(),
+        "resolved",
+        act=Act(actor_id="li", role="operator", reason="已落实担保", at=at),
+        day=Day(at, CALENDAR, POLICY),
+    )
 
 
 def obstructed_need(connection: sa.Connection, *, is_major: bool = False) -> None:
