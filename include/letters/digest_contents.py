@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from include.domain.states import Authority, Level
 
-type ReaderPost = tuple[Authority, Level, str]
+ReaderPost = tuple[Authority, Level, str]
 """A post: authority, level, region code."""
 
 
