@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Self
 
 from include.base.business_time import SHANGHAI
@@ -41,3 +41,15 @@ class Day:
     def snapshot(self) -> PolicySnapshot:
         """What is kept of the policy for a case that opens on this day."""
         return PolicySnapshot.of(self.limits, self.overrides, self.policy)
+
+
+def within_working_hours(now: datetime, day: Day) -> bool:
+    """Whether `now` (aware) lies in the working hours of a working day, both ends included.
+
+    Source: handbook section 2; policy keys working_hours_start and working_hours_end, read and counted as `day` has them.
+    """
+    local = now.astimezone(SHANGHAI)
+    if not day.calendar.is_working_day(local.date()):
+        return False
+    opening, closing = day.policy.closing_time("working_hours_start"), day.policy.closing_time("working_hours_end")
+    return (opening or time()) <= local.time() and (closing is None or local.time() <= closing)

@@ -111,6 +111,7 @@ class Written:
 
 
 _YES_OR_NO = ("true", "false")
+_TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _DAYS = Whole(1, 366)
 _AMOUNT = Figure("0.01", "9999999999.99", by_department=True)
 _SHARE = Figure("0", "1", by_department=True)
@@ -122,6 +123,8 @@ KINDS: Mapping[str, Kind] = {
     "supported_form_versions": Listed("[0-9]{4}[.][0-9]{1,2}", "2025.1"),
     "timezone": Choice(("Asia/Shanghai",)),
     "cutoff_inclusive": Choice(_YES_OR_NO),
+    "working_hours_start": Written(_TIME_OF_DAY, "08:30"),
+    "working_hours_end": Written(f"{_TIME_OF_DAY}|24:00", "18:00"),
     "reminder_working_days": Listed("[1-9][0-9]?", "10;5;1"),
     "register_max_age_days": Whole(1, 31),
     "clock_skew_seconds": Whole(0, 3600),
@@ -180,7 +183,7 @@ KINDS: Mapping[str, Kind] = {
     "need_validity_quarters": Whole(1, 40),
     "reopen_max": Whole(0, 100),
     "calendar_days_roll_forward": Choice(_YES_OR_NO),
-    "office_hours_end": Written("([01][0-9]|2[0-3]):[0-5][0-9]|24:00", "17:30"),
+    "office_hours_end": Written(f"{_TIME_OF_DAY}|24:00", "17:30"),
     "extension_max_working_days": _DAYS,
     "idle_working_days": _DAYS,
     "declined_needed": Whole(1, 26),
@@ -229,6 +232,11 @@ def check_together(values: Mapping[str, str], table: str) -> None:
             raise _error(
                 table, f"参数“{lower}”（{values[lower]}）大于“{upper}”（{values[upper]}）", "请使前者不大于后者。"
             )
+    start, end = values["working_hours_start"], values["working_hours_end"]
+    if start >= end:
+        raise _error(
+            table, f"参数“working_hours_start”（{start}）不早于“working_hours_end”（{end}）", "请使前者早于后者。"
+        )
 
 
 _ASCENDING = (

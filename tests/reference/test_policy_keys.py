@@ -85,6 +85,8 @@ def _with(**changes: str) -> list[dict[str, str]]:
         (_with(release_two_persons="g*"), "参数“release_two_persons”的值“g\\*”不可用"),
         (_with(audit_retention_days="90"), "参数“audit_retention_days”的值“90”不可用"),
         (_with(min_term_months="240"), "参数“min_term_months”（240）大于“max_term_months”（120）"),
+        (_with(working_hours_start="18:00"), "参数“working_hours_start”（18:00）不早于“working_hours_end”（18:00）"),
+        (_with(working_hours_start="24:00"), "参数“working_hours_start”的值“24:00”不可用"),
         (_with(unit_suspect_min=""), "参数“unit_suspect_min”的值“”不可用"),
     ],
 )
