@@ -89,10 +89,11 @@ def add_manifest(
     reported_at: datetime,
     recommended: int = 1,
     zero_return: bool = False,
+    intake_id: int | None = None,
 ) -> None:
     connection.execute(
         tables.manifest_entry.insert().values(
-            intake_id=add_intake(connection),
+            intake_id=intake_id or add_intake(connection),
             department_code=department_code,
             recommended=recommended,
             financing_need=Decimal(0),
