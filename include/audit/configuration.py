@@ -33,6 +33,7 @@ def note_configuration(
         Action.KEYS_CHANGED: {
             "audit": [key_id(key) for key in settings.audit_keys],
             "personal_data": [key_id(key) for key in settings.personal_data_keys],
+            "action_link": [key_id(key.decode()) for key in settings.action_link_keys],
         },
     }
     with engine.begin() as connection:

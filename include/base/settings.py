@@ -50,11 +50,12 @@ PLATFORMS = ("green_platform", "credit_market")
 # Airflow hides an extra from its API, pages and logs only if its name says that it is a secret.
 PERSONAL_DATA_SECRET = "personal_data_secret"
 AUDIT_SECRET = "audit_secret"
+ACTION_LINK_SECRET = "action_link_secret"
 PERSONAL_DATA_ALGORITHM = "personal_data_algorithm"
 UNHIDDEN_PERSONAL_DATA_KEY = "personal_data_key"
 """The name of PERSONAL_DATA_SECRET until 2026-11: still read, but Airflow does not hide it."""
 
-_OURS = {PERSONAL_DATA_SECRET, UNHIDDEN_PERSONAL_DATA_KEY, PERSONAL_DATA_ALGORITHM, AUDIT_SECRET}
+_OURS = {PERSONAL_DATA_SECRET, UNHIDDEN_PERSONAL_DATA_KEY, PERSONAL_DATA_ALGORITHM, AUDIT_SECRET, ACTION_LINK_SECRET}
 MAX_ANSWER_MB = 64
 _RATES = (0.001, 1e9)
 _WAIT_S = (0.1, 3600)
@@ -294,6 +295,12 @@ class Settings:
         return (given.secrets(AUDIT_SECRET) if given else ()) or tuple(
             hmac.digest(key.encode(), b"green-factory-finance audit", "sha256").hex() for key in self.personal_data_keys
         )
+
+    @property
+    def action_link_keys(self) -> tuple[bytes, ...]:
+        """Keys that sign action links, newest first; empty: mails carry none. Raises ConfigurationError for a short one."""
+        given = self._business_db()
+        return tuple(key.encode() for key in given.secrets(ACTION_LINK_SECRET)) if given else ()
 
     def _business_db(self) -> GivenConnection | None:
         fields = self.connections.get("business_db")

@@ -228,6 +228,26 @@ class StepState(StrEnum):
     SUPERSEDED = auto()
 
 
+class LinkKind(StrEnum):
+    """What a coordinator's act is about: a need at one institution, a need as a whole, an obstruction, an alert."""
+
+    CASE = auto()
+    NEED = auto()
+    OBSTRUCTION = auto()
+    ALERT = auto()
+
+
+class CoordinatorAct(StrEnum):
+    """What a coordinator reports of a subject, by a link in a mail or in the console."""
+
+    TAKEN_ON = auto()
+    CONTACTED = auto()
+    SETTLED = auto()
+    NEEDS_TIME = auto()
+    HANDED_OVER = auto()
+    UNRESOLVABLE = auto()
+
+
 class TicketState(StrEnum):
     """A ticket for an obstruction (融资梗阻工单)."""
 

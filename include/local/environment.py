@@ -145,6 +145,7 @@ class Secrets:
     viewer_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     business_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     airflow_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    action_link_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     green_client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     market_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     market_next_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -241,6 +242,7 @@ class Environment:
                 "schema": BUSINESS_DATABASE,
                 "login": BUSINESS_LOGIN,
                 "password": known.business_db_password,
+                "extra": {"action_link_secret": known.action_link_secret},
             },
             "smtp_default": {
                 "conn_type": "smtp",

@@ -17,6 +17,15 @@ _ACTS: Mapping[str, str] = {
     states.TicketAct.UNRESOLVABLE: "无法解决",
 }
 
+_COORDINATOR_ACTS: Mapping[str, str] = {
+    states.CoordinatorAct.TAKEN_ON: "受理",
+    states.CoordinatorAct.CONTACTED: "已联系",
+    states.CoordinatorAct.SETTLED: "已解决",
+    states.CoordinatorAct.NEEDS_TIME: "需延期",
+    states.CoordinatorAct.HANDED_OVER: "转交",
+    states.CoordinatorAct.UNRESOLVABLE: "协调未果",
+}
+
 _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     Role: {
         Role.VIEWER: "查看人员",
@@ -114,6 +123,13 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     states.StepState: {
         states.StepState.MAILED: "已列入督办邮件",
         states.StepState.SUPERSEDED: "由更高一级代替，未单独发送",
+    },
+    states.CoordinatorAct: _COORDINATOR_ACTS,
+    states.LinkKind: {
+        states.LinkKind.CASE: "对接",
+        states.LinkKind.NEED: "需求",
+        states.LinkKind.OBSTRUCTION: "融资梗阻",
+        states.LinkKind.ALERT: "警示",
     },
     states.TicketState: {
         states.TicketState.OPEN: "待接单",

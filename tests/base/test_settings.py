@@ -91,6 +91,14 @@ def test_the_trail_is_sealed_with_keys_of_its_own_or_with_ones_made_of_those_for
     assert len(set(derived)) == 2 and set(derived).isdisjoint({NEW_KEY, OLD_KEY})
 
 
+def test_action_links_have_keys_of_their_own_or_none() -> None:
+    two = _keys_of({"action_link_secret": f"{NEW_KEY},{OLD_KEY}"}).action_link_keys
+    assert two == (NEW_KEY.encode(), OLD_KEY.encode())
+    assert _keys_of({"audit_secret": NEW_KEY, "personal_data_secret": OLD_KEY}).action_link_keys == ()
+    with pytest.raises(ConfigurationError, match=r"action_link_secret.*16 个字符"):
+        _ = _keys_of({"action_link_secret": "short"}).action_link_keys
+
+
 @pytest.mark.parametrize("name", ["personal_data_secret", "personal_data_key", "audit_secret"])
 @pytest.mark.parametrize("short", ["x", "fifteen-letters", f"{NEW_KEY},x"])
 def test_a_short_key_is_refused_without_being_shown(name: str, short: str) -> None:

@@ -77,11 +77,12 @@ def _secrets_read() -> set[str]:
             fernet_key="fernet-key-of-the-tests",
         )
         assert settings.personal_data_keys and settings.audit_keys
+        assert settings.action_link_keys == ()
     return read - {UNHIDDEN_PERSONAL_DATA_KEY}
 
 
 def test_every_name_of_a_secret_is_one_that_airflow_hides() -> None:
-    assert _secrets_read() >= {"personal_data_secret", "audit_secret"}
+    assert _secrets_read() >= {"personal_data_secret", "audit_secret", "action_link_secret"}
     of_parts = {
         field.name
         for part in (SigningKey, GreenPlatform, CreditMarket, MailServer, ConnectionFields)
