@@ -2,7 +2,8 @@
 
 from include.escalation.acknowledging import acknowledge, open_breaches
 from include.escalation.auditor import AuditSummary, StepsMissing, audit_steps
-from include.escalation.stage import EscalationSummary, escalate, operator_notice
+from include.escalation.operator_notice import operator_notice
+from include.escalation.stage import EscalationSummary, escalate
 
 __all__ = [
     "AuditSummary",
