@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from green_finance.connections import settings
 from green_finance.console.form_tokens import token_for
+from green_finance.console.navigation import Group, Page, pages_for, section_of
 from include.base.business_time import BusinessClock
 from include.domain.identity import QUARTER
 from include.domain.roles import Role
@@ -34,25 +35,6 @@ from include.words.names import rule_text
 from include.words.states import word
 
 _NOTE = "green_finance_note"
-_PAGES: tuple[tuple[Role, str, str], ...] = (
-    (Role.VIEWER, "", "总览"),
-    (Role.VIEWER, "needs", "需求"),
-    (Role.VIEWER, "holds", "隔离区"),
-    (Role.VIEWER, "stops", "暂停推送的地区"),
-    (Role.VIEWER, "approvals", "签批"),
-    (Role.VIEWER, "alerts", "警示"),
-    (Role.VIEWER, "escalations", "停滞事项"),
-    (Role.VIEWER, "obstructions", "融资梗阻"),
-    (Role.VIEWER, "deadlines", "时限"),
-    (Role.VIEWER, "register", "名单"),
-    (Role.VIEWER, "deliveries", "发件箱"),
-    (Role.VIEWER, "reruns", "重新发送"),
-    (Role.VIEWER, "unreadable", "未能读取"),
-    (Role.AUDITOR, "audit", "审计"),
-    (Role.ADMINISTRATOR, "grants", "权限"),
-)
-"""The console's navigation: for whom, address, name."""
-
 
 _confined_to: ContextVar[tuple[frozenset[str], str] | None] = ContextVar(
     "departments of the request's user", default=None
@@ -100,6 +82,7 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
             note=note,
             root=_root(request),
             pages=_pages_for(request),
+            section=section_of(_path(request)),
             form_token=_form_token(request),
             people=_People(),
         ),
@@ -117,10 +100,10 @@ def done(address: str, note: str) -> RedirectResponse:
     return answer
 
 
-def _pages_for(request: Request) -> list[tuple[str, str]]:
+def _pages_for(request: Request) -> list[tuple[Group, list[Page]]]:
     """The pages that this visitor may open; none before the visitor is identified."""
     access = getattr(request.state, "access", None)
-    return [(address, name) for role, address, name in _PAGES if access is not None and role in access.roles]
+    return pages_for(access.roles) if access is not None else []
 
 
 def _form_token(request: Request) -> str:
@@ -128,10 +111,15 @@ def _form_token(request: Request) -> str:
     return token_for(access.actor) if access is not None else ""
 
 
+def _path(request: Request) -> str:
+    """The path of a page below the console, which may be mounted anywhere."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
 def _root(request: Request) -> str:
-    """The relative path from a page to the console's first one, wherever the console is mounted."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return "../" * (path.count("/") - 1) or "./"
+    """The relative path from a page to the console's first one."""
+    return "../" * (_path(request).count("/") - 1) or "./"
 
 
 @cache

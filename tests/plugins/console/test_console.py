@@ -248,7 +248,7 @@ def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold
         )
     browser = console.log_in("guan", "viewer")
     page = browser.get("/green-finance/").text
-    assert '<a href="holds">隔离区（挂起待核的需求）</a></td><td>1</td>' in page
+    assert '<a href="holds">待核实的需求</a></td><td>1</td>' in page
     assert '<a href="stops">暂停推送的地区</a></td><td>1</td>' in page
     assert f'href="validation/{rows.QUARTER}"' in page
     assert "融资需求审核结果" in browser.get(f"/green-finance/validation/{rows.QUARTER}/").text
@@ -424,7 +424,7 @@ def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
     for page in ("deliveries", f"deliveries/{given_up}", "deliveries?error_class=rejected"):
         text = viewer.get(f"/green-finance/{page}").text
         assert "接收方退回了内容" in text and "&lt;script&gt;期限不符" in text and "<script" not in text
-        assert "checkbox" not in text
+        assert 'type="checkbox"' not in text
     form = {"delivery_id": given_up, "reason": REASON}
     assert viewer.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 403
 

@@ -69,9 +69,9 @@ def test_who_is_not_logged_in_sees_nothing(console: Console) -> None:
 
 
 def test_a_refusal_shows_no_ways_into_the_console(visitors: Console) -> None:
-    assert "隔离区" not in visitors.log_in("nobody", None).get("/green-finance/holds").text
-    assert "隔离区" not in visitors.log_in("auditor", "viewer").get("/green-finance/holds").text
-    assert "隔离区" in visitors.log_in("viewer", "viewer").get("/green-finance/holds").text
+    assert "待核实的需求" not in visitors.log_in("nobody", None).get("/green-finance/holds").text
+    assert "待核实的需求" not in visitors.log_in("auditor", "viewer").get("/green-finance/holds").text
+    assert "待核实的需求" in visitors.log_in("viewer", "viewer").get("/green-finance/holds").text
 
 
 @pytest.mark.parametrize(
