@@ -4,7 +4,7 @@
 Takes in needs that do not wait for a cut-off: major ones (重大项目融资需求), which departments may recommend at any time, and
 corrected ones of the newest closed quarter. Judges them and queues them at once.
 
-**When**: on each of China's working days at 10:00.
+**When**: every `major_interval_minutes` in the working hours of China's working days (`working_hours_start` to `working_hours_end`).
 
 **By hand**: trigger with `{}`; `departments` limits the major needs.
 
@@ -18,11 +18,11 @@ from airflow.sdk import Param, TaskGroup, dag
 
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.intake_tasks import pull_reference, wire_intake
-from green_finance.timetables import WorkingDaysTimetable
+from green_finance.timetables import WorkingHoursTimetable
 
 
 @dag(
-    schedule=WorkingDaysTimetable(10),
+    schedule=WorkingHoursTimetable("major_interval_minutes"),
     dag_display_name="随时征集 major_intake",
     doc_md=__doc__,
     params={

@@ -8,14 +8,14 @@ from airflow.plugins_manager import AirflowPlugin
 
 from green_finance.console.app import console
 from green_finance.language import ChineseByDefault
-from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
+from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable, WorkingHoursTimetable
 
 
 class GreenFinancePlugin(AirflowPlugin):
     """绿厂融通 inside Airflow."""
 
     name = "green_finance"
-    timetables: list[Any] = [LastWorkingDayTimetable, WorkingDaysTimetable]
+    timetables: list[Any] = [LastWorkingDayTimetable, WorkingDaysTimetable, WorkingHoursTimetable]
     fastapi_apps: list[Any] = [{"app": console, "url_prefix": "/green-finance", "name": "绿厂融通"}]
     fastapi_root_middlewares: list[Any] = [
         {"middleware": ChineseByDefault, "args": [], "kwargs": {}, "name": "中文界面"}

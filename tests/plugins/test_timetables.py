@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pendulum
 import pytest
 from airflow.exceptions import InvalidPartitionKeyError
-from airflow.timetables.base import TimeRestriction
+from airflow.timetables.base import DataInterval, TimeRestriction
 
-from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable
+from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable, WorkingHoursTimetable
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -82,7 +82,39 @@ def test_working_days_include_make_up_weekends_and_skip_holidays() -> None:
     assert days == ["2026-09-30T08:30", "2026-10-08T08:30", "2026-10-09T08:30", "2026-10-10T08:30"]
 
 
-def test_both_timetables_survive_serialisation() -> None:
+def test_major_needs_are_read_every_half_hour_of_working_hours_and_on_no_day_off() -> None:
+    timetable = WorkingHoursTimetable("major_interval_minutes")
+    restriction = _restriction("2026-09-30T17:10:00")
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    moments = []
+    for _ in range(23):
+        assert info is not None
+        moments.append(info.run_after.in_timezone("Asia/Shanghai").isoformat()[:16])
+        info = timetable.next_dagrun_info(last_automated_data_interval=info.data_interval, restriction=restriction)
+    assert moments[:4] == ["2026-09-30T17:30", "2026-09-30T18:00", "2026-10-08T08:30", "2026-10-08T09:00"]
+    assert moments[-2:] == ["2026-10-08T18:00", "2026-10-09T08:30"]
+
+
+def test_of_missed_readings_of_major_needs_only_the_newest_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return _at("2026-10-08T08:10:00")
+
+    monkeypatch.setattr("green_finance.timetables.datetime", Clock)
+    timetable = WorkingHoursTimetable("major_interval_minutes")
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval.exact(_at("2026-09-30T10:00:00")),
+        restriction=_restriction("2026-09-01", catchup=False),
+    )
+    assert info is not None and info.run_after == _at("2026-09-30T18:00:00")
+
+
+def test_all_timetables_survive_serialisation() -> None:
+    hours = WorkingHoursTimetable("major_interval_minutes")
+    assert (
+        WorkingHoursTimetable.deserialize(hours.serialize()).summary == "工作日 08:30—18:00 每 30 分钟" == hours.summary
+    )
     assert LastWorkingDayTimetable.deserialize(LastWorkingDayTimetable().serialize()).partitioned
     copy = WorkingDaysTimetable.deserialize(WorkingDaysTimetable(9, 15).serialize())
     assert (copy.hour, copy.minute) == (9, 15)
