@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.reference import departments
-from include.reference.form import GROUPS, FormField, all_fields, choice_labels, field_name
-from include.words.shown import NOT_OF_A_PERSON, SOLE_PROPRIETOR, Reader, shown
+from include.reference.form import GROUPS, all_fields, field_name
+from include.words.filed import filed_in_words
+from include.words.shown import Reader
 
 _PARTS = ("enterprise", "project", "finance", "benefit", "review", "")
 
@@ -52,7 +52,7 @@ def filed_content(connection: sa.Connection, quarantine_id: int, role: Reader) -
             continue
         title = GROUPS[field.path.partition(".")[0] if "." in field.path else ""]
         for path, value in _places(document, field.path):
-            parts[title].append(Filed(path, field_name(path), _in_words(field, value, row.uscc, role)))
+            parts[title].append(Filed(path, field_name(path), filed_in_words(path, value, row.uscc, role)))
     return {title: tuple(fields) for title, fields in parts.items() if fields}
 
 
@@ -70,16 +70,3 @@ def _places(document: Any, path: str) -> Iterator[tuple[str, Any]]:
                 for place, element in enumerate(here)
             ]
     yield from found
-
-
-def _in_words(field: FormField, value: Any, uscc: str | None, role: Reader) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return "—"
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    text = shown(field.path, value, uscc, role) or "—"
-    if text in (NOT_OF_A_PERSON, SOLE_PROPRIETOR):
-        return text
-    is_department = field.path == "department_code"
-    known = {code: one.name for code, one in departments().items()} if is_department else choice_labels(field.path)
-    return f"{known.get(text, text)} {field.unit}".rstrip()

@@ -19,6 +19,12 @@ def catalogue() -> frozenset[str]:
 
 
 @cache
+def catalogue_names() -> Mapping[str, str]:
+    """Code of the catalogue → its entry's name, of all three levels."""
+    return MappingProxyType({r["code"]: r["name"] for r in rows("catalogue_2025")})
+
+
+@cache
 def catalogue_marks() -> Mapping[str, str]:
     """Level-3 code → official mark of how the entry cuts carbon: direct, enabling, none, or mixed (its activities differ)."""
     return MappingProxyType({r["code"]: r["contribution"] for r in rows("catalogue_2025_marks")})
@@ -28,3 +34,9 @@ def catalogue_marks() -> Mapping[str, str]:
 def industry_classes() -> frozenset[str]:
     """The classes (小类) of GB/T 4754-2017."""
     return frozenset(r["code"] for r in rows("industries") if r["level"] == "class")
+
+
+@cache
+def industry_names() -> Mapping[str, str]:
+    """Code of a division or class of GB/T 4754-2017 → its name."""
+    return MappingProxyType({r["code"]: r["name"] for r in rows("industries")})

@@ -17,6 +17,14 @@ def amount(wan: Decimal | None) -> str:
     return f"{f'{wan:,.2f}'.rstrip('0').rstrip('.')} 万元"
 
 
+def exact_amount(wan: Decimal | None) -> str:
+    """In 万元 as filed, from one 亿元 on with the 亿元 beside: a wrong unit must jump out; — for None."""
+    if wan is None:
+        return NOTHING
+    beside = f"（{yi(wan)} 亿元）" if wan >= _WAN_PER_YI else ""
+    return f"{f'{wan:,.2f}'.rstrip('0').rstrip('.')} 万元{beside}"
+
+
 def yi(wan: Decimal) -> str:
     """In 亿元 with two decimals, rounded half up; for columns whose heading names the unit."""
     return f"{half_up(wan / _WAN_PER_YI, '0.01'):,}"

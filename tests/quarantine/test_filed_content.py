@@ -33,13 +33,18 @@ def test_the_form_is_shown_in_words_and_without_its_contact(database: sa.Engine)
         "finance.collateral": [],
     }
     (values,) = filed(database, clean_need(spoilt))
-    assert values["finance.total_investment"] == "8000000.00 万元"
+    assert values["finance.total_investment"] == "8,000,000 万元（800.00 亿元）"
+    assert values["enterprise.city_code"] == "杭州市（330100）"
+    assert values["enterprise.industry_code"] == "有机化学原料制造（2614）"
+    assert values["project.catalogue_code"] == "余热余压余气利用设备制造（1.1.17）"
+    assert values["benefit.energy_saving_tce"].endswith(" 吨标准煤/年")
+    assert values["submitted_at"] == "2026-09-10 09:30"
     assert values["enterprise.debt_ratio"] == "45.5 %"
     assert values["enterprise.factory_level"] == "国家级"
     assert values["project.permits.environment"] == "办理中"
     assert values["department_code"] == "浙江省经济和信息化厅"
     assert values["finance.methods[1].method"] == "融资租赁"
-    assert values["finance.intended_institutions[0]"] == "ICBC"
+    assert values["finance.intended_institutions[0]"] == "中国工商银行"
     assert values["review.compliance_ok"] == "是"
     assert values["benefit.water_saving_m3"] == "—"
     assert not any(path.startswith(("enterprise.contact", "attachments")) for path in values)
