@@ -109,6 +109,14 @@ class WithdrawalReason(StrEnum):
     FALSE_INFORMATION = auto()
 
 
+class WithdrawalDecision(StrEnum):
+    """How a request of ours to withdraw a need ended."""
+
+    CONFIRMED = auto()
+    REJECTED = auto()
+    TAKEN_BACK = auto()
+
+
 # --- Alerts ----------------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,17 @@ SIGN_OFFS = sa.text(
     """
 )
 
+WITHDRAWALS_ASKED = sa.text(
+    """
+    select requested_at as at, reason_code, requested_by as actor, role, reason, null as decision
+    from withdrawal_request where need_id = :need_id
+    union all
+    select decided_at, reason_code, decided_by, decided.role, decided.reason, decision
+    from withdrawal_request join withdrawal_decision decided using (request_id) where need_id = :need_id
+    order by 1
+    """
+)
+
 WITHDRAWALS = sa.text("select * from withdrawal_notice where need_id = :need_id")
 
 DIFFERENCES = sa.text("select * from reconciliation_finding where need_id = :need_id order by finding_id")

@@ -24,6 +24,7 @@ from include.domain.states import (
     Stall,
     TicketEvent,
     Verdict,
+    WithdrawalDecision,
     WithdrawalReason,
 )
 from include.need_view import queries
@@ -291,6 +292,19 @@ def _alerted(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         )
 
 
+def _withdrawal_asked(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
+    for row in connection.execute(queries.WITHDRAWALS_ASKED, known.parameters):
+        said = word(WithdrawalDecision, row.decision) if row.decision else word(WithdrawalReason, row.reason_code)
+        yield Entry(
+            at=row.at,
+            part="撤回",
+            title=f"{'撤回申请' if row.decision else '申请撤回'}：{said}",
+            lines=_decided(known, row, ""),
+            tone="warn",
+            internal=True,
+        )
+
+
 def _withdrawn(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.WITHDRAWALS, known.parameters):
         yield Entry(
@@ -337,6 +351,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
     _escalated,
     _obstructed,
     _alerted,
+    _withdrawal_asked,
     _withdrawn,
     _reconciled,
     _audited,

@@ -34,6 +34,7 @@ class Lock(IntEnum):
     HOUSEKEEPING = 4902017
     REKEY = 4902018  # of a session
     WORKER_PRESENT = 4902019  # [worker], of a session
+    WITHDRAWAL = 4902041  # [need]
     WORKER_SLOT = 4902020  # [channel and number], of a session
 
 

@@ -50,6 +50,7 @@ _ROWS: Mapping[str, str] = {
     "signed_push": _BY_NEED,
     "waiting_feedback": _BY_NEED,
     "withdrawal_notice": _BY_NEED,
+    "withdrawal_request": _BY_NEED,
     "alert_event": _by("alert", "alert_id"),
     "alert_ground": _by("alert", "alert_id"),
     "deadline_extension_decision": _by("deadline_extension", "extension_id"),
@@ -60,6 +61,7 @@ _ROWS: Mapping[str, str] = {
     "quarantine_event": _by("quarantine", "quarantine_id"),
     "quarantine_finding": _by("quarantine", "quarantine_id"),
     "rerun_item": _by("delivery", "delivery_id"),
+    "withdrawal_decision": _by("withdrawal_request", "request_id"),
     # Answers about a need name no department; mails name neither and belong to none.
     "delivery": f"{_BY_DEPARTMENT} or department_code is null and {_BY_NEED}",
     # A job is visible to its owner, and to those whose deliveries are in it.

@@ -18,6 +18,7 @@ from include.domain.states import Channel, DeliveryAction
 from include.quarantine.closing import close_overtaken
 from include.store.outbox import NewDelivery, enqueue
 from include.store.tables import delivery, withdrawal_notice
+from include.words.withdrawals import NOTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,12 @@ def _take_back_pushes(connection: sa.Connection, need_ids: Sequence[str], now: d
                 need_id=row.need_id,
                 revision=row.revision,
                 quarter=row.quarter,
-                body={"need_id": row.need_id, "revision": row.revision, "reason_code": row.reason_code},
+                body={
+                    "need_id": row.need_id,
+                    "revision": row.revision,
+                    "reason_code": row.reason_code,
+                    **({"note": NOTES[row.reason_code]} if row.reason_code in NOTES else {}),
+                },
             )
             for row in sent
         ],

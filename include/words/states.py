@@ -42,6 +42,11 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     states.PlatformStatus: enum_labels("status"),
     states.WithdrawalReason: enum_labels("withdrawal.reason_code"),
+    states.WithdrawalDecision: {
+        states.WithdrawalDecision.CONFIRMED: "已确认，需求已撤回",
+        states.WithdrawalDecision.REJECTED: "不同意撤回",
+        states.WithdrawalDecision.TAKEN_BACK: "申请人已收回",
+    },
     states.Severity: {
         states.Severity.BLOCK: "退回",
         states.Severity.HOLD: "挂起",

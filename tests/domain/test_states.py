@@ -37,6 +37,11 @@ ENUMS: dict[tuple[str, str], type[StrEnum] | set[str]] = {
     ("quarantine", "origin"): states.HoldOrigin,
     ("quarantine", "state"): states.HoldState,
     ("quarantine_event", "kind"): states.HoldEvent,
+    ("withdrawal_decision", "decision"): states.WithdrawalDecision,
+    ("withdrawal_request", "reason_code"): {
+        states.WithdrawalReason.DUPLICATE_PROJECT,
+        states.WithdrawalReason.FALSE_INFORMATION,
+    },
 }
 
 

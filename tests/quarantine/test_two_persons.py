@@ -22,6 +22,7 @@ from include.reference import policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store import people
+from include.withdrawals.two_persons import decide_withdrawal, request_withdrawal
 from tests.support import rows
 from tests.support.judged import needs
 
@@ -124,6 +125,15 @@ def _ask_then_decide_by_sql(connection: sa.Connection, actor: str) -> None:
         )
 
 
+def _ask_then_confirm_withdrawal(connection: sa.Connection, actor: str) -> None:
+    act = Act(actor_id=actor, role="operator", reason=REASON, at=NOW)
+    asked = connection.execute(sa.text("select request_id from withdrawal_request")).scalar()
+    if asked is None:
+        request_withdrawal(connection, rows.need_id(1), reason_code="false_information", act=act)
+    else:
+        decide_withdrawal(connection, asked, decision="confirmed", act=act)
+
+
 def _grant_to_oneself(connection: sa.Connection, actor: str) -> None:
     """The grant is given to the first id, by whoever acts; the first act is the request for it."""
     asked = connection.execute(sa.text("select actor_id from person where name = 'asks for a role'")).scalar()
@@ -165,6 +175,10 @@ PLACES = {
         _settle_by_sql("confirm_agreed"), "select count(*) from alert_event where kind = 'confirm_agreed'"
     ),
     "a grant": Place(_grant_to_oneself, "select (select count(*) from person) + (select count(*) from console_grant)"),
+    "a withdrawal": Place(
+        _ask_then_confirm_withdrawal,
+        "select (select count(*) from withdrawal_request) + (select count(*) from withdrawal_decision)",
+    ),
     "more time": Place(
         _ask_then_decide,
         "select (select count(*) from deadline_extension) + (select count(*) from deadline_extension_decision)",

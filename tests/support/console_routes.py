@@ -49,6 +49,9 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/reruns/{job_id}/cancel"): {OP},
     ("GET", "/stops"): {V},
     ("POST", "/stops/{quarter}/{department_code}"): {OP},
+    ("GET", "/withdrawals"): {V},
+    ("POST", "/withdrawals"): {OP},
+    ("POST", "/withdrawals/{request_id}"): {OP, A},
     ("GET", "/unreadable"): {V},
     ("GET", "/unreadable/{set_aside_id}/raw"): {OP},
     ("GET", "/validation/{quarter}"): {V},
@@ -88,6 +91,7 @@ def route_address(path: str) -> str:
         "snapshot_id",
         "job_id",
         "set_aside_id",
+        "request_id",
     )
     for one in ids:
         path = path.replace("{" + one + "}", "1")

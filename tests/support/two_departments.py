@@ -6,7 +6,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from include.store.tables import alert, deadline_extension, need_version, obstruction_ticket
+from include.store.tables import alert, deadline_extension, need_version, obstruction_ticket, withdrawal_request
 from tests.support import rows
 
 OWN, OTHER = 1, 2
@@ -76,6 +76,17 @@ def _world(connection: sa.Connection, number: int, department: str) -> None:
             working_days=5,
             requested_by="wang",
             reason=f"{NAMES[number]}申请",
+            requested_at=rows.TAKEN_IN,
+        )
+    )
+    connection.execute(
+        withdrawal_request.insert().values(
+            need_id=need_id,
+            revision=1,
+            reason_code="duplicate_project",
+            requested_by="wang",
+            role="operator",
+            reason=f"{NAMES[number]}重复申报",
             requested_at=rows.TAKEN_IN,
         )
     )

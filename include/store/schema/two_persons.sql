@@ -1,4 +1,5 @@
--- Where two persons are demanded the database counts them: holds, alerts, more time. (Grants of the console: a check of the table.)
+-- Where two persons are demanded the database counts them: holds, alerts, more time, withdrawals by us. (Grants of the console: a check of
+-- the table.)
 
 -- Holds -------------------------------------------------------------------------------------------------------------------
 
@@ -113,3 +114,45 @@ $$;
 
 create trigger decided_by_another before insert on deadline_extension_decision
 for each row execute function refuse_deciding_own_request();
+
+-- Withdrawals by us -------------------------------------------------------------------------------------------------------
+
+-- Requests on which nobody decided; one whose need was withdrawn otherwise meanwhile waits for nobody.
+create view waiting_withdrawal with (security_invoker = true) as
+select asked.* from withdrawal_request asked
+where not exists (select from withdrawal_decision decided where decided.request_id = asked.request_id)
+  and not exists (select from withdrawal_notice notice where notice.need_id = asked.need_id);
+
+create function refuse_deciding_own_withdrawal() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select from withdrawal_request asked
+        where asked.request_id = new.request_id
+          and (person_key(asked.requested_by) = person_key(new.decided_by)) <> (new.decision = 'taken_back')
+    ) then
+        raise exception 'request % to withdraw: another person decides, whoever asked may take it back', new.request_id
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end
+$$;
+
+create trigger decided_by_another before insert on withdrawal_decision
+for each row execute function refuse_deciding_own_withdrawal();
+
+create function refuse_withdrawal_without_two_persons() returns trigger language plpgsql as $$
+begin
+    if not exists (
+        select from withdrawal_request asked join withdrawal_decision decided using (request_id)
+        where asked.need_id = new.need_id and asked.reason_code = new.reason_code and decided.decision = 'confirmed'
+    ) then
+        raise exception 'need % is withdrawn for % by two persons', new.need_id, new.reason_code
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end
+$$;
+
+create trigger withdrawn_by_two before insert on withdrawal_notice
+for each row when (new.reason_code in ('duplicate_project', 'false_information'))
+execute function refuse_withdrawal_without_two_persons();

@@ -62,6 +62,7 @@ from include.store.tables.register import coordinator, register_factory, registe
 from include.store.tables.reruns import rerun_item, rerun_job
 from include.store.tables.set_aside import set_aside
 from include.store.tables.sign_off import push_signature, push_wait, signed_push
+from include.store.tables.withdrawals import withdrawal_decision, withdrawal_request
 
 __all__ = [
     "alert",
@@ -121,5 +122,7 @@ __all__ = [
     "simulated_time",
     "stored_secret",
     "waiting_feedback",
+    "withdrawal_decision",
     "withdrawal_notice",
+    "withdrawal_request",
 ]

@@ -164,6 +164,7 @@ MayOperate = Annotated[bool, Depends(may_operate)]
 current_operator = _acting(Role.OPERATOR)
 CurrentOperator = Annotated[Operator, Depends(current_operator)]
 NationWideOperator = Annotated[Operator, Depends(_nation_wide)]
+CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVER))]
 CurrentApprover = Annotated[Operator, Depends(_acting(Role.APPROVER))]
 CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 

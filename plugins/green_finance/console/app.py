@@ -28,6 +28,7 @@ from green_finance.console import (
     tickets,
     unreadable,
     validation_pages,
+    withdrawals,
 )
 from green_finance.console.access import admit
 from green_finance.console.headers import ClosedToTheBrowser
@@ -43,6 +44,7 @@ for part in (
     stops,
     approvals,
     alerts,
+    withdrawals,
     escalations,
     tickets,
     deadlines,

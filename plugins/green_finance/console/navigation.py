@@ -33,6 +33,7 @@ _PAGES: tuple[Page, ...] = (
     Page(Role.VIEWER, Group.DECIDE, "needs", "需求"),
     Page(Role.VIEWER, Group.DECIDE, "holds", "待核实"),
     Page(Role.VIEWER, Group.DECIDE, "alerts", "警示"),
+    Page(Role.VIEWER, Group.DECIDE, "withdrawals", "撤回"),
     Page(Role.VIEWER, Group.DECIDE, "stops", "暂停推送的地区"),
     Page(Role.VIEWER, Group.DECIDE, "approvals", "签批"),
     Page(Role.VIEWER, Group.FOLLOW_UP, "escalations", "逾期督办"),

@@ -13,10 +13,13 @@ from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
 from include.base.business_time import SHANGHAI
-from include.domain.states import ProgressStage
+from include.domain.states import ProgressStage, WithdrawalReason
 from include.letters.weekly_summary.reoffers import reoffer_of_need
+from include.withdrawals.two_persons import OWN_REASONS
+from include.withdrawals.view import waiting_request_of
 from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
 from include.words.states import word
+from include.words.withdrawals import EFFECTS, FALSE_INFORMATION_LATER
 
 router = APIRouter(prefix="/needs")
 
@@ -42,6 +45,7 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         head = need_view.need_head(connection, need_id, today=today, role=role)
         entries = need_view.timeline(connection, need_id, today=today, role=role)
         reoffer = reoffer_of_need(connection, need_id, day=day)
+        withdrawal = waiting_request_of(connection, need_id)
     by_day = groupby(entries, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
     return show(
         request,
@@ -55,4 +59,7 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         days=[(on, _WEEKDAYS[on.weekday()], list(of_day)) for on, of_day in by_day],
         count=len(entries),
         may_operate=operator,
+        withdrawal=withdrawal,
+        withdrawal_reasons={one: word(WithdrawalReason, one) for one in OWN_REASONS},
+        withdrawal_effects=(*EFFECTS, FALSE_INFORMATION_LATER),
     )

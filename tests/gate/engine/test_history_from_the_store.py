@@ -18,6 +18,7 @@ from include.store import tables
 from tests.support.clean_need import clean_need, keyed_hash
 from tests.support.rows import add_event, moment, need_id
 from tests.support.taken_in import CIPHER, findings, judge, take_in
+from tests.support.withdrawals import withdraw_by_two
 
 NOW = moment("2026-09-30 18:00")
 THEN = moment("2026-06-30 18:00")
@@ -183,12 +184,17 @@ def test_a_pushed_need_is_open_until_it_expires(
 def test_false_information_is_remembered_of_the_enterprise(database: sa.Engine) -> None:
     take_in(database, "then", [before(project__project_code="2106-330100-04-02-999999")], now=THEN, quarter="2026Q2")
     with database.begin() as connection:
-        connection.execute(
-            sa.insert(tables.withdrawal_notice).values(
-                need_id=OTHER, revision=1, reason_code="false_information", noticed_at=THEN
-            )
-        )
+        withdraw_by_two(connection, OTHER, "false_information", at=THEN)
     assert found_now(database, filed(OWN)) == ["G14 enterprise.uscc"]
+    with database.connect() as connection:
+        assert connection.execute(sa.text("select verdict from judgement")).scalar_one() == "held"
+
+
+def test_a_duplicate_that_we_withdrew_is_neither_compared_nor_remembered(database: sa.Engine) -> None:
+    take_in(database, "then", [before()], now=THEN, quarter="2026Q2")
+    with database.begin() as connection:
+        withdraw_by_two(connection, OTHER, "duplicate_project", at=THEN)
+    assert found_now(database, filed(OWN)) == []
 
 
 def test_a_benefit_is_compared_with_the_revision_stored_before(database: sa.Engine) -> None:

@@ -138,6 +138,7 @@ ACTS = {
     "deadlines/extensions/{}": {"decision": "refused", "reason": REASON},
     "deliveries/close": {"delivery_id": "{}", "reason": REASON},
     "reruns": {"delivery_ids": "{}", "reason": REASON},
+    "withdrawals/{}": {"decision": "confirmed", "reason": REASON},
     "deadlines": {
         "need_id": "need {}",
         "institution_code": "ICBC",
@@ -189,6 +190,7 @@ def _fingerprint(database: sa.Engine) -> list[object]:
                 delivery,
                 deadline_extension,
                 "deadline_extension_decision",
+                "withdrawal_decision",
                 "alert_event",
                 "department_stop",
             )
