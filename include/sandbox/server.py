@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI
 
 from include.sandbox.banks.feed import BankFeed
+from include.sandbox.banks.plan import MANNERS, Manner
 from include.sandbox.mailbox import Mailbox, mailbox_app
 from include.sandbox.people.resubmission import Resubmissions
 from include.sandbox.platforms.clock import SandboxClock
@@ -61,7 +62,7 @@ class Sandbox:
     """A running sandbox; a context manager.
 
     Its state lives in one thread's event loop, and every method here runs in it, so that nothing needs a lock.
-    `resubmit_share` of the returned needs come back corrected some simulated days later.
+    `resubmit_share` of the returned needs come back corrected within the term. `manners`: how banks behave, in percent.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Sandbox:
         ports: Ports = Ports(),
         credentials: Credentials | None = None,
         resubmit_share: float = 0.0,
+        manners: Mapping[Manner, int] = MANNERS,
         token_seconds: int = TOKEN_SECONDS,
     ) -> None:
         self.scenario = scenario
@@ -91,7 +93,7 @@ class Sandbox:
             Tokens(credentials.client_id, credentials.client_secret, token_seconds),
             Resubmissions(scenario.seed, scenario.corrected, resubmit_share),
         )
-        self._market = CreditMarket(self._clock, BankFeed(scenario.seed, self._clock))
+        self._market = CreditMarket(self._clock, BankFeed(scenario.seed, self._clock, manners))
         self._signatures = SignatureCheck(credentials.app_id, (credentials.key, credentials.next_key))
         self._faults = {"green": FaultPlan(), "market": FaultPlan()}
         self._hostile = {"green": HostilePlan(), "market": HostilePlan()}
@@ -135,6 +137,10 @@ class Sandbox:
     def set_clock(self, now: datetime) -> None:
         """Move the sandbox's clock (aware); banks answer up to it."""
         self._in_loop(lambda: self._clock.set(now))
+
+    def ring(self, need_id: str, institution_code: str) -> bool:
+        """A coordinator rings a bank about a need (without an institution: asks around); whether anybody moved."""
+        return self._in_loop(lambda: self._market.feed.ring(need_id, institution_code, self._clock.now))
 
     def fault(self, path: str, kind: str, count: int = 1, retry_after: str | None = None) -> None:
         """Plant a fault for requests to paths that begin with `path`, on whichever platform has them."""

@@ -209,3 +209,30 @@ def test_events_speak_of_the_newest_revision_held(
     market.push(*(item_of(need, revision=2, idempotency_key=f"push:{need['need_id']}:2") for need in sound[:20]))
     sandbox.set_clock(LATER)
     assert {event["revision"] for event in market.feed()} == {2}
+
+
+def test_a_bank_that_waits_goes_on_once_a_coordinator_rings(
+    sandbox: Sandbox, market: MarketClient, sound: Needs, item_of: ItemOf
+) -> None:
+    market.push(*(item_of(need) for need in sound))
+    sandbox.set_clock(LATER)
+    before = Counter(_key(event) for event in market.feed())
+    pairs = {(need["need_id"], code) for need in sound for code in need["finance"]["intended_institutions"]}
+    moved = {pair for pair in sorted(pairs) if sandbox.ring(*pair)}
+    assert moved and not any(sandbox.ring(*pair) for pair in moved), "ringing once is enough"
+    sandbox.set_clock(LATER + timedelta(days=40))
+    after = Counter(_key(event) for event in market.feed())
+    assert all(after[pair] > before[pair] for pair in moved)
+
+
+def test_a_need_that_nobody_wanted_is_taken_on_when_a_coordinator_asks_around(
+    sandbox: Sandbox, market: MarketClient, sound: Needs, item_of: ItemOf
+) -> None:
+    market.push(*(item_of(need, intended_institutions=[]) for need in sound))
+    sandbox.set_clock(LATER)
+    claimed = {event["need_id"] for event in market.feed()}
+    asked = {need["need_id"] for need in sound if sandbox.ring(need["need_id"], "")}
+    assert asked and not asked & claimed
+    sandbox.set_clock(LATER + timedelta(days=40))
+    assert asked <= {event["need_id"] for event in market.feed()}
+    assert not sandbox.ring("FN999999999999", "ICBC")

@@ -12,7 +12,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from include.sandbox.banks.plan import CasePlan, NeedFacts, PlannedEvent, Step, institutions_for, plan_case, schedule
+from include.sandbox.banks.plan import (
+    MANNERS,
+    CasePlan,
+    Manner,
+    NeedFacts,
+    PlannedEvent,
+    Step,
+    institution_asked,
+    institutions_for,
+    plan_case,
+    schedule,
+)
 from include.sandbox.platforms.clock import SandboxClock
 
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
@@ -22,11 +33,17 @@ _SEQUENCES_A_ROUND = 100
 
 @dataclass(slots=True)
 class _Need:
-    """A need that banks work on. `stopped_at` is set by a withdrawal, `round` counts how often work on it began."""
+    """A need that banks work on. `stopped_at` is set by a withdrawal, `round` counts how often work on it began.
 
+    `waiting`: by institution, what it will do once somebody rings, and the first sequence of that.
+    """
+
+    facts: NeedFacts
     revision: int
     stopped_at: datetime | None = None
     round: int = 0
+    claimed: bool = True
+    waiting: dict[str, tuple[tuple[Step, ...], int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,10 +66,14 @@ class _Due:
 
 
 class BankFeed:
-    """An append-only log of events. Its cursor is a position in the log, so that it never expires."""
+    """An append-only log of events. Its cursor is a position in the log, so that it never expires.
 
-    def __init__(self, seed: int, clock: SandboxClock) -> None:
+    `manners`: how banks behave, in percent of the cases.
+    """
+
+    def __init__(self, seed: int, clock: SandboxClock, manners: Mapping[Manner, int] = MANNERS) -> None:
         self._seed = seed
+        self._manners = manners
         self._clock = clock
         self._needs: dict[str, _Need] = {}
         self._unplanned: list[tuple[NeedFacts, datetime, _Need]] = []
@@ -68,16 +89,20 @@ class BankFeed:
         if known is not None and known.stopped_at is None:
             known.revision = revision
             return
-        need = self._needs[need_id] = _Need(revision, round=0 if known is None else known.round + 1)
-        self._unplanned.append((_facts(item), pushed_at, need))
+        facts = _facts(item)
+        need = self._needs[need_id] = _Need(facts, revision, round=0 if known is None else known.round + 1)
+        self._unplanned.append((facts, pushed_at, need))
 
     def _open_case(self, facts: NeedFacts, institution_code: str, share_of: int, pushed_at: datetime) -> None:
-        plan: CasePlan = plan_case(self._seed, facts, institution_code, share_of)
-        case = (facts.need_id, institution_code, self._needs[facts.need_id].round)
+        plan: CasePlan = plan_case(self._seed, facts, institution_code, share_of, self._manners)
+        need = self._needs[facts.need_id]
+        case = (facts.need_id, institution_code, need.round)
         first = case[2] * _SEQUENCES_A_ROUND + 1
         steps = plan.steps + ((plan.obstruction,) if plan.obstruction else ())
         events = schedule(self._seed, case, steps, pushed_at, first)
         self._add(case, events)
+        if plan.after_call:
+            need.waiting[institution_code] = (plan.after_call, first + len(steps))
         if plan.obstruction is None:
             return
         obstruction = _Obstruction(case, first + len(steps), plan.after, waiting=plan.cleared_after is None)
@@ -102,6 +127,24 @@ class BankFeed:
             obstruction.waiting = False
             self._clear(obstruction, now, _WAIT_AFTER_RESOLVED)
 
+    def ring(self, need_id: str, institution_code: str, now: datetime) -> bool:
+        """A coordinator rings about a need: a bank that waited for that goes on; without an institution, somebody is asked
+        to take it. Returns whether anybody moved."""
+        self._plan()
+        need = self._needs.get(need_id)
+        if need is None or need.stopped_at is not None:
+            return False
+        if not institution_code:
+            if need.claimed:
+                return False
+            need.claimed = True
+            self._open_case(need.facts, institution_asked(self._seed, need.facts), 1, now)
+            return True
+        steps, first = need.waiting.pop(institution_code, ((), 0))
+        case = (need_id, institution_code, need.round)
+        self._add(case, schedule(self._seed, case, steps, now, first))
+        return bool(steps)
+
     def _clear(self, obstruction: _Obstruction, start: datetime, working_days: int) -> None:
         cleared, *later = obstruction.after
         steps = (Step(cleared.type, working_days, cleared.fields), *later)
@@ -119,6 +162,7 @@ class BankFeed:
             if need is not self._needs[facts.need_id]:
                 continue  # Withdrawn and pushed again before the feed was read.
             codes = institutions_for(self._seed, facts)
+            need.claimed = bool(codes)
             for code in codes:
                 self._open_case(facts, code, len(codes), pushed_at)
         self._unplanned.clear()

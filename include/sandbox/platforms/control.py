@@ -7,6 +7,7 @@
     DELETE /_sandbox/faults                                                         forget what has not happened yet
     POST /_sandbox/mail-faults {"kind": "451", "count": 1}                          what the next mails meet
     DELETE /_sandbox/mail-faults                                                    forget them
+    POST /_sandbox/calls   {"need_id": "FN…", "institution_code": "ICBC"}          a coordinator rings a bank; "" asks any bank
     GET  /_sandbox/ledger                                                           what the credit-market platform holds
     GET  /_sandbox/returns, /_sandbox/progress                                      what the green platform received
 
@@ -101,6 +102,12 @@ def control_router(
     async def forget_mail_faults() -> Response:
         mailbox.faults.clear()
         return Response(status_code=204)
+
+    @router.post("/calls")
+    async def ring(request: Request) -> Response:
+        body = await _object(request)
+        moved = market.feed.ring(str(body.get("need_id")), str(body.get("institution_code", "")), clock.now)
+        return JSONResponse({"moved": moved})
 
     @router.get("/ledger")
     async def ledger() -> Response:

@@ -2,7 +2,7 @@
 
 The middleware here plays the kinds that need nothing from a platform (5xx, 429, closed connections, a truncated body).
 The platforms ask for the others while they answer (a page repeated, a token revoked, a cursor expired, items doubled,
-an item deferred, a batch broken off half-way).
+an item deferred or rejected, a batch broken off half-way).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ KINDS = (
     "expire_cursor",
     "duplicate",
     "deferred",
+    "rejected",
 )
 _BEFORE = (*_GATEWAY_KINDS, "reset")
 _AFTER = ("504_after_commit", "reset_after_commit", "cut_body")

@@ -253,6 +253,12 @@ def deferred(item: Mapping[str, Any], seconds: int) -> dict[str, Any]:
     return _result(item["idempotency_key"], "deferred") | {"retry_after": seconds}
 
 
+def refused(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The ItemResult of a rejected item (a fault): nothing of it is kept, so that it may be sent again under its key."""
+    errors = [{"field": "branch_code", "message": "受理分行的接收权限尚未开通，请开通后重新推送。"}]
+    return _result(item["idempotency_key"], "rejected", errors=errors)
+
+
 def _errors(item: Mapping[str, Any]) -> list[dict[str, str]]:
     """What is wrong with a pushed item beyond its form, without any value."""
     payload = item["payload"]

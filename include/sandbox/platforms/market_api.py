@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from include.reference import branches, institutions
 from include.sandbox.platforms.contract import load_contract
 from include.sandbox.platforms.faults import FaultPlan, reset_connection
-from include.sandbox.platforms.market import CreditMarket, bad_cursor, deferred
+from include.sandbox.platforms.market import CreditMarket, bad_cursor, deferred, refused
 from include.sandbox.platforms.problem import answer_problems
 from include.sandbox.platforms.signature import SignatureCheck
 
@@ -61,11 +61,13 @@ def market_app(platform: CreditMarket, signatures: SignatureCheck, faults: Fault
                 platform.take_in(item)
             await reset_connection(request.scope)
             return Response(status_code=500)
-        put_off = faults.take(request.url.path, ("deferred",))
-        results = [
-            deferred(item, DEFERRED_SECONDS) if put_off and position == 0 else platform.take_in(item)
-            for position, item in enumerate(items)
-        ]
+        if faults.take(request.url.path, ("deferred",)):
+            first = deferred(items[0], DEFERRED_SECONDS)
+        elif faults.take(request.url.path, ("rejected",)):
+            first = refused(items[0])
+        else:
+            first = platform.take_in(items[0])
+        results = [first, *(platform.take_in(item) for item in items[1:])]
         return JSONResponse({"results": results})
 
     @app.get("/v1/needs/{need_id}/revisions/{revision}", dependencies=known_client)

@@ -12,7 +12,7 @@ from include.reference.calendar import china_calendar
 from include.sandbox.scenario import history_plants as history
 from include.sandbox.scenario.defects import FiledBy
 from include.sandbox.scenario.needs import ANY_SHAPE, Shape, money
-from include.sandbox.scenario.plants import Site, exact_energy
+from include.sandbox.scenario.plants import Site, ask_little, exact_energy
 from include.sandbox.scenario.register import national_uscc, other_batch
 from include.sandbox.scenario.register_plants import list_again, three_years_before
 
@@ -45,7 +45,11 @@ def _fund(need: str, own: str, invested: str = "0") -> Callable[[Site], None]:
 
 
 def _total(amount: str) -> Callable[[Site], None]:
-    return lambda site: site.rescale(Decimal(amount))
+    def change(site: Site) -> None:
+        site.rescale(Decimal(amount))
+        ask_little(site)
+
+    return change
 
 
 def _whole_amounts(site: Site) -> None:

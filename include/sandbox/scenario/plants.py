@@ -208,13 +208,23 @@ def methods_differ(site: Site) -> Findings:
 
 
 def suspect_unit(total: str) -> Plant:
-    """A total that looks like another unit than 万元, with everything in proportion."""
+    """A total that looks like another unit than 万元, with everything in proportion.
+
+    Only the total is suspect: of a huge one the factory asks for a usual sum, which no figure of the quarter notices.
+    """
 
     def plant(site: Site) -> Findings:
         site.rescale(Decimal(total))
+        ask_little(site)
         return {("DQ37", "finance.total_investment")}
 
     return plant
+
+
+def ask_little(site: Site) -> None:
+    """Of a huge total, a need of about 3,000 万元; the rest is own capital."""
+    if site.total > 1_000_000:
+        site.fund(str(3000 / site.total), "0.95")
 
 
 def small_major(site: Site) -> Findings:
