@@ -76,7 +76,7 @@ class Mailer:
         still_open = [] if urgent else self._still_open(recipients, told_now)
         shown_open = still_open[:STILL_OPEN]
         body = composing.compose(
-            "digest",
+            "breaches",
             to=[recipients[0].email],
             subject=_subject_line(subjects, urgent=urgent),
             list_id="escalation",

@@ -1,14 +1,14 @@
 """What the system's mails (邮件) say: text and HTML from templates, without personal data.
 
-A mail is a JSON object in the outbox: {to, subject, text, html, list_id, references}. The delivery engine makes a
-message of it, with a Message-ID from the idempotency key; `references` are the idempotency keys of earlier mails of the
-same thread.
+A mail is a JSON object in the outbox: {to, subject, text, html, list_id, references}, and `attachments` if it has files.
+The delivery engine makes a message of it, with a Message-ID from the idempotency key; `references` are the idempotency
+keys of earlier mails of the same thread.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -135,8 +135,17 @@ def operator_headline(
 
 def padded(text: str, columns: int) -> str:
     """`text` padded with spaces to so many columns, for tables in plain text: a Chinese character takes two columns."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return text + " " * (columns - len(text) - wide)
+    return text + " " * (columns - columns_of(text))
+
+
+def columns_of(text: str) -> int:
+    """The columns that `text` takes in plain text."""
+    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+
+
+def widest(texts: Iterable[str], least: int, most: int) -> int:
+    """The columns that hold the longest of `texts`, between `least` and `most`: a single long name moves only its own line."""
+    return min(most, max(least, *map(columns_of, texts), least))
 
 
 def need_link(console_url: str, need_id: str) -> str:
@@ -193,5 +202,6 @@ def _environment() -> Environment:
     environment.filters["day"] = day_label
     environment.filters["amount"] = amount
     environment.filters["padded"] = padded
+    environment.filters["columns"] = widest
     environment.filters["post"] = lambda post: post_label(post.authority, post.level, post.region_code)
     return environment

@@ -127,7 +127,7 @@ class _Round:
     def cut_off_label(self) -> str:
         """The last moment to report: the end of the last working day, or its beginning (policy cutoff_inclusive)."""
         last = self.cut_off.day if self.inclusive else self.cut_off.day - timedelta(days=1)
-        return day_label(last, self.today, self.cut_off.provisional) + "24:00"
+        return day_label(last, self.cut_off.provisional) + "24:00"
 
 
 def _todays_round(quarter: Quarter, day: Day, console_url: str) -> _Round | None:
@@ -174,7 +174,7 @@ def _reminder(
         cut_off=round_.cut_off_label,
         provisional=round_.cut_off.provisional,
         state=state,
-        filing=_filing(standing.reported, round_.today),
+        filing=_filing(standing.reported),
         unreviewed=standing.unreviewed,
         returned=returned[:RETURNS_LISTED],
         returned_total=len(returned),
@@ -220,14 +220,14 @@ def _asked(standing: _Standing) -> list[str]:
     return asked
 
 
-def _filing(row: ManifestRow | None, today: date) -> composing.Filing | None:
+def _filing(row: ManifestRow | None) -> composing.Filing | None:
     if row is None:
         return None
     reported_at = row.reported_at.astimezone(SHANGHAI)
     return composing.Filing(
         recommended=row.recommended,
         total=amount(row.financing_need),
-        reported_at=f"{day_label(reported_at.date(), today)}{time_of_day(reported_at)}",
+        reported_at=f"{day_label(reported_at.date())}{time_of_day(reported_at)}",
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiosmtpd.smtp import SMTP as SMTPProtocol
 from aiosmtpd.smtp import Envelope, Session
@@ -76,6 +77,14 @@ class Mail:
         """The names of its attachments."""
         return [part.get_filename() or "未命名附件" for part in self.message.iter_attachments()]
 
+    def attachment(self, position: int) -> tuple[str, bytes] | None:
+        """Name and content of an attachment, counted from 0; None if there is no such one."""
+        part = next(itertools.islice(self.message.iter_attachments(), position, None), None)
+        if part is None:
+            return None
+        content = part.get_payload(decode=True)
+        return part.get_filename() or "未命名附件", content if isinstance(content, bytes) else b""
+
     def summary(self) -> dict[str, Any]:
         """For tests and for the control plane."""
         return {
@@ -87,6 +96,7 @@ class Mail:
             "date": str(self.message.get("Date", "")),
             "text": self.text,
             "html": self.html,
+            "attachments": self.attachments,
             "path": str(self.path),
         }
 
@@ -215,6 +225,17 @@ def mailbox_app(mailbox: Mailbox) -> FastAPI:
     @app.get("/mails/{number:int}/html")
     async def html(number: int) -> Response:
         return HTMLResponse(found(number).html, headers=_headers(f"sandbox; {_CONTENT}"))
+
+    @app.get("/mails/{number:int}/attachments/{position:int}")
+    async def attachment(number: int, position: int) -> Response:
+        attached = found(number).attachment(position)
+        if attached is None:
+            raise HTTPException(404)
+        name, content = attached
+        # Always a download, whatever the mail says it is.
+        disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
+        headers = {**_headers(_CONTENT), "Content-Disposition": disposition}
+        return Response(content, media_type="application/octet-stream", headers=headers)
 
     @app.get("/mails/{number:int}/raw")
     async def raw(number: int) -> Response:

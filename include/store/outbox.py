@@ -10,7 +10,7 @@ Bodies, by action:
 - return, progress: as the green platform's contract says; keys `return:<need_id>:<revision>`, `progress:<sha256 of the content>`
 - withdrawal: {need_id, revision, reason_code, note}; key `withdrawal:<need_id>`
 - obstruction_update: {obstruction_id, status, authority, level, note}
-- mail: {to, subject, text, html, list_id, references}
+- mail: {to, subject, text, html, list_id, references}, and with files: attachments [{filename, content_type, base64}]
 """
 
 from __future__ import annotations

@@ -32,8 +32,12 @@ def long_day(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def day_label(day: date, today: date, provisional: bool = False) -> str:
-    """A local date in a mail, e.g. 10月12日（周一）; the year only where it is not the mail's own."""
-    year = "" if day.year == today.year else f"{day.year}年"
+def day_label(day: date, provisional: bool = False) -> str:
+    """A local date in a mail, with its year: mails are filed and read again, e.g. 2026年10月12日（周一）."""
     mark = "，暂定" if provisional else ""
-    return f"{year}{day.month}月{day.day}日（周{_WEEKDAYS[day.weekday()]}{mark}）"
+    return f"{long_day(day)}（周{_WEEKDAYS[day.weekday()]}{mark}）"
+
+
+def table_day(day: date, provisional: bool = False) -> str:
+    """A local date in a column, e.g. 2026-10-12, or 2027-01-04（暂定）."""
+    return f"{day.isoformat()}{'（暂定）' if provisional else ''}"

@@ -59,6 +59,25 @@ def post_label(authority: Authority, level: Level, region_code: str) -> str:
     return " · ".join((region_name(region_code), word(Level, level), word(Authority, authority)))
 
 
+def office(authority: Authority, level: Level, region_code: str) -> str:
+    """Whose post it is, as a letter addresses it, e.g. 江苏省工业和信息化厅, 中国人民银行江苏省分行, 苏州市工信部门."""
+    if region_code == NATION:
+        return _NATIONAL[authority]
+    if authority is Authority.MIIT and region_code in departments():
+        return departments()[region_code].name
+    if authority is Authority.PBOC and level is Level.PROVINCE:
+        branch = next((one for one in branches().values() if one.region_code == region_code), None)
+        if branch is not None:
+            return branch.name
+    return f"{region_name(region_code)}{word(Authority, authority)}"
+
+
+_NATIONAL: Mapping[Authority, str] = {
+    Authority.MIIT: "工业和信息化部节能与综合利用司",
+    Authority.PBOC: "中国人民银行信贷市场司",
+}
+
+
 @cache
 def region_name(code: str) -> str:
     """The place that a region code stands for: a department's or branch's area, a city, or the nation."""

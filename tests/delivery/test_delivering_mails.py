@@ -11,17 +11,21 @@ import threading
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, AuthResult
+from openpyxl import load_workbook
 
 from include.base.errors import ConfigurationError, CredentialsRefused
 from include.base.settings import Settings
 from include.delivery.mail_message import message_id
 from include.delivery.stage import _WORTH_A_WORKER, deliver
+from include.letters.digest import compose_digest
 from include.reference import policy
+from tests.support.digests import contents, line
 from tests.support.mails import Mailbox, break_off, mail_settings, queue_mails, served
 from tests.support.outbox import NOW, Clock, StandingClock, attempts, deliveries, run_channel, states
 from tests.support.scripted import self_signed
@@ -63,6 +67,23 @@ def test_a_mail_says_what_mail_programs_need(database: sa.Engine, mailbox: Mailb
     assert plain.get_content().splitlines()[:1] == ["您好："]
     assert "<p>您好</p>" in html.get_content()
     assert max(len(line) for line in message.as_bytes().splitlines()) < 998
+
+
+def test_a_table_of_open_items_arrives_as_it_was_written(
+    database: sa.Engine, mailbox: Mailbox, settings: Settings
+) -> None:
+    told = contents(still_open=tuple(line(number) for number in range(11)))
+    body = compose_digest(told, to="c0@coordinators.example", console_url="")
+    queue_mails(database, range(1), **body)
+    assert run(database, settings).delivered == 1
+    (message,) = mailbox.messages
+    (file,) = message.iter_attachments()
+    assert file.get_filename() == "待办事项_江苏_2026-12-08.xlsx"
+    sheet = load_workbook(BytesIO(file.get_payload(decode=True))).active
+    assert sheet is not None
+    assert [sheet.cell(row, 2).value for row in range(2, 13)] == [one.need_id for one in told.still_open]
+    html = message.get_body(("html",))
+    assert html is not None and "江苏省工业和信息化厅协调人" in html.get_content()
 
 
 def test_a_message_id_is_the_same_whenever_it_is_made() -> None:

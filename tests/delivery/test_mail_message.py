@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import json
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.delivery.mail_message import mail_message, message_id
+from include.delivery.mail_message import MOST_ATTACHED, mail_message, message_id
 from tests.support.outbox import NOW
 
 SENDER = "绿厂融通 <robot@example.test>"
@@ -51,6 +52,41 @@ def test_a_mail_without_html_is_one_plain_part() -> None:
     message = read(made())
     assert message.get_content_type() == "text/plain" and message.get_content() == "您好"
     assert message["Message-ID"] == message_id("digest:1")
+
+
+def attachment(content: bytes = b"1", **changes: str) -> dict[str, str]:
+    told = {"filename": "a.xlsx", "content_type": "application/octet-stream"}
+    return {**told, "base64": base64.b64encode(content).decode(), **changes}
+
+
+@given(
+    content=st.binary(max_size=300), name=st.text(st.sampled_from("待办事项_江苏 .xlsx'\"%;=a")).map("表{}表".format)
+)
+def test_a_file_is_read_back_with_its_name_beside_both_texts(content: bytes, name: str) -> None:
+    message = read(made(html="<p>您好</p>", attachments=[attachment(content, filename=name)]))
+    assert message.defects == [] and message.get_content_type() == "multipart/mixed"
+    (file,) = message.iter_attachments()
+    assert file.get_filename() == name and file.get_payload(decode=True) == content
+    for kind in ("plain", "html"):
+        part = message.get_body((kind,))
+        assert part is not None and "您好" in part.get_content()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        attachment(filename="a\r\nX-Evil: 1"),
+        attachment(filename="../a.xlsx"),
+        attachment(filename=""),
+        attachment(content_type="text/html\r\nX-Evil: 1"),
+        attachment(base64="not base64!"),
+        attachment(bytes(MOST_ATTACHED + 1)),
+    ],
+    ids=["line end", "path", "no name", "header in type", "no base64", "too large"],
+)
+def test_a_file_that_no_mail_should_carry_is_refused(file: dict[str, str]) -> None:
+    with pytest.raises(ValueError):
+        made(attachments=[file])
 
 
 @pytest.mark.parametrize(

@@ -557,11 +557,11 @@ def test_a_digest_says_what_why_since_when_and_by_when(database: sa.Engine) -> N
             "中国工商银行",
             "已推送",
             "推送后机构尚未接收",
-            "9月30日（周三）",
-            "10月9日（周五）",
+            "2026年9月30日（周三）",
+            "2026年10月9日（周五）",
             "已逾期 1 个工作日",
             "如实反馈原因",
-            "10月12日（周一）前；届时仍无进展的，将提请省级（人民银行）",
+            "2026年10月12日（周一）前；届时仍无进展的，将提请省级（人民银行）",
             "自主决策",
             "工作安排",
         ):
@@ -576,7 +576,7 @@ def test_a_provisional_due_day_is_marked_and_explained(database: sa.Engine) -> N
         connection.execute(tables.case_clock.update().values(provisional=True))
     run(database, overdue_day(1))
     text = bodies(database)[0]["text"]
-    assert "10月9日（周五，暂定）" in text
+    assert "2026年10月9日（周五，暂定）" in text
     assert "公布后可能调整" in text
 
 
@@ -642,7 +642,7 @@ def test_the_operator_hears_of_what_waits_for_sign_off(database: sa.Engine) -> N
     [body] = bodies(database, "operator:")
     assert body["subject"] == "【绿厂融通】运维提示：2条待签批"
     for form in (body["text"], body["html"]):
-        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000 万元，最早自 10月1日" in form
+        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000 万元，最早自 2026年10月1日" in form
         assert "https://console.example.test/approvals" in form
 
 

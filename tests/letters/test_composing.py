@@ -65,7 +65,7 @@ def digest(**changes: Any) -> dict[str, Any]:
     }
     given = {**context, **changes}
     shown = len(given["detailed"]) + len(given["brief"])
-    return composing.compose("digest", **{"total": shown, "rest": [], **given})
+    return composing.compose("breaches", **{"total": shown, "rest": [], **given})
 
 
 class _Elements(HTMLParser):
@@ -102,7 +102,7 @@ def test_every_template_keeps_to_what_outlook_and_webmail_show(template: Path) -
     assert all(width <= 130 for width in widths), "a column must leave room beside it on a phone"
 
 
-@pytest.mark.parametrize("name", ["digest", "operator", "reminder", "run_failed", "weekly"])
+@pytest.mark.parametrize("name", ["breaches", "digest", "operator", "reminder", "run_failed", "weekly"])
 def test_every_mail_has_a_plain_text_of_its_own(name: str) -> None:
     folder = Path(composing.__file__).with_name("templates")
     assert (folder / f"{name}.html").exists() and "<" not in (folder / f"{name}.txt").read_text("utf-8").replace(
@@ -159,7 +159,7 @@ def test_a_subject_cannot_start_a_header_of_its_own() -> None:
 def test_the_day_of_a_count_that_was_filled_is_not_called_a_limit() -> None:
     counted = reason(title=why(breach("S03")), due_label=due_label(breach("S03")))
     text = digest(detailed=[subject(reasons=(counted,))])["text"]
-    assert "触发日期：10月9日（周五），已过 2 个工作日" in text
+    assert "触发日期：2026年10月9日（周五），已过 2 个工作日" in text
     assert "约定时限：" not in text and "逾期 2" not in text
 
 

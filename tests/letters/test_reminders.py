@@ -78,11 +78,11 @@ def test_a_department_sees_what_it_has_filed(staffed: sa.Engine) -> None:
         for expected in (
             "浙江省经济和信息化厅",
             "2026年第三季度",
-            "9月30日（周三）24:00",
+            "2026年9月30日（周三）24:00",
             "已报送",
             "12 项",
             "3.46 亿元",
-            "9月15日（周二）16:20",
+            "2026年9月15日（周二）16:20",
             "重大融资需求可随时报送",
             "工信厅联函〔2025〕490号",
         ):
@@ -96,7 +96,7 @@ def test_a_department_sees_what_it_has_not_reviewed(staffed: sa.Engine) -> None:
     body = queued(staffed)["reminder:2026Q3:330000:T-5"]
     assert "3项待审核" in body["subject"]
     for form in (body["text"], body["html"]):
-        for expected in ("3 项，3,751.5 万元，其中重大需求 1 项", "9月4日（周五）", "在截止前完成审核"):
+        for expected in ("3 项，3,751.5 万元，其中重大需求 1 项", "2026年9月4日（周五）", "在截止前完成审核"):
             assert expected in form
         assert "不需再办理" not in form and "王某" not in form and "139" not in form
     assert "待审核" not in queued(staffed)["reminder:2026Q3:440300:T-5"]["text"].split("目前没有")[0]
@@ -134,8 +134,8 @@ def test_a_returned_need_is_named_with_its_day_until_it_comes_again(staffed: sa.
     body = queued(staffed)["reminder:2026Q3:330000:T-5"]
     assert "3项待补正" in body["subject"]
     text = body["text"]
-    assert text.index(f"{need_id(6)} 青禾精密铸造有限公司，9月18日（周五）前答复（已逾期）") < text.index(
-        f"{need_id(5)} 青禾精密铸造有限公司，9月30日（周三）前答复"
+    assert text.index(f"{need_id(6)} 青禾精密铸造有限公司，2026年9月18日（周五）前答复（已逾期）") < text.index(
+        f"{need_id(5)} 青禾精密铸造有限公司，2026年9月30日（周三）前答复"
     )
     assert f"{need_id(9)}，由你单位退回" in text
     assert need_id(8) not in text and "重新推荐" in text
@@ -175,7 +175,7 @@ def test_later_reminders_join_the_thread_of_the_earlier_ones(staffed: sa.Engine)
 def test_a_fourth_quarter_s_cut_off_is_provisional_until_the_next_calendar_is_known(staffed: sa.Engine) -> None:
     remind(staffed, "2026-12-24", quarter="2026Q4", platform=Platform([]))
     text = queued(staffed)["reminder:2026Q4:330000:T-5"]["text"]
-    assert "12月31日（周四，暂定）24:00" in text
+    assert "2026年12月31日（周四，暂定）24:00" in text
     assert "公布后可能调整" in text
 
 

@@ -226,11 +226,11 @@ def test_what_changed_counts_from_the_summary_before(staffed: sa.Engine) -> None
         add_event(connection, 2, "declined", sequence=1, reason_code="R04", occurred_at=moment("2026-10-16 11:00"))
     summarise(staffed, "2026-10-12")
     first = summary(staffed, f"weekly:2026-W42:{ZHEJIANG}")["text"]
-    assert "10月8日（周四）以来" in first
+    assert "2026年10月8日（周四）以来" in first
     assert "审核通过 2 项" in first and "推送 2 项" in first
     summarise(staffed, MONDAY)
     text = summary(staffed)["text"]
-    changes = text.split("10月12日（周一）以来\n")[1].split("\n\n")[0].splitlines()
+    changes = text.split("2026年10月12日（周一）以来\n")[1].split("\n\n")[0].splitlines()
     assert changes == ["- 机构不予支持涉及 1 项", "- 新获授信 1 项，800 万元", "- 新放款 1 项，350 万元"]
     assert "新放款1" not in summary(staffed)["subject"] and "没有待办，新放款 1 项" in summary(staffed)["subject"]
 
@@ -240,7 +240,7 @@ def test_after_a_week_without_a_summary_the_next_one_reaches_back_to_the_last(st
         add_need(connection, 1)
     summarise(staffed, "2026-10-12")
     summarise(staffed, "2026-10-27")
-    assert "10月12日（周一）以来" in summary(staffed, f"weekly:2026-W44:{ZHEJIANG}")["text"]
+    assert "2026年10月12日（周一）以来" in summary(staffed, f"weekly:2026-W44:{ZHEJIANG}")["text"]
 
 
 def test_late_answers_come_before_everything_else(staffed: sa.Engine) -> None:
@@ -252,8 +252,10 @@ def test_late_answers_come_before_everything_else(staffed: sa.Engine) -> None:
     summarise(staffed)
     body = summary(staffed)
     assert body["subject"] == "【绿厂融通】浙江融资对接周报（第43周）：1项补正逾期、1项待补正"
-    assert body["text"].index("退回补正已逾期 1 项") < body["text"].index("退回待补正 1 项：最早一项请于 10月26日")
-    assert f"{need_id(2)}，10月16日（周五）前答复（已逾期）" in body["text"]
+    assert body["text"].index("退回补正已逾期 1 项") < body["text"].index(
+        "退回待补正 1 项：最早一项请于 2026年10月26日"
+    )
+    assert f"{need_id(2)}，2026年10月16日（周五）前答复（已逾期）" in body["text"]
     assert need_id(3) not in body["text"], "answered by a newer revision"
     assert f'href="{CONSOLE}/needs/{need_id(1)}"' in body["html"]
 
@@ -318,8 +320,8 @@ def test_the_next_dates_are_told_until_they_are_past(staffed: sa.Engine) -> None
         add_need(connection, 1)
     summarise(staffed)
     text = summary(staffed)["text"]
-    assert "2026年第四季度推荐报送截止：12月31日（周四，暂定），还有 53 个工作日" in text
-    assert "2026年第三季度信息通报：10月20日（周二）前后发布" in text
+    assert "2026年第四季度推荐报送截止：2026年12月31日（周四，暂定），还有 53 个工作日" in text
+    assert "2026年第三季度信息通报：2026年10月20日（周二）前后发布" in text
     summarise(staffed, "2026-10-26")
     assert "信息通报" not in summary(staffed, f"weekly:2026-W44:{ZHEJIANG}")["text"]
 
@@ -332,7 +334,7 @@ def test_both_forms_tell_the_same_and_nothing_personal(staffed: sa.Engine) -> No
     summarise(staffed, platform=Platform(items={(ZHEJIANG, "submitted"): [item(4)]}))
     body = summary(staffed)
     for form in (body["text"], body["html"]):
-        for told in ("青禾铸造", need_id(1), "10月26日（周一）前", "1,250.5 万元", "2026年第四季度", "接下来"):
+        for told in ("青禾铸造", need_id(1), "2026年10月26日（周一）前", "1,250.5 万元", "2026年第四季度", "接下来"):
             assert told in form
         assert "13912345678" not in form and "王某" not in form and "None" not in form
     assert "<style" not in body["html"] and "flex" not in body["html"] and "src=" not in body["html"]

@@ -69,6 +69,22 @@ def test_mails_are_found_by_recipient_and_by_text(sandbox: Sandbox) -> None:
     assert "没有符合条件的邮件" in _page(sandbox, "/?text=丙")
 
 
+def test_an_attachment_can_be_downloaded_and_never_runs(sandbox: Sandbox) -> None:
+    message = EmailMessage(policy=email.policy.SMTP)
+    message["From"], message["To"], message["Subject"] = "a@example.test", "b@example.test", "附件"
+    message.set_content("见附件")
+    content = b"<script>alert(1)</script>"
+    message.add_attachment(content, maintype="text", subtype="html", filename="待办 事项.html")
+    with smtplib.SMTP("127.0.0.1", sandbox.smtp_port, timeout=5) as server:
+        server.send_message(message)
+    assert sandbox.mails()[0]["attachments"] == ["待办 事项.html"]
+    assert '<a href="/mails/1/attachments/0">待办 事项.html</a>' in _page(sandbox, "/mails/1")
+    found = requests.get(f"{sandbox.mailbox_url}/mails/1/attachments/0", timeout=5)
+    assert found.content == content and found.headers["Content-Type"] == "application/octet-stream"
+    assert found.headers["Content-Disposition"].startswith("attachment;")
+    assert requests.get(f"{sandbox.mailbox_url}/mails/1/attachments/1", timeout=5).status_code == 404
+
+
 def test_an_empty_mailbox_says_what_will_come(sandbox: Sandbox) -> None:
     assert "还没有收到邮件" in _page(sandbox)
 

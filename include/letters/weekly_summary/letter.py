@@ -151,7 +151,7 @@ def _todo(letter: Letter) -> list[str]:
         found.append(f"融资梗阻未办结 {len(figures.obstructions)} 件（最长 {longest} 个工作日）：请会同人民银行协调。")
     waiting = [one for one in figures.returns if one.respond_by >= week.today]
     if waiting:
-        first = day_label(waiting[0].respond_by, week.today)
+        first = day_label(waiting[0].respond_by)
         found.append(f"退回待补正 {len(waiting)} 项：最早一项请于 {first}前答复。")
     if letter.unreviewed.number:
         told = f"待审核 {letter.unreviewed.number} 项（{amount(letter.unreviewed.amount)}"
@@ -245,10 +245,10 @@ def _reoffer(one: Reoffer, week: Week) -> _Line:
 
 
 def _dates(week: Week) -> list[str]:
-    cut_off = day_label(week.cut_off.day, week.today, week.cut_off.provisional)
+    cut_off = day_label(week.cut_off.day, week.cut_off.provisional)
     left = f"还有 {week.working_days_left} 个工作日" if week.working_days_left else "今天截止"
     dates = [f"{quarter_label(week.running)}推荐报送截止：{cut_off}，{left}"]
     if week.circular_on is not None and week.circular_on >= week.today:
         quarter = quarter_label(week.running.previous())
-        dates.append(f"{quarter}信息通报：{day_label(week.circular_on, week.today)}前后发布")
+        dates.append(f"{quarter}信息通报：{day_label(week.circular_on)}前后发布")
     return dates
