@@ -1,10 +1,11 @@
 """Obstructions (融资梗阻): tickets that follow what institutions report, and how coordinators work on them."""
 
-from include.obstructions.letter import letter
+from include.obstructions.letter import LetterFacts, letter
 from include.obstructions.stage import TicketSummary, advance, work_on
 from include.obstructions.view import Responsible, responsible, ticket, tickets, worked_on_count
 
 __all__ = [
+    "LetterFacts",
     "Responsible",
     "TicketSummary",
     "advance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -161,33 +162,44 @@ def test_one_authority_leads_at_the_ticket_s_level_and_the_other_one_works_with_
     assert told == [("PBOC", True, "province"), ("MIIT", False, "city")], "a vacant post is filled by the next level up"
 
 
+def letter(code: str, **changes: Any) -> str:
+    facts: dict[str, Any] = {
+        "need_id": "FN000000000001",
+        "company": "青禾精密铸造有限公司",
+        "banks": ["中国工商银行", "中国建设银行"],
+        "answer_by": date(2026, 10, 26),
+        "today": date(2026, 10, 12),
+        "sender": "浙江省经济和信息化厅",
+    }
+    return obstructions.letter(
+        playbooks()[code], reason_codes()[code], obstructions.LetterFacts(**{**facts, **changes})
+    )
+
+
 @pytest.mark.parametrize("code", sorted(reason_codes()))
 def test_every_cause_has_steps_and_a_letter_that_leaves_the_decision_to_the_bank(code: str) -> None:
     playbook = playbooks()[code]
     assert playbook.steps and all(step.strip() and not step.endswith("。") for step in playbook.steps)
-    text = obstructions.letter(
-        playbook,
-        reason_codes()[code],
-        need_id="FN000000000001",
-        company="青禾精密铸造有限公司",
-        banks=["中国工商银行", "中国建设银行"],
-        answer_by=date(2026, 10, 26),
-    )
+    text = letter(code)
     for told in ("FN000000000001", reason_codes()[code].name, "2026年10月26日前", "自主评估", "中国建设银行"):
         assert told in text
+    assert text.endswith("\n\n浙江省经济和信息化厅\n2026年10月12日")
     assert not [word for word in ("必须放款", "应当授信", "务必", "None", "。。") if word in text]
 
 
 def test_a_letter_about_permits_goes_to_those_who_grant_them() -> None:
-    text = obstructions.letter(
-        playbooks()["R06"],
-        reason_codes()["R06"],
-        need_id="FN000000000001",
-        company="青禾精密铸造有限公司",
-        banks=["中国工商银行"],
-        answer_by=None,
-    )
+    text = letter("R06", banks=["中国工商银行"], answer_by=None)
     assert text.startswith("项目审批有关部门：\n中国工商银行反馈，青禾精密铸造有限公司的绿色工厂融资需求")
+
+
+def test_a_letter_never_sets_a_day_that_has_passed() -> None:
+    text = letter("R06", today=date(2026, 12, 8))
+    assert "10月26日" not in text and "尽快告知进展" in text
+
+
+def test_a_letter_names_the_support_tools_in_force_on_its_day() -> None:
+    assert "民间投资专项担保计划（财金〔2026〕6号，至2027年12月31日）" in letter("R04")
+    assert "支持政策" not in letter("R04", today=date(2028, 1, 3)) and "支持政策" not in letter("R06")
 
 
 def _ticket_of(engine: sa.Engine, obstruction_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from include.domain.obstruction import WORKED_ON, Ticket, may
 from include.domain.states import Authority, Level, TicketAct, TicketEvent, TicketState
 from include.reference import institutions, playbooks, reason_codes
 from include.reference.support_tools import tools_for
-from include.words.names import OWNERS, institution, post_label
+from include.words.names import OWNERS, institution, office, post_label
 from include.words.shown import Reader, shown
 from include.words.states import word, words
 
@@ -53,12 +54,18 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
         letter=obstructions.letter(
             playbook,
             reason,
-            need_id=found.need_id,
-            company=shown("enterprise.name", found.enterprise_name, found.uscc, role),
-            banks=[
-                institution(one.institution_code) for one in (found, *others) if one.state in WORKED_ON or one is found
-            ],
-            answer_by=found.resolve_by,
+            obstructions.LetterFacts(
+                need_id=found.need_id,
+                company=shown("enterprise.name", found.enterprise_name, found.uscc, role),
+                banks=[
+                    institution(one.institution_code)
+                    for one in (found, *others)
+                    if one.state in WORKED_ON or one is found
+                ],
+                answer_by=found.resolve_by,
+                today=business_now().date(),
+                sender=_sender(responsible),
+            ),
         ),
         acts={act: word(TicketAct, act) for act in TicketAct if may(ticket, act)},
         events=words(TicketEvent),
@@ -78,6 +85,12 @@ def act(
     return done(
         f"../obstructions/{ticket_id}", f"已记录：{word(TicketAct, what)}（同一原因的 {number} 张工单），并答复机构。"
     )
+
+
+def _sender(responsible: Sequence[obstructions.Responsible]) -> str:
+    """The office of the one who leads; empty if nobody is on duty."""
+    leader = responsible[0].assignment.coordinator
+    return office(leader.authority, leader.level, leader.region_code) if leader else ""
 
 
 def _words(role: Reader) -> dict[str, Any]:
