@@ -26,6 +26,7 @@ class Action(StrEnum):
     DROP_REGISTER_SNAPSHOTS = auto()
     DRY_RUN = auto()
     ERASE_PERSONAL_DATA = auto()
+    EXPORT_LIST = auto()
     GRANT = auto()
     KEYS_CHANGED = auto()
     OBSTRUCTION_ACKNOWLEDGED = auto()

@@ -160,6 +160,26 @@ class CaseState(StrEnum):
     CLOSED = auto()
 
 
+class NeedStage(StrEnum):
+    """Where a need stands in a list (view need_stage): before its push the outcome, then its furthest case."""
+
+    UNJUDGED = auto()
+    RETURNED = auto()
+    HELD = auto()
+    PASSED = auto()
+    PUSHED = auto()
+    RECEIVED = auto()
+    CONTACTED = auto()
+    VISITED = auto()
+    ACCEPTED = auto()
+    CREDIT_APPROVED = auto()
+    CONTRACTED = auto()
+    DRAWN = auto()
+    POST_LOAN = auto()
+    UNMET = auto()
+    WITHDRAWN = auto()
+
+
 class FeedbackType(StrEnum):
     """What an institution reports: the twelve types of the credit-market contract."""
 

@@ -3,7 +3,20 @@ nothing."""
 
 from __future__ import annotations
 
-from include.need_view.head import MOST_FOUND, NeedHead, NeedRow, find_needs, need_head
+from include.need_view.head import NeedHead, need_head
+from include.need_view.listing import COUNTED, NeedFilter, NeedPage, NeedRow, Sort, all_needs, needs_page
 from include.need_view.timeline import Entry, timeline
 
-__all__ = ["MOST_FOUND", "Entry", "NeedHead", "NeedRow", "find_needs", "need_head", "timeline"]
+__all__ = [
+    "COUNTED",
+    "Entry",
+    "NeedFilter",
+    "NeedHead",
+    "NeedPage",
+    "NeedRow",
+    "Sort",
+    "all_needs",
+    "need_head",
+    "needs_page",
+    "timeline",
+]

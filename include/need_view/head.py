@@ -13,9 +13,7 @@ import sqlalchemy as sa
 from include.base.errors import NotFound
 from include.reference import department_short_name
 from include.words.names import case_state, institution
-from include.words.shown import Reader, one_line, shown
-
-MOST_FOUND = 50
+from include.words.shown import Reader, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +66,6 @@ class NeedHead:
         return sum((case.drawn for case in self.cases), Decimal(0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedRow:
-    """A need in a list of search results."""
-
-    need_id: str
-    revision: int
-    quarter: str
-    department: str
-    enterprise: str
-    financing_need: Decimal | None
-
-
 _HEAD = sa.text(
     """
     select version.*,
@@ -108,28 +94,6 @@ _CASES = sa.text(
 
 _CLOCKS = sa.text(
     "select * from case_clock where need_id = :need_id and stopped_on is null order by due_on, from_type, to_type"
-)
-
-# Number of the need or of the enterprise, or a part of its name or of the project's, as `shown` shows the names.
-_FOUND = sa.text(
-    """
-    select * from (
-        select distinct on (need_id) need_id, revision, quarter, department_code, enterprise_name, project_name, uscc,
-               financing_need, received_at
-        from need_version
-        where need_id = upper(:words) or uscc = upper(:words)
-           or (coalesce(left(uscc, 2), '') <> '92' and position('个体工商户' in coalesce(enterprise_name, '')) = 0
-               and (position(:words in left(enterprise_name, 80)) > 0 or position(:words in left(project_name, 80)) > 0))
-        order by need_id, revision desc
-    ) found
-    order by received_at desc, need_id limit :most
-    """
-)
-_NEWEST = sa.text(
-    """
-    select need_id, revision, quarter, department_code, enterprise_name, uscc, financing_need
-    from need_version order by received_at desc, need_id limit :most
-    """
 )
 
 
@@ -181,38 +145,3 @@ def _case(row: sa.Row[Any], limits: tuple[RunningLimit, ...]) -> CaseRow:
         limits=limits,
         alerts=row.alerts,
     )
-
-
-def find_needs(connection: sa.Connection, words: str, *, role: Reader) -> list[NeedRow]:
-    """Needs by their number, the enterprise's credit code, or a part of its name or of the project's; newest first.
-
-    Without a search text the newest needs; at most MOST_FOUND of them. A sole proprietor is found by number and code
-    alone: whoever may not see a name must not be able to confirm it letter by letter.
-    """
-    wanted = words.strip()
-    rows = connection.execute(
-        _FOUND if wanted else _NEWEST, {"words": wanted, "most": MOST_FOUND} if wanted else {"most": MOST_FOUND}
-    ).all()
-    return [
-        NeedRow(
-            need_id=row.need_id,
-            revision=row.revision,
-            quarter=row.quarter,
-            department=department_short_name(row.department_code),
-            enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, role),
-            financing_need=row.financing_need,
-        )
-        for row in rows
-        if not wanted or _may_be_found(row, wanted, role)
-    ]
-
-
-def _may_be_found(row: sa.Row[Any], words: str, role: Reader) -> bool:
-    """Whether the text occurs in what this reader sees of the need: a masked number cannot be searched for either."""
-    texts = (
-        row.need_id,
-        row.uscc or "",
-        shown("enterprise.name", row.enterprise_name, row.uscc, role),
-        shown("project.name", row.project_name, row.uscc, role),
-    )
-    return words.upper() in texts[:2] or any(one_line(words) in one for one in texts[2:])

@@ -61,6 +61,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "newest_need": ("r", "r", "r", ""),
     "live_need": ("r", "r", "r", ""),
     "need_state": ("r", "r", "r", ""),
+    "need_stage": ("r", "r", "r", ""),
     "listed_factory": ("r", "r", "", ""),
     "effective_outcome": ("r", "r", "r", ""),
     "holding_alert": ("r", "r", "", ""),

@@ -25,6 +25,7 @@ ACTS: Mapping[str, str] = {
     Action.DROP_REGISTER_SNAPSHOTS: "按期清除名单快照",
     Action.DRY_RUN: "试运行，不产生结论",
     Action.ERASE_PERSONAL_DATA: "应请求删除个人信息",
+    Action.EXPORT_LIST: "导出列表",
     Action.GRANT: "授予或收回权限",
     Action.KEYS_CHANGED: "密钥变更",
     Action.OBSTRUCTION_ACKNOWLEDGED: "梗阻接单",

@@ -107,6 +107,19 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     # --- Cases and feedback ---
     states.CaseState: _CASES,
     states.FeedbackType: _CASES,
+    states.NeedStage: {
+        states.NeedStage.UNJUDGED: "未出结论",
+        states.NeedStage.RETURNED: "已退回补正",
+        states.NeedStage.HELD: "待核实",
+        states.NeedStage.PASSED: "已通过，待推送",
+        states.NeedStage.UNMET: "未能满足",
+        states.NeedStage.WITHDRAWN: "已撤回",
+        **{
+            states.NeedStage(state.value): _CASES[state]
+            for state in states.CaseState
+            if state not in (states.CaseState.DECLINED, states.CaseState.CLOSED)
+        },
+    },
     states.ProgressStage: enum_labels("progress.stage"),
     # --- Who coordinates, stalls, obstructions ---
     states.Authority: {

@@ -17,7 +17,7 @@ from include.store import grants, history, row_security, tables
 from include.store.grants import DatabaseRole
 
 _HERE = Path(__file__).parent
-_BESIDE_TABLES = ("needs.sql", "pushes.sql", "cases.sql", "two_persons.sql", "guards.sql")
+_BESIDE_TABLES = ("needs.sql", "pushes.sql", "cases.sql", "standing.sql", "two_persons.sql", "guards.sql")
 _AS_ONE = {"no_parameters": True}
 
 
