@@ -92,7 +92,7 @@ def needs_page(
     A sole proprietor is found by number and code alone: whoever may not see a name must not be able to confirm it
     letter by letter.
     """
-    query = _Query.of(wanted, sort=sort, today=day.today)
+    query = _Query.of(connection, wanted, sort=sort, today=day.today, role=role)
     total = connection.execute(query.count(), query.parameters).scalar_one()
     rows = connection.execute(query.rows(keyset.decode(after), PAGE + 1), query.parameters).all()
     last = rows[PAGE - 1] if len(rows) > PAGE else None
@@ -107,7 +107,7 @@ def all_needs(
     connection: sa.Connection, wanted: NeedFilter, *, day: Day, role: Reader, sort: Sort = Sort.NEWEST, most: int
 ) -> Iterator[NeedRow]:
     """The needs that match, for an export; at most so many."""
-    query = _Query.of(wanted, sort=sort, today=day.today)
+    query = _Query.of(connection, wanted, sort=sort, today=day.today, role=role)
     for row in connection.execute(query.rows(None, most), query.parameters):
         yield _row(row, day, role)
 
@@ -140,8 +140,29 @@ def _finite(text: str) -> Decimal:
 # --- The statement ---------------------------------------------------------------------------------------------------
 
 _CATEGORY = "need.document::json #>> '{project,category}'"
-# Whatever a name shows, a sole proprietor's is masked: only its number and code can be searched for.
-_NAMED = "coalesce(left(need.uscc, 2), '') <> '92' and position('个体工商户' in coalesce(need.enterprise_name, '')) = 0"
+# What is masked on a page cannot be searched for, or a search would confirm it letter by letter: no name of a sole
+# proprietor; a name that may hold a telephone number, an identity card's number or an address only as the reader sees it.
+_OF_A_COMPANY = (
+    "coalesce(left(need.uscc, 2), '') <> '92' and position('个体工商户' in coalesce(need.enterprise_name, '')) = 0"
+)
+_MAY_BE_MASKED = "normalize(left({name}, 80), nfkc) ~ '@|([0-9][^0-9]{{0,3}}){{7}}'"
+_NAMES = ("enterprise_name", "project_name")
+_PARTLY_MASKED = sa.text(
+    "select need.need_id, need.uscc, need.enterprise_name, need.project_name from newest_need need where "
+    + f"{_OF_A_COMPANY} and ("
+    + " or ".join(f"({_MAY_BE_MASKED.format(name=f'need.{name}')})" for name in _NAMES)
+    + ")"
+)
+
+
+def _names_hold(word: str, seen: str) -> str:
+    """The condition that a name holds the text of parameter `word`; `seen`: ids of needs whose masked names hold it."""
+    found = (
+        f"(position(:{word} in left(need.{name}, 80)) > 0 and not {_MAY_BE_MASKED.format(name=f'need.{name}')})"
+        for name in _NAMES
+    )
+    return f"({_OF_A_COMPANY} and ({' or '.join(found)} or need.need_id = any(:{seen})))"
+
 
 _CONDITIONS: tuple[tuple[Callable[[NeedFilter], Any], str, str], ...] = (
     (lambda wanted: wanted.quarter, "quarter", "need.quarter = :quarter"),
@@ -174,6 +195,13 @@ _SORTED: Mapping[Sort, tuple[str, str, str]] = {
 }
 
 
+def _names_seen(row: sa.Row[Any], role: Reader) -> str:
+    return "\n".join(
+        shown(field, name, row.uscc, role)
+        for field, name in (("enterprise.name", row.enterprise_name), ("project.name", row.project_name))
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Query:
     conditions: tuple[str, ...]
@@ -181,22 +209,26 @@ class _Query:
     sort: Sort
 
     @classmethod
-    def of(cls, wanted: NeedFilter, *, sort: Sort, today: date) -> _Query:
+    def of(cls, connection: sa.Connection, wanted: NeedFilter, *, sort: Sort, today: date, role: Reader) -> _Query:
         asked = [(name, value, text) for value_of, name, text in _CONDITIONS if (value := value_of(wanted))]
         conditions = [text for _, _, text in asked]
-        parameters = {name: value for name, value, _ in asked} | {"today": today}
-        for number, part in enumerate(one_line(wanted.words).split()[:_MOST_WORDS]):
+        parameters: dict[str, Any] = {name: value for name, value, _ in asked} | {"today": today}
+        words = one_line(wanted.words).split()[:_MOST_WORDS]
+        masked = connection.execute(_PARTLY_MASKED).all() if words else []
+        for number, part in enumerate(words):
+            word, seen = f"word{number}", f"seen{number}"
             conditions.append(
-                f"(position(upper(:word{number}) in need.need_id) > 0"
-                f" or position(upper(:word{number}) in coalesce(need.uscc, '')) > 0"
-                f" or ({_NAMED} and (position(:word{number} in left(need.enterprise_name, 80)) > 0"
-                f" or position(:word{number} in left(need.project_name, 80)) > 0)))"
+                f"(position(upper(:{word}) in need.need_id) > 0 or position(upper(:{word}) in coalesce(need.uscc, '')) > 0"
+                f" or {_names_hold(word, seen)})"
             )
-            parameters[f"word{number}"] = part
+            parameters[word] = part
+            parameters[seen] = [row.need_id for row in masked if part in _names_seen(row, role)]
         return cls(conditions=tuple(conditions), parameters=parameters, sort=sort)
 
     def count(self) -> sa.TextClause:
-        return sa.text(f"select count(*) from (select from {self._from()} {self._where()} limit {COUNTED + 1}) matching")
+        return sa.text(
+            f"select count(*) from (select from {self._from()} {self._where()} limit {COUNTED + 1}) matching"
+        )
 
     def rows(self, after: Cursor | None, most: int) -> sa.TextClause:
         """One page, newest facts joined to its rows only."""
@@ -219,7 +251,9 @@ class _Query:
     def _beyond(self, after: Cursor) -> str:
         value, kind, direction = _SORTED[self.sort]
         self.parameters.update(after_value=keyset.read(after, _READ[kind]), after_key=after.key)
-        return f"({value}, need.need_id) {'<' if direction == 'desc' else '>'} (cast(:after_value as {kind}), :after_key)"
+        return (
+            f"({value}, need.need_id) {'<' if direction == 'desc' else '>'} (cast(:after_value as {kind}), :after_key)"
+        )
 
     def _from(self) -> str:
         return "need_stage need left join overdue_needs(:today) late using (need_id)"

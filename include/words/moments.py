@@ -14,7 +14,15 @@ UNITS: Mapping[str, str] = {"working_days": "个工作日", "calendar_days": "�
 
 def moment(at: datetime | None) -> str:
     """To the minute, e.g. 2026-10-09 09:30; — for None."""
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else "—"
+    return _local(at).strftime("%Y-%m-%d %H:%M") if at else "—"
+
+
+def _local(at: datetime) -> datetime:
+    """`at` in Shanghai's time; as it stands at the ends of the calendar, where foreign texts may put it."""
+    try:
+        return at.astimezone(SHANGHAI)
+    except OverflowError:
+        return at
 
 
 def time_of_day(at: datetime) -> str:

@@ -35,6 +35,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/holds/{quarantine_id}"): {V},
     ("POST", "/holds/{quarantine_id}/{decision}"): {OP},
     ("GET", "/needs"): {V},
+    ("GET", "/needs/export/{form}"): {V},
     ("GET", "/needs/{need_id}"): {V},
     ("GET", "/obstructions"): {V},
     ("GET", "/obstructions/{ticket_id}"): {V},
@@ -69,6 +70,7 @@ PARAMETERS = {
     "department_code": "330000",
     "need_id": rows.need_id(1),
     "decision": "release",
+    "form": "csv",
 }
 
 

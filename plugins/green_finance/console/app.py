@@ -20,6 +20,7 @@ from green_finance.console import (
     escalations,
     grants,
     holds,
+    need_list,
     needs,
     overview,
     register,
@@ -39,6 +40,7 @@ console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_u
 console.add_middleware(ClosedToTheBrowser)
 for part in (
     overview,
+    need_list,
     needs,
     holds,
     stops,

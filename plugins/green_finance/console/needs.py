@@ -26,14 +26,6 @@ router = APIRouter(prefix="/needs")
 _WEEKDAYS = "一二三四五六日"
 
 
-@router.get("", response_class=HTMLResponse)
-def needs(request: Request, role: ReadsAs, q: Words = "") -> HTMLResponse:
-    """Needs by number, credit code or a part of a name; the newest without a search text."""
-    with engine().connect() as connection:
-        found = need_view.find_needs(connection, q, role=role)
-    return show(request, "needs.html", found=found, q=q, most=need_view.MOST_FOUND)
-
-
 @router.get("/{need_id}", response_class=HTMLResponse)
 def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
