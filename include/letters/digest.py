@@ -22,7 +22,7 @@ from include.letters.national_figures import national_figures
 from include.letters.open_items_table import open_items_attachment
 from include.reference import departments
 from include.words.amounts import NOTHING, amount
-from include.words.instructions import CONFIRM, VERIFY, instruction
+from include.words.instructions import CONFIRM, VERIFY, instruction, matter
 from include.words.moments import table_day
 from include.words.names import case_state, institution, office, region_name
 from include.words.names import reason as reason_name
@@ -33,8 +33,6 @@ ATTACHED_FROM = 10
 """With more open items than this, a table of all of them is attached."""
 SETTLED_LISTED = 20
 INSTITUTIONS_LISTED = 12
-
-_UNCLAIMED = "尚无机构反馈的需求"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +183,16 @@ def _card(tickets: Sequence[Obstruction], today: date) -> Card:
         institutions="、".join(dict.fromkeys(institution(one.line.institution_code) for one in tickets)),
         level=word(Level, first.level),
         numbers="、".join(one.obstruction_id for one in tickets),
-        asked=CONFIRM if first.unconfirmed else first.asked.rstrip("。"),
+        asked=CONFIRM if first.unconfirmed else _left_to_do(first),
         answer_by=table_day(min(days)) if days else "",
         action_links=tuple((name, link) for name, link in links if link),
     )
+
+
+def _left_to_do(one: Obstruction) -> str:
+    """Nobody is asked to take on what somebody took on."""
+    asked = one.asked.rstrip("。")
+    return asked.removeprefix("受理并") if one.line.acknowledged_by else asked
 
 
 def _support(found: Sequence[Obstruction], today: date) -> list[tuple[str, list[str]]]:
@@ -201,22 +205,31 @@ def _support(found: Sequence[Obstruction], today: date) -> list[tuple[str, list[
 
 
 def _blocks(lines: Sequence[Line]) -> list[Block]:
-    """One block for an institution, the one with the item that waits longest first; needs without one last."""
-    by_institution: defaultdict[str, list[Line]] = defaultdict(list)
+    """One block for an institution, the one with the item that waits longest first; needs as a whole last, by rule."""
+    ordered = sorted(_together(lines), key=lambda found: (not found[0].institution_code, -_longest(found)))
+    return [_block(found) for found in ordered]
+
+
+def _together(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines of each institution, and of each rule that needs as a whole break; in the order in which they come."""
+    found: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in lines:
-        by_institution[line.institution_code].append(line)
-    ordered = sorted(by_institution.items(), key=lambda entry: (not entry[0], -_longest(entry[1]), entry[0]))
-    return [_block(code, found) for code, found in ordered]
+        found[line.institution_code, "" if line.institution_code else matter(line.rule_id)].append(line)
+    return list(found.values())
 
 
-def _block(code: str, lines: Sequence[Line]) -> Block:
+def _title(line: Line) -> str:
+    return institution(line.institution_code) if line.institution_code else matter(line.rule_id)
+
+
+def _block(lines: Sequence[Line]) -> Block:
     ordered = sorted(lines, key=lambda line: (-line.overdue_working_days, line.need_id))
     return Block(
-        title=institution(code) if code else _UNCLAIMED,
+        title=_title(ordered[0]),
         count=len(ordered),
         total=_total(ordered),
         rows=tuple(map(_row, ordered)),
-        asked=tuple(dict.fromkeys(instruction(line.state) for line in ordered)),
+        asked=tuple(dict.fromkeys(instruction(line.state, line.rule_id) for line in ordered)),
     )
 
 
@@ -239,17 +252,10 @@ def _row(line: Line) -> Row:
 
 
 def _counts(lines: Sequence[Line]) -> list[Count]:
-    by_institution: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        by_institution[line.institution_code].append(line)
+    """The most items first."""
     counted = [
-        Count(
-            title=institution(code) if code else _UNCLAIMED,
-            number=len(found),
-            total=_total(found),
-            longest=_longest(found),
-        )
-        for code, found in by_institution.items()
+        Count(title=_title(found[0]), number=len(found), total=_total(found), longest=_longest(found))
+        for found in _together(lines)
     ]
     return sorted(counted, key=lambda one: (-one.number, -one.longest, one.title))
 

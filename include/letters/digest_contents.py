@@ -41,6 +41,8 @@ class Line:
     """Who took it on, in words, or empty."""
     link: str
     action_link: str
+    rule_id: str = ""
+    """Which rule is broken: for a need as a whole it says what is asked (S06, S07, S08)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

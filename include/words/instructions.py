@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from include.domain.states import CaseState
+from include.domain.states import CaseState, Stall
 
 _STEPS: Mapping[str, tuple[str, str]] = {
     CaseState.PUSHED: (
@@ -39,9 +39,22 @@ _STEPS: Mapping[str, tuple[str, str]] = {
         "已放款、未按季反馈的",
         "请机构在平台补报本季度资金使用情况",
     ),
-    "": (
+}
+_OF_NEEDS: Mapping[str, tuple[str, str, str]] = {
+    Stall.S06: (
+        "尚无机构反馈的需求",
         "推送后尚无任何机构反馈的",
         "组织辖内机构初步对接，明确有无机构有意向；均无意向的，请反馈原因",
+    ),
+    Stall.S07: (
+        "退回补正逾期",
+        "退回补正逾期的",
+        "提醒企业按退回意见修改后重新推荐；不再申报的，请在平台撤回",
+    ),
+    Stall.S08: (
+        "待核实逾期未决定",
+        "待核实逾期未决定的",
+        "督促审核人员尽快作出决定",
     ),
 }
 _OTHERWISE = ("其他", "了解对接进展，请机构在平台更新反馈；已经终止的，反馈结果和原因")
@@ -53,6 +66,13 @@ VERIFY = "核实警示所列情况，并将结果告知审核人员，由其排�
 """For an open alert."""
 
 
-def instruction(state: str) -> tuple[str, str]:
-    """Which items it is about, and the step; `state`: of the case, empty for a need that no institution has taken up."""
-    return _STEPS.get(state, _OTHERWISE)
+def instruction(state: str, rule_id: str = "") -> tuple[str, str]:
+    """Which items it is about, and the step. `state`: of the case, empty for a need as a whole; then `rule_id` tells."""
+    if state:
+        return _STEPS.get(state, _OTHERWISE)
+    return _OF_NEEDS.get(rule_id, _OF_NEEDS[Stall.S06])[1:]
+
+
+def matter(rule_id: str) -> str:
+    """What needs without an institution have in common, as a heading."""
+    return _OF_NEEDS.get(rule_id, _OF_NEEDS[Stall.S06])[0]

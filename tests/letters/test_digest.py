@@ -136,6 +136,23 @@ def test_a_need_that_no_institution_took_up_has_an_instruction_of_its_own() -> N
         assert "尚无机构反馈的需求" in form and "组织辖内机构初步对接" in form
 
 
+def test_a_late_return_and_a_late_hold_ask_for_what_helps_them() -> None:
+    whole = {"institution_code": "", "state": "", "action_link": ""}
+    found = (line(1, rule_id="S07", **whole), line(2, rule_id="S08", **whole), line(3, rule_id="S06", **whole))
+    for form in both(composed(newly_overdue=found)):
+        assert "退回补正逾期" in form and "重新推荐" in form
+        assert "待核实逾期未决定" in form and "督促审核人员" in form
+        assert form.count("组织辖内机构初步对接") == 1
+
+
+def test_nobody_is_asked_to_take_on_what_somebody_took_on() -> None:
+    asked = {"asked": "受理并协调（工信部门牵头）。"}
+    assert "受理并协调" in composed(obstructions=(obstruction(1, **asked),))["text"]
+    taken = composed(obstructions=(obstruction(1, **asked, acknowledged_by="江苏 · 省级 · 工信部门"),))
+    for form in both(taken):
+        assert "受理并协调" not in form and "已受理：江苏 · 省级 · 工信部门" in form
+
+
 def test_amounts_and_days_are_those_of_an_official_letter() -> None:
     found = (line(1, amount=Decimal("41532.45")), line(2, amount=Decimal("2532.45")), line(3, amount=None))
     for form in both(composed(newly_overdue=found)):
