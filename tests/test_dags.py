@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from include.local.stages import PLAYED, Stages
 from tests.support.verbs import calls_of
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 EXPECTED = {
     "quarterly_intake",
     "major_intake",
+    "missed_quarters",
     "decide_stopped_department",
     "rejudge",
     "deliver",
@@ -66,6 +70,27 @@ def test_every_task_has_an_owner_a_time_limit_and_its_own_words(dag_bag) -> None
                 assert task.python_callable.__doc__, name
 
 
+def test_no_task_waits_for_a_start_that_a_quarter_may_precede(dag_bag) -> None:
+    for dag in dag_bag.dags.values():
+        assert all(task.start_date <= datetime(2024, 1, 1, tzinfo=SHANGHAI) for task in dag.tasks), dag.dag_id
+
+
+@pytest.mark.parametrize(
+    ("missing", "paused"), [(None, False), ("credit_market", None)], ids=["all set", "one missing"]
+)
+def test_a_new_dag_starts_by_itself_where_the_four_connections_are_set(
+    monkeypatch: pytest.MonkeyPatch, airflow_home: Path, missing: str | None, paused: bool | None
+) -> None:
+    from green_finance.defaults import dag_defaults
+    from include.base.settings import CONNECTION_IDS, environment_name
+
+    for name in CONNECTION_IDS:
+        monkeypatch.setenv(environment_name(name), '{"conn_type": "http", "host": "127.0.0.1"}')
+    if missing:
+        monkeypatch.delenv(environment_name(missing))
+    assert dag_defaults()["is_paused_upon_creation"] is paused
+
+
 def test_every_dag_tells_operators_of_a_failed_run_and_no_task_does_so_by_itself(dag_bag) -> None:
     from green_finance.failure_mails import RunFailureNotifier
 
@@ -91,7 +116,7 @@ def test_parsing_the_dags_loads_no_heavy_library(repository: Path, airflow_home:
     code = (
         "import sys; from airflow.dag_processing.dagbag import DagBag;"
         f"bag = DagBag(dag_folder={str(repository / 'dags')!r});"
-        "assert len(bag.dags) == 13, bag.import_errors;"
+        "assert len(bag.dags) == 14, bag.import_errors;"
         "loaded = {'pandas', 'great_expectations', 'requests'} & set(sys.modules); print(sorted(loaded))"
     )
     before = subprocess.run(

@@ -21,6 +21,11 @@ def settings() -> Settings:
     return replace(found, api_base_url=conf.get("api", "base_url", fallback="") or "")
 
 
+def all_are_set() -> bool:
+    """Whether Airflow has each connection that the pipeline needs."""
+    return all(_connection(name) is not None for name in CONNECTION_IDS)
+
+
 def _connection(name: str) -> ConnectionFields | None:
     try:
         connection = BaseHook.get_connection(name)

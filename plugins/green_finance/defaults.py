@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param
 
+from green_finance.connections import all_are_set
 from green_finance.failure_mails import RunFailureNotifier
+from green_finance.timetables import START
 from include.domain.identity import QUARTER
 
 TIMEZONE = "Asia/Shanghai"
 QUARTER_PATTERN = f"^{QUARTER}$"
-START = pendulum.datetime(2025, 12, 1, tz=TIMEZONE)
 
 # The clients retry by themselves; a task retry covers what lasts longer.
 DEFAULT_ARGS: dict[str, Any] = {
@@ -25,8 +25,13 @@ DEFAULT_ARGS: dict[str, Any] = {
 
 
 def dag_defaults(*tags: str) -> dict[str, Any]:
-    """Arguments of every @dag."""
+    """Arguments of every @dag.
+
+    A DAG that is new to Airflow starts by itself where the four connections are set. Elsewhere Airflow's own setting
+    decides (`dags_are_paused_at_creation`, true unless it is changed).
+    """
     return {
+        "is_paused_upon_creation": False if all_are_set() else None,
         "start_date": START,
         "catchup": False,
         "max_active_runs": 1,

@@ -15,11 +15,16 @@ from include.domain.quarter import Quarter
 from include.reference import policy
 from include.reference.calendar import china_calendar
 
+START = pendulum.datetime(2024, 1, 1, tz="Asia/Shanghai")
+"""The start date of every DAG, before any quarter that somebody can mean: Airflow gives an earlier run no tasks."""
+
 
 class LastWorkingDayTimetable(Timetable):
     """Runs once a quarter, at the cut-off: the midnight that ends the last working day (最后一个工作日).
 
     Each run carries its quarter as partition key ("2026Q3"); its data interval is the quarter up to the cut-off.
+    The first run is of the newest quarter that has ended, unless the DAG catches up. From then on no quarter is
+    skipped: after an outage or a pause over several cut-offs each is run, in order, whatever catchup says.
     Source of the rule: the notice, section 二（一）.
     """
 
@@ -31,26 +36,21 @@ class LastWorkingDayTimetable(Timetable):
         return "每季度末工作日"
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        return _interval(Quarter.of(_local_date(run_after)))
-
-    def next_dagrun_info(
-        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
-    ) -> DagRunInfo | None:
-        if last_automated_data_interval is not None:
-            quarter = Quarter.of(_local_date(last_automated_data_interval.start)).next()
-        elif restriction.earliest is not None:
-            quarter = Quarter.of(_local_date(restriction.earliest))
-        else:
-            return None
-        if not restriction.catchup:
-            quarter = max(quarter, china_calendar().newest_closed_quarter(datetime.now(SHANGHAI)))
-        return _within(restriction.latest, quarter)
+        return _interval(Quarter.of(_local_date(_with_tasks(run_after))))
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        last = last_dagrun_info.data_interval if last_dagrun_info else None
-        return self.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        # Of a run with a partition Airflow remembers no data interval.
+        if last_dagrun_info is not None and last_dagrun_info.partition_key is not None:
+            quarter = Quarter.parse(last_dagrun_info.partition_key).next()
+        elif restriction.earliest is not None:
+            quarter = Quarter.of(_local_date(restriction.earliest))
+            if not restriction.catchup:
+                quarter = max(quarter, china_calendar().newest_closed_quarter(datetime.now(SHANGHAI)))
+        else:
+            return None
+        return _within(restriction.latest, quarter)
 
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterable[DagRunInfo]:
         quarter = Quarter.of(_local_date(earliest))
@@ -101,6 +101,16 @@ def _local_date(moment: datetime) -> date:
     return moment.astimezone(SHANGHAI).date()
 
 
+def _with_tasks(run_after: pendulum.DateTime) -> pendulum.DateTime:
+    """The moment of a run by hand; refuses one for which the run would have no task and be green all the same."""
+    if run_after < START:
+        raise ValueError(
+            f"{_local_date(run_after)} 早于 {_local_date(START)}：这样的运行没有任何任务，什么也不会做。"
+            "请改用之后的日期，或用参数 quarter 指明季度。"
+        )
+    return run_after
+
+
 class WorkingDaysTimetable(Timetable):
     """Runs on each of China's working days at a fixed local time."""
 
@@ -114,7 +124,7 @@ class WorkingDaysTimetable(Timetable):
         return f"工作日 {self.hour:02d}:{self.minute:02d}"
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        return DataInterval.exact(run_after)
+        return DataInterval.exact(_with_tasks(run_after))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction

@@ -26,6 +26,7 @@ from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect
 from include.store.sealed import CONTACT
+from tests.support.connections import connections_to
 from tests.support.rows import let_history_be_changed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -78,47 +79,13 @@ def stack(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
             "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,
             "GFF_SANDBOX": "1",
             "GFF_REPORTS_DIR": str(folder / "reports"),
-            **_connections(business.url, sandbox),
+            **connections_to(business.url, sandbox, PERSONAL_DATA_KEY),
         }
         subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True
         )
         yield Stack(environment, sandbox, business, folder)
     business.dispose()
-
-
-def _connections(business: sa.URL, sandbox: Sandbox) -> dict[str, str]:
-    connections = {
-        "business_db": {
-            "conn_type": "postgres",
-            "host": business.host,
-            "port": business.port,
-            "login": business.username,
-            "password": business.password,
-            "schema": business.database,
-            "extra": {"personal_data_secret": PERSONAL_DATA_KEY},
-        },
-        "green_platform": {
-            "conn_type": "http",
-            "host": sandbox.green_url,
-            "login": sandbox.green_client_id,
-            "password": sandbox.green_client_secret,
-        },
-        "credit_market": {
-            "conn_type": "http",
-            "host": sandbox.market_url,
-            "login": sandbox.market_app_id,
-            "password": sandbox.market_secret,
-            "extra": {"key_id": sandbox.market_key_id, "algorithm": "HMAC-SM3"},
-        },
-        "smtp_default": {
-            "conn_type": "smtp",
-            "host": "127.0.0.1",
-            "port": sandbox.smtp_port,
-            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "pipeline@green-finance.example"},
-        },
-    }
-    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
 
 
 def _step(dag_id: str, moment: datetime, *clocks: str, **conf: Any) -> dict[str, Any]:

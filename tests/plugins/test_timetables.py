@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import csv
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
 from airflow.exceptions import InvalidPartitionKeyError
-from airflow.timetables.base import DataInterval, TimeRestriction
+from airflow.timetables.base import DataInterval, TimeRestriction, Timetable
 
 from green_finance.timetables import LastWorkingDayTimetable, WorkingDaysTimetable, WorkingHoursTimetable
 
@@ -53,6 +53,44 @@ def test_quarters_follow_one_another_without_a_gap() -> None:
         keys.append(info.partition_key)
         info = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=_restriction("2023-07-01"))
     assert keys == ["2023Q3", "2023Q4", "2024Q1", "2024Q2", "2024Q3", "2024Q4"]
+
+
+def test_after_a_pause_over_several_cut_offs_each_quarter_comes_in_order_though_the_dag_does_not_catch_up() -> None:
+    timetable = LastWorkingDayTimetable()
+    ran = timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=_restriction("2024-01-01"))
+    keys = []
+    for _ in range(4):
+        info = timetable.next_dagrun_info_v2(
+            last_dagrun_info=ran, restriction=_restriction("2024-01-01", catchup=False)
+        )
+        assert info is not None
+        keys.append(info.partition_key)
+        # As Airflow gives it back: of a run with a partition it keeps no data interval.
+        ran = info._replace(data_interval=None)
+    assert keys == ["2024Q2", "2024Q3", "2024Q4", "2025Q1"]
+
+
+def test_a_new_deployment_starts_with_the_newest_quarter_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnThatDay(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2026, 11, 30, 9, tzinfo=tz)
+
+    monkeypatch.setattr("green_finance.timetables.datetime", OnThatDay)
+    info = LastWorkingDayTimetable().next_dagrun_info_v2(
+        last_dagrun_info=None, restriction=_restriction("2024-01-01", catchup=False)
+    )
+    assert info is not None
+    assert info.partition_key == "2026Q3"
+
+
+@pytest.mark.parametrize(
+    "timetable", [LastWorkingDayTimetable(), WorkingDaysTimetable(9)], ids=["quarters", "working days"]
+)
+def test_a_run_by_hand_that_would_have_no_task_is_refused(timetable: Timetable) -> None:
+    assert timetable.infer_manual_data_interval(run_after=_at("2024-01-01"))
+    with pytest.raises(ValueError, match="没有任何任务"):
+        timetable.infer_manual_data_interval(run_after=_at("2023-12-31T23:59:59"))
 
 
 def test_a_backfill_covers_exactly_the_quarters_asked_for() -> None:
