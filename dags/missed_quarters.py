@@ -14,49 +14,19 @@ named day after day fails each time: look at its run `missed__2026Q3` of `quarte
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task, timezone
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 from green_finance.defaults import TIMEZONE, dag_defaults
-from green_finance.run import stage_run
+from green_finance.missed_runs import runs_that_make_up
 
 INTAKE = "quarterly_intake"
 
 
 @task
-def missed() -> list[dict[str, Any]]:
+def missed() -> list[dict[str, object]]:
     """The runs that make up for what was missed, the oldest quarter first; skipped if there are none."""
-    from include.store.missed_quarters import missed_quarters
-
-    context = get_current_context()
-    given = {name: value for name, value in (context["dag_run"].conf or {}).items() if name == "now"}
-    with stage_run() as run, run.engine.connect() as connection:
-        found = missed_quarters(connection, run.day)
-    if not found:
-        raise AirflowSkipException("没有漏办的季度，无需补办。")
-    names = "、".join(one.quarter for one in found)
-    if context["ti"].get_dag(INTAKE).is_paused:
-        raise AirflowFailException(f"{names} 漏办，而 {INTAKE} 处于暂停状态。请在 Airflow 中启用 {INTAKE}。")
-    if context["ti"].get_dr_count(INTAKE, states=["queued", "running"]):
-        raise AirflowSkipException(f"{names} 尚未办理；{INTAKE} 有运行正在等待或进行，结束后再核对。")
-    now = timezone.utcnow()
-    return [
-        {
-            "trigger_run_id": f"missed__{one.quarter}",
-            "conf": {
-                "quarter": one.quarter,
-                **({"departments": list(one.unread)} if one.is_partial else {}),
-                **given,
-            },
-            # Runs that wait start in the order of this moment.
-            "run_after": (now + timedelta(milliseconds=position)).isoformat(),
-        }
-        for position, one in enumerate(found)
-    ]
+    return runs_that_make_up(INTAKE)
 
 
 @dag(

@@ -13,6 +13,7 @@ TARGET = ROOT / "docs" / "dags.md"
 ORDER = (
     "remind_departments",
     "quarterly_intake",
+    "missed_quarters",
     "major_intake",
     "decide_stopped_department",
     "rejudge",

@@ -185,7 +185,7 @@ class WorkingHoursTimetable(Timetable):
         return f"工作日 {hours} 每 {rules.integer(self.interval_key)} 分钟"
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        return DataInterval.exact(run_after)
+        return DataInterval.exact(_with_tasks(run_after))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction

@@ -85,7 +85,9 @@ def test_a_new_deployment_starts_with_the_newest_quarter_that_has_ended(monkeypa
 
 
 @pytest.mark.parametrize(
-    "timetable", [LastWorkingDayTimetable(), WorkingDaysTimetable(9)], ids=["quarters", "working days"]
+    "timetable",
+    [LastWorkingDayTimetable(), WorkingDaysTimetable(9), WorkingHoursTimetable("major_interval_minutes")],
+    ids=["quarters", "working days", "working hours"],
 )
 def test_a_run_by_hand_that_would_have_no_task_is_refused(timetable: Timetable) -> None:
     assert timetable.infer_manual_data_interval(run_after=_at("2024-01-01"))
