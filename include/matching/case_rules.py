@@ -25,6 +25,7 @@ from include.reference.day import Day
 from include.register.snapshots import snapshot_in_use
 from include.rule_book.suites import RuleBook, suites
 from include.store.database import array_of
+from include.words.alerts import EVENT
 
 SUITE = "case_events"
 _ACTOR = "matching"
@@ -51,7 +52,7 @@ def judge_cases(
             severities[breach.rule.rule_id] = breach.rule.severity
             for at in breach.rows:
                 pair, taken = looked_at[at]
-                found[breach.rule.rule_id, pair].add(f"反馈 {taken.event.event_id}")
+                found[breach.rule.rule_id, pair].add(f"{EVENT}{taken.event.event_id}")
     sync_alerts(
         connection,
         [

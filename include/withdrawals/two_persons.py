@@ -100,7 +100,7 @@ def decide_withdrawal(connection: sa.Connection, request_id: int, *, decision: D
         )
     )
     need_id: str = asked.need_id
-    if decision == WithdrawalDecision.CONFIRMED:
+    if decision == "confirmed":
         newest = connection.execute(_NEED, {"need_id": need_id}).one()
         withdraw(
             connection,
@@ -127,9 +127,9 @@ def _locked(connection: sa.Connection, request_id: int) -> sa.Row[Any]:
 
 def _refuse_wrong_person(asked: sa.Row[Any], decision: Decision, act: Act) -> None:
     own = same_person(asked.requested_by, act.actor_id)
-    if own and decision != WithdrawalDecision.TAKEN_BACK:
+    if own and decision != "taken_back":
         raise InvalidRequest("申请人不能确认或不同意自己的撤回申请。", "请由另一位人员处理；不再需要的，可收回申请。")
-    if not own and decision == WithdrawalDecision.TAKEN_BACK:
+    if not own and decision == "taken_back":
         raise InvalidRequest("只有申请人可以收回撤回申请。", "不同意撤回的，请选择“不同意”并写明理由。")
 
 
