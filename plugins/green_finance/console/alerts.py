@@ -128,8 +128,6 @@ def preview(
     """What one decision on the chosen alerts would do; asks for the reason."""
     with engine().connect() as connection:
         wanted = view.chosen_ids(connection, by.chosen(operator.actor, day)) if everything else alert
-        if not wanted:
-            raise InvalidRequest("没有勾选警示。", "请返回列表，勾选需要处理的警示，或选择本条件下全部。")
         found = view.these_alerts(connection, wanted)
         able = [one for one in found if one.state == "open" and not _has_agreed(one, decision, operator.actor)]
         money = effect_on_money(connection, able, decision)

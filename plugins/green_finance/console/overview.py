@@ -23,6 +23,7 @@ from include.quarantine import view as quarantine
 from include.register.acceptance import held_snapshots
 from include.store.reports import published_quarters
 from include.store.set_aside import open_counts
+from include.withdrawals.view import waiting_withdrawals
 from include.words.states import words
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _for_people(connection: Connection) -> dict[str, int]:
         "holds": quarantine.open_count(connection),
         "stops": department_stop.waiting_count(connection),
         "alerts": alerts.open_count(connection),
+        "withdrawals": waiting_withdrawals(connection).number,
         "obstructions": obstructions.worked_on_count(connection),
         "registers": len(held_snapshots(connection)),
         "unreadable": sum(open_counts(connection).values()),

@@ -73,6 +73,7 @@ def test_confinement_ends_with_the_transaction(database: sa.Engine) -> None:
             assert connection.execute(counted).scalar_one() == seen, "in each transaction of the connection"
 
 
+_ALL_ALERTS = {"decision": "cleared", "everything": "true"}
 PAGES = sorted(
     {
         path
@@ -84,7 +85,7 @@ PAGES = sorted(
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_list_holds_what_is_of_the_user_s_departments(two_departments: Console, page: str) -> None:
-    query = {"quarter": rows.QUARTER} if page == "/reruns/preview" else {}
+    query = {"/reruns/preview": {"quarter": rows.QUARTER}, "/alerts/preview": _ALL_ALERTS}.get(page, {})
     theirs = (NAMES[OTHER], rows.need_id(OTHER), "北京")
     everything = two_departments.log_in("wang", "op").get(f"/green-finance{page}", params=query)
     own = two_departments.log_in("li", "op").get(f"/green-finance{page}", params=query)
