@@ -23,7 +23,7 @@ from include.words.states import word
 
 log = logging.getLogger(__name__)
 
-Admission = Literal["free", "probe", "paused", "refused"]
+Admission = Literal["free", "probe", "paused", "refused", "stopped"]
 
 
 class ChannelPaused(PlatformUnavailable):
@@ -39,8 +39,10 @@ class SharedChannel:
     threshold: int
 
     def admit(self, now: datetime) -> Admission:
-        """Whether a worker may send: freely, one item as a probe, not yet, or not now."""
+        """Whether a worker may send: freely, one item as a probe, not yet, not now, or not until a person lets it."""
         found = self._read(_STATE, now)
+        if found is not None and found.stopped:
+            return "stopped"
         if found is None or (found.breaker == "closed" and not found.paused_for):
             return "free"
         if found.paused_for:
@@ -70,7 +72,7 @@ class SharedChannel:
     def failed(self, reason: str, now: datetime) -> None:
         """A request failed; `reason` in words, without values of a payload."""
         with self.engine.begin() as connection:
-            connection.execute(_ENSURE, {"channel": self.channel, "now": now})
+            ensure(connection, self.channel, now)
             before = _breaker(connection.execute(_LOCK, {"channel": self.channel, "now": now}).one())
             after = circuit.failed(before, self.threshold)
             self._write(connection, after, now, reason)
@@ -96,7 +98,7 @@ class SharedChannel:
     def wait_for_slot(self, gap: timedelta, sleep: Sleep) -> None:
         """Wait for the next free slot of the channel: one request per `gap`, however many workers there are."""
         with self.engine.begin() as connection:
-            connection.execute(_ENSURE, {"channel": self.channel, "now": datetime.now().astimezone()})
+            ensure(connection, self.channel, datetime.now().astimezone())
             wait: timedelta = connection.execute(_RESERVE, {"channel": self.channel, "gap": gap}).scalar_one()
         if wait > timedelta():
             sleep(wait.total_seconds())
@@ -104,7 +106,7 @@ class SharedChannel:
     def pause_sending(self, now: datetime, wait: timedelta) -> None:
         """The receiver asked for a pause of `wait`: no worker sends before its end."""
         with self.engine.begin() as connection:
-            connection.execute(_ENSURE, {"channel": self.channel, "now": now})
+            ensure(connection, self.channel, now)
             connection.execute(_PAUSE, {"channel": self.channel, "until": now + wait, "wait": wait})
 
     def paused_for(self, now: datetime) -> timedelta:
@@ -132,6 +134,11 @@ class SharedChannel:
         )
 
 
+def ensure(connection: sa.Connection, channel: Channel, now: datetime) -> None:
+    """The channel has a row, in good order unless it had one before."""
+    connection.execute(_ENSURE, {"channel": channel, "now": now})
+
+
 def _breaker(row: sa.Row[tuple[object, ...]]) -> Breaker:
     return Breaker(row.breaker, row.failures, row.openings)
 
@@ -139,7 +146,7 @@ def _breaker(row: sa.Row[tuple[object, ...]]) -> Breaker:
 _MAY_ASK = "(probe_at <= :now or probe_after <= clock_timestamp()) as may_probe"
 _STATE = sa.text(
     f"""
-    select breaker, {_MAY_ASK}, greatest(
+    select breaker, stopped_by is not null as stopped, {_MAY_ASK}, greatest(
         coalesce(least(resume_at - :now, resume_after - clock_timestamp()), interval '0'), interval '0'
     ) as paused_for
     from channel_state where channel = :channel

@@ -43,6 +43,7 @@ from include.platforms.green_platform import GreenPlatformClient
 from include.platforms.http import PlatformBusy, Sleep
 from include.reference import Policy
 from include.store.cipher import open_cipher
+from include.words.states import word
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +218,9 @@ class _Run:
         self._tidy(counts)
         while fruitless < _FRUITLESS_SETS:
             admission = self.shared.admit(self.clock.now())
+            if admission == "stopped":
+                log.info("%s已由人工暂停，本次不发送", word(Channel, self.channel))
+                break
             if admission == "refused":
                 self.unreachable = self.shared.paused()
                 break

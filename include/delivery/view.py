@@ -20,7 +20,7 @@ class ChannelFigures:
 
     `by_class`: open and held deliveries by error class, `held_by_class` those that wait for a person; `oldest`: since
     when the oldest open one waits; `closed_today`: closed by a person today (Asia/Shanghai); `asks_again_at`: moment of
-    the next probe, if sending is paused.
+    the next probe, if sending is paused; `stopped_by`: who stopped the channel by hand.
     """
 
     channel: Channel
@@ -34,6 +34,9 @@ class ChannelFigures:
     breaker: str
     last_failure: str | None
     asks_again_at: datetime | None
+    stopped_by: str | None
+    stopped_at: datetime | None
+    stop_reason: str | None
 
     @property
     def open_by_class(self) -> Mapping[str, int]:
@@ -167,6 +170,9 @@ def _figures(
         breaker=state.breaker if state else "closed",
         last_failure=state.last_failure if state else None,
         asks_again_at=state.probe_at if state and state.breaker != "closed" else None,
+        stopped_by=state.stopped_by if state else None,
+        stopped_at=state.stopped_at if state else None,
+        stop_reason=state.stop_reason if state else None,
     )
 
 
@@ -196,7 +202,9 @@ _BY_CLASS = sa.text(
 _CLOSED_SINCE = sa.text(
     "select channel, count(*) from delivery where state = 'closed' and settled_at >= :since group by channel"
 )
-_BREAKERS = sa.text("select channel, breaker, last_failure, probe_at from channel_state")
+_BREAKERS = sa.text(
+    "select channel, breaker, last_failure, probe_at, stopped_by, stopped_at, stop_reason from channel_state"
+)
 _HELD = sa.text(
     """
     select delivery_id, channel, action, need_id, revision, quarter, department_code, error_class, attempts, created_at,

@@ -27,6 +27,9 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/deadlines/extensions/{extension_id}"): {OP},
     ("GET", "/deliveries"): {V},
     ("GET", "/deliveries/{delivery_id}"): {V},
+    ("GET", "/deliveries/list"): {V},
+    ("POST", "/deliveries/channels/{channel}/stop"): {OP},
+    ("POST", "/deliveries/channels/{channel}/resume"): {OP},
     ("POST", "/deliveries/close"): {OP},
     ("GET", "/escalations"): {V},
     ("POST", "/escalations"): {OP},
@@ -74,6 +77,7 @@ PARAMETERS = {
     "need_id": rows.need_id(1),
     "decision": "release",
     "form": "csv",
+    "channel": "mail",
 }
 
 

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import Admitted, CurrentOperator, MayOperate
 from green_finance.console.pages import business_now, done, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Id, Ids, Reason
 from green_finance.console.reading import ReadsAs
 from include.base.errors import NotFound
 from include.delivery import closing
+from include.delivery.listing import sent_mail
 from include.delivery.view import (
     acts,
     attempts,
@@ -32,7 +33,7 @@ from include.register.snapshots import FACTORY_REMOVED
 from include.store import people
 from include.store.needs import code_of
 from include.words.acts import ACTS
-from include.words.shown import Reader, shown
+from include.words.shown import INSIDERS, Reader, shown
 from include.words.states import WHAT_TO_DO, word, words
 
 router = APIRouter(prefix="/deliveries")
@@ -45,6 +46,7 @@ _IN_OUR_WORDS = ("contact_missing", "content_changed", "maybe_sent")
 @router.get("", response_class=HTMLResponse)
 def deliveries(
     request: Request,
+    access: Admitted,
     operator: MayOperate,
     role: ReadsAs,
     channel: AnyCode = "",
@@ -68,6 +70,8 @@ def deliveries(
         choices=choices,
         waits={one.channel: _duration(now - one.oldest) for one in figures if one.oldest},
         may_operate=operator,
+        may_operate_all=operator and access.departments is None,
+        may_know=role in INSIDERS,
         names=words(Channel),
         actions=words(DeliveryAction),
         breakers=words(BreakerState),
@@ -93,6 +97,7 @@ def one_delivery(request: Request, delivery_id: Id, operator: MayOperate, role: 
         request,
         "delivery.html",
         delivery=found,
+        mail=sent_mail(found.body) if found.action == DeliveryAction.MAIL and role in INSIDERS else None,
         history=_history(tries, by_persons, uscc, role, known),
         shown=partial(shown, role=role),
         uscc=uscc,

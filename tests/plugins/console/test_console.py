@@ -430,7 +430,7 @@ def test_what_was_given_up_on_says_why_and_is_closed_with_a_reason(
 
     browser = console.log_in("li", "op")
     assert browser.post("/green-finance/deliveries/close", data=form, headers=SAME_ORIGIN).status_code == 303
-    assert "没有放弃的发送" in browser.get("/green-finance/deliveries").text
+    assert "没有需要人工处理的发送事项" in browser.get("/green-finance/deliveries").text
     assert audited(database) == [("li", "operator", "close_deliveries", REASON)]
     closed = browser.get(f"/green-finance/deliveries/{given_up}").text
     assert "已由人工关闭" in closed and REASON in closed and "<form" not in closed

@@ -12,7 +12,11 @@ from tests.support import rows
 from tests.support.console import SAME_ORIGIN, Console, CustomViews, Said
 from tests.support.console_routes import FOR, OP, A, D, V, X, route_address, routes
 
-NATION_WIDE = {("POST", "/register/{snapshot_id}")}
+NATION_WIDE = {
+    ("POST", "/register/{snapshot_id}"),
+    ("POST", "/deliveries/channels/{channel}/stop"),
+    ("POST", "/deliveries/channels/{channel}/resume"),
+}
 """Not for who is confined to departments."""
 
 # Name: role in Airflow's simple auth manager, grants of the console, and the roles that they come to.
