@@ -18,6 +18,7 @@ from include.matching import collect_feedback, extensions
 from include.reference import rules
 from include.reference.day import Day
 from include.store import tables
+from include.withdrawals.two_persons import decide_withdrawal
 from tests.support.console import Console
 from tests.support.escalation import staff
 from tests.support.matching import CIPHER, NEED, NOW, Feed, report
@@ -32,6 +33,7 @@ from tests.support.rows import (
     rewrite,
     set_grant,
 )
+from tests.support.withdrawals import ask, person
 
 PERSON = "赵铁柱"
 NUMBERS = ("13912345678", "139-1234-5678", "wang5@canary.example", "330106198001011234", "0571-88123456")
@@ -106,6 +108,9 @@ def world(console: Console, database: sa.Engine, lived: None, kind: str) -> Cons
             act=Act(actor_id="li", role="operator", reason="等待补充材料", at=NOW),
             day=Day.in_force(NOW),
         )
+        rejected = ask(connection, NEED, at=NOW)
+        decide_withdrawal(connection, rejected, decision="rejected", act=person("li", NOW))
+        ask(connection, NEED, "false_information", at=NOW)
         connection.execute(
             tables.reconciliation_finding.insert().values(
                 quarter=QUARTER, kind="missing", need_id=NEED, revision=1, explanation="-", suggestion="-", found_at=NOW
@@ -183,6 +188,7 @@ def addresses(database: sa.Engine) -> Iterator[str]:
         yield f"/needs?q={word}"
     yield f"/deadlines?need_id={NEED}"
     yield "/obstructions?settled=true"
+    yield from ("/alerts?tab=done", "/withdrawals?tab=done", "/alerts/preview?decision=cleared&everything=true")
     yield f"/reruns/preview?quarter={QUARTER}"
     yield f"/escalations/what-if?quarter={QUARTER}"
 
@@ -227,7 +233,19 @@ def message(rule_id: str) -> str:
 def _people_write_there(address: str) -> bool:
     """Where insiders read reasons and notes of our own people, in which they may have named the person."""
     return address.startswith(
-        ("/needs/", "/holds/", "/obstructions/", "/deliveries/", "/deadlines", "/alerts", "/reruns", "/stops", "/audit")
+        (
+            *(
+                "/needs/",
+                "/holds/",
+                "/obstructions/",
+                "/deliveries/",
+                "/deadlines",
+                "/alerts",
+                "/withdrawals",
+                "/reruns",
+            ),
+            *("/stops", "/audit"),
+        )
     )
 
 
