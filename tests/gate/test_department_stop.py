@@ -11,8 +11,9 @@ from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.gate import department_stop as stops
 from include.gate.consequences import queue_pushes
+from include.gate.stop_view import Cause, stop_figures
 from include.reference import policy
-from include.store.tables import audit_entry, delivery, department_stop, judgement, quarantine
+from include.store.tables import audit_entry, delivery, department_stop, finding, judgement, quarantine
 from tests.support import rows
 from tests.support.judged import needs
 
@@ -170,3 +171,28 @@ def _pass_one_more(database: sa.Engine) -> int:
     with database.begin() as connection:
         needs(connection, "passed", first=10)
         return queue_pushes(connection, [(rows.need_id(10), 1)], NOW, policy())
+
+
+def test_what_was_returned_is_told_by_cause_and_by_the_largest_examples(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        needs(connection, *["passed"] * 2, *["returned"] * 7, "held")
+        rows.add_need(connection, 3, revision=2, verdict="passed", is_major=True, financing_need="30000")
+        rows.add_delivery(connection, 2)
+        rows.add_need(connection, 20, verdict="returned", financing_need="50000")
+        rows.add_need(connection, 21, verdict="returned", department_code="110000")
+        rows.add_withdrawal(connection, 9)
+        found = connection.execute(sa.select(judgement).where(judgement.c.verdict == "returned")).all()
+        for row in found:
+            connection.execute(
+                finding.insert(),
+                [
+                    {"judgement_id": row.judgement_id, "rule_id": rule_id, "field": "x", "severity": severity}
+                    for rule_id, severity in (("DQ03", "block"), ("DQ37", "hold"))
+                ],
+            )
+        figures = stop_figures(connection, rows.QUARTER, "330000")
+    assert (figures.judged, figures.returned, figures.held, figures.corrected) == (10, 6, 1, 1)
+    assert (figures.waiting, figures.waiting_major, figures.waiting_amount) == (2, 1, 31000)
+    assert figures.causes == [Cause(rule_id="DQ03", needs=6)]
+    assert len(figures.examples) == 5
+    assert (figures.examples[0].need_id, list(figures.examples[0].rules)) == (rows.need_id(20), ["DQ03"])

@@ -1,6 +1,6 @@
 """Departments whose pushes wait (暂停推送的地区, B08): an operator continues them, or keeps them waiting, with a reason.
 
-`decide_stopped_department` asks the same in Airflow. What is decided first stands.
+The DAG `decide_stopped_department` asks the same in Airflow. What is decided first stands.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import Department, Quarter, Reason
 from green_finance.console.reading import ReadsAs
+from include.base.business_time import SHANGHAI
 from include.domain.states import StopState
 from include.reference import department_short_name
 from include.words.shown import shown
@@ -24,19 +25,25 @@ router = APIRouter(prefix="/stops")
 
 
 @router.get("", response_class=HTMLResponse)
-def stops(request: Request, access: Admitted, role: ReadsAs) -> HTMLResponse:
-    """All stops, waiting ones first, each with the two decisions."""
+def stops(request: Request, access: Admitted, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
+    """All stops, waiting ones first: figures now, causes and examples of what was returned, and the two decisions."""
     from include.gate import department_stop
+    from include.gate.stop_view import stop_figures
 
     with engine().connect() as connection:
-        found = department_stop.all_stops(connection)
+        found = [
+            (one, None if one.state == "continued" else stop_figures(connection, one.quarter, one.department_code))
+            for one in department_stop.all_stops(connection)
+        ]
     return show(
         request,
         "stops.html",
         stops=found,
         states=words(StopState),
         may_operate=access.may_operate,
-        shown=partial(shown, uscc=None, role=role),
+        limit=f"{day.policy.decimal('blocked_share'):.0%}",
+        age=lambda stop: day.calendar.working_days_after(stop.opened_at.astimezone(SHANGHAI).date(), day.today),
+        shown=partial(shown, role=role),
     )
 
 

@@ -20,6 +20,7 @@ from include.store.tables import (
     audit_entry,
     delivery,
     department_stop,
+    finding,
     need_version,
     quarantine,
     register_factory,
@@ -307,6 +308,21 @@ def test_a_stopped_department_is_decided_by_an_operator_with_a_reason(console: C
     ]
     with database.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).where(delivery.c.action == "push")).scalar_one() == 3
+
+
+def test_the_page_of_stopped_departments_is_enough_to_decide_on(console: Console, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        needs(connection, "passed", "returned", "returned")
+        for judgement_id in connection.execute(
+            sa.text("select judgement_id from judgement where verdict = 'returned'")
+        ):
+            broken = {"rule_id": "DQ40", "field": "enterprise.uscc", "severity": "block"}
+            connection.execute(finding.insert().values(judgement_id=judgement_id[0], **broken))
+        rows.add_stop(connection)
+    page = console.log_in("guan", "viewer").get("/green-finance/stops").text
+    assert "3 项中退回 2 项（66.7%）" in page and "上限 30%" in page and "合计 1,000 万元" in page
+    assert page.count(rows.need_id(2)) == 2 and rules()["DQ40"].message in page and "100%" in page
+    assert "decide_stopped_department" not in page and "blocked_share" not in page
 
 
 def test_an_unknown_held_need_is_said_in_chinese(console: Console) -> None:
