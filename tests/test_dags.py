@@ -17,6 +17,7 @@ from tests.support.verbs import calls_of
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EXPECTED = {
     "quarterly_intake",
+    "daily_review",
     "major_intake",
     "missed_quarters",
     "decide_stopped_department",
@@ -138,7 +139,6 @@ def test_parsing_the_dags_loads_no_heavy_library(repository: Path, airflow_home:
 
 
 OF_AIRFLOW_ALONE = {
-    "departments_with_returns",
     "department_sets",
     "header",
     "is_due",

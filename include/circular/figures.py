@@ -362,7 +362,7 @@ _MANIFEST = sa.text(
     """
     select distinct on (entry.department_code) entry.department_code, entry.reported_at, entry.zero_return
     from manifest_entry entry join intake using (intake_id)
-    where intake.quarter = :quarter and intake.kind = 'quarterly' and intake.started_at <= :moment
+    where intake.quarter = :quarter and intake.kind in ('quarterly', 'late') and intake.started_at <= :moment
       and entry.reported_at <= :moment
     order by entry.department_code, entry.intake_id desc
     """

@@ -22,11 +22,18 @@ from include.domain.outbox_states import (
 
 
 class IntakeKind(StrEnum):
-    """What an intake reads."""
+    """What an intake reads: a quarter at its cut-off, a department that reported late, what is new of a quarter, or new
+    major needs."""
 
     QUARTERLY = auto()
+    LATE = auto()
+    REVIEW = auto()
     MAJOR = auto()
-    CORRECTIONS = auto()
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether it reads manifest and listing whole, and closes the quarter of its departments."""
+        return self in (IntakeKind.QUARTERLY, IntakeKind.LATE)
 
 
 class PlatformStatus(StrEnum):

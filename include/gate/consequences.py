@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
@@ -20,6 +21,7 @@ from include.gate.engine.judge import Finding, reasons
 from include.reference import Policy
 from include.store.database import array_of, fetch_rows
 from include.store.outbox import NewDelivery, enqueue
+from include.store.tables import department_close
 
 CHUNK = 5_000
 
@@ -28,7 +30,12 @@ Revision = tuple[str, int]
 
 _WANTED = """
     from unnest(cast(:need_ids as text[]), cast(:revisions as int[])) wanted (need_id, revision)
-    join pushable_need need using (need_id, revision)
+    join pushable_need need on need.need_id = wanted.need_id and need.revision = wanted.revision and (
+        :at_once or not exists (
+            select from unclosed_need unclosed
+            where unclosed.need_id = need.need_id and unclosed.revision = need.revision
+        )
+    )
 """
 _TO_PUSH = sa.text(
     f"""
@@ -79,6 +86,7 @@ _RESUME = sa.text(
 def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: datetime, policy: Policy) -> int:
     """Queue a push of each of these revisions that may be pushed; returns how many are new or resumed.
 
+    A need that is not major waits for the close of its department's quarter, which queues it (ordinary_push).
     If approvers sign pushes off (push_approval), it waits for them instead, and the last signature queues it.
     """
     wanted = sorted(needs)
@@ -90,6 +98,7 @@ def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: date
         named = {
             "need_ids": array_of(need_id for need_id, _ in chunk),
             "revisions": array_of(revision for _, revision in chunk),
+            "at_once": policy.text("ordinary_push") == "at_once",
         }
         if approvers:
             connection.execute(_AWAIT_SIGN_OFF, {**named, "persons": approvers, "now": now})
@@ -101,6 +110,21 @@ def queue_pushes(connection: sa.Connection, needs: Sequence[Revision], now: date
             keys = array_of(push.idempotency_key for push in pushes)
             count += connection.execute(_RESUME, {"keys": keys, "now": now}).rowcount
     return count
+
+
+def close_departments(
+    connection: sa.Connection, quarter: str, department_codes: Sequence[str], *, intake_id: int, now: datetime
+) -> None:
+    """Close the quarter of these departments, for ever: what passes of it is pushed from now on.
+
+    Call it in the transaction that judges them; what passed early is still to be queued.
+    """
+    rows = [
+        {"quarter": quarter, "department_code": code, "intake_id": intake_id, "closed_at": now}
+        for code in department_codes
+    ]
+    if rows:
+        connection.execute(insert(department_close).on_conflict_do_nothing(), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ _COUNTS = sa.text(
     from outcome group by department_code order by department_code
     """
 )
-_WAITING = sa.text(
+_PASSED_UNPUSHED = sa.text(
     f"""
     {_OUTCOMES}
     select need_id, revision from outcome
@@ -108,8 +108,7 @@ def check(
 
     Call it in the transaction that stores verdicts, before pushes are queued. A continued stop is not opened again.
     """
-    where = {"quarter": quarter, "department_codes": list(department_codes)}
-    counts = {row.department_code: (row.judged, row.returned) for row in connection.execute(_COUNTS, where)}
+    counts = judged_and_returned(connection, quarter, department_codes)
     stops = [
         {
             "quarter": quarter,
@@ -130,6 +129,14 @@ def check(
         & (department_stop.c.state != "continued")
     )
     return tuple(connection.execute(waiting.order_by(department_stop.c.department_code)).scalars())
+
+
+def judged_and_returned(
+    connection: sa.Connection, quarter: str, department_codes: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """How many needs of each department's quarter were judged so far, and how many of them are returned now."""
+    where = {"quarter": quarter, "department_codes": list(department_codes)}
+    return {row.department_code: (row.judged, row.returned) for row in connection.execute(_COUNTS, where)}
 
 
 def too_many_returned(counts: Mapping[str, tuple[int, int]], policy: Policy) -> tuple[str, ...]:
@@ -174,7 +181,9 @@ def _with_waiting(connection: sa.Connection, stop: sa.Row[Any]) -> Stop:
         returned=stop.returned,
         opened_at=stop.opened_at,
         state=stop.state,
-        waiting=0 if stop.state == "continued" else len(_waiting(connection, stop.quarter, stop.department_code)),
+        waiting=0
+        if stop.state == "continued"
+        else len(passed_unpushed(connection, stop.quarter, [stop.department_code])),
         decided_by=stop.decided_by,
         reason=stop.reason,
         decided_at=stop.decided_at,
@@ -243,7 +252,7 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
     )
     queued = 0
     if decision == "continued":
-        queued = queue_pushes(connection, _waiting(connection, quarter, department_code), act.at, policy)
+        queued = queue_pushes(connection, passed_unpushed(connection, quarter, [department_code]), act.at, policy)
     audit.record(
         connection,
         act=act,
@@ -254,10 +263,10 @@ def decide(connection: sa.Connection, seen: SeenStop, decision: Decision, *, act
     return queued
 
 
-def _waiting(connection: sa.Connection, quarter: str, department_code: str) -> list[Revision]:
-    """Passed needs that are not pushed yet."""
-    where = {"quarter": quarter, "department_codes": [department_code]}
-    return [(row.need_id, row.revision) for row in connection.execute(_WAITING, where)]
+def passed_unpushed(connection: sa.Connection, quarter: str, department_codes: Sequence[str]) -> list[Revision]:
+    """The passed or released needs of these departments' quarter that are not pushed."""
+    where = {"quarter": quarter, "department_codes": list(department_codes)}
+    return [(row.need_id, row.revision) for row in connection.execute(_PASSED_UNPUSHED, where)]
 
 
 def _is(quarter: str, department_code: str) -> sa.ColumnElement[bool]:

@@ -184,10 +184,7 @@ _AMENDMENTS = sa.text(
 
 _BATCH = sa.text(
     """
-    select department_code, rule_id, field, severity from batch_finding
-    where intake_id = (
-        select max(intake_id) from intake where quarter = :quarter and kind = 'quarterly' and not dry_run
-    )
+    select department_code, rule_id, field, severity from newest_batch_finding where quarter = :quarter
     """
 )
 

@@ -124,10 +124,7 @@ _MEDIAN = sa.text(
 
 _BATCH_FINDINGS = sa.text(
     """
-    select department_code, rule_id from batch_finding
-    where intake_id = (
-        select max(intake_id) from intake where quarter = :quarter and kind = 'quarterly' and not dry_run
-    )
+    select department_code, rule_id from newest_batch_finding where quarter = :quarter
     group by department_code, rule_id order by department_code, rule_id
     """
 )

@@ -1,7 +1,9 @@
 """The gate as a stage: judges what an intake brought, and queues the consequence of each verdict.
 
-Passed needs are queued for the credit-market platform, returned ones go back with every reason at once, held ones wait
-for a person. Verdict, findings and outbox rows are one transaction; a need judged before is not judged again.
+Returned needs go back with every reason at once, held ones wait for a person. Passed needs are queued for the
+credit-market platform: major ones at once, the others when the quarter of their department is closed, by the first
+intake that reads it whole after the cut-off (policy ordinary_push). Verdict, findings, close and outbox rows are one
+transaction; a need judged before is not judged again.
 
 Departments are judged in sets: a pass of all rules costs as much for forty needs as for a thousand. While PostgreSQL
 stores a chunk, the next one is judged.
@@ -15,13 +17,23 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.base.privacy import PersonalDataCipher
+from include.domain.quarter import Quarter
+from include.domain.states import IntakeKind
 from include.gate import department_stop, dry_run, late_history
-from include.gate.consequences import Return, hold_decide_by, queue_pushes, queue_returns, return_respond_by
+from include.gate.consequences import (
+    Return,
+    close_departments,
+    hold_decide_by,
+    queue_pushes,
+    queue_returns,
+    return_respond_by,
+)
 from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.history import load_history
 from include.gate.engine.judge import Surroundings, judge, ruleset_version
@@ -66,6 +78,23 @@ class _Judging:
     day: Day
     common_policy: Policy
     version: str
+
+    @property
+    def closes(self) -> bool:
+        """Whether it closes the quarter of its departments: they were read whole, and the cut-off has passed."""
+        header, day = self.header, self.day
+        return IntakeKind(header.kind).reads_whole and not header.dry_run and day.now >= self._deadline
+
+    @property
+    def pushes_nothing(self) -> bool:
+        """Whether all that passes waits for the close: it is no time yet to stop a department's pushes (B08)."""
+        reviews_early = self.header.kind == IntakeKind.REVIEW and self.day.now < self._deadline
+        return reviews_early and self.day.policy.text("ordinary_push") != "at_once"
+
+    @property
+    def _deadline(self) -> datetime:
+        day = self.day
+        return day.calendar.deadline(Quarter.parse(self.header.quarter), day.policy.flag("cutoff_inclusive"))
 
 
 # Only the newest revision of a need is judged, and only once, under whatever rule set. Reading has dropped equal items.
@@ -224,10 +253,11 @@ class _Written:
             _store(self.connection, judging, chunk, register_sha256)
         for one in chunk:
             self.waiting[one.department_code].append(one)
-        judged = {code: self.waiting.pop(code) for code in ended if code in self.waiting}
+        judged = {code: self.waiting.pop(code, []) for code in ended if code in self.waiting or judging.closes}
         for code, records in judged.items():
-            count = Counter(one.verdict.verdict for one in records)
-            log.info("%s：审核 %d 条，%s", department_short_name(code), len(records), dict(count))
+            if records:
+                count = Counter(one.verdict.verdict for one in records)
+                log.info("%s：审核 %d 条，%s", department_short_name(code), len(records), dict(count))
         if judging.header.dry_run:
             self._preview_stops(judged)
         elif judged:
@@ -272,27 +302,33 @@ class _Written:
     def _queue(self, judged: dict[str, list[JudgedRecord]]) -> None:
         judging = self.judging
         quarter, now, policy = judging.header.quarter, judging.day.now, judging.day.policy
-        self.stopped += department_stop.check(
-            self.connection,
-            quarter=quarter,
-            department_codes=list(judged),
-            intake_id=judging.header.intake_id,
-            now=now,
-            policy=policy,
-        )
-        passed, returned = [], []
+        codes = list(judged)
+        if not judging.pushes_nothing:
+            self.stopped += department_stop.check(
+                self.connection,
+                quarter=quarter,
+                department_codes=codes,
+                intake_id=judging.header.intake_id,
+                now=now,
+                policy=policy,
+            )
+        passed, returned = set(), []
+        if judging.closes:
+            close_departments(self.connection, quarter, codes, intake_id=judging.header.intake_id, now=now)
+            passed.update(department_stop.passed_unpushed(self.connection, quarter, codes))
         for code, records in judged.items():
-            self.brought[code] = []
+            if records:
+                self.brought[code] = []
             for one in records:
                 if one.need_id is None or one.revision is None:
                     continue
                 self.brought[code].append((one.need_id, one.revision))
                 if one.verdict.verdict == "passed":
-                    passed.append((one.need_id, one.revision))
+                    passed.add((one.need_id, one.revision))
                 elif one.verdict.verdict == "returned":
                     blocks = [finding for finding in one.verdict.findings if finding.severity == "block"]
                     returned.append(Return(one.need_id, one.revision, quarter, code, blocks))
-        self.queued += queue_pushes(self.connection, passed, now, policy)
+        self.queued += queue_pushes(self.connection, list(passed), now, policy)
         respond_by = return_respond_by(now, policy, judging.day.calendar)
         self.queued += queue_returns(self.connection, returned, version=judging.version, respond_by=respond_by, now=now)
 

@@ -8,26 +8,28 @@ from include.intake.closing import close
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest
 from include.intake.needs import PullSummary, pull_department, pull_departments
 from include.intake.reference import RegisterPull, pull_coordinators, pull_manifest, pull_register
-from include.intake.stage import IntakeKind, IntakeRequest, begin, department_sets, departments_with_returns, header
+from include.intake.review import DepartmentSet, ReviewRequest, open_reviews
+from include.intake.stage import IntakeRequest, begin, department_sets, header
 from include.intake.withdrawals import pull_withdrawals
 from include.register.acceptance import HeldSnapshot, accept_snapshot, held_snapshots
 
 __all__ = [
     "DepartmentAccount",
+    "DepartmentSet",
     "HeldSnapshot",
-    "IntakeKind",
     "IntakeRequest",
     "PullSummary",
     "RegisterPull",
+    "ReviewRequest",
     "accept_snapshot",
     "accounts",
     "agrees_with_manifest",
     "begin",
     "close",
     "department_sets",
-    "departments_with_returns",
     "header",
     "held_snapshots",
+    "open_reviews",
     "pull_coordinators",
     "pull_department",
     "pull_departments",

@@ -33,10 +33,10 @@ select listing.department_code,
        count(*) filter (where outcome = 'returned') as returned,
        count(*) filter (where outcome = 'superseded') as superseded,
        count(*) filter (where outcome = 'unreadable') as unreadable,
-       manifest_entry.recommended
+       manifest_entry.recommended, listing.missed
 from listing
 left join outcome using (department_code)
 left join manifest_entry using (intake_id, department_code)
 where listing.intake_id = :intake_id
-group by listing.department_code, listing.read_items, manifest_entry.recommended
+group by listing.department_code, listing.read_items, listing.missed, manifest_entry.recommended
 order by listing.department_code

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.domain.quarter import Quarter
+from include.domain.states import IntakeKind
+from include.gate.department_stop import judged_and_returned
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.reference import departments
 from include.reference.day import Day
@@ -47,7 +49,7 @@ def judge_batch(connection: sa.Connection, intake_id: int, day: Day) -> list[Bat
     header = connection.execute(
         sa.text("select quarter, departments, kind from intake where intake_id = :intake_id"), {"intake_id": intake_id}
     ).one()
-    if header.kind != "quarterly":
+    if not IntakeKind(header.kind).reads_whole:
         return []
     found: list[BatchFinding] = []
     measured = _measured(connection, intake_id, header.quarter, day)
@@ -124,7 +126,7 @@ _LISTED_NEEDS = sa.text(
 _MANIFEST = sa.text("select * from manifest_entry where intake_id = :intake_id")
 _UNUSABLE_ROWS = sa.text("select known_as from set_aside where source = :source and resolved_at is null")
 _INTAKES_BEFORE = sa.text(
-    "select intake_id from intake where quarter = :quarter and kind = 'quarterly' and not dry_run order by intake_id"
+    "select intake_id from intake where quarter = :quarter and kind in ('quarterly', 'late') and not dry_run order by intake_id"
 )
 
 
@@ -137,6 +139,8 @@ def _measured(connection: sa.Connection, intake_id: int, quarter: str, day: Day)
     totals = stated_and_read(connection, intake_id)
     accounted = {account.department_code: account for account in accounts(connection, intake_id)}
     before = _needs_before(connection, parsed)
+    # What was returned early in the quarter is no longer listed at its end.
+    judged = judged_and_returned(connection, quarter, list(totals))
     unusable = set(connection.execute(_UNUSABLE_ROWS, {"source": f"manifest/{quarter}"}).scalars())
     rows: dict[str, dict[str, int | None]] = {}
     for code in {**departments(), **dict.fromkeys(totals)}:
@@ -149,6 +153,7 @@ def _measured(connection: sa.Connection, intake_id: int, quarter: str, day: Day)
             row["unread"] = stated - read
         if code in accounted:
             row |= _of_account(accounted[code], manifest.get(code), listed.get(code))
+            row["judged"], row["returned"] = judged.get(code, (0, 0))
         if code in manifest:
             row["reported_seconds_late"] = (manifest[code].reported_at - deadline) // timedelta(seconds=1)
         rows[code] = row
@@ -161,8 +166,6 @@ def _of_account(
     needs = account.listed - account.superseded - account.unreadable
     row: dict[str, int | None] = {
         "needs": needs,
-        "judged": needs,
-        "returned": account.returned,
         "unaccounted": account.unaccounted,
         "benefits": listed.benefits if listed else 0,
         "round_benefits": listed.round_benefits if listed else 0,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from include.base.errors import IntakeIncomplete
+from include.domain.states import IntakeKind
+from include.intake import cursor
 from include.intake.batch_rules import judge_batch
 from include.intake.conservation import DepartmentAccount, accounts, agrees_with_manifest, stated_and_read
 from include.intake.passed_needs import NowherePushed, nowhere_pushed
@@ -24,7 +26,7 @@ def close(engine: sa.Engine, intake_id: int, day: Day) -> list[DepartmentAccount
 
     Raises IntakeIncomplete, naming each department and record count that is missing (B02, B06, B10), and each passed
     need that is neither pushed, queued nor waiting for a named reason. A dry run stores no verdicts: only its reading
-    is checked.
+    is checked. After a review the next one reads on from where this one began.
     """
     with engine.begin() as connection:
         header = connection.execute(sa.select(intake).where(intake.c.intake_id == intake_id)).one()
@@ -46,6 +48,10 @@ def close(engine: sa.Engine, intake_id: int, day: Day) -> list[DepartmentAccount
             f"{header.quarter} 征集未收齐或不守恒（{len(problems)} 项）：" + "；".join(problems) + "。",
             "请在 Airflow 中清除相应地区的任务重新读取；仍不一致的，由运维人员与平台核对后再关闭本季度。",
         )
+    kind = IntakeKind(header.kind)
+    if not kind.reads_whole:
+        with engine.begin() as connection:
+            cursor.advance(connection, header.quarter, kind, header.started_at)
     return found
 
 

@@ -20,7 +20,7 @@ def agrees_with_manifest(counts: tuple[int, int], recommended: int | None) -> bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepartmentAccount:
-    """The outcomes of all items in one department's listing (B10)."""
+    """The outcomes of all items in one department's listing (B10). `missed`: what the reviews should have read before."""
 
     department_code: str
     listed: int
@@ -30,6 +30,7 @@ class DepartmentAccount:
     superseded: int
     unreadable: int
     recommended: int | None
+    missed: int = 0
 
     @property
     def unaccounted(self) -> int:

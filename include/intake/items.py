@@ -148,6 +148,15 @@ def _amount(record: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
 
 
+def updated_at(record: Mapping[str, Any]) -> datetime | None:
+    """When the record changed on the platform, as it says; None unless that is a moment with an offset."""
+    try:
+        moment = datetime.fromisoformat(str(record.get("updated_at")))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
 def contact_json(record: Mapping[str, Any]) -> bytes:
     """Name, mobile and e-mail of the contact as JSON, for encryption; null if absent or malformed."""
     given = _section(record, "enterprise").get("contact")

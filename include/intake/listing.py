@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from include.base.privacy import PersonalDataCipher
 from include.gate.engine.judge import fingerprints
-from include.intake.items import Item, contact_json, read_page, version_row
+from include.intake.items import Item, contact_json, read_page, updated_at, version_row
 from include.platforms.green_platform import NeedPage
 from include.reference import Policy
 from include.store.database import array_of
@@ -46,6 +46,7 @@ class NewVersion:
     row: Mapping[str, Any]
     contact: bytes
     fingerprint: Sequence[Any]
+    updated_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -55,6 +56,14 @@ class Listing:
     total: int = 0
     items: list[Item] = field(default_factory=list)
     versions: list[NewVersion] = field(default_factory=list)
+
+    def changed_before(self, moment: datetime | None) -> list[str]:
+        """The new revisions, by need_id, that changed on the platform before a moment, as it says itself."""
+        if moment is None:
+            return []
+        return [
+            str(one.item.need_id) for one in self.versions if one.updated_at is not None and one.updated_at < moment
+        ]
 
     def counts(self) -> tuple[int, int]:
         """How many needs there are, and how many items that are none."""
@@ -136,6 +145,7 @@ def _new_versions(
             ),
             contact_json(record),
             fingerprint,
+            updated_at(record),
         )
         for (item, record), fingerprint in zip(new, known.rows(), strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -12,12 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include.base.privacy import PersonalDataCipher
+from include.domain.states import IntakeKind
 from include.gate.engine.fingerprints import COLUMNS
+from include.intake import cursor
 from include.intake.amendments import note_amendments
 from include.intake.conservation import agrees_with_manifest
 from include.intake.items import Item
 from include.intake.listing import Listing, NewVersion, Source, read_listing
 from include.platforms.green_platform import GreenPlatformClient
+from include.reference import department_short_name
 from include.reference.day import Day
 from include.store.database import copy_rows
 from include.store.sealed import CONTACT, RAW_PAYLOAD
@@ -31,7 +35,9 @@ from include.store.tables import (
 )
 from include.words.department_failures import raise_failures
 
+log = logging.getLogger(__name__)
 _READ_AGAIN = 2
+_NAMED = 20
 _AT_ONCE = 4
 """Departments read at once: most of the time is spent waiting for the platform."""
 _MANY = 1_000
@@ -40,12 +46,14 @@ _MANY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """Counts of one department's listing. `new`: revisions that were not stored before."""
+    """Counts of one department's listing. `new`: revisions that were not stored before; `missed`: those among them that
+    the reviews should have read before."""
 
     department_code: str
     items: int
     unreadable: int
     new: int = field(default=0, compare=False)
+    missed: int = field(default=0, compare=False)
 
 
 def pull_departments(
@@ -87,7 +95,7 @@ def pull_department(
     department_code: str,
     day: Day,
 ) -> PullSummary:
-    """Read one department's recommended needs whole and store them, with their fingerprints.
+    """Read one department's recommended needs, or what changed of them, and store them, with their fingerprints.
 
     A listing shorter than its stated total (B06), or different from the manifest (B02), is read again; what still
     differs is left to `close`. A department that this intake has read already is not read again.
@@ -100,6 +108,8 @@ def pull_department(
                 (manifest_entry.c.intake_id == intake_id) & (manifest_entry.c.department_code == department_code)
             )
         ).scalar()
+        kind = IntakeKind(header.kind)
+        reviewed_until = cursor.read_until(connection, header.quarter, IntakeKind.REVIEW) if kind.reads_whole else None
     if done:
         return done
     source = Source(
@@ -115,13 +125,14 @@ def pull_department(
             quarter=header.quarter,
             department=department_code,
             status="recommended",
-            major=True if header.kind == "major" else None,
+            major=True if kind == IntakeKind.MAJOR else None,
+            updated_since=header.updated_since,
         )
         read = read_listing(engine, pages, source)
         needs, unreadable = read.counts()
         if needs + unreadable >= read.total and agrees_with_manifest((needs, unreadable), expected):
             break
-    new = 0
+    missed = read.changed_before(reviewed_until)
     with engine.begin() as connection:
         claimed = connection.execute(
             insert(listing)
@@ -131,21 +142,29 @@ def pull_department(
                 stated_total=read.total,
                 read_items=len(read.items),
                 read_at=day.now,
+                missed=len(missed),
             )
             .on_conflict_do_nothing()
             .returning(listing.c.intake_id)
         ).first()
+        new = _store(connection, read, source) if claimed else 0
         if claimed:
-            new = _store(connection, read, source)
             keep(
                 connection,
                 cipher,
                 f"needs/{header.quarter}/{department_code}/recommended",
                 [item.set_aside for item in read.items if item.set_aside is not None],
                 now=day.now,
-                whole=header.kind != "major",
+                whole=header.updated_since is None and kind != IntakeKind.MAJOR,
             )
-    return PullSummary(department_code, len(read.items), unreadable, new)
+    if missed:
+        log.error(
+            "%s：此前预审漏读 %d 条：%s。",
+            department_short_name(department_code),
+            len(missed),
+            "、".join(missed[:_NAMED]),
+        )
+    return PullSummary(department_code, len(read.items), unreadable, new, len(missed))
 
 
 def _stored_pull(connection: sa.Connection, intake_id: int, department_code: str) -> PullSummary | None:

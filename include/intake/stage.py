@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from include import audit
 from include.base.act import Act
-from include.reference import Policy, departments
+from include.domain.states import IntakeKind
+from include.reference import Policy
 from include.store.tables import intake, manifest_entry
-
-IntakeKind = Literal["quarterly", "major", "corrections"]
-"""The whole quarter at its cut-off; major needs, at any time; needs that were returned and come back corrected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeRequest:
-    """One reading of a quarter: the run that asked for it (`run_id`) and its departments."""
+    """One reading of a quarter: the run that asked for it (`run_id`) and its departments.
+
+    `updated_since`: only what changed on the platform since then; None: the listing whole.
+    """
 
     run_id: str
     kind: IntakeKind
     quarter: str
     departments: tuple[str, ...]
     dry_run: bool
+    updated_since: datetime | None = None
 
 
 def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
@@ -41,6 +43,7 @@ def begin(engine: sa.Engine, request: IntakeRequest, now: datetime) -> int:
                 departments=list(request.departments),
                 dry_run=request.dry_run,
                 started_at=now,
+                updated_since=request.updated_since,
             )
             .on_conflict_do_nothing(index_elements=["run_id"])
         )
@@ -80,25 +83,3 @@ def department_sets(engine: sa.Engine, intake_id: int, policy: Policy) -> list[l
             room = most - needs.get(code, 0)
         sets[-1].append(code)
     return sets
-
-
-def departments_with_returns(engine: sa.Engine, quarter: str) -> tuple[str, ...]:
-    """The departments with needs of `quarter` whose newest judged revision was returned, in the order of the list.
-
-    Returned by the gate, or by a person who confirmed a hold.
-    """
-    with engine.connect() as connection:
-        waiting = set(connection.execute(_RETURNED, {"quarter": quarter}).scalars())
-    return tuple(code for code in departments() if code in waiting)
-
-
-_RETURNED = sa.text(
-    """
-    select distinct department_code from (
-        select distinct on (need_id) department_code, outcome.verdict
-        from judgement join effective_outcome outcome using (payload_sha256)
-        where quarter = :quarter and need_id is not null order by need_id, revision desc, outcome.verdict = 'returned' desc
-    ) newest
-    where verdict = 'returned'
-    """
-)

@@ -97,6 +97,10 @@ _PASSED = sa.text(
           where stop.quarter = need.quarter and stop.department_code = need.department_code
       )
       and not exists (
+          select from unclosed_need waiting
+          where waiting.need_id = need.need_id and waiting.revision = need.revision
+      )
+      and not exists (
           select from push_unsigned waiting where waiting.need_id = need.need_id and waiting.revision = need.revision
       )
       and not exists (

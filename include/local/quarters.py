@@ -107,7 +107,7 @@ def play_quarter(
     migrate(owner)
     owner.dispose()
     engine = connect(server.url(name), role=DatabaseRole.PIPELINE, audit_keys=[f"the audit of {name}"])
-    steps = _with_corrections(quarter_plan(Quarter.parse(quarter), china_calendar()))
+    steps = _with_reviews(quarter_plan(Quarter.parse(quarter), china_calendar()))
     mail = Path(tempfile.mkdtemp(prefix="quarter-mail-"))
     scenario = make_scenario(seed=490, quarter=quarter, needs=needs, factories=factories)
     try:
@@ -124,12 +124,13 @@ def play_quarter(
         shutil.rmtree(mail, ignore_errors=True)
 
 
-def _with_corrections(plan: Sequence[Step]) -> list[Step]:
-    """The plan with the daily intakes of major and corrected needs, here before each reading of feedback."""
+def _with_reviews(plan: Sequence[Step]) -> list[Step]:
+    """The plan with the daily intakes, here before each reading of feedback."""
     steps: list[Step] = []
     for step in plan:
         if step.dag_id == "bank_feedback":
-            steps.append(replace(step, title="接收重大需求和补正", dag_id="major_intake"))
+            steps.append(replace(step, title="预审", dag_id="daily_review"))
+            steps.append(replace(step, title="接收重大需求", dag_id="major_intake"))
         steps.append(step)
     return steps
 

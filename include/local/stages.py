@@ -5,7 +5,7 @@ The tasks add retries, logs and mapping; the effect is the same. A test compares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ from include.base.privacy import PersonalDataCipher
 from include.base.settings import Settings
 from include.delivery.stage import deliver
 from include.domain.calendar import WorkingCalendar
-from include.domain.states import Channel
+from include.domain.states import Channel, IntakeKind
 from include.gate import stage as gate
 from include.housekeeping import stage as housekeeping
 from include.letters import reminders, weekly_summary
@@ -87,16 +87,26 @@ class Stages:
     def quarterly_intake(self, quarter: str, now: datetime) -> None:
         """Reads a quarter whole, judges and closes it."""
         self._pull_reference(now)
-        self._take_in("quarterly", quarter, tuple(departments()), now)
+        request = intake.IntakeRequest(
+            run_id=f"quarterly/{quarter}/{now.isoformat()}",
+            kind=IntakeKind.QUARTERLY,
+            quarter=quarter,
+            departments=tuple(departments()),
+            dry_run=False,
+        )
+        intake_id = intake.begin(self.engine, request, now)
+        intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, self.day(now))
+        intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
+        sets = intake.department_sets(self.engine, intake_id, self.policy)
+        self._take_in([intake.DepartmentSet(intake_id, codes) for codes in sets], now)
+
+    def daily_review(self, quarter: str, now: datetime) -> None:
+        """Reads and judges what is new of every unfinished quarter."""
+        self._review(IntakeKind.REVIEW, now)
 
     def major_intake(self, quarter: str, now: datetime) -> None:
-        """Reads major needs, then corrected ones."""
-        self._pull_reference(now)
-        self._take_in("major", quarter, tuple(departments()), now)
-        closed = str(self.calendar.newest_closed_quarter(now))
-        returned = intake.departments_with_returns(self.engine, closed)
-        if returned:
-            self._take_in("corrections", closed, returned, now)
+        """Reads and judges new major needs."""
+        self._review(IntakeKind.MAJOR, now)
 
     def deliver(self, quarter: str, now: datetime) -> None:
         """Empties the outbox and opens the cases of new pushes."""
@@ -155,33 +165,38 @@ class Stages:
         intake.pull_register(self.engine, self.green, self.cipher, now.date(), now, self.policy)
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
 
-    def _take_in(self, kind: intake.IntakeKind, quarter: str, codes: tuple[str, ...], now: datetime) -> None:
-        request = intake.IntakeRequest(
-            run_id=f"{kind}/{quarter}/{now.isoformat()}", kind=kind, quarter=quarter, departments=codes, dry_run=False
-        )
-        intake_id = intake.begin(self.engine, request, now)
-        if kind == "quarterly":
-            intake.pull_manifest(self.engine, self.green, self.cipher, intake_id, quarter, self.day(now))
-        intake.pull_withdrawals(self.engine, self.green, self.cipher, quarter, now, intake_id)
-        sets = intake.department_sets(self.engine, intake_id, self.policy)
-        for department_codes in sets:
+    def _review(self, kind: IntakeKind, now: datetime) -> None:
+        request = intake.ReviewRequest(run_id=f"{kind}/{now.isoformat()}", kind=kind)
+        sets = intake.open_reviews(self.engine, self.green, self.cipher, request, self.day(now))
+        if sets:
+            self._pull_reference(now)
+            self._take_in(sets, now)
+
+    def _take_in(self, sets: Sequence[intake.DepartmentSet], now: datetime) -> None:
+        for one in sets:
             intake.pull_departments(
                 self.engine,
                 lambda: GreenPlatformClient(self.settings.green_platform),
                 self.cipher,
-                intake_id=intake_id,
-                department_codes=department_codes,
+                intake_id=one.intake_id,
+                department_codes=one.department_codes,
                 day=self.day(now),
             )
-        for department_codes in sets:
+        for one in sets:
             gate.judge_departments(
-                self.engine, self.cipher, intake_id=intake_id, department_codes=department_codes, day=self.day(now)
+                self.engine,
+                self.cipher,
+                intake_id=one.intake_id,
+                department_codes=one.department_codes,
+                day=self.day(now),
             )
-        intake.close(self.engine, intake_id, self.day(now))
+        for intake_id in dict.fromkeys(one.intake_id for one in sets):
+            intake.close(self.engine, intake_id, self.day(now))
 
 
 PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {
     "remind_departments": Stages.remind_departments,
+    "daily_review": Stages.daily_review,
     "quarterly_intake": Stages.quarterly_intake,
     "major_intake": Stages.major_intake,
     "deliver": Stages.deliver,

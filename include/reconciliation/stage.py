@@ -336,5 +336,5 @@ select (select count(*) from platform_need where status = 'recommended') as list
 
 _UNSETTLED = """
 select exists (select from reconciliation_finding where quarter = :quarter and closed_at is null)
-    or exists (select from passed_needs(:quarter) where fate is null or fate = 'queued')
+    or exists (select from passed_needs(:quarter) where fate is null or fate in ('queued', 'until_close'))
 """

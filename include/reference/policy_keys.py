@@ -126,6 +126,7 @@ KINDS: Mapping[str, Kind] = {
     "working_hours_start": Written(_TIME_OF_DAY, "08:30"),
     "working_hours_end": Written(f"{_TIME_OF_DAY}|24:00", "18:00"),
     "major_interval_minutes": Whole(5, 480),
+    "ordinary_push": Choice(("at_cut_off", "at_once")),
     "late_report_working_days": Whole(1, 60),
     "reminder_working_days": Listed("[1-9][0-9]?", "10;5;1"),
     "register_max_age_days": Whole(1, 31),

@@ -23,6 +23,7 @@ def _by(parent: str, key: str) -> str:
 
 _ROWS: Mapping[str, str] = {
     "batch_finding": _BY_DEPARTMENT,
+    "department_close": _BY_DEPARTMENT,
     "department_stop": _BY_DEPARTMENT,
     "dry_run_judgement": _BY_DEPARTMENT,
     "intake_item": _BY_DEPARTMENT,
@@ -78,6 +79,7 @@ NATIONAL = frozenset(
         "coordinator",
         "feedback_cursor",
         "intake",
+        "listing_cursor",
         "person",
         "policy_snapshot",
         "push_signature",

@@ -37,8 +37,9 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     # --- Needs and the gate ---
     states.IntakeKind: {
         states.IntakeKind.QUARTERLY: "季度接收",
+        states.IntakeKind.LATE: "逾期报送接收",
+        states.IntakeKind.REVIEW: "预审接收",
         states.IntakeKind.MAJOR: "重大项目接收",
-        states.IntakeKind.CORRECTIONS: "补正接收",
     },
     states.PlatformStatus: enum_labels("status"),
     states.WithdrawalReason: enum_labels("withdrawal.reason_code"),

@@ -12,6 +12,7 @@ TARGET = ROOT / "docs" / "dags.md"
 # In the order in which a quarter passes through them.
 ORDER = (
     "remind_departments",
+    "daily_review",
     "quarterly_intake",
     "missed_quarters",
     "major_intake",

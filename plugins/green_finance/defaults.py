@@ -61,3 +61,8 @@ def departments_param() -> Param:
         title="受理主管部门",
         description="六位代码，每行一个；不填为全部 37 个。",
     )
+
+
+def whole_param() -> Param:
+    """Whether a review reads its listings from their start."""
+    return Param(False, type="boolean", title="完整读取", description="不论上次读到何处，把各季度的列表从头读一遍。")

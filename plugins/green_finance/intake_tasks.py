@@ -1,50 +1,65 @@
-"""The tasks of an intake, mapped over sets of departments; both intake DAGs are wired from them."""
+"""The tasks of an intake, mapped over sets of departments; the intake DAGs are wired from them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from green_finance.assets import needs_judged
-from green_finance.run import chosen_departments, stage_run
+from green_finance.run import StageRun, chosen_departments, stage_run
 from green_finance.validation_link import PAGE, task_with_validation_page
+from include.base.errors import IntakeIncomplete
+from include.domain.states import IntakeKind
 from include.reference import departments
-
-if TYPE_CHECKING:
-    from include.intake import IntakeKind
 
 
 @task
-def open_intake(kind: IntakeKind) -> int:
-    """Open the intake of this run; returns its id."""
+def open_intake() -> int:
+    """Open the intake of this run's quarter; returns its id."""
     from include import intake
 
     params = get_current_context()["params"]
     with stage_run() as run:
         run.note_configuration()
-        if kind == "corrections":
-            quarter = str(run.calendar.newest_closed_quarter(run.now))
-            chosen = intake.departments_with_returns(run.engine, quarter)
-        else:
-            quarter, chosen = run.quarter(params.get("quarter")), chosen_departments(params.get("departments"))
         request = intake.IntakeRequest(
-            run_id=f"{run.run_id}/{kind}",
-            kind=kind,
-            quarter=quarter,
-            departments=chosen,
+            run_id=f"{run.run_id}/quarterly",
+            kind=IntakeKind.QUARTERLY,
+            quarter=run.quarter(params.get("quarter")),
+            departments=chosen_departments(params.get("departments")),
             dry_run=bool(params.get("dry_run")),
         )
         return intake.begin(run.engine, request, run.now)
 
 
 @task
-def pull_reference() -> dict[str, Any]:
-    """Read the register of green factories and the coordinators as of today; returns how many of each."""
+def open_reviews(kind: str) -> list[dict[str, Any]]:
+    """Ask the platform what is new, take in withdrawals, and open an intake of each quarter with news.
+
+    Returns the departments to be read, in sets.
+    """
     from include import intake
 
+    whole = bool(get_current_context()["params"].get("whole"))
+    with stage_run() as run, run.green_platform() as client:
+        run.note_configuration()
+        request = intake.ReviewRequest(run_id=run.run_id, kind=IntakeKind(kind), whole=whole)
+        return [asdict(one) for one in intake.open_reviews(run.engine, client, run.cipher, request, run.day)]
+
+
+@task
+def pull_reference(sets: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Read the register of green factories and the coordinators as of today; returns how many of each.
+
+    Skipped if there are no `sets` to be judged.
+    """
+    from include import intake
+
+    if sets is not None and not sets:
+        raise AirflowSkipException("没有新报送的需求，无需读取名单。")
     with stage_run() as run, run.green_platform() as client:
         return {
             "register": asdict(
@@ -64,8 +79,7 @@ def pull_quarter(intake_id: int) -> list[list[str]]:
 
     with stage_run() as run, run.green_platform() as client:
         header = intake.header(run.engine, intake_id)
-        if header.kind == "quarterly":
-            intake.pull_manifest(run.engine, client, run.cipher, intake_id, header.quarter, run.day)
+        intake.pull_manifest(run.engine, client, run.cipher, intake_id, header.quarter, run.day)
         if not header.dry_run:
             intake.pull_withdrawals(run.engine, client, run.cipher, header.quarter, run.now, intake_id)
         return intake.department_sets(run.engine, intake_id, run.policy)
@@ -116,57 +130,101 @@ def _label(department_codes: list[str]) -> None:
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
 def close_intake(intake_id: int) -> dict[str, int]:
     """Check that every record is accounted for; the event that the quarter was judged follows only then."""
+    with stage_run() as run:
+        return _close(run, intake_id)
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
+def close_reviews(sets: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Check, intake by intake, that every record is accounted for; one that is not does not keep the others open."""
+    totals: dict[str, dict[str, int]] = {}
+    incomplete: list[IntakeIncomplete] = []
+    with stage_run() as run:
+        for intake_id in _intakes(sets):
+            try:
+                totals[str(intake_id)] = _close(run, intake_id)
+            except IntakeIncomplete as failure:
+                incomplete.append(failure)
+        if incomplete:
+            raise IntakeIncomplete("".join(one.what for one in incomplete), incomplete[0].next_step)
+    return totals
+
+
+def _intakes(sets: list[dict[str, Any]]) -> list[int]:
+    return list(dict.fromkeys(one["intake_id"] for one in sets))
+
+
+def _close(run: StageRun, intake_id: int) -> dict[str, int]:
     from include import audit, intake
 
-    context = get_current_context()
-    with stage_run() as run:
-        header = intake.header(run.engine, intake_id)
-        accounts = intake.close(run.engine, intake_id, run.day)
-        totals = {
-            name: sum(getattr(account, name) for account in accounts)
-            for name in ("listed", "passed", "held", "returned", "superseded", "unreadable")
-        }
-        with run.engine.begin() as connection:
-            audit.record(
-                connection,
-                act=run.act("征集关闭"),
-                action="close_intake",
-                object_=f"{header.quarter}/{header.kind}",
-                details=totals,
-            )
+    header = intake.header(run.engine, intake_id)
+    accounts = intake.close(run.engine, intake_id, run.day)
+    totals = {
+        name: sum(getattr(account, name) for account in accounts)
+        for name in ("listed", "passed", "held", "returned", "superseded", "unreadable", "missed")
+    }
+    with run.engine.begin() as connection:
+        audit.record(
+            connection,
+            act=run.act("征集关闭"),
+            action="close_intake",
+            object_=f"{header.quarter}/{header.kind}",
+            details=totals,
+        )
     if not run.partition_key:
-        context["outlet_events"][needs_judged].add_partitions(header.quarter)
+        get_current_context()["outlet_events"][needs_judged].add_partitions(header.quarter)
     return totals
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def stopped_departments(intake_id: int) -> list[dict[str, Any]]:
-    """The departments of the quarter that are stopped (B08) and not decided yet: one question to a person for each, once."""
+def stopped_departments(opened: int | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The departments that are stopped (B08) and not decided yet: one question to a person for each, once.
+
+    `opened`: an intake, or the sets of several; asked about are the quarters of these.
+    """
     from include.gate import department_stop
+
+    intake_ids = [opened] if isinstance(opened, int) else _intakes(opened)
 
     given = {name: value for name, value in (get_current_context()["dag_run"].conf or {}).items() if name == "now"}
     with stage_run() as run, run.engine.connect() as connection:
-        return [
-            {
-                "trigger_run_id": f"stopped__{quarter}__{department_code}",
-                "conf": {"quarter": quarter, "department": department_code, **given},
-            }
-            for quarter, department_code in department_stop.undecided(connection, intake_id=intake_id)
-        ]
+        waiting = {
+            one for intake_id in intake_ids for one in department_stop.undecided(connection, intake_id=intake_id)
+        }
+    return [
+        {
+            "trigger_run_id": f"stopped__{quarter}__{department_code}",
+            "conf": {"quarter": quarter, "department": department_code, **given},
+        }
+        for quarter, department_code in sorted(waiting)
+    ]
 
 
-def wire_intake(kind: IntakeKind, reference: Any) -> None:
-    """Open, read the quarter, read and judge its departments set by set, close; reading waits for `reference`, the run's own.
+def wire_intake() -> None:
+    """Open, read the quarter, read and judge its departments set by set, close.
 
-    All are read before any is judged, so that all see all. A department that was stopped is put to a person in a run of its
-    own, once, for which nothing here waits.
+    All are read before any is judged, so that all see all. A department that was stopped is put to a person in a run of
+    its own, once, for which nothing here waits.
     """
-    intake_id: Any = open_intake(kind)
+    intake_id: Any = open_intake()
     sets = pull_quarter(intake_id)
     pulled = pull_departments.partial(intake_id=intake_id).expand(department_codes=sets)
     judged = judge_departments.partial(intake_id=intake_id).expand(department_codes=sets)
-    reference >> pulled >> judged >> close_intake(intake_id)
-    stopped = stopped_departments(intake_id)
+    pull_reference() >> pulled >> judged >> close_intake(intake_id)
+    _ask_about_stops(judged, intake_id)
+
+
+def wire_review(kind: Literal["review", "major"]) -> None:
+    """Ask what is new, read and judge it set by set, close; as `wire_intake`, for all quarters that are not finished."""
+    sets: Any = open_reviews(kind)
+    pulled = pull_departments.expand_kwargs(sets)
+    judged = judge_departments.expand_kwargs(sets)
+    pull_reference(sets) >> pulled >> judged >> close_reviews(sets)
+    _ask_about_stops(judged, sets)
+
+
+def _ask_about_stops(judged: Any, opened: Any) -> None:
+    stopped = stopped_departments(opened)
     judged >> stopped
     TriggerDagRunOperator.partial(
         task_id="ask_a_person",

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from include import intake
 from include.base.privacy import PersonalDataCipher
+from include.domain.states import IntakeKind
 from include.gate import stage
 from include.local.postgres import PostgresServer
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
@@ -87,7 +88,7 @@ def _taken_in(database: sa.Engine, size: int, folder: Path, clock: Any) -> tuple
                 listed[code] = files.enter_context((folder / code).open("wb"))
             listed[code].write(json.dumps(need, ensure_ascii=False).encode() + b"\n")
     request = intake.IntakeRequest(
-        run_id="bench", kind="quarterly", quarter="2026Q3", departments=tuple(sorted(listed)), dry_run=False
+        run_id="bench", kind=IntakeKind.QUARTERLY, quarter="2026Q3", departments=tuple(sorted(listed)), dry_run=False
     )
     intake_id = intake.begin(database, request, CHECKED_AT - timedelta(minutes=10))
     with clock.running() if clock else nullcontext():

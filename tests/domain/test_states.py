@@ -29,6 +29,7 @@ ENUMS: dict[tuple[str, str], type[StrEnum] | set[str]] = {
     ("escalation_step", "state"): states.StepState,
     ("finding", "severity"): states.Severity,
     ("intake", "kind"): states.IntakeKind,
+    ("listing_cursor", "kind"): states.IntakeKind,
     ("judgement", "verdict"): states.Verdict,
     ("obstruction_event", "kind"): states.TicketEvent,
     ("obstruction_ticket", "authority"): states.Authority,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include import intake
 from include.base.errors import PlatformUnavailable
+from include.domain.states import IntakeKind
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import Policy, policy
@@ -40,7 +41,7 @@ class Platform:
 def read(database: sa.Engine, run_id: str, records: Mapping[str, Sequence[Mapping[str, Any]] | None]) -> int:
     """Read these departments in one set; the id of the intake."""
     request = intake.IntakeRequest(
-        run_id=run_id, kind="quarterly", quarter="2026Q3", departments=tuple(records), dry_run=False
+        run_id=run_id, kind=IntakeKind.QUARTERLY, quarter="2026Q3", departments=tuple(records), dry_run=False
     )
     intake_id = intake.begin(database, request, NOW)
     list_factories(database, [one for listed in records.values() for one in listed or ()], as_of=NOW.date())
@@ -125,7 +126,9 @@ def test_a_department_that_cannot_be_read_is_named_and_read_by_the_next_attempt(
 
 def test_departments_are_put_into_sets_by_what_the_manifest_counts(database: sa.Engine) -> None:
     codes = ("110000", "120000", "130000", "140000", "150000")
-    request = intake.IntakeRequest(run_id="run", kind="quarterly", quarter="2026Q3", departments=codes, dry_run=False)
+    request = intake.IntakeRequest(
+        run_id="run", kind=IntakeKind.QUARTERLY, quarter="2026Q3", departments=codes, dry_run=False
+    )
     intake_id = intake.begin(database, request, NOW)
     with database.begin() as connection:
         for code, recommended in zip(codes, (60, 40, 1, 500, 5), strict=True):

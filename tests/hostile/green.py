@@ -15,6 +15,7 @@ from include import intake
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import GreenPlatform
 from include.domain.identifiers import make_uscc
+from include.domain.states import IntakeKind
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import policy
@@ -151,7 +152,7 @@ Verdicts = dict[str | None, tuple[str, tuple[str, ...]]]
 def take_in(database: sa.Engine, green: Green, run_id: str = "run-1") -> Verdicts:
     """Read everything, judge Zhejiang and close: what the quarterly intake does for it."""
     request = intake.IntakeRequest(
-        run_id=run_id, kind="quarterly", quarter=QUARTER, departments=(ZHEJIANG,), dry_run=False
+        run_id=run_id, kind=IntakeKind.QUARTERLY, quarter=QUARTER, departments=(ZHEJIANG,), dry_run=False
     )
     intake_id = intake.begin(database, request, NOW)
     with client_of(green) as client:

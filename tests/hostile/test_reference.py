@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from include import intake
 from include.base.errors import IntakeIncomplete
 from include.domain.routing import Place
+from include.domain.states import IntakeKind
 from include.reference import departments, policy
 from include.reference.day import Day
 from include.store.coordinators import network
@@ -188,7 +189,7 @@ MANIFEST: dict[str, bytes] = {
 def close_all(database: sa.Engine, green: Green, codes: list[str]) -> dict[str, set[str]]:
     """Read the manifest and the departments and close; rules of the batch, by department."""
     request = intake.IntakeRequest(
-        run_id=f"run-{len(codes)}", kind="quarterly", quarter=QUARTER, departments=tuple(codes), dry_run=False
+        run_id=f"run-{len(codes)}", kind=IntakeKind.QUARTERLY, quarter=QUARTER, departments=tuple(codes), dry_run=False
     )
     intake_id = intake.begin(database, request, NOW)
     with client_of(green) as client:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include import intake
 from include.domain.pieces import SetAside
+from include.domain.states import IntakeKind
 from include.intake.batch_rules import judge_batch, judge_manifest
 from include.platforms.green_platform import Manifest, ManifestRow
 from include.reference.day import Day
@@ -31,7 +32,7 @@ def test_each_batch_rule_fires_on_its_numbers_and_not_on_the_nearest_ones(
 def _intake(database: sa.Engine, quarter: str, needs: int, *, run_id: str, saving: int = 12_345_678) -> int:
     """An intake of Zhejiang with so many passed needs of 100 万元 each."""
     request = intake.IntakeRequest(
-        run_id=run_id, kind="quarterly", quarter=quarter, departments=("330000",), dry_run=False
+        run_id=run_id, kind=IntakeKind.QUARTERLY, quarter=quarter, departments=("330000",), dry_run=False
     )
     intake_id = intake.begin(database, request, NOW)
     with database.begin() as connection:

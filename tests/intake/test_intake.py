@@ -17,6 +17,7 @@ from include import intake
 from include.base.errors import IntakeIncomplete, PlatformUnavailable
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import GreenPlatform
+from include.domain.states import IntakeKind
 from include.gate import stage as gate
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import departments, policy
@@ -25,7 +26,7 @@ from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.sealed import CONTACT
 from tests.support.clean_need import clean_need
-from tests.support.rows import add_hold, add_need, let_history_be_changed, rewrite
+from tests.support.rows import let_history_be_changed, rewrite
 from tests.support.taken_in import take_in
 
 NOW = datetime(2026, 10, 1, 0, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -59,7 +60,7 @@ def client(sandbox: Sandbox) -> Iterator[GreenPlatformClient]:
 
 def _begin(database: sa.Engine, run_id: str = "run-1", *, dry_run: bool = False) -> int:
     request = intake.IntakeRequest(
-        run_id=run_id, kind="quarterly", quarter="2026Q3", departments=CHOSEN, dry_run=dry_run
+        run_id=run_id, kind=IntakeKind.QUARTERLY, quarter="2026Q3", departments=CHOSEN, dry_run=dry_run
     )
     return intake.begin(database, request, NOW)
 
@@ -304,19 +305,6 @@ def test_a_withdrawn_need_is_not_pushed_and_a_pushed_one_is_withdrawn(
     assert _count(database, "delivery", f"need_id = '{untried}' and state = 'superseded'") == 1
     assert _count(database, "delivery", f"need_id = '{untried}' and action = 'withdrawal'") == 0
     assert _count(database, "delivery", f"need_id = '{pushed}' and action = 'withdrawal'") == 1
-
-
-def test_a_corrected_revision_is_waited_for_where_the_gate_or_a_person_sent_a_need_back(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        add_need(connection, 1, verdict="returned", department_code="330000")
-        for number, (code, state) in enumerate(
-            {"440300": "returned", "320000": "open", "110000": "released"}.items(), 2
-        ):
-            add_need(connection, number, verdict="held", department_code=code)
-            add_hold(connection, number, state=state, department_code=code)
-        add_need(connection, 9, verdict="returned", department_code="210000")
-        add_need(connection, 9, revision=2, verdict="passed", department_code="210000")
-    assert set(intake.departments_with_returns(database, "2026Q3")) == {"330000", "440300"}
 
 
 @pytest.mark.parametrize("filed", ["2026年三季度", "", None, 3, "2026Q3\n"])

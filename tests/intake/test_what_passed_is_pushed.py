@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from include import intake
 from include.base.errors import IntakeIncomplete
+from include.domain.states import IntakeKind
 from include.intake.passed_needs import nowhere_pushed
 from include.intake.stage import IntakeRequest
 from include.reconciliation import quarter_is_settled
@@ -140,5 +141,5 @@ def test_a_record_that_passed_without_an_address_is_named_by_its_content(databas
 def test_a_dry_run_which_pushes_nothing_is_not_asked(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1)
-    request = IntakeRequest(run_id="dry", kind="quarterly", quarter="2026Q3", departments=(), dry_run=True)
+    request = IntakeRequest(run_id="dry", kind=IntakeKind.QUARTERLY, quarter="2026Q3", departments=(), dry_run=True)
     close(database, intake.begin(database, request, NOW))

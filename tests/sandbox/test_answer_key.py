@@ -13,6 +13,7 @@ from include import intake
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import GreenPlatform
 from include.domain.identity import item_hash
+from include.domain.states import IntakeKind
 from include.gate import stage as gate
 from include.gate.engine.judge import Verdict, judge
 from include.intake.conservation import accounts
@@ -125,7 +126,7 @@ def stored(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
             base_url=sandbox.green_url, client_id=sandbox.green_client_id, client_secret=sandbox.green_client_secret
         )
         request = intake.IntakeRequest(
-            run_id="run-1", kind="quarterly", quarter=scenario.quarter, departments=chosen, dry_run=False
+            run_id="run-1", kind=IntakeKind.QUARTERLY, quarter=scenario.quarter, departments=chosen, dry_run=False
         )
         intake_id = intake.begin(database, request, now)
         with GreenPlatformClient(settings, sleep=lambda _: None) as client:

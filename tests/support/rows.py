@@ -103,6 +103,16 @@ def add_manifest(
     )
 
 
+def close_department(connection: sa.Connection, department_code: str, *, quarter: str = QUARTER) -> None:
+    """As the intake at the cut-off does: from now on what passes is pushed."""
+    intake_id = add_intake(connection, run_id=f"intake-{quarter}", quarter=quarter)
+    connection.execute(
+        insert(tables.department_close)
+        .values(quarter=quarter, department_code=department_code, intake_id=intake_id, closed_at=TAKEN_IN)
+        .on_conflict_do_nothing()
+    )
+
+
 def add_need(
     connection: sa.Connection,
     number: int,
@@ -116,10 +126,13 @@ def add_need(
     received_at: datetime = TAKEN_IN,
     judged_at: datetime | None = None,
     is_major: bool = False,
+    closed: bool = True,
 ) -> str:
-    """A need as read, stored and (unless verdict is None) judged; returns its need_id."""
+    """A need as read, stored and (unless verdict is None) judged; returns its need_id. `closed`: so is its quarter."""
     identity = need_id(number)
     intake_id = add_intake(connection, run_id=f"intake-{quarter}", quarter=quarter)
+    if closed:
+        close_department(connection, department_code, quarter=quarter)
     item_hash = item_hash or digest("item", identity, revision)
     raw_sha256 = digest("raw", identity, revision)
     connection.execute(

@@ -13,7 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from include import intake
 from include.base.privacy import PersonalDataCipher
 from include.domain.identifiers import make_uscc, normalise_id
+from include.domain.states import IntakeKind
 from include.gate import stage as gate
+from include.gate.consequences import close_departments
 from include.platforms.green_platform import GreenPlatformClient, NeedPage
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
@@ -57,12 +59,20 @@ def take_in(
     quarter: str = "2026Q3",
     department_code: str = "330000",
     dry_run: bool = False,
+    kind: IntakeKind = IntakeKind.QUARTERLY,
+    closed: bool = True,
 ) -> int:
-    """Begin the intake of `run_id`, or go on with it, and read a department that listed these records; its id."""
+    """Begin the intake of `run_id`, or go on with it, and read a department that listed these records; its id.
+
+    `closed`: the department's quarter is closed already, whatever the moment, so that what passes is pushed.
+    """
     request = intake.IntakeRequest(
-        run_id=run_id, kind="quarterly", quarter=quarter, departments=(department_code,), dry_run=dry_run
+        run_id=run_id, kind=kind, quarter=quarter, departments=(department_code,), dry_run=dry_run
     )
     intake_id = intake.begin(database, request, now)
+    if closed:
+        with database.begin() as connection:
+            close_departments(connection, quarter, [department_code], intake_id=intake_id, now=now)
     client = cast(GreenPlatformClient, Listing(records))
     intake.pull_department(
         database, client, CIPHER, intake_id=intake_id, department_code=department_code, day=Day.in_force(now)

@@ -15,6 +15,16 @@ create view live_need with (security_invoker = true) as
 select need.* from newest_need need
 where not exists (select from withdrawal_notice notice where notice.need_id = need.need_id);
 
+-- The findings of batch rules in force: of the newest reading of each department's quarter, and of the newest whole quarter.
+create view newest_batch_finding with (security_invoker = true) as
+select reading.quarter, finding.* from batch_finding finding join intake reading using (intake_id)
+where reading.kind in ('quarterly', 'late') and not reading.dry_run and not exists (
+    select from intake later
+    where later.quarter = reading.quarter and later.intake_id > reading.intake_id and not later.dry_run
+      and (later.kind = 'quarterly' and finding.department_code = '' or later.kind in ('quarterly', 'late')
+           and finding.department_code = any(later.departments))
+);
+
 -- The first day on which a need of a quarter is no longer valid, so many quarters after its own.
 create function valid_until(quarter text, quarters integer) returns date language sql immutable parallel safe as $$
     select (make_date(substr(quarter, 1, 4)::integer, substr(quarter, 6, 1)::integer * 3 - 2, 1)

@@ -29,6 +29,14 @@ where sent.action = 'return' and sent.state not in ('held', 'superseded', 'close
 create view stopped_department with (security_invoker = true) as
 select quarter, department_code from department_stop where state <> 'continued';
 
+-- Needs that wait for the close of their department's quarter, unless ordinary_push = at_once: those that are not major.
+create view unclosed_need with (security_invoker = true) as
+select need.need_id, need.revision from need_version need
+where not need.is_major and not exists (
+    select from department_close closed
+    where closed.quarter = need.quarter and closed.department_code = need.department_code
+);
+
 -- Needs that may be pushed once they have passed and approvers have signed: not purged, not withdrawn, no higher revision, no open
 -- hold, department not stopped.
 create view pushable_need with (security_invoker = true) as
@@ -109,6 +117,10 @@ returns table (
                    select from push_unsigned waiting
                    where waiting.need_id = passed.need_id and waiting.revision = passed.revision
                ) then 'unsigned'
+               when exists (
+                   select from unclosed_need waiting
+                   where waiting.need_id = passed.need_id and waiting.revision = passed.revision
+               ) then 'until_close'
            end
     from passed
     left join lateral (

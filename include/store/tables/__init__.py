@@ -4,7 +4,7 @@ History is only added to: tables marked `only_added_to` refuse any update, delet
 (include/store/history.py), except for ciphertexts, which a purge empties and a new key re-encrypts, and for columns
 that are filled in once, such as the end of a difference. Other tables are derived from history and can be rebuilt at
 any time (matching_case, case_clock, waiting_feedback, alert_ground); or hold the state that attempts and events result
-in (delivery, quarantine, alert, obstruction_ticket, department_stop, channel_state, set_aside, rerun_job); or hold
+in (delivery, quarantine, alert, obstruction_ticket, department_stop, channel_state, listing_cursor, set_aside, rerun_job); or hold
 current data (coordinator, person, console_grant, simulated_time), or data with a term (contact, need_fingerprint,
 register_snapshot, register_factory). Only `contact` holds personal data, encrypted; `raw_payload` and `set_aside` are
 encrypted whole, because a filer may write anything anywhere.
@@ -33,6 +33,7 @@ from include.store.tables.deadlines import (
 from include.store.tables.escalation import escalation_acknowledgement, escalation_step
 from include.store.tables.gate import (
     batch_finding,
+    department_close,
     department_stop,
     dry_run_judgement,
     finding,
@@ -47,6 +48,7 @@ from include.store.tables.intake import (
     intake,
     intake_item,
     listing,
+    listing_cursor,
     manifest_entry,
     need_fingerprint,
     need_version,
@@ -81,6 +83,7 @@ __all__ = [
     "deadline_extension_decision",
     "delivery",
     "delivery_attempt",
+    "department_close",
     "department_stop",
     "dry_run_judgement",
     "due_date_change",
@@ -95,6 +98,7 @@ __all__ = [
     "intake_item",
     "judgement",
     "listing",
+    "listing_cursor",
     "manifest_entry",
     "matching_case",
     "metadata",

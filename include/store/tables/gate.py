@@ -108,6 +108,17 @@ quarantine = Table(
     comment="Held needs (隔离区): waiting for a person, and the decision",
 )
 
+department_close = Table(
+    "department_close",
+    metadata,
+    Column("quarter", Text, primary_key=True),
+    Column("department_code", Text, primary_key=True),
+    Column("intake_id", ForeignKey("intake.intake_id"), nullable=False),
+    moment("closed_at"),
+    comment="A department's quarter was read whole and judged after the cut-off: from now on what passes is pushed",
+    info=only_added_to(),
+)
+
 quarantine_finding = Table(
     "quarantine_finding",
     metadata,

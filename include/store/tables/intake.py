@@ -35,10 +35,22 @@ intake = Table(
     Column("departments", ARRAY(Text), nullable=False),
     Column("dry_run", Boolean, nullable=False),
     moment("started_at"),
+    # Null: the listing was read whole.
+    moment("updated_since", nullable=True),
     UniqueConstraint("run_id"),
-    CheckConstraint("kind in ('quarterly', 'major', 'corrections')", name="kind"),
-    comment="One reading of the platform's listing for a quarter",
+    CheckConstraint("kind in ('quarterly', 'late', 'review', 'major')", name="kind"),
+    comment="One reading of the platform's listing for a quarter, whole or since a moment",
     info=only_added_to(),
+)
+
+listing_cursor = Table(
+    "listing_cursor",
+    metadata,
+    Column("quarter", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    moment("read_until"),
+    CheckConstraint("kind in ('quarterly', 'late', 'review', 'major')", name="kind"),
+    comment="Up to which moment readings of a kind have taken in what changed in a quarter's listing",
 )
 
 listing = Table(
@@ -49,7 +61,14 @@ listing = Table(
     Column("stated_total", Integer, nullable=False, comment="total on the first page (B06)"),
     Column("read_items", Integer, nullable=False, comment="distinct items read"),
     moment("read_at"),
-    comment="One department's listing, read whole",
+    Column(
+        "missed",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="revisions first met here though they changed before the cursor of the reviews: these missed them",
+    ),
+    comment="One department's listing, read whole or since a moment",
     info=only_added_to(),
 )
 
