@@ -13,6 +13,7 @@ from include.domain.people import same_person
 from include.domain.roles import Role, person_id
 from include.reference import departments as known_departments
 from include.store import people
+from include.store.coordinators import posts
 from include.store.people import Grant
 
 GRANTABLE = (Role.APPROVER, Role.AUDITOR)
@@ -24,11 +25,13 @@ def grant(
     *,
     roles: Collection[Role],
     departments: Iterable[str] | None,
+    coordinator_id: str | None = None,
     act: Act,
 ) -> None:
-    """Set exactly these roles and this confinement (None: not confined), with an audit entry.
+    """Set exactly these roles, this confinement (None: not confined) and this post of the roster, with an audit entry.
 
-    Raises InvalidRequest for oneself, an unusable id, a role that cannot be granted here, or an unknown department.
+    Raises InvalidRequest for oneself, an unusable id, a role that cannot be granted here, an unknown
+    department, or a coordinator who is not in the roster.
     """
     act = audit.signed(act)
     identity = person_id(actor_id)
@@ -41,16 +44,23 @@ def grant(
     within = None if departments is None else frozenset(departments)
     if unknown := sorted((within or frozenset()) - known_departments().keys()):
         raise InvalidRequest(f"主管部门代码 {'、'.join(unknown)} 不在名单内。", "请勾选名单内的主管部门。")
+    if coordinator_id is not None and coordinator_id not in posts(connection):
+        raise InvalidRequest(f"协调人编号 {coordinator_id[:40]} 不在名册内。", "请从名册中选择；名册由绿色平台维护。")
     before = people.grant_of(connection, identity)
-    people.set_grant(connection, identity, roles=roles, departments=within, by=act.actor_id, now=act.at)
+    after = Grant(identity, frozenset(roles), within, coordinator_id)
+    people.set_grant(connection, after, by=act.actor_id, now=act.at)
     audit.record(
         connection,
         act=act,
         action="grant",
         object_=f"person:{identity}",
-        details={"before": _written(before), "after": _written(Grant(identity, frozenset(roles), within))},
+        details={"before": _written(before), "after": _written(after)},
     )
 
 
-def _written(one: Grant) -> dict[str, list[str] | None]:
-    return {"roles": sorted(one.roles), "departments": None if one.departments is None else sorted(one.departments)}
+def _written(one: Grant) -> dict[str, list[str] | str | None]:
+    return {
+        "roles": sorted(one.roles),
+        "departments": None if one.departments is None else sorted(one.departments),
+        "coordinator_id": one.coordinator_id,
+    }

@@ -34,11 +34,16 @@ _LETTERS: Mapping[CoordinatorAct, str] = {
 }
 _ACTS = {letter: act for act, letter in _LETTERS.items()}
 
+_ALWAYS = frozenset(
+    {CoordinatorAct.TAKEN_ON, CoordinatorAct.CONTACTED, CoordinatorAct.SETTLED, CoordinatorAct.HANDED_OVER}
+)
 ACTS_ON: Mapping[LinkKind, frozenset[CoordinatorAct]] = {
-    kind: frozenset(CoordinatorAct) - ({CoordinatorAct.UNRESOLVABLE} if kind is not LinkKind.OBSTRUCTION else set())
-    for kind in LinkKind
+    LinkKind.CASE: _ALWAYS | {CoordinatorAct.NEEDS_TIME},
+    LinkKind.NEED: _ALWAYS,
+    LinkKind.OBSTRUCTION: _ALWAYS | {CoordinatorAct.NEEDS_TIME, CoordinatorAct.UNRESOLVABLE},
+    LinkKind.ALERT: _ALWAYS,
 }
-"""The acts that a link to a subject of this kind permits."""
+"""The acts that a link to a subject of this kind permits: only a case has limits of its own to extend."""
 
 
 class Refusal(StrEnum):

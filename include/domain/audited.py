@@ -21,6 +21,7 @@ class Action(StrEnum):
     CLOSE_INTAKE = auto()
     CONFIRM_HOLD = auto()
     CONFIRM_WITHDRAWAL = auto()
+    COORDINATOR_ACTED = auto()
     DEPARTMENT_STOP_CONTINUED = auto()
     DEPARTMENT_STOP_KEPT = auto()
     DROP_REGISTER_SNAPSHOTS = auto()

@@ -18,6 +18,8 @@ class Role(StrEnum):
     APPROVER = "approver"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    COORDINATOR = "coordinator"
+    """An account that an administrator tied to a coordinator of the roster; no auth manager gives it."""
 
 
 def with_implied(roles: Iterable[Role]) -> frozenset[Role]:

@@ -1,8 +1,8 @@
 """Purges the personal data of needs wherever it is stored: at the end of the term, and on request.
 
 Purged: contacts, raw payloads, documents and free texts of needs, amendments, remarks and free texts of feedback, notes
-of obstructions and acknowledgements, bodies of deliveries, and names of persons. Kept: identifiers, codes, amounts,
-verdicts, keyed hashes, the push ledger, and the reasons of acts, into which no personal data may be written.
+of obstructions and acknowledgements, remarks of coordinators, bodies of deliveries, and names of persons. Kept:
+identifiers, codes, amounts, verdicts, keyed hashes, the push ledger, and the reasons of acts, into which no personal data may be written.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ _TEXTS = tuple(
             update obstruction_event event set note = '' from obstruction_ticket ticket
             where ticket.ticket_id = event.ticket_id and ticket.need_id = any(:need_ids) and event.note <> ''
             """,
+            "update coordinator_act set remark = '' where need_id = any(:need_ids) and remark <> ''",
             "update escalation_acknowledgement set note = '' where need_id = any(:need_ids) and note <> ''",
             """
             update delivery set body_sha256 = ''

@@ -83,6 +83,19 @@ TICKETS = sa.text(
     """
 )
 
+# What changed a ticket stands in its history already.
+COORDINATOR_ACTS = sa.text(
+    """
+    select act.*, act.remark as reason from coordinator_act act
+    where act.need_id = :need_id and not exists (
+        select from obstruction_ticket ticket join obstruction_event event using (ticket_id)
+        where ticket.need_id = act.need_id and ticket.institution_code = act.institution_code
+          and ticket.obstruction_id = act.obstruction_id and event.at = act.at and event.actor = act.actor
+    )
+    order by act.act_id
+    """
+)
+
 ALERTS = sa.text(
     """
     select alert.rule_id, alert.institution_code, event.*

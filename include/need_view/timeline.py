@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -28,35 +28,26 @@ from include.domain.states import (
     WithdrawalReason,
 )
 from include.need_view import queries
+from include.need_view.coordinated import coordinated
+from include.need_view.entries import Entry
+from include.need_view.entries import Known as _Known
 from include.reference.form import field_name
+from include.store.coordinators import posts as coordinator_posts
 from include.store.needs import code_of
 from include.store.people import called, names
 from include.words.acts import ACTS
 from include.words.amounts import amount
 from include.words.moments import day_and_time, moment
 from include.words.names import case_state, filed_value, institution, reason, rule
-from include.words.shown import INSIDERS, Reader, shown
+from include.words.shown import INSIDERS, Reader
 from include.words.states import word, words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One event: its stage (`part`), a sentence, and further lines.
-
-    `internal`: for those who may act, not for everyone who may look. `tone`: plain, good, warn or bad.
-    """
-
-    at: datetime
-    part: str
-    title: str
-    lines: tuple[str, ...] = ()
-    tone: str = "plain"
-    internal: bool = False
 
 
 def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> list[Entry]:
     """The entries of a need that this reader may see, oldest first; without personal data."""
-    known = _Known(need_id, today, role, code_of(connection, need_id), names(connection))
+    known = _Known(
+        need_id, today, role, code_of(connection, need_id), {**coordinator_posts(connection), **names(connection)}
+    )
     entries = [_bounded(entry) for tell in _TELLERS for entry in tell(connection, known)]
     return sorted((entry for entry in entries if role in INSIDERS or not entry.internal), key=lambda entry: entry.at)
 
@@ -65,26 +56,6 @@ def _bounded(entry: Entry) -> Entry:
     """The entry with its first lines only: a filed list may be of any length, with a line for each element."""
     more = len(entry.lines) - _MOST_LINES
     return entry if more <= 0 else replace(entry, lines=(*entry.lines[:_MOST_LINES], f"另有 {more:,} 处"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The need and its reader; `uscc` of its newest revision, names of people by id."""
-
-    need_id: str
-    today: date
-    role: Reader
-    uscc: str | None
-    names: Mapping[str, str]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of the statements."""
-        return {"need_id": self.need_id, "today": self.today}
-
-    def shown(self, field: str, value: object) -> str:
-        """A text about the need as its reader may see it."""
-        return shown(field, value, self.uscc, self.role)
 
 
 _YEARS = range(2000, 2101)
@@ -350,6 +321,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
     _limits,
     _escalated,
     _obstructed,
+    coordinated,
     _alerted,
     _withdrawal_asked,
     _withdrawn,

@@ -7,7 +7,7 @@ outbox. Tickets of one need with the same reason are worked as one, at one level
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -234,7 +234,8 @@ def _change(connection: sa.Connection, row: sa.Row[Any], after: Ticket, kind: st
 def _note_and_tell(connection: sa.Connection, row: sa.Row[Any], after: Ticket, kind: str, act: Act) -> None:
     """Add the event to the ticket's history; answer the institution, where the contract has a word and it gave an id to answer under.
 
-    One that reports a cause on which somebody is at work already hears so at once.
+    Its words all say that somebody took it on. So one that reports a cause on which somebody is at work hears so at once, and one
+    whose ticket was taken on hears of the next level; a ticket that nobody took on climbs in silence.
     """
     event_id: int = connection.execute(
         sa.insert(obstruction_event)
@@ -249,17 +250,20 @@ def _note_and_tell(connection: sa.Connection, row: sa.Row[Any], after: Ticket, k
         )
         .returning(obstruction_event.c.event_id)
     ).scalar_one()
-    at_work = after.state if kind in (TicketEvent.OPENED, TicketEvent.REOPENED) and after.state in _STATUS else None
-    status = _STATUS.get(kind) or at_work
-    if row.answerable and status is not None:
+    status = _status(row.state, after.state, kind)
+    if row.answerable and status in _WORDS:
         enqueue(connection, [_answer(row, event_id, status, after.level, act.reason)], act.at)
 
 
-_STATUS: Mapping[str, TicketAct] = {
-    **{act: act for act in TicketAct},
-    # The contract knows no word for a change of level: somebody is on it, at the level that the answer names.
-    TicketEvent.CLIMBED: TicketAct.IN_PROGRESS,
-}
+_WORDS = frozenset(map(str, TicketAct))
+"""The statuses of the contract."""
+
+
+def _status(before: str, after: str, kind: str) -> str:
+    """What the institution is told of a change, if the contract has a word for it."""
+    if kind == TicketEvent.CLIMBED:
+        return before
+    return after if kind in (TicketEvent.OPENED, TicketEvent.REOPENED) else kind
 
 
 def _answer(row: sa.Row[Any], event_id: int, status: str, level: Level, note: str) -> NewDelivery:

@@ -6,6 +6,15 @@ import sqlalchemy as sa
 
 from include.domain.routing import Coordinator, Network
 from include.store.tables import coordinator
+from include.words.names import post_label
+
+
+def posts(connection: sa.Connection) -> dict[str, str]:
+    """The post of every coordinator of the roster, on duty or not, in words, by id."""
+    return {
+        row.coordinator_id: post_label(row.authority, row.level, row.region_code)
+        for row in connection.execute(sa.select(coordinator).order_by(coordinator.c.position))
+    }
 
 
 def network(connection: sa.Connection) -> Network:

@@ -123,6 +123,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     # Coordination
     "obstruction_ticket": ("raw", "rw", "r", ""),
     "obstruction_event": ("ra", "ra", "rw", ""),
+    "coordinator_act": ("r", "ra", "rw", ""),
     "escalation_step": ("ra", "r", "", ""),
     "escalation_acknowledgement": ("ra", "ra", "rw", ""),
     # Records

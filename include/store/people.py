@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +15,13 @@ from include.store.tables import console_grant, person
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A person's grant in addition to the auth manager's roles. `departments` None: not confined."""
+    """A person's grant in addition to the auth manager's roles. `departments` None: not confined; `coordinator_id`: of the
+    roster, if this is the account of a coordinator."""
 
     actor_id: str
     roles: frozenset[Role] = frozenset()
     departments: frozenset[str] | None = None
+    coordinator_id: str | None = None
     changed_by: str = ""
     changed_at: datetime | None = None
 
@@ -56,24 +58,21 @@ def grants(connection: sa.Connection) -> list[Grant]:
     return [_grant(row) for row in connection.execute(sa.select(console_grant).order_by(console_grant.c.actor_id))]
 
 
-def set_grant(
-    connection: sa.Connection,
-    actor_id: str,
-    *,
-    roles: Iterable[Role],
-    departments: Iterable[str] | None,
-    by: str,
-    now: datetime,
-) -> None:
-    """Set exactly this grant; without roles and confinement the entry is removed."""
-    held, within = sorted(roles), None if departments is None else sorted(departments)
-    if not held and within is None:
-        connection.execute(console_grant.delete().where(console_grant.c.actor_id == actor_id))
+def set_grant(connection: sa.Connection, grant: Grant, *, by: str, now: datetime) -> None:
+    """Set exactly this grant; an empty one is removed."""
+    if not grant.roles and grant.departments is None and grant.coordinator_id is None:
+        connection.execute(console_grant.delete().where(console_grant.c.actor_id == grant.actor_id))
         return
-    values = {"roles": held, "departments": within, "changed_by": by, "changed_at": now}
+    values = {
+        "roles": sorted(grant.roles),
+        "departments": None if grant.departments is None else sorted(grant.departments),
+        "coordinator_id": grant.coordinator_id,
+        "changed_by": by,
+        "changed_at": now,
+    }
     connection.execute(
         insert(console_grant)
-        .values(actor_id=actor_id, **values)
+        .values(actor_id=grant.actor_id, **values)
         .on_conflict_do_update(index_elements=[console_grant.c.actor_id], set_=values)
     )
 
@@ -83,6 +82,7 @@ def _grant(row: sa.Row[tuple[object, ...]]) -> Grant:
         row.actor_id,
         frozenset(map(Role, row.roles)),
         None if row.departments is None else frozenset(row.departments),
+        row.coordinator_id,
         row.changed_by,
         row.changed_at,
     )

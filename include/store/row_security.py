@@ -38,6 +38,7 @@ _ROWS: Mapping[str, str] = {
     "case_clock": _BY_NEED,
     "case_policy": _BY_NEED,
     "contact": _BY_NEED,
+    "coordinator_act": _BY_NEED,
     "deadline_extension": _BY_NEED,
     "due_date_change": _BY_NEED,
     "escalation_acknowledgement": _BY_NEED,

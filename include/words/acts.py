@@ -20,6 +20,7 @@ ACTS: Mapping[str, str] = {
     Action.CLOSE_INTAKE: "完成接收审核",
     Action.CONFIRM_HOLD: "确认挂起的问题并退回",
     Action.CONFIRM_WITHDRAWAL: "确认撤回需求",
+    Action.COORDINATOR_ACTED: "协调人反映办理情况",
     Action.DEPARTMENT_STOP_CONTINUED: "继续推送暂停的地区",
     Action.DEPARTMENT_STOP_KEPT: "维持暂停地区的推送",
     Action.DROP_REGISTER_SNAPSHOTS: "按期清除名单快照",

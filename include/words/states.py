@@ -33,6 +33,7 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
         Role.APPROVER: "审批人员",
         Role.AUDITOR: "审计人员",
         Role.ADMINISTRATOR: "系统管理员",
+        Role.COORDINATOR: "协调人",
     },
     # --- Needs and the gate ---
     states.IntakeKind: {

@@ -30,6 +30,8 @@ def test_a_token_says_who_may_do_what_about_which_subject_until_when() -> None:
     assert (claims.coordinator_id, claims.subject, claims.expires_on) == ("PBOC-330100", CASE, LAST)
     assert claims.idempotency_key == "digest:1"
     assert claims.acts == frozenset(CoordinatorAct) - {CoordinatorAct.UNRESOLVABLE}
+    need = tokens.read([KEY], _mint(subject=LinkSubject(kind=LinkKind.NEED, need_id="N1")), today=LAST)
+    assert need.acts == claims.acts - {CoordinatorAct.NEEDS_TIME}, "a need as a whole has no limit to extend"
 
 
 def test_only_a_link_to_an_obstruction_permits_to_give_up() -> None:

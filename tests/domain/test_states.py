@@ -31,6 +31,8 @@ ENUMS: dict[tuple[str, str], type[StrEnum] | set[str]] = {
     ("intake", "kind"): states.IntakeKind,
     ("listing_cursor", "kind"): states.IntakeKind,
     ("judgement", "verdict"): states.Verdict,
+    ("coordinator_act", "act"): states.CoordinatorAct,
+    ("coordinator_act", "kind"): states.LinkKind,
     ("obstruction_event", "kind"): states.TicketEvent,
     ("obstruction_ticket", "authority"): states.Authority,
     ("obstruction_ticket", "level"): states.Level,

@@ -222,7 +222,22 @@ def test_what_is_not_dealt_with_climbs_to_the_nation_and_stays_there_overdue(dat
         ({"overdue": 1}, "nation"),
         ({}, "nation"),
     ]
-    assert [one["level"] for one in answers(database)] == ["province", "nation"]
+    assert answers(database) == [], "nobody took it on, and the contract has no other word"
+
+
+def test_the_bank_hears_of_a_climb_only_of_a_ticket_that_somebody_took_on(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        obstructed(connection)
+    advance(database)
+    act(database, "acknowledged", now=moment("2026-10-09 15:00"))
+    assert advance(database, moment("2026-10-26 08:30")) == {"climbed": 1}, "acknowledged, and not resolved"
+    assert advance(database, moment("2026-10-29 08:30")) == {"climbed": 1}, "not acknowledged by the province"
+    act(database, "in_progress", now=moment("2026-10-29 09:00"))
+    assert [(one["status"], one["level"]) for one in answers(database)] == [
+        ("acknowledged", "city"),
+        ("acknowledged", "province"),
+        ("in_progress", "nation"),
+    ]
 
 
 def test_the_bank_ends_a_ticket_and_may_report_it_again(database: sa.Engine) -> None:

@@ -29,6 +29,7 @@ from tests.support.judged import needs
 
 HOSTILE = "<script>alert(1)</script>有限公司"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+ACTION_LINK_SECRET = "the tests' key of action links"
 REASON = "已向主管部门核实"
 FINDINGS = [("DQ37", "finance.total_investment"), ("G06b", "benefit.carbon_reduction_tco2")]
 
@@ -74,7 +75,7 @@ def served_console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iter
     from airflow.api_fastapi.app import create_auth_manager
     from fastapi import FastAPI
 
-    from green_finance.console import pages
+    from green_finance.console import action_links, pages
     from green_finance.console.app import console as app
 
     url = database.url
@@ -85,7 +86,7 @@ def served_console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iter
         "login": url.username,
         "password": url.password,
         "schema": url.database,
-        "extra": {"personal_data_secret": "key of the console tests"},
+        "extra": {"personal_data_secret": "key of the console tests", "action_link_secret": ACTION_LINK_SECRET},
     }
     monkeypatch.setenv("AIRFLOW_CONN_BUSINESS_DB", json.dumps(business))
     for name in ("GREEN_PLATFORM", "CREDIT_MARKET", "SMTP_DEFAULT"):
@@ -94,6 +95,9 @@ def served_console(database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("GFF_NOW", "2026-10-20T10:00:00+08:00")
     create_auth_manager()
     pages.whole_engine.cache_clear()
+    action_links.keys.cache_clear()
+    for throttle in (action_links.refusals, action_links.acts):
+        throttle.forget()
     mounted = FastAPI()
     mounted.mount("/green-finance", app)
     found = Console(app)

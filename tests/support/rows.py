@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from include.domain.roles import Role
 from include.reference import policy
 from include.store import people, tables
 from include.store.database import acting_as
@@ -49,10 +50,16 @@ def rewrite(
     return result
 
 
-def set_grant(connection: sa.Connection, *whom: str, **granted: Any) -> None:
+def set_grant(
+    connection: sa.Connection, whom: str, *, roles: Collection[Role], by: str, now: datetime, **granted: Any
+) -> None:
     """Grant a role as the console's administrator does."""
+    within = granted.get("departments")
+    grant = people.Grant(
+        whom, frozenset(roles), None if within is None else frozenset(within), granted.get("coordinator_id")
+    )
     with acting_as(connection, DatabaseRole.CONSOLE):
-        people.set_grant(connection, *whom, **granted)
+        people.set_grant(connection, grant, by=by, now=now)
 
 
 def need_id(number: int) -> str:

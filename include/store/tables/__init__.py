@@ -23,6 +23,7 @@ from include.store.tables.cases import (
     matching_case,
     waiting_feedback,
 )
+from include.store.tables.coordination import coordinator_act
 from include.store.tables.deadlines import (
     case_policy,
     deadline_extension,
@@ -79,6 +80,7 @@ __all__ = [
     "console_grant",
     "contact",
     "coordinator",
+    "coordinator_act",
     "deadline_extension",
     "deadline_extension_decision",
     "delivery",

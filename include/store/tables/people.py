@@ -24,6 +24,7 @@ console_grant = Table(
     Column(
         "departments", ARRAY(Text), nullable=True, comment="codes that the person is confined to; null: not confined"
     ),
+    Column("coordinator_id", Text, nullable=True, comment="of the roster, if this is the account of a coordinator"),
     Column("changed_by", Text, nullable=False),
     moment("changed_at"),
     CheckConstraint("roles <@ array['approver', 'auditor']", name="roles"),

@@ -1,4 +1,5 @@
-"""The operator console: one FastAPI app of small routers, every route of it behind `access.admit`."""
+"""The operator console: one FastAPI app of small routers, every route of it behind `access.admit`, except the links in
+mails (`action_links`)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from green_finance.console import (
+    action_links,
     alerts,
     approvals,
     audit_trail,
@@ -61,6 +63,8 @@ for part in (
     grants,
 ):
     console.include_router(part.router)
+# Beside the gate: a link in a mail is its own authority.
+console.mount("/act", action_links.links)
 
 log = logging.getLogger(__name__)
 

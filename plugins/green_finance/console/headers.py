@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from airflow.sdk.configuration import conf
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -26,8 +28,10 @@ class ClosedToTheBrowser:
     """ASGI middleware: answers load nothing from elsewhere, are not cached, and their cookies need TLS if the request
     used it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str] = _HEADERS, largest_body: int = _LARGEST_BODY) -> None:
         self._app = app
+        self._headers = headers
+        self._largest_body = largest_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,14 +44,16 @@ class ClosedToTheBrowser:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > _LARGEST_BODY:
+            if received > self._largest_body:
                 raise HTTPException(413)
             return message
 
         async def closed(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # A part of the console may have closed its answers further.
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
                 # As Airflow treats its own cookie; behind a proxy its web server takes the scheme from
                 # X-Forwarded-Proto.
                 if scope.get("scheme") == "https" or conf.get("api", "ssl_cert", fallback=""):

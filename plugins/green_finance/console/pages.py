@@ -24,6 +24,7 @@ from include.domain.roles import Role
 from include.reference import departments
 from include.reference.day import Day
 from include.store.confinement import confined, for_people
+from include.store.coordinators import posts
 from include.store.database import open_database
 from include.store.grants import DatabaseRole
 from include.store.people import called, names
@@ -93,6 +94,11 @@ def show(request: Request, template: str, status_code: int = 200, **values: obje
     return page
 
 
+def standalone(template: str, status_code: int = 200, **values: object) -> HTMLResponse:
+    """A page outside of the console's frame: for visitors who are not its users."""
+    return HTMLResponse(_templates().get_template(template).render(**values), status_code=status_code)
+
+
 def done(address: str, note: str) -> RedirectResponse:
     """After an act: redirect to the page at `address` (relative), which shows `note`. Reloading it repeats nothing."""
     answer = RedirectResponse(address, status_code=303)
@@ -145,7 +151,7 @@ class _People:
     @cached_property
     def names(self) -> dict[str, str]:
         with whole_engine().connect() as connection:
-            return names(connection)
+            return {**posts(connection), **names(connection)}
 
 
 @pass_context

@@ -27,6 +27,10 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 Id = Annotated[int, Interval(ge=1, le=MOST_ID)]
 OptionalId = Annotated[Id | None, BeforeValidator(lambda given: given or None)]
 """A number that may be left empty."""
+OptionalDays = Annotated[
+    Annotated[int, Interval(ge=1, le=999)] | None, BeforeValidator(lambda given: given or None), Form()
+]
+"""A number of days that may be left empty."""
 Quarter = Annotated[str, StringConstraints(pattern=f"^{QUARTER}$")]
 AnyQuarter = Annotated[str, StringConstraints(pattern=f"^({QUARTER})?$")]
 """A filter: empty means every quarter. Likewise the next ones."""
