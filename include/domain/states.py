@@ -187,6 +187,16 @@ class NeedStage(StrEnum):
     WITHDRAWN = auto()
 
 
+class Reached(StrEnum):
+    """How far the matching of a pushed need came, as the circular counts it."""
+
+    PUSHED = auto()
+    ANSWERED = auto()
+    APPROVED = auto()
+    CONTRACTED = auto()
+    DRAWN = auto()
+
+
 class FeedbackType(StrEnum):
     """What an institution reports: the twelve types of the credit-market contract."""
 

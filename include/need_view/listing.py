@@ -36,7 +36,8 @@ class Sort(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedFilter:
     """Which needs; an empty field asks for nothing. `words`: all of them must occur in what the reader sees of numbers and
-    names; amounts in 万元."""
+    names; `outcome`: what was decided of the newest revision, withdrawn needs left out; `reached`: how far the matching came,
+    counted as the circular counts it (cases under an alert left out); amounts in 万元."""
 
     words: str = ""
     quarter: str = ""
@@ -44,6 +45,8 @@ class NeedFilter:
     institution: str = ""
     category: str = ""
     stage: str = ""
+    outcome: str = ""
+    reached: str = ""
     rule: str = ""
     overdue: bool = False
     major: bool = False
@@ -175,6 +178,15 @@ _CONDITIONS: tuple[tuple[Callable[[NeedFilter], Any], str, str], ...] = (
     ),
     (lambda wanted: wanted.category, "category", f"{_CATEGORY} = :category"),
     (lambda wanted: wanted.stage, "stage", "need.stage = :stage"),
+    (lambda wanted: wanted.outcome, "outcome", "need.outcome = :outcome and need.stage <> 'withdrawn'"),
+    (
+        lambda wanted: wanted.reached,
+        "reached",
+        "exists (select from delivered_push push where push.need_id = need.need_id)"
+        " and (:reached = 'pushed' or exists (select from sound_case matched where matched.need_id = need.need_id and"
+        " case :reached when 'answered' then matched.answered when 'approved' then matched.approved > 0"
+        " when 'contracted' then matched.contracted > 0 when 'drawn' then matched.drawn > 0 end))",
+    ),
     (
         lambda wanted: wanted.rule,
         "rule",

@@ -109,6 +109,13 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     # --- Cases and feedback ---
     states.CaseState: _CASES,
     states.FeedbackType: _CASES,
+    states.Reached: {
+        states.Reached.PUSHED: "已推送",
+        states.Reached.ANSWERED: "有机构反馈",
+        states.Reached.APPROVED: "已授信",
+        states.Reached.CONTRACTED: "已签约",
+        states.Reached.DRAWN: "已放款",
+    },
     states.NeedStage: {
         states.NeedStage.UNJUDGED: "未出结论",
         states.NeedStage.RETURNED: "已退回补正",

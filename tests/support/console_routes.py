@@ -47,6 +47,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/obstructions"): {V},
     ("GET", "/obstructions/{ticket_id}"): {V},
     ("POST", "/obstructions/{ticket_id}"): {OP},
+    ("GET", "/quarters"): {V},
     ("GET", "/register"): {V},
     ("POST", "/register/{snapshot_id}"): {OP},
     ("GET", "/rejudgement/{quarter}"): {OP, A},

@@ -1,9 +1,9 @@
 -- Where each need stands, for lists of needs.
 
--- The stage (阶段) of each need at its newest revision: withdrawn; its furthest case once a push has arrived, unmet if every
--- institution declined or closed without an approval; before the push, what the gate or a person decided.
+-- Of each need at its newest revision: its outcome, as the gate or a person decided; and its stage (阶段): withdrawn, its furthest
+-- case once a push has arrived, unmet if every institution declined or closed without an approval; before the push, the outcome.
 create view need_stage with (security_invoker = true) as
-select need.*,
+select need.*, coalesce(decided.outcome, 'unjudged') as outcome,
        case
            when exists (select from withdrawal_notice notice where notice.need_id = need.need_id) then 'withdrawn'
            when exists (
@@ -21,20 +21,20 @@ select need.*,
                       end
                from matching_case matched where matched.need_id = need.need_id
            ), 'pushed')
-           else coalesce((
-               select outcome_of(hold.state, judged.verdict)
-               from judgement judged
-               left join lateral (
-                   select held.state from quarantine held join judgement own using (judgement_id)
-                   where held.need_id = need.need_id and held.revision = need.revision
-                     and own.payload_sha256 = need.item_hash
-                   order by held.quarantine_id desc limit 1
-               ) hold on true
-               where judged.payload_sha256 = need.item_hash
-               order by judged.judgement_id desc limit 1
-           ), 'unjudged')
+           else coalesce(decided.outcome, 'unjudged')
        end as stage
-from newest_need need;
+from newest_need need
+left join lateral (
+    select outcome_of(hold.state, judged.verdict) as outcome
+    from judgement judged
+    left join lateral (
+        select held.state from quarantine held join judgement own using (judgement_id)
+        where held.need_id = need.need_id and held.revision = need.revision and own.payload_sha256 = need.item_hash
+        order by held.quarantine_id desc limit 1
+    ) hold on true
+    where judged.payload_sha256 = need.item_hash
+    order by judged.judgement_id desc limit 1
+) decided on true;
 
 -- The oldest limit of each need that is overdue on a day: of cases that are neither paused nor over, of needs not withdrawn.
 create function overdue_needs(today date)

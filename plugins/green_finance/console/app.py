@@ -26,6 +26,7 @@ from green_finance.console import (
     need_list,
     needs,
     overview,
+    quarters,
     register,
     reruns,
     stops,
@@ -43,6 +44,7 @@ console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_u
 console.add_middleware(ClosedToTheBrowser)
 for part in (
     overview,
+    quarters,
     need_list,
     needs,
     holds,

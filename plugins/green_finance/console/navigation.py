@@ -30,6 +30,7 @@ class Page:
 
 _PAGES: tuple[Page, ...] = (
     Page(Role.VIEWER, Group.DECIDE, "", "总览"),
+    Page(Role.VIEWER, Group.DECIDE, "quarters", "季度"),
     Page(Role.VIEWER, Group.DECIDE, "needs", "需求"),
     Page(Role.VIEWER, Group.DECIDE, "holds", "待核实"),
     Page(Role.VIEWER, Group.DECIDE, "alerts", "警示"),

@@ -15,7 +15,7 @@ from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
-from include.domain.states import NeedStage
+from include.domain.states import NeedStage, Reached, RecordOutcome
 from include.intake.view import newest_quarters
 from include.need_view import NeedFilter, NeedRow, Sort
 from include.reference import departments, enum_labels, institutions, rules
@@ -29,6 +29,9 @@ _QUARTERS = 20
 After = Annotated[str, Len(max_length=600)]
 
 
+AnyOutcome = Literal["", "passed", "held", "returned", "unjudged"]
+
+
 def wanted(
     q: Words = "",
     quarter: AnyQuarter = "",
@@ -36,6 +39,8 @@ def wanted(
     institution: AnyCode = "",
     category: AnyCode = "",
     stage: NeedStage | Literal[""] = "",
+    outcome: AnyOutcome = "",
+    reached: Reached | Literal[""] = "",
     rule: AnyCode = "",
     overdue: bool = False,
     major: bool = False,
@@ -50,6 +55,8 @@ def wanted(
         institution=institution,
         category=category,
         stage=stage,
+        outcome=outcome,
+        reached=reached,
         rule=rule,
         overdue=overdue,
         major=major,
@@ -94,6 +101,8 @@ def needs(
             "institution": {code: one.name for code, one in institutions().items()},
             "category": enum_labels("project.category"),
             "stage": words(NeedStage),
+            "reached": words(Reached),
+            "outcome": {one: word(RecordOutcome, one) for one in _OUTCOMES},
             "rule": {code: f"{code} {one.message}" for code, one in rules().items() if one.scope in _SCOPES},
         },
         stage_word=lambda stage: word(NeedStage, stage),
@@ -116,7 +125,18 @@ def export_needs(
 
 
 def _in_address(chosen: NeedFilter) -> dict[str, object]:
-    names = ("quarter", "department", "institution", "category", "stage", "rule", "overdue", "major")
+    names = (
+        "quarter",
+        "department",
+        "institution",
+        "category",
+        "stage",
+        "outcome",
+        "reached",
+        "rule",
+        "overdue",
+        "major",
+    )
     return {
         "q": chosen.words,
         **{name: getattr(chosen, name) for name in names},
@@ -130,6 +150,7 @@ def _departments_of(access: Access) -> list[str]:
 
 
 _SCOPES = frozenset({"record", "register", "history", "need", "case"})
+_OUTCOMES = (RecordOutcome.PASSED, RecordOutcome.HELD, RecordOutcome.RETURNED, RecordOutcome.UNJUDGED)
 _SORTS = ((Sort.NEWEST, "最近接收"), (Sort.AMOUNT, "金额由大到小"), (Sort.OVERDUE, "逾期最久"))
 
 _COLUMNS: tuple[Column[NeedRow], ...] = (
