@@ -1,15 +1,15 @@
 """
 ### 周报 weekly_summary
 
-Tells the head of each department once a week where its needs of the running and the previous quarter stand, what changed, which
-returns and obstructions are open, and which institutions may be thought of after a refusal or silence.
+Tells the head of each department once a week what is left to do with its needs of the running and the previous quarter, the most
+urgent first: obstructions (those at the nation first), returns with their reasons, enterprises that banks cannot reach, refusals
+with what may help. Then how far the needs came and what changed.
 
-**When**: on each of China's working days at 08:45; it acts on the first one of a week on which it runs. **By hand**: trigger with
-`{}`; a second run in the same week adds nothing.
+**When**: on each of China's working days at 08:45, after the digests. A letter leaves on the first working day of the week on
+which its reader has no digest, at the latest on the last one. **By hand**: trigger with `{}`; a second run adds nothing.
 
-**Triage**: no mail on another day is right, and so is none to a department without news. Each summary is queued once
-for ever; it leaves with `deliver`. A region without a coordinator on duty is named in a notice to the operators, and
-its summary goes one level up.
+**Triage**: none to a department with nothing left to do is right. Each summary is queued once for ever; it leaves with `deliver`.
+A region without a coordinator on duty is named in a notice to the operators, and its summary goes one level up.
 """
 
 from __future__ import annotations

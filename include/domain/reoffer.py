@@ -99,15 +99,17 @@ def _unheard(
 
 
 def suggestions(
-    asked: Collection[str], listed: Sequence[Institution], landed: Mapping[str, int], policy: Policy
+    asked: Collection[str], listed: Sequence[Institution], landed: Mapping[str, int], policy: Policy, turn: int = 0
 ) -> tuple[Suggestion, ...]:
     """The institutions of the official list that were not asked, at most reoffer_max_suggestions.
 
     `asked`: codes of all that were intended, have a case or refused. `landed`: kind of institution → recent needs of
     the same province and category for which institutions of that kind paid money out. Kinds with more of them come
-    first; otherwise the order of the list holds.
+    first; otherwise the order of the list holds, begun at `turn`: another place for each need, so that a letter about
+    many needs favours nobody.
     """
     fresh = [one for one in listed if one.code not in asked]
-    ranked = sorted(fresh, key=lambda one: -landed.get(one.kind, 0))
+    begin = turn % len(fresh) if fresh else 0
+    ranked = sorted([*fresh[begin:], *fresh[:begin]], key=lambda one: -landed.get(one.kind, 0))
     most = policy.integer("reoffer_max_suggestions")
     return tuple(Suggestion(one.code, landed.get(one.kind, 0)) for one in ranked[:most])

@@ -96,6 +96,11 @@ def test_without_results_the_order_is_that_of_the_list() -> None:
     assert [(one.institution_code, one.landed) for one in named] == [("EXIM", 0), ("ICBC", 0), ("ABC", 0)]
 
 
+def test_each_need_begins_at_another_place_of_the_list() -> None:
+    named = suggestions({"CDB", "ADBC"}, LISTED, {}, POLICY, turn=1)
+    assert [one.institution_code for one in named] == ["ICBC", "ABC", "BOC"]
+
+
 def test_kinds_with_results_come_first() -> None:
     named = suggestions({"BOSC"}, LISTED, {"city": 4, "postal": 6}, POLICY)
     assert [(one.institution_code, one.landed) for one in named] == [("PSBC", 6), ("BOB", 4), ("JSBC", 4)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,14 +13,16 @@ import pytest
 import sqlalchemy as sa
 
 from include import obstructions
+from include.domain.states import Channel, DeliveryAction
 from include.letters import weekly_summary
 from include.letters.weekly_summary import SummaryRun
 from include.reference import departments, policy, rules
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store import tables
+from include.store.outbox import NewDelivery, enqueue
 from tests.support.departments import CIPHER, Platform, item, queued
-from tests.support.reoffers import add_alert, refused_need
+from tests.support.reoffers import add_alert, pushed_need
 from tests.support.rows import (
     add_case,
     add_delivery,
@@ -39,9 +44,10 @@ KEY = f"weekly:2026-W43:{ZHEJIANG}"
 
 
 def summarise(database: sa.Engine, day: str = MONDAY, *, platform: Platform | None = None) -> SummaryRun:
+    """Unless told otherwise one need of Zhejiang waits for its review, so that there is something to do."""
     return weekly_summary.summarise(
         database,
-        platform or Platform(),
+        platform or Platform(items={(ZHEJIANG, "submitted"): [item(99)]}),
         CIPHER,
         operator="operator@example.test",
         day=Day(moment(f"{day} 08:45"), CALENDAR, POLICY),
@@ -57,13 +63,13 @@ def weekly(database: sa.Engine) -> set[str]:
     return {key for key in queued(database) if key.startswith("weekly:")}
 
 
-def returned_need(connection: sa.Connection, number: int, respond_by: str) -> None:
+def returned_need(connection: sa.Connection, number: int, respond_by: str, reasons: Sequence[str] = ()) -> None:
     add_need(connection, number, verdict="returned")
     delivery_id = add_delivery(connection, number, action="return")
     connection.execute(
         sa.update(tables.delivery)
         .where(tables.delivery.c.delivery_id == delivery_id)
-        .values(body=json.dumps({"respond_by": respond_by}))
+        .values(body=json.dumps({"respond_by": respond_by, "reasons": [{"rule_id": one} for one in reasons]}))
     )
 
 
@@ -97,8 +103,11 @@ def test_a_missed_monday_is_caught_up(staffed: sa.Engine) -> None:
     assert summarise(staffed, "2026-10-21").summaries == 1
 
 
-def test_a_department_of_which_there_is_nothing_to_tell_gets_none(staffed: sa.Engine) -> None:
-    assert summarise(staffed) == SummaryRun(0, 0)
+def test_a_department_that_has_nothing_to_do_gets_none(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        add_need(connection, 1)
+        add_delivery(connection, 1)
+    assert summarise(staffed, platform=Platform()) == SummaryRun(0, 0), "pushed, and nothing to do"
     waiting = Platform(items={("110000", "submitted"): [item(1)]})
     assert summarise(staffed, platform=waiting).summaries == 1
     assert weekly(staffed) == {"weekly:2026-W43:110000"}
@@ -166,7 +175,8 @@ def test_needs_are_counted_by_the_stages_they_reached(staffed: sa.Engine) -> Non
         add_need(connection, 11, department_code="440300")
     summarise(staffed)
     assert lines(staffed) == {
-        "已推荐": ["—", "9 项，9,000 万元"],
+        "待审核": ["1 项，1,250.5 万元", "—"],
+        "已推荐": ["—", "9 项，8,000 万元"],
         "审核通过": ["—", "7 项，7,000 万元"],
         "退回待补正": ["—", "1 项，1,000 万元"],
         "核实中": ["—", "1 项"],
@@ -232,7 +242,6 @@ def test_what_changed_counts_from_the_summary_before(staffed: sa.Engine) -> None
     text = summary(staffed)["text"]
     changes = text.split("2026年10月12日（周一）以来\n")[1].split("\n\n")[0].splitlines()
     assert changes == ["- 机构不予支持涉及 1 项", "- 新获授信 1 项，800 万元", "- 新放款 1 项，350 万元"]
-    assert "新放款1" not in summary(staffed)["subject"] and "没有待办，新放款 1 项" in summary(staffed)["subject"]
 
 
 def test_after_a_week_without_a_summary_the_next_one_reaches_back_to_the_last(staffed: sa.Engine) -> None:
@@ -251,11 +260,11 @@ def test_late_answers_come_before_everything_else(staffed: sa.Engine) -> None:
         add_need(connection, 3, revision=2)
     summarise(staffed)
     body = summary(staffed)
-    assert body["subject"] == "【绿厂融通】浙江融资对接周报（第43周）：1项补正逾期、1项待补正"
+    assert body["subject"] == "【绿厂融通】浙江融资对接周报（第43周）：1项补正逾期、1项待补正、1项待审核"
     assert body["text"].index("退回补正已逾期 1 项") < body["text"].index(
         "退回待补正 1 项：最早一项请于 2026年10月26日"
     )
-    assert f"{need_id(2)}，2026年10月16日（周五）前答复（已逾期）" in body["text"]
+    assert "（2026-10-16 前答复，已逾期）" in body["text"] and need_id(2) in body["text"]
     assert need_id(3) not in body["text"], "answered by a newer revision"
     assert f'href="{CONSOLE}/needs/{need_id(1)}"' in body["html"]
 
@@ -288,31 +297,187 @@ def test_obstructions_of_one_cause_are_one_with_level_lead_and_age(staffed: sa.E
     assert body["html"].count(f'href="{CONSOLE}/obstructions/') == 2
 
 
-def test_other_institutions_are_named_without_a_word_of_recommendation(staffed: sa.Engine) -> None:
+def test_obstructions_at_the_nation_come_first(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
-        refused_need(connection)
+        for number in (1, 2):
+            pushed_need(connection, number)
+            name = f"OB{number}"
+            add_event(connection, number, "obstructed", sequence=1, reason_code="R06", obstruction_id=name)
+            standing = {"obstruction_id": name, "opened_on": "2026-10-13", "reason_code": "R06"}
+            add_case(connection, number, state="contacted", open_obstructions=[standing])
+    obstructions.advance(staffed, day=Day(moment("2026-10-13 11:00"), CALENDAR, POLICY))
+    with staffed.begin() as connection:
+        ticket = tables.obstruction_ticket
+        connection.execute(sa.update(ticket).where(ticket.c.need_id == need_id(2)).values(level="nation"))
+    summarise(staffed)
+    body = summary(staffed)
+    assert "1件国家级梗阻、1件梗阻未办结" in body["subject"]
+    assert body["text"].index("已提请国家级 1 件") < body["text"].index("融资梗阻未办结 1 件")
+    for form in (body["text"], body["html"]):
+        assert form.index(need_id(2)) < form.index(need_id(1))
+
+
+def refusals(connection: sa.Connection, number: int, reasons: Mapping[str, str]) -> None:
+    """A pushed need that these institutions refused, each for its reason; its intended ones are ICBC and CCB."""
+    pushed_need(connection, number)
+    case = tables.matching_case
+    for institution, reason in reasons.items():
+        add_case(connection, number, institution, state="declined")
+        this = (case.c.need_id == need_id(number)) & (case.c.institution_code == institution)
+        connection.execute(sa.update(case).where(this).values(reason_code=reason))
+
+
+def section(database: sa.Engine, title: str) -> str:
+    text = summary(database)["text"]
+    return text.split(f"\n{title}（")[1].split("\n\n")[0] if f"\n{title}（" in text else ""
+
+
+TURNED_DOWN = "机构未予支持、尚无授信"
+
+
+def test_a_need_turned_down_is_told_with_reasons_help_and_others_without_a_word_of_recommendation(
+    staffed: sa.Engine,
+) -> None:
+    with staffed.begin() as connection:
+        refusals(connection, 1, {"ICBC": "R04", "CCB": "R12"})
+    summarise(staffed)
+    assert "多家机构不予支持、尚无授信 1 项" in summary(staffed)["text"]
+    told = section(staffed, TURNED_DOWN)
+    assert "中国建设银行：利率、期限等条件未达成一致；中国工商银行：担保或抵质押不足" in told
+    assert "对接政策性融资担保" in told and "民间投资专项担保计划（财金〔2026〕6号，至2027年12月31日）" in told
+    assert "供参考，是否对接由企业和机构自主决定" in told and "1,000 万元" in told
+    others = told.split("尚未对接过：")[1].split("\n")[0]
+    assert len(others.split("、")) == POLICY.integer("reoffer_max_suggestions")
+    assert "工商银行" not in others and "建设银行" not in others
+    assert not [word for word in ("推荐您", "优先", "最佳", "建议贷款", "应当", "必须") if word in told]
+
+
+def test_one_refusal_is_not_called_several(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        refusals(connection, 1, {"ICBC": "R04"})
+        version = tables.need_version
+        rewrite(connection, sa.update(version).values(intended_institutions=["ICBC"]))
     summarise(staffed)
     text = summary(staffed)["text"]
-    told = text.split("可以了解的其他机构（1 项需求）")[1].split("接下来")[0]
-    assert "供参考，是否对接由企业和机构自主决定" in told
-    assert "国家开发银行（开发性金融机构）" in told and "工商银行" not in told and "建设银行" not in told
-    assert not [word for word in ("推荐您", "优先", "最佳", "建议贷款", "应当", "必须") if word in told]
+    assert need_id(1) in section(staffed, TURNED_DOWN) and "多家" not in text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        ({"ICBC": "R14", "CCB": "R15"}, False),
+        ({"ICBC": "R16", "CCB": "R16"}, False),
+        ({"ICBC": "R14", "CCB": "R02"}, True),
+    ],
+    ids=["given up and met elsewhere", "twice the same project", "one real refusal"],
+)
+def test_where_nothing_is_left_to_do_nobody_is_asked(
+    staffed: sa.Engine, reasons: Mapping[str, str], told: bool
+) -> None:
+    with staffed.begin() as connection:
+        refusals(connection, 1, reasons)
+    summarise(staffed)
+    assert (need_id(1) in summary(staffed)["text"]) is told
+    assert "尚未对接过" not in summary(staffed)["text"], "given up or met elsewhere: not offered around"
+
+
+def test_a_letter_about_many_needs_does_not_name_the_same_banks_over_and_over(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        for number in range(1, 9):
+            refusals(connection, number, {"ICBC": "R04", "CCB": "R04"})
+    summarise(staffed)
+    found = [
+        line.split("尚未对接过：")[1].split("、")
+        for line in section(staffed, TURNED_DOWN).splitlines()
+        if "尚未" in line
+    ]
+    assert len(found) == 8
+    assert max(Counter(name for names in found for name in names).values()) <= 4
 
 
 def test_a_refusal_that_can_be_mended_is_told_with_what_helps(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
-        for number, reasons in ((1, {"ICBC": "R05", "CCB": "R05"}), (2, {"ICBC": "R02"}), (3, {"ICBC": "R05"})):
-            add_need(connection, number)
-            add_delivery(connection, number)
-            for institution, reason in reasons.items():
-                add_case(connection, number, institution, state="declined")
-                case = tables.matching_case
-                connection.execute(sa.update(case).where(case.c.need_id == need_id(number)).values(reason_code=reason))
+        refusals(connection, 1, {"ICBC": "R05"})
+        refusals(connection, 2, {"ICBC": "R02"})
+        refusals(connection, 3, {"ICBC": "R05"})
         add_case(connection, 3, "ABC", state="credit_approved", approved="10")
     summarise(staffed)
-    told = summary(staffed)["text"].split("原因可以补救的（1 项）")[1].split("可以了解的其他机构")[0]
-    assert "中国建设银行、中国工商银行：申请资料不全。参考处置：一次性告知缺件清单" in told
+    told = section(staffed, "个别机构未予支持、原因可以补救")
+    assert "中国工商银行：申请资料不全。参考处置：一次性告知缺件清单" in told
     assert need_id(1) in told and need_id(2) not in told and need_id(3) not in told
+
+
+def test_contact_that_banks_lost_asks_the_department_to_renew_it(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        pushed_need(connection, 1)
+        for sequence in range(1, 4):
+            day = f"2026-10-{12 + sequence} 10:00"
+            add_event(connection, 1, "received", sequence=sequence, reason_code="R17", occurred_at=moment(day))
+    summarise(staffed)
+    assert "机构多次联系不上企业 1 项：请核实联系方式" in summary(staffed)["text"]
+    assert "自 2026-10-13" in section(staffed, "需核实更新企业联系方式")
+
+
+def test_quiet_and_untouched_needs_are_counted_and_nobody_is_asked_about_them(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        for number in (1, 2, 3):
+            pushed_need(connection, number)
+        add_case(connection, 1, state="visited", last_event_at=moment("2026-09-01 10:00"))
+        add_case(connection, 2, state="visited", last_event_at=moment("2026-10-16 10:00"))
+        add_case(connection, 3, state="visited", last_event_at=moment("2026-09-01 10:00"))
+        paused = tables.matching_case.c.need_id == need_id(3)
+        connection.execute(sa.update(tables.matching_case).where(paused).values(paused=True))
+    summarise(staffed)
+    told = section(staffed, "仅供了解，不需办理") or summary(staffed)["text"].split("仅供了解，不需办理")[1]
+    assert "对接较长时间没有新的反馈：1 项" in told
+    assert need_id(1) not in summary(staffed)["text"]
+
+
+def test_needs_that_came_late_are_told_as_waiting_for_a_decision(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        add_need(connection, 1, verdict="held")
+        add_hold(connection, 1, findings=[("DQ52", "submitted_at")])
+    summarise(staffed)
+    assert "截止后报送 1 项：待审核人员决定列入本季度或下季度，暂不需要办理" in summary(staffed)["text"]
+
+
+def test_a_return_is_told_with_its_reasons(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        returned_need(connection, 1, "2026-10-26", reasons=["DQ18", "DQ07"])
+    summarise(staffed)
+    for form in (summary(staffed)["text"], summary(staffed)["html"]):
+        for rule_id in ("DQ18", "DQ07"):
+            assert rules()[rule_id].message.rstrip("。") in html.unescape(form)
+
+
+# --- One mail a day --------------------------------------------------------------------------------------------------
+
+
+def digest_of(connection: sa.Connection, day: str, address: str = f"D{ZHEJIANG}@example.test") -> None:
+    mail = NewDelivery(
+        channel=Channel.MAIL,
+        action=DeliveryAction.MAIL,
+        idempotency_key=f"digest:{address}:{day}",
+        body={"to": [address], "subject": "督办", "text": "督办", "list_id": "escalation"},
+    )
+    enqueue(connection, [mail], moment(f"{day} 08:30"))
+
+
+def test_the_summary_waits_for_a_day_on_which_its_reader_has_no_digest(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        digest_of(connection, MONDAY)
+        digest_of(connection, "2026-10-20", "somebody.else@example.test")
+    assert summarise(staffed, MONDAY).summaries == 0
+    assert summarise(staffed, "2026-10-20").summaries == 1
+    assert summarise(staffed, "2026-10-21").summaries == 0
+
+
+def test_on_the_last_working_day_of_the_week_it_comes_all_the_same(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        for day in (MONDAY, "2026-10-20", "2026-10-21", "2026-10-22", "2026-10-23"):
+            digest_of(connection, day)
+    sent = [summarise(staffed, f"2026-10-{day}").summaries for day in (19, 20, 21, 22, 23)]
+    assert sent == [0, 0, 0, 0, 1]
 
 
 def test_the_next_dates_are_told_until_they_are_past(staffed: sa.Engine) -> None:

@@ -22,6 +22,7 @@ from include.domain.obstruction import WORKED_ON
 from include.domain.routing import LEVELS
 from include.domain.states import Authority, Level
 from include.letters.open_returns import OpenReturn, open_returns
+from include.letters.weekly_summary.open_matters import OpenMatters, open_matters
 from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarters
 from include.reference import institutions, reason_codes
 from include.reference.day import Day
@@ -44,7 +45,7 @@ class Standing:
     """A department's needs of one quarter at their newest revision, by how far they came; withdrawn ones are left out.
 
     Each stage counts the needs that reached it. `amount` of approved and drawn: as institutions reported; of the
-    others: the financing needed.
+    others: the financing needed. Of a held need no amount is told and none is summed: it may be a mistake of the unit.
     """
 
     recommended: Sum
@@ -113,6 +114,7 @@ class DepartmentFigures:
     obstructions: list[Obstruction] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
     reoffers: list[Reoffer] = field(default_factory=list)
+    matters: OpenMatters = field(default_factory=OpenMatters)
 
 
 def department_figures(
@@ -147,6 +149,8 @@ def department_figures(
         found[code].repairs.append(repair)
     for reoffer in reoffers_of_quarters(connection, quarters, day=day):
         found[reoffer.department_code].reoffers.append(reoffer)
+    for code, matters in open_matters(connection, quarters, day).items():
+        found[code].matters = matters
     return dict(found)
 
 
@@ -163,12 +167,12 @@ def _changes(rows: Sequence[sa.Row[Any]], tickets: sa.Row[Any] | None) -> Change
 
 
 def _obstructions(connection: sa.Connection, today: date, calendar: WorkingCalendar) -> list[tuple[str, Obstruction]]:
-    """Department and cause, the longest waiting first."""
+    """Department and cause: at the nation first, then the longest waiting."""
     causes: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
     for row in connection.execute(_TICKETS, {"worked_on": sorted(WORKED_ON)}):
         causes[row.cause].append(row)
     found = [(rows[0].department_code, _obstruction(rows, today, calendar)) for rows in causes.values()]
-    return sorted(found, key=lambda one: (one[1].opened_on, one[1].ticket_id))
+    return sorted(found, key=lambda one: (one[1].level != Level.NATION, one[1].opened_on, one[1].ticket_id))
 
 
 def _obstruction(rows: Sequence[sa.Row[Any]], today: date, calendar: WorkingCalendar) -> Obstruction:

@@ -10,21 +10,28 @@ from typing import Any
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import DueDate
 from include.domain.quarter import Quarter
-from include.domain.states import Authority, Level
+from include.domain.states import Level
 from include.letters import composing
-from include.letters.open_returns import OpenReturn
-from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Obstruction, Repair, Standing, Sum
-from include.letters.weekly_summary.reoffers import Reoffer
+from include.letters.weekly_summary.entries import (
+    Entry,
+    causes_of,
+    obstructed,
+    out_of_reach,
+    repairable,
+    returned,
+    turned_down,
+)
+from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Standing, Sum
 from include.platforms.filed import Filed
-from include.reference import Department, reason_codes
+from include.reference import Department
 from include.words.amounts import amount
 from include.words.moments import day_label
 from include.words.needs import WEEKLY_STAGES
 from include.words.quarters import quarter_label
-from include.words.reoffers import REOFFER_NOTE, reoffer_institution, reoffer_reason
-from include.words.shown import shown
-from include.words.states import word
+from include.words.reoffers import REOFFER_NOTE
+from include.words.support import support_names
 
+_NAMED_IN_SUBJECT = 4
 LISTED = 8
 """Needs or obstructions named in one section; the others are only counted."""
 
@@ -56,16 +63,40 @@ class Letter:
     recommended: Filed
 
     @property
-    def empty(self) -> bool:
-        """Whether there is nothing to report: no need in either quarter, nothing filed, no obstruction."""
-        found = self.figures
-        stored = found.standings or found.returns or found.obstructions or found.reoffers
-        return not (stored or self.unreviewed.number or self.recommended.number)
+    def todo(self) -> list[str]:
+        """What the department should do; without any of it there is no letter."""
+        return _todo(self)
+
+    @property
+    def at_nation(self) -> int:
+        """Obstructions that climbed to the nation."""
+        return sum(one.level == Level.NATION for one in self.figures.obstructions)
+
+    @property
+    def repairs(self) -> int:
+        """Needs of which single institutions named a cause that can be removed, without those turned down by enough."""
+        refused = {one.need_id for one in self.figures.matters.turned_down}
+        return len({one.need_id for one in self.figures.repairs} - refused)
 
     @property
     def overdue_returns(self) -> int:
         """Returns whose day has passed without an answer."""
         return sum(one.respond_by < self.week.today for one in self.figures.returns)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A list with its heading; `offers`: it names other institutions and support tools."""
+
+    title: str
+    unit: str
+    entries: Sequence[Entry]
+    offers: bool = False
+
+    @property
+    def listed(self) -> Sequence[Entry]:
+        """Those that the mail names."""
+        return self.entries[:LISTED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +106,6 @@ class _Row:
     label: str
     running: tuple[str, str]
     previous: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """An entry of a list: its subject, the detail below it, and the text at its right."""
-
-    title: str
-    detail: str
-    link: str
-    right: str
-    urgent: bool
 
 
 def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bool) -> dict[str, Any]:
@@ -102,61 +122,99 @@ def letter_body(letter: Letter, *, to: str, thread: Sequence[str], passed_on: bo
         department=letter.department.name,
         passed_on=passed_on,
         since=week.since.astimezone(SHANGHAI).date(),
-        todo=_todo(letter),
+        todo=letter.todo,
+        sections=_sections(letter),
+        reoffer_note=REOFFER_NOTE,
+        support=support_names(causes_of(figures.matters.turned_down), week.today),
         running=quarter_label(week.running),
         previous=quarter_label(week.running.previous()),
         table=_table(letter),
+        held=sum(one.held.number for one in figures.standings.values()),
         changes=_changes(figures.changes),
-        returns=[_returned(one, week) for one in figures.returns[:LISTED]],
-        returns_total=len(figures.returns),
-        obstructions=[_obstruction(one, week) for one in figures.obstructions[:LISTED]],
-        obstructions_total=len(figures.obstructions),
-        repairs=[_repair(one, week) for one in figures.repairs[:LISTED]],
-        repairs_total=len(figures.repairs),
-        reoffers=[_reoffer(one, week) for one in figures.reoffers[:LISTED]],
-        reoffers_total=len(figures.reoffers),
-        reoffer_note=REOFFER_NOTE,
+        quiet=figures.matters.quiet,
+        silent=sum(one.occasion.cause == "silence" for one in figures.reoffers),
         dates=_dates(week),
         provisional=week.cut_off.provisional,
     )
 
 
+def _sections(letter: Letter) -> list[Section]:
+    """The lists, the most urgent first; empty ones are left out."""
+    week, figures, matters = letter.week, letter.figures, letter.figures.matters
+    url = week.console_url
+    offers = {one.need_id: one for one in figures.reoffers}
+    refused = {one.need_id for one in matters.turned_down}
+    repairs = [one for one in figures.repairs if one.need_id not in refused]
+    found = (
+        Section("融资梗阻未办结", "件", [obstructed(one, url) for one in figures.obstructions]),
+        Section("退回待补正", "项", [returned(one, week.today, url) for one in figures.returns]),
+        Section("需核实更新企业联系方式", "项", [out_of_reach(one, url) for one in matters.out_of_reach]),
+        Section(
+            "机构未予支持、尚无授信", "项", [turned_down(one, offers, url) for one in matters.turned_down], offers=True
+        ),
+        Section("个别机构未予支持、原因可以补救", "项", [repairable(one, url) for one in repairs]),
+    )
+    return [one for one in found if one.entries]
+
+
 def _subject_line(letter: Letter) -> str:
-    """What is late comes before what waits; if neither, what was achieved."""
+    """What is late comes before what waits."""
     figures = letter.figures
     waiting = len(figures.returns) - letter.overdue_returns
     left = [
+        (letter.at_nation, "件国家级梗阻"),
         (letter.overdue_returns, "项补正逾期"),
-        (len(figures.obstructions), "件梗阻未办结"),
+        (len(figures.obstructions) - letter.at_nation, "件梗阻未办结"),
         (waiting, "项待补正"),
         (letter.unreviewed.number, "项待审核"),
+        (len(figures.matters.turned_down), "项未获支持"),
+        (len(figures.matters.out_of_reach), "项需更新联系方式"),
+        (figures.matters.late, "项截止后报送"),
+        (len(figures.repairs), "项可补救"),
     ]
-    told = "、".join(f"{number}{what}" for number, what in left if number)
-    if not told:
-        changes = _changes(figures.changes)
-        told = "没有待办" + (f"，{changes[-1]}" if changes else "")
+    told = "、".join([f"{number}{what}" for number, what in left if number][:_NAMED_IN_SUBJECT])
     return f"{letter.department.short_name}融资对接周报（第{letter.week.number}周）：{told}"
 
 
 def _todo(letter: Letter) -> list[str]:
     """What the department should do, the most urgent first."""
-    week, figures = letter.week, letter.figures
+    week, figures, matters = letter.week, letter.figures, letter.figures.matters
     found = []
+    below = [one for one in figures.obstructions if one.level != Level.NATION]
+    if letter.at_nation:
+        longest = max(one.working_days for one in figures.obstructions if one.level == Level.NATION)
+        found.append(
+            f"融资梗阻已提请国家级 {letter.at_nation} 件（最长 {longest} 个工作日）：请配合核实情况、补充材料。"
+        )
     if letter.overdue_returns:
         found.append(
             f"退回补正已逾期 {letter.overdue_returns} 项：请提醒企业修改，审核后重新推荐；不再申报的，请在平台撤回。"
         )
-    if figures.obstructions:
-        longest = max(one.working_days for one in figures.obstructions)
-        found.append(f"融资梗阻未办结 {len(figures.obstructions)} 件（最长 {longest} 个工作日）：请会同人民银行协调。")
+    if below:
+        longest = max(one.working_days for one in below)
+        found.append(f"融资梗阻未办结 {len(below)} 件（最长 {longest} 个工作日）：请会同人民银行协调。")
     waiting = [one for one in figures.returns if one.respond_by >= week.today]
     if waiting:
         first = day_label(waiting[0].respond_by)
         found.append(f"退回待补正 {len(waiting)} 项：最早一项请于 {first}前答复。")
+    if matters.out_of_reach:
+        found.append(
+            f"机构多次联系不上企业 {len(matters.out_of_reach)} 项：请核实联系方式，请企业在平台更新并主动联系机构。"
+        )
+    if matters.turned_down:
+        several = all(len(one.refusals) > 1 for one in matters.turned_down)
+        found.append(
+            f"{'多家' if several else ''}机构不予支持、尚无授信 {len(matters.turned_down)} 项："
+            "请了解原因，指导企业补充材料或调整方案。"
+        )
+    if letter.repairs:
+        found.append(f"个别机构不予支持、原因可以补救 {letter.repairs} 项：请按参考处置协调。")
     if letter.unreviewed.number:
         told = f"待审核 {letter.unreviewed.number} 项（{amount(letter.unreviewed.amount)}"
         told += f"，其中重大 {letter.unreviewed.majors} 项）" if letter.unreviewed.majors else "）"
         found.append(f"{told}：请在本季度截止前完成审核；重大需求可随时推荐。")
+    if matters.late:
+        found.append(f"截止后报送 {matters.late} 项：待审核人员决定列入本季度或下季度，暂不需要办理。")
     return found
 
 
@@ -199,49 +257,6 @@ def _changes(changes: Changes) -> list[str]:
         (changes.drawn, f"新放款 {{}} 项，{amount(changes.drawn_amount)}"),
     ]
     return [words.format(number) for number, words in counted if number]
-
-
-def _returned(one: OpenReturn, week: Week) -> composing.ReturnedNeed:
-    return composing.ReturnedNeed(
-        need_id=one.need_id,
-        company=shown("enterprise.name", one.enterprise_name, one.uscc, "mail"),
-        respond_by=one.respond_by,
-        overdue=one.respond_by < week.today,
-        link=composing.need_link(week.console_url, one.need_id),
-    )
-
-
-def _obstruction(one: Obstruction, week: Week) -> _Line:
-    who = "、".join(one.institutions)
-    return _Line(
-        title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{one.need_id}；{reason_codes()[one.reason_code].name}；{who}；{word(Level, one.level)}，{word(Authority, one.lead)}牵头",
-        link=f"{week.console_url}/obstructions/{one.ticket_id}" if week.console_url else "",
-        right=f"{one.working_days} 个工作日",
-        urgent=one.level == "nation",
-    )
-
-
-def _repair(one: Repair, week: Week) -> _Line:
-    reason = reason_codes()[one.reason_code]
-    return _Line(
-        title=("［重大］" if one.is_major else "") + one.company,
-        detail=f"{one.need_id}；{'、'.join(one.institutions)}：{reason.name}。参考处置：{reason.remedy}",
-        link=composing.need_link(week.console_url, one.need_id),
-        right="",
-        urgent=False,
-    )
-
-
-def _reoffer(one: Reoffer, week: Week) -> _Line:
-    named = "、".join(reoffer_institution(suggestion) for suggestion in one.suggestions)
-    return _Line(
-        title=("［重大］" if one.is_major else "") + shown("enterprise.name", one.enterprise_name, one.uscc, "mail"),
-        detail=f"{one.need_id}；{reoffer_reason(one.occasion)}。未对接过的机构：{named}",
-        link=composing.need_link(week.console_url, one.need_id),
-        right="",
-        urgent=False,
-    )
 
 
 def _dates(week: Week) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 
@@ -69,6 +70,7 @@ def _reoffers(connection: sa.Connection, rows: Sequence[sa.Row[Any]], day: Day) 
                 tuple(institutions().values()),
                 landed.get((row.department_code, row.category), {}),
                 policy,
+                turn=crc32(row.need_id.encode()),
             ),
         )
         for row, why in due

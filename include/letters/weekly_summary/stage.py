@@ -1,18 +1,20 @@
-"""Who gets which weekly summary when: one for each department and week, on the week's first working day.
+"""Who gets which weekly summary when: at most one for each department and week, and none if nothing is left to do.
 
-A week is Monday to Sunday, make-up work days included. If no run took place on its first working day, the next one
-catches up; a week without a working day has no summary, and the next summary covers the changes since the one before.
-The MIIT coordinator of the department's region stands for its head, as in the reminders.
+A week is Monday to Sunday, make-up work days included. The summary comes on the first working day of the week on which
+its reader has no digest, at the latest on the last one: one mail a day and person, as far as that is possible. So this
+runs after the digests. A week without a working day has no summary, and the next one covers the changes since the week
+before. The MIIT coordinator of the department's region stands for its head, as in the reminders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import sqlalchemy as sa
 
+from include.base.addresses import mailbox
 from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
@@ -53,7 +55,7 @@ def summarise(
     day: Day,
     console_url: str = "",
 ) -> SummaryRun:
-    """Queue this week's summaries if none is queued yet and today is a working day; without news, no summary.
+    """Queue the summaries of this week that are due today, if today is a working day.
 
     The green platform is read for needs that departments have not reviewed; raises as its client does. If nobody is on
     duty in a department's region, the next level up gets its summary, and the mailbox `operator` gets the vacancies,
@@ -64,10 +66,9 @@ def summarise(
         return NOTHING_DUE
     with engine.connect() as connection:
         earlier = _earlier(connection, today)
-    if any(one.week == _week(today) for one in earlier):
-        return NOTHING_DUE
+    had_theirs = {one.department_code for one in earlier if one.week == _week(today)}
     running = Quarter.of(today)
-    filings = {code: _Filings.read(client, str(running), code) for code in departments()}
+    filings = {code: _Filings.read(client, str(running), code) for code in departments() if code not in had_theirs}
     with engine.begin() as connection:
         for code, found in filings.items():
             for status, listed in (("submitted", found.unreviewed), ("recommended", found.recommended)):
@@ -84,7 +85,8 @@ def summarise(
             )
             for code, found in filings.items()
         ]
-        mails, vacant = _addressed([one for one in letters if not one.empty], network(connection), earlier)
+        taken = set() if _last_working_day_of_week(day) else _addresses_with_a_digest(connection, today)
+        mails, vacant = _addressed([one for one in letters if one.todo], network(connection), earlier, taken)
         queued = enqueue(connection, mails, now)
         enqueue(connection, _told_to_operator(operator, vacant, today), now)
     return SummaryRun(queued, len(vacant))
@@ -153,13 +155,23 @@ def _this_week(
     return Week(
         number=today.isocalendar().week,
         today=today,
-        since=max((one.at for one in earlier), default=_start_of_week_before(today, calendar)),
+        since=_since(earlier, today) or _start_of_week_before(today, calendar),
         running=running,
         cut_off=last_day,
         working_days_left=calendar.working_days_after(today, last_day.day),
         circular_on=_circular_on(connection, running.previous(), calendar, day.policy),
         console_url=console_url,
     )
+
+
+def _since(earlier: Sequence[_Sent], today: date) -> datetime | None:
+    """When the first summary of the last week that had any was queued: a department's own came then or later that week."""
+    before = [one for one in earlier if one.week != _week(today)]
+    return min((one.at for one in before if one.week == before[-1].week), default=None)
+
+
+def _last_working_day_of_week(day: Day) -> bool:
+    return day.calendar.add_working_days(day.today, 1).day.isocalendar()[:2] != day.today.isocalendar()[:2]
 
 
 def _start_of_week_before(today: date, calendar: WorkingCalendar) -> datetime:
@@ -181,16 +193,36 @@ def _circular_on(connection: sa.Connection, quarter: Quarter, calendar: WorkingC
 # --- To whom ---------------------------------------------------------------------------------------------------------
 
 
+def _addresses_with_a_digest(connection: sa.Connection, today: date) -> set[str]:
+    """Whoever has a digest of today, by normalised address."""
+    found = connection.execute(_DIGESTS, {"ends": f":{today}", "start": datetime.combine(today, time(), SHANGHAI)})
+    return {mailbox(address) for address in found.scalars()}
+
+
+_DIGESTS = sa.text(
+    """
+    select json_array_elements_text(body::json -> 'to') from delivery
+    where channel = 'mail' and starts_with(idempotency_key, 'digest:') and created_at >= :start
+      and right(idempotency_key, length(:ends)) = :ends
+    """
+)
+
+
 def _addressed(
-    letters: Sequence[Letter], coordinators: Network, earlier: Sequence[_Sent]
+    letters: Sequence[Letter], coordinators: Network, earlier: Sequence[_Sent], taken: Set[str]
 ) -> tuple[list[NewDelivery], set[Post]]:
-    """The mails, and the vacant posts; without anybody on duty up to the nation a letter has no mail."""
+    """The mails, and the vacant posts; without anybody on duty up to the nation a letter has no mail.
+
+    `taken`: addresses that have a digest today; their letters wait for another day.
+    """
     mails: list[NewDelivery] = []
     vacant: set[Post] = set()
     for letter in letters:
         code = letter.department.code
         place = Place(city_code=None, department_code=code, branch_region=None)
         assignment = coordinators.accountable(Authority.MIIT, Level.PROVINCE, place)
+        if assignment.coordinator is not None and mailbox(assignment.coordinator.email) in taken:
+            continue
         vacant |= set(assignment.vacant)
         if assignment.coordinator is None:
             continue

@@ -26,7 +26,8 @@ with need as materialized (
            coalesce(reported.drawn, 0) as newly_drawn, coalesce(reported.declined, false) as newly_declined
     from need left join matched using (need_id) left join reported using (need_id)
 )
-select department_code, quarter, count(*) as recommended, sum(amount) as recommended_amount,
+select department_code, quarter, count(*) as recommended,
+       coalesce(sum(amount) filter (where verdict is distinct from 'held'), 0) as recommended_amount,
        count(*) filter (where verdict = 'passed') as passed,
        coalesce(sum(amount) filter (where verdict = 'passed'), 0) as passed_amount,
        count(*) filter (where verdict = 'returned') as returned,

@@ -21,7 +21,9 @@ left join lateral (
 create view open_return with (security_invoker = true) as
 select sent.delivery_id, sent.need_id, sent.revision, need.quarter, need.department_code, need.enterprise_name, need.uscc,
        need.is_major, (sent.created_at at time zone 'Asia/Shanghai')::date as returned_on,
-       (sent.body::json ->> 'respond_by')::date as respond_by
+       (sent.body::json ->> 'respond_by')::date as respond_by, array(
+           select distinct told ->> 'rule_id' from json_array_elements(sent.body::json -> 'reasons') told order by 1
+       ) as rule_ids
 from delivery sent join live_need need using (need_id, revision)
 where sent.action = 'return' and sent.state not in ('held', 'superseded', 'closed');
 
