@@ -135,6 +135,7 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "console_grant": ("r", "rawd", "", "r"),
     "stored_secret": ("ra", "", "rw", ""),
     "simulated_time": ("raw", "r", "r", "r"),
+    "last_run": ("raw", "r", "", ""),
     "alembic_version": ("r", "r", "r", "r"),
 }
 _OWNERS_ALONE = ("raw_payload", "console_grant", "stored_secret")

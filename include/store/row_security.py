@@ -80,6 +80,7 @@ NATIONAL = frozenset(
         "coordinator",
         "feedback_cursor",
         "intake",
+        "last_run",
         "listing_cursor",
         "person",
         "policy_snapshot",

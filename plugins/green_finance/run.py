@@ -26,6 +26,7 @@ from include.reference.day import Day
 from include.rule_book.preload import refuse_stale
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from sqlalchemy import Engine
 
     from include.base.privacy import PersonalDataCipher
@@ -169,6 +170,7 @@ def stage_run() -> Iterator[StageRun]:
 
             move_to(run.engine, run.given_start)
         yield run
+        _note_done(run, context)
     except PlatformUnavailable as error:
         log.error("%s", error)
         raise StageFailed(str(error)) from None
@@ -178,6 +180,13 @@ def stage_run() -> Iterator[StageRun]:
     finally:
         if run is not None and "engine" in run.__dict__:
             run.engine.dispose()
+
+
+def _note_done(run: StageRun, context: Context) -> None:
+    """Say that the task did its work, for the console's page of health."""
+    from include.store.last_runs import note_run
+
+    note_run(run.engine, f"{context['dag_run'].dag_id}.{context['ti'].task_id}", run.now)
 
 
 def _given_start(found: Settings, conf: dict[str, object]) -> datetime | None:

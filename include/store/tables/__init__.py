@@ -60,7 +60,7 @@ from include.store.tables.keys import stored_secret
 from include.store.tables.obstructions import obstruction_event, obstruction_ticket
 from include.store.tables.outbox import channel_state, delivery, delivery_attempt
 from include.store.tables.people import console_grant, person
-from include.store.tables.records import audit_entry, reconciliation_finding, report, simulated_time
+from include.store.tables.records import audit_entry, last_run, reconciliation_finding, report, simulated_time
 from include.store.tables.register import coordinator, register_factory, register_finding, register_snapshot
 from include.store.tables.reruns import rerun_item, rerun_job
 from include.store.tables.set_aside import set_aside
@@ -99,6 +99,7 @@ __all__ = [
     "intake",
     "intake_item",
     "judgement",
+    "last_run",
     "listing",
     "listing_cursor",
     "manifest_entry",

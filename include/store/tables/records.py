@@ -65,6 +65,14 @@ audit_entry = Table(
     info=only_added_to(),
 )
 
+last_run = Table(
+    "last_run",
+    metadata,
+    Column("task", Text, primary_key=True, comment='DAG and task, e.g. "deliver.deliver_mail"'),
+    moment("at"),
+    comment="When each task last did its work, by business time",
+)
+
 simulated_time = Table(
     "simulated_time",
     metadata,
