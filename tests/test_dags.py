@@ -168,3 +168,19 @@ def test_a_play_does_what_the_tasks_do_in_their_order_and_with_their_arguments(d
         for before in dag.get_task(task_id).get_flat_relative_ids(upstream=True):
             earlier = [verbs.index(call.verb) for call in by_task.get(before, ())]
             assert not earlier or not first or max(earlier) < min(first), f"{before} is played after {task_id}"
+
+
+def test_what_health_watches_are_tasks_with_that_rhythm(dag_bag) -> None:
+    from include.need_view.health import RHYTHMS
+
+    for rhythm in RHYTHMS:
+        dag_id, _, task_id = rhythm.task.partition(".")
+        dag = dag_bag.dags[dag_id]
+        assert task_id in dag.task_ids, rhythm.task
+        timetable = (getattr(dag.timetable, "asset_timetable", None) and dag.timetable.timetable) or dag.timetable
+        told = timetable.summary
+        if rhythm.minutes:
+            assert f"*/{rhythm.minutes} " in told, (rhythm.task, told)
+        else:
+            at = f"{rhythm.at:%H:%M}" if rhythm.working_days else f"{rhythm.at.minute} {rhythm.at.hour} "
+            assert at in told, (rhythm.task, told)

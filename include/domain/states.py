@@ -363,6 +363,15 @@ class Difference(StrEnum):
     LEDGER_STATE_DIFFERS = auto()
 
 
+class Condition(StrEnum):
+    """How it stands with a task or a channel: not run yet, as it should be, late, or in trouble; the gravest last."""
+
+    NEW = auto()
+    GOOD = auto()
+    LATE = auto()
+    TROUBLED = auto()
+
+
 class ManifestState(StrEnum):
     """Whether a department reported a quarter."""
 

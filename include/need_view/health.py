@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from enum import StrEnum, auto
 
 import sqlalchemy as sa
 
@@ -16,7 +15,7 @@ from include.base.business_time import SHANGHAI
 from include.delivery.view import ChannelFigures, channel_figures
 from include.domain.calendar import WorkingCalendar
 from include.domain.outbox_states import BreakerState
-from include.domain.states import Channel
+from include.domain.states import Channel, Condition
 from include.reference.day import Day
 from include.store.last_runs import last_runs
 from include.words.states import word
@@ -24,15 +23,6 @@ from include.words.states import word
 _GRACE = timedelta(hours=1)
 """A run may take so long, and a scheduler be so busy."""
 _WAITS_TOO_LONG = timedelta(hours=4)
-
-
-class Condition(StrEnum):
-    """How it stands with one thing: never run yet, as it should be, late, or in trouble."""
-
-    NEW = auto()
-    GOOD = auto()
-    LATE = auto()
-    TROUBLED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

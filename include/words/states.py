@@ -247,6 +247,12 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
         states.RerunState.CANCELLED: "已取消",
     },
     # --- Reports ---
+    states.Condition: {
+        states.Condition.NEW: "尚未运行",
+        states.Condition.GOOD: "正常",
+        states.Condition.LATE: "逾期",
+        states.Condition.TROUBLED: "异常",
+    },
     states.ManifestState: {
         states.ManifestState.ON_TIME: "按时",
         states.ManifestState.LATE: "逾期",

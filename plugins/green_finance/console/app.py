@@ -22,6 +22,7 @@ from green_finance.console import (
     delivery_list,
     escalations,
     grants,
+    health,
     holds,
     need_list,
     needs,
@@ -44,6 +45,7 @@ console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_u
 console.add_middleware(ClosedToTheBrowser)
 for part in (
     overview,
+    health,
     quarters,
     need_list,
     needs,

@@ -44,6 +44,7 @@ _PAGES: tuple[Page, ...] = (
     Page(Role.VIEWER, Group.SEND, "deliveries", "发件箱"),
     Page(Role.VIEWER, Group.SEND, "reruns", "重新发送"),
     Page(Role.VIEWER, Group.SEND, "unreadable", "未能读取"),
+    Page(Role.VIEWER, Group.SEND, "status", "运行状态"),
     Page(Role.AUDITOR, Group.ADMINISTER, "audit", "审计"),
     Page(Role.ADMINISTRATOR, Group.ADMINISTER, "grants", "权限"),
 )
