@@ -25,7 +25,7 @@ from include.domain.states import Authority, Channel, DeliveryAction, Level
 from include.letters import composing
 from include.letters.open_returns import OpenReturn, open_returns
 from include.platforms.filed import Filed, Listing, filed
-from include.reference import Department, departments
+from include.reference import Department, Policy, departments
 from include.reference.day import Day
 from include.store.coordinators import network
 from include.store.outbox import NewDelivery, enqueue
@@ -67,7 +67,7 @@ def remind(
     if round_ is None:
         return 0
     manifest = client.manifest(quarter)
-    standings = _standings(client, manifest, quarter)
+    standings = _standings(client, manifest, quarter, day.policy)
     with engine.begin() as connection:
         keep(connection, cipher, f"manifest/{quarter}", manifest.set_aside, now=day.now, whole=True)
         for code, standing in standings.items():
@@ -96,13 +96,13 @@ class _Standing:
         return self.reported is not None and not self.unreviewed.number and not self.returned.number
 
 
-def _standings(client: Listing, manifest: Manifest, quarter: str) -> dict[str, _Standing]:
+def _standings(client: Listing, manifest: Manifest, quarter: str, policy: Policy) -> dict[str, _Standing]:
     reported = {row.department_code: row for row in manifest.departments}
     return {
         code: _Standing(
             reported=reported.get(code),
-            unreviewed=filed(client, quarter, code, "submitted"),
-            returned=filed(client, quarter, code, "returned"),
+            unreviewed=filed(client, quarter, code, "submitted", policy),
+            returned=filed(client, quarter, code, "returned", policy),
         )
         for code in departments()
     }

@@ -16,6 +16,7 @@ from include.base.business_time import SHANGHAI
 from include.domain.identity import usable_need_id, usable_revision
 from include.domain.pieces import SetAside
 from include.platforms.green_platform import Manifest, NeedPage
+from include.reference import Policy
 
 PlatformStatus = Literal["submitted", "recommended", "returned", "withdrawn"]
 _AMOUNT = re.compile(r"[0-9]{1,10}([.][0-9]{1,2})?")
@@ -41,7 +42,8 @@ class Listing(Protocol):
 class Filed:
     """The needs of one department, quarter and status, each at its newest revision.
 
-    `amount` (万元) leaves out unusable amounts; `oldest`: local date of the earliest submission, None if there is none.
+    `amount` (万元) leaves out unusable amounts, and needs whose total investment is so small or large that its unit is
+    doubtful (as rule DQ37); `doubtful` counts those. `oldest`: local date of the earliest submission, None if there is none.
     `set_aside`: what could not be read; it counts in `number` and nowhere else.
     """
 
@@ -51,9 +53,10 @@ class Filed:
     oldest: date | None
     need_ids: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
+    doubtful: int = 0
 
 
-def filed(client: Listing, quarter: str, department_code: str, status: PlatformStatus) -> Filed:
+def filed(client: Listing, quarter: str, department_code: str, status: PlatformStatus, policy: Policy) -> Filed:
     """Read a department's listing. An item that breaks the form counts with whatever can be read of it.
 
     Raises as the client's `need_listing`.
@@ -67,14 +70,16 @@ def filed(client: Listing, quarter: str, department_code: str, status: PlatformS
             key = usable_need_id(item.get("need_id")) or f"{len(newest)}/{position}"
             if key not in newest or _revision(item) >= _revision(newest[key]):
                 newest[key] = item
+    sound = [item for item in newest.values() if not _doubtful(item, policy)]
     submitted = [day for item in newest.values() if (day := _submitted_on(item)) is not None]
     return Filed(
         number=len(newest) + len(unreadable),
-        amount=sum((_need(item) for item in newest.values()), Decimal(0)),
+        amount=sum((_need(item) for item in sound), Decimal(0)),
         majors=sum(item.get("is_major") is True for item in newest.values()),
         oldest=min(submitted, default=None),
         need_ids=tuple(sorted(need_id for need_id in newest if usable_need_id(need_id))),
         set_aside=tuple(unreadable),
+        doubtful=len(newest) - len(sound),
     )
 
 
@@ -83,9 +88,20 @@ def _revision(item: Mapping[str, Any]) -> int:
 
 
 def _need(item: Mapping[str, Any]) -> Decimal:
+    return _amount(item, "financing_need") or Decimal(0)
+
+
+def _doubtful(item: Mapping[str, Any], policy: Policy) -> bool:
+    """Whether its amounts may be in another unit than 万元."""
+    total = _amount(item, "total_investment")
+    most = policy.decimal("unit_suspect_max")
+    return (total is not None and not policy.decimal("unit_suspect_min") <= total <= most) or _need(item) > most
+
+
+def _amount(item: Mapping[str, Any], name: str) -> Decimal | None:
     finance = item.get("finance")
-    amount = finance.get("financing_need") if isinstance(finance, dict) else None
-    return Decimal(amount) if isinstance(amount, str) and _AMOUNT.fullmatch(amount) else Decimal(0)
+    amount = finance.get(name) if isinstance(finance, dict) else None
+    return Decimal(amount) if isinstance(amount, str) and _AMOUNT.fullmatch(amount) else None
 
 
 def _submitted_on(item: Mapping[str, Any]) -> date | None:

@@ -109,7 +109,7 @@ def test_a_need_that_changed_while_it_was_read_counts_once_and_a_broken_one_is_n
         item(2, submitted_at="下周", finance=None, is_major="yes"),
         "系统导出失败",
     ]
-    found = filed(Platform(items={("330000", "submitted"): waiting}), "2026Q3", "330000", "submitted")
+    found = filed(Platform(items={("330000", "submitted"): waiting}), "2026Q3", "330000", "submitted", POLICY)
     assert (found.number, found.amount, found.majors, found.oldest) == (3, Decimal("2000.00"), 0, date(2026, 9, 2))
 
 
@@ -197,7 +197,7 @@ def test_what_waits_for_review_is_read_from_the_platform_itself(tmp_path: Path) 
             base_url=sandbox.green_url, client_id=sandbox.green_client_id, client_secret=sandbox.green_client_secret
         )
         with GreenPlatformClient(access) as client:
-            found = {code: filed(client, "2026Q3", code, "submitted") for code in departments()}
+            found = {code: filed(client, "2026Q3", code, "submitted", POLICY) for code in departments()}
     expected = [one for one in scenario.filed if one.need_id and one.submitted_at <= now < one.updated_at]
     expected += [one for one in scenario.filed if one.status == "submitted" and one.updated_at <= now]
     assert sum(one.number for one in found.values()) == len(expected) > 5

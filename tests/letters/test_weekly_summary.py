@@ -221,6 +221,13 @@ def test_the_running_quarter_shows_what_lies_on_the_platform(staffed: sa.Engine)
     assert "待审核 2 项（2,501 万元，其中重大 1 项）" in summary(staffed)["text"]
 
 
+def test_an_amount_whose_unit_is_doubtful_is_counted_and_not_summed(staffed: sa.Engine) -> None:
+    in_yuan = {"financing_need": "4080000.00", "total_investment": "6000000.00"}
+    filed = {(ZHEJIANG, "submitted"): [item(1), item(2, finance=in_yuan)]}
+    summarise(staffed, platform=Platform(items=filed))
+    assert "待审核 2 项（1,250.5 万元，另有 1 项金额可能误用单位，未计入）" in summary(staffed)["text"]
+
+
 def test_what_changed_counts_from_the_summary_before(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
         for number in (1, 2):
@@ -346,7 +353,7 @@ def test_a_need_turned_down_is_told_with_reasons_help_and_others_without_a_word_
     assert "中国建设银行：利率、期限等条件未达成一致；中国工商银行：担保或抵质押不足" in told
     assert "对接政策性融资担保" in told and "民间投资专项担保计划（财金〔2026〕6号，至2027年12月31日）" in told
     assert "供参考，是否对接由企业和机构自主决定" in told and "1,000 万元" in told
-    others = told.split("尚未对接过：")[1].split("\n")[0]
+    others = told.split("尚未对接过的机构：")[1].split("\n")[0]
     assert len(others.split("、")) == POLICY.integer("reoffer_max_suggestions")
     assert "工商银行" not in others and "建设银行" not in others
     assert not [word for word in ("推荐您", "优先", "最佳", "建议贷款", "应当", "必须") if word in told]
@@ -387,7 +394,7 @@ def test_a_letter_about_many_needs_does_not_name_the_same_banks_over_and_over(st
             refusals(connection, number, {"ICBC": "R04", "CCB": "R04"})
     summarise(staffed)
     found = [
-        line.split("尚未对接过：")[1].split("、")
+        line.split("尚未对接过的机构：")[1].split("、")
         for line in section(staffed, TURNED_DOWN).splitlines()
         if "尚未" in line
     ]

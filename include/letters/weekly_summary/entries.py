@@ -88,7 +88,7 @@ def turned_down(one: TurnedDown, others: Mapping[str, Reoffer], console_url: str
     names = "、".join(institution(suggestion.institution_code) for suggestion in offer.suggestions) if offer else ""
     return Entry(
         title=f"{_name(one.company, one.is_major)}，{amount(one.amount)}",
-        detail=f"{one.need_id}；{told}{help_}" + (f"尚未对接过：{names}" if names else ""),
+        detail=f"{one.need_id}；{told}{help_}" + (f"尚未对接过的机构：{names}" if names else ""),
         link=need_link(console_url, one.need_id),
         right=f"{len(one.refusals)} 家机构" if len(one.refusals) > 1 else "",
     )

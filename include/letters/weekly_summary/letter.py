@@ -211,8 +211,9 @@ def _todo(letter: Letter) -> list[str]:
         found.append(f"个别机构不予支持、原因可以补救 {letter.repairs} 项：请按参考处置协调。")
     if letter.unreviewed.number:
         told = f"待审核 {letter.unreviewed.number} 项（{amount(letter.unreviewed.amount)}"
-        told += f"，其中重大 {letter.unreviewed.majors} 项）" if letter.unreviewed.majors else "）"
-        found.append(f"{told}：请在本季度截止前完成审核；重大需求可随时推荐。")
+        told += f"，其中重大 {letter.unreviewed.majors} 项" if letter.unreviewed.majors else ""
+        told += f"，另有 {letter.unreviewed.doubtful} 项金额可能误用单位，未计入" if letter.unreviewed.doubtful else ""
+        found.append(f"{told}）：请在本季度截止前完成审核；重大需求可随时推荐。")
     if matters.late:
         found.append(f"截止后报送 {matters.late} 项：待审核人员决定列入本季度或下季度，暂不需要办理。")
     return found

@@ -68,7 +68,9 @@ def summarise(
         earlier = _earlier(connection, today)
     had_theirs = {one.department_code for one in earlier if one.week == _week(today)}
     running = Quarter.of(today)
-    filings = {code: _Filings.read(client, str(running), code) for code in departments() if code not in had_theirs}
+    filings = {
+        code: _Filings.read(client, str(running), code, day.policy) for code in departments() if code not in had_theirs
+    }
     with engine.begin() as connection:
         for code, found in filings.items():
             for status, listed in (("submitted", found.unreviewed), ("recommended", found.recommended)):
@@ -100,8 +102,10 @@ class _Filings:
     recommended: Filed
 
     @classmethod
-    def read(cls, client: Listing, quarter: str, code: str) -> _Filings:
-        return cls(filed(client, quarter, code, "submitted"), filed(client, quarter, code, "recommended"))
+    def read(cls, client: Listing, quarter: str, code: str, policy: Policy) -> _Filings:
+        return cls(
+            filed(client, quarter, code, "submitted", policy), filed(client, quarter, code, "recommended", policy)
+        )
 
 
 # --- Which week ------------------------------------------------------------------------------------------------------
