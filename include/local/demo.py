@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from include.local import databases, figures
 from include.local.display import Display
 from include.local.environment import BUSINESS_DATABASE, Environment, Layout
+from include.local.people import People
 from include.local.plan import quarter_plan
 from include.local.play import Played, Player
 from include.local.promises import (
@@ -65,7 +66,7 @@ def _play(environment: Environment, display: Display, *, once: bool) -> int:
     try:
         display.say(f"开始演示 {QUARTER}（Airflow：{environment.airflow_url}，用户 admin，密码 {stack.password}）。")
         steps = quarter_plan(QUARTER, china_calendar())
-        player = Player(stack, business, sandbox.set_clock, display)
+        player = Player(stack, business, sandbox, People(environment), display)
         with display.live(stack.health):
             played = player.play(steps)
         with business.connect() as connection:

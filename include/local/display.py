@@ -71,8 +71,9 @@ class Display:
         """The run has ended."""
         mark = "[green]✓[/]" if played.succeeded else "[red]✗ 失败[/]"
         step = played.step
+        what = "、".join(f"{name} {count}" for name, count in played.did.items()) or step.dag_id or "没有需要办理的"
         self.console.print(
-            f"  {mark} {step.moment:%H:%M} {step.title} [dim]{step.dag_id}[/] {played.seconds:.1f} 秒"
+            f"  {mark} {step.moment:%H:%M} {step.title} [dim]{what}[/] {played.seconds:.1f} 秒"
             f" [dim]（{self._number}/{self._of}，已用 {_elapsed(self._began)}）[/]"
         )
 

@@ -33,7 +33,7 @@ BUSINESS_LOGIN = "greenfin_app"
 _PLATFORMS = ("AIRFLOW_CONN_GREEN_PLATFORM", "AIRFLOW_CONN_CREDIT_MARKET")
 SANDBOX = "GFF_SANDBOX"
 """1: both platforms are the sandbox, and time may be simulated."""
-ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
+ROLES = {"admin": "admin", "operator": "op", "reviewer": "op", "viewer": "viewer"}
 
 _LOOPBACK = "127.0.0.1"
 
@@ -142,6 +142,7 @@ class Secrets:
     api_secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     operator_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    reviewer_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     viewer_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     business_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     airflow_db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -166,6 +167,7 @@ class Secrets:
         return {
             "admin": self.admin_password,
             "operator": self.operator_password,
+            "reviewer": self.reviewer_password,
             "viewer": self.viewer_password,
         }
 

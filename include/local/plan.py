@@ -1,22 +1,31 @@
-"""How a demo plays a quarter: which DAG runs at which simulated moment."""
+"""How a demo plays a quarter: which DAG runs, and who works, at which simulated moment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 
 from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
+from include.local.people import COORDINATORS, OFFICERS
 
 REMINDERS = (10, 5, 1)
 WORKING_DAYS = 45
-EVERY = 3
+PLAYED = (1, 3, 5, 8, 11, 15, 20, 25, 32, 39, 45)
+"""Working days after the cut-off that are played: close together while limits are short."""
+OUTAGE_ON = 10
+"""Working days before the cut-off: then the mail server fails once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One DAG run. `quarter`: given to the run as a parameter; `partitioned`: also as its partition key."""
+    """One DAG run, or the work of people (`people`: which; then without a DAG).
+
+    `quarter`: given to the run as a parameter; `partitioned`: also as its partition key. `trouble`: what befalls it; a run
+    that meets an outage of the mail server fails, and a later one makes up for it.
+    """
 
     phase: str
     title: str
@@ -24,6 +33,8 @@ class Step:
     moment: datetime
     quarter: str | None = None
     partitioned: bool = False
+    people: str = ""
+    trouble: Literal["", "mail_outage", "refused_push"] = ""
 
     @property
     def conf(self) -> dict[str, str]:
@@ -33,35 +44,48 @@ class Step:
 
 
 def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
-    """The quarter from its first reminder to its circular, 45 working days after the cut-off; every third of them is played."""
+    """The quarter from its first reminder to its circular, 45 working days after the cut-off; some of them are played."""
     steps: list[Step] = []
     summarised: set[tuple[int, int]] = set()
     for days in REMINDERS:
-        day = calendar.before_cutoff(quarter, days).day
-        phase = f"报送提醒 T-{days}"
-        steps += [
-            *_weekly_summary(phase, day, summarised),
-            Step(phase, "提醒各地主管部门", "remind_departments", _at(day, 9), str(quarter)),
-            Step(phase, "发送提醒邮件", "deliver", _at(day, 9, 10)),
-        ]
+        steps += _before_the_cut_off(days, calendar.before_cutoff(quarter, days).day, quarter, summarised)
     cut_off = calendar.deadline(quarter)
     steps += [
         Step("季度征集", "接收并审核全部需求", "quarterly_intake", cut_off, str(quarter), partitioned=True),
-        Step("季度征集", "推送、退回、发信", "deliver", cut_off + timedelta(minutes=10)),
+        Step("季度征集", "推送、退回、发信", "deliver", cut_off + timedelta(minutes=10), trouble="refused_push"),
     ]
-    for number in range(EVERY, WORKING_DAYS + 1, EVERY):
+    for number in PLAYED:
         day = calendar.add_working_days(calendar.last_working_day(quarter).day, number).day
         phase = f"对接 第 {number} 个工作日"
         steps += [
-            Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8)),
-            Step(phase, "识别停滞并升级", "escalate_stalled", _at(day, 8, 30)),
+            Step(phase, "接收补正、迟报和重大需求", "major_intake", _at(day, 8)),
+            Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8, 15)),
+            Step(phase, "逾期督办", "escalate_stalled", _at(day, 8, 30)),
             *_weekly_summary(phase, day, summarised),
             Step(phase, "发送", "deliver", _at(day, 8, 50)),
+            Step(phase, "协调人办理邮件中的事项", "", _at(day, 10), people=COORDINATORS),
+            Step(phase, "审核人员办理", "", _at(day, 10, 30), people=OFFICERS),
         ]
     steps += [
-        Step("收尾", "对账", "reconcile", _at(day, 9), str(quarter)),
-        Step("收尾", "发布季度通报", "quarterly_circular", _at(day, 9, 30), str(quarter)),
-        Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 10)),
+        Step("收尾", "送出当日办理结果", "deliver", _at(day, 11)),
+        Step("收尾", "对账", "reconcile", _at(day, 11, 30), str(quarter)),
+        Step("收尾", "发布季度通报", "quarterly_circular", _at(day, 12), str(quarter)),
+        Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 12, 30)),
+    ]
+    return steps
+
+
+def _before_the_cut_off(days: int, day: date, quarter: Quarter, summarised: set[tuple[int, int]]) -> list[Step]:
+    phase = f"报送提醒 T-{days}"
+    steps = [
+        *_weekly_summary(phase, day, summarised),
+        Step(phase, "提醒各地主管部门", "remind_departments", _at(day, 9), str(quarter)),
+    ]
+    if days == OUTAGE_ON:
+        steps.append(Step(phase, "发送时邮件服务器中断", "deliver", _at(day, 9, 10), trouble="mail_outage"))
+    steps += [
+        Step(phase, "接收重大需求", "major_intake", _at(day, 10, 30)),
+        Step(phase, "发送提醒邮件和重大需求", "deliver", _at(day, 10, 40)),
     ]
     return steps
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +14,11 @@ import sqlalchemy as sa
 from include.base.errors import UserFacingError
 from include.local.airflow_api import FailedTask
 from include.local.figures import Counters, counters
+from include.local.people import People
 from include.local.plan import Step
+from include.local.sandbox_client import SandboxClient
 from include.local.stack import Stack
+from include.store.simulated_time import move_to
 
 _POLL_S = 0.15
 _LOOK_AT_TASKS_S = 2.0
@@ -28,17 +31,20 @@ class RunStuck(UserFacingError):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """Result of a step. `failed`: the failed tasks; the run may have succeeded in spite of them."""
+    """Result of a step. `failed`: the failed tasks; the run may have succeeded in spite of them. `did`: what people did."""
 
     step: Step
     run_id: str
     state: str
     seconds: float
     failed: tuple[FailedTask, ...] = ()
+    did: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
-        """Whether the run and all its tasks succeeded."""
+        """Whether the run and all its tasks succeeded; of one that met an outage: whether it noticed."""
+        if self.step.trouble == "mail_outage":
+            return self.state == "failed"
         return self.state == "success" and not self.failed
 
 
@@ -59,14 +65,15 @@ class Audience(Protocol):
 
 
 class Player:
-    """Plays steps on a stack, one run after another. `set_clock` moves the sandbox's simulated time."""
+    """Plays steps on a stack, one run after another, and lets people work between them."""
 
     def __init__(
-        self, stack: Stack, business: sa.Engine, set_clock: Callable[[datetime], None], audience: Audience
+        self, stack: Stack, business: sa.Engine, sandbox: SandboxClient, people: People, audience: Audience
     ) -> None:
         self._stack = stack
         self._business = business
-        self._set_clock = set_clock
+        self._sandbox = sandbox
+        self._people = people
         self._audience = audience
         self._prefix = f"demo-{datetime.now():%Y%m%dT%H%M%S}"
 
@@ -78,20 +85,34 @@ class Player:
         results = []
         for number, step in enumerate(steps, 1):
             self._audience.step_started(step, number, len(steps))
-            self._set_clock(step.moment)
-            played = self._run(step, f"{self._prefix}-{number:02d}-{step.moment:%Y-%m-%d}")
+            self._sandbox.set_clock(step.moment)
+            run_id = f"{self._prefix}-{number:02d}-{step.moment:%Y-%m-%d}"
+            played = self._work(step) if step.people else self._run(step, run_id)
             results.append(played)
             self._audience.step_ended(played)
             self._audience.counted(counters(self._business))
         return results
 
+    def _work(self, step: Step) -> Played:
+        """Let people work as of the step's moment: the console goes on from there."""
+        began = time.monotonic()
+        move_to(self._business, step.moment)
+        did = self._people.work(step.people, step.moment)
+        return Played(step, "", "success", time.monotonic() - began, did=did)
+
     def _run(self, step: Step, run_id: str) -> Played:
         api = self._stack.api
         began = looked = time.monotonic()
+        if step.trouble:
+            self._sandbox.make_trouble(step.trouble)
         api.trigger(step.dag_id, run_id, step.conf, step.quarter if step.partitioned else None)
         while not api.is_final(state := api.run_state(step.dag_id, run_id)):
             self._stack.supervisor.check()
             now = time.monotonic()
+            if step.trouble == "mail_outage" and api.task_has_failed(step.dag_id, run_id):
+                # Its retry would come after the outage: a later run makes up for it, as in a longer outage.
+                api.fail_run(step.dag_id, run_id)
+                self._sandbox.end_trouble()
             if now - began > _RUN_S:
                 raise RunStuck(
                     f"{step.title}（{step.dag_id}）运行 {_RUN_S / 60:.0f} 分钟仍未结束。",

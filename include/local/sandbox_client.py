@@ -48,6 +48,20 @@ class SandboxClient:
         """Move simulated time to `now` (aware); the banks answer up to it."""
         self._call("POST", f"{self._environment.green_url}/_sandbox/clock", json={"now": now.isoformat()})
 
+    def make_trouble(self, kind: str) -> None:
+        """Plant a trouble of a play: the mail server fails, or the market refuses the next push."""
+        if kind == "mail_outage":
+            self._call(
+                "POST", f"{self._environment.green_url}/_sandbox/mail-faults", json={"kind": "421", "count": 100}
+            )
+        else:
+            fault = {"path": "/v1/need-batches", "kind": "rejected", "count": 1}
+            self._call("POST", f"{self._environment.market_url}/_sandbox/faults", json=fault)
+
+    def end_trouble(self) -> None:
+        """The mail server works again."""
+        self._call("DELETE", f"{self._environment.green_url}/_sandbox/mail-faults")
+
     def ledger(self) -> list[LedgerEntry]:
         """Everything that the market holds or held."""
         items = self._call("GET", f"{self._environment.market_url}/_sandbox/ledger")["items"]
@@ -65,6 +79,8 @@ class SandboxClient:
         try:
             answer = self._session.request(method, url, timeout=_TIMEOUT_S, **arguments)
             answer.raise_for_status()
+            if not answer.content:
+                return {}
         except requests.RequestException as error:
             raise SandboxSilent(
                 f"沙箱平台没有应答（{type(error).__name__}）。", "请查看 .local/logs/sandbox.log 后重新运行。"

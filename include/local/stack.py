@@ -17,12 +17,15 @@ from include.local.environment import ROOT, Environment, Layout
 from include.local.sandbox_client import SandboxClient
 from include.local.supervisor import Service, Supervisor
 from include.reference.calendar import china_calendar
+from include.sandbox.people.resubmission import IN_TIME
 
 # Generous: a busy machine may take several times as long as an idle one.
 _READY_S = 180.0
 
 # The quarter that the sandbox holds, and that a demo plays.
 QUARTER = Quarter.parse("2026Q3")
+STOPPED_DEPARTMENT = "360000"
+"""The department that files so badly that its pushes stop (B08)."""
 
 Report = Callable[[str], None]
 
@@ -151,6 +154,7 @@ def sandbox_service(environment: Environment) -> Service:
     command = (
         *(sys.executable, "-m", "include.sandbox", "--mail-dir", str(environment.layout.mail)),
         *("--quarter", str(QUARTER), "--now", china_calendar().deadline(QUARTER).isoformat()),
+        *("--lived", "--resubmit-share", str(IN_TIME), "--stopped-department", STOPPED_DEPARTMENT),
         *("--green-port", str(ports.green), "--market-port", str(ports.market)),
         *("--mailbox-port", str(ports.mailbox), "--smtp-port", str(ports.smtp)),
     )

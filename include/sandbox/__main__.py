@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="代码",
         help="让该主管部门的退回比例超过上限，触发批次规则 B08（暂停推送）；默认不触发",
     )
+    parser.add_argument("--lived", action="store_true", help="有部门迟报，有重大需求随时推荐")
     parser.add_argument(
         "--resubmit-share", type=float, default=0.0, help="被退回的需求中补正后再次推荐的比例（0 到 1）"
     )
@@ -78,7 +79,11 @@ def _sandbox(asked: argparse.Namespace) -> Sandbox:
     green, market, following = (os.environ[name] for name in _SECRETS)
     try:
         scenario = make_scenario(
-            seed=asked.seed, quarter=asked.quarter, needs=asked.needs, stopped_department=asked.stopped_department
+            seed=asked.seed,
+            quarter=asked.quarter,
+            needs=asked.needs,
+            stopped_department=asked.stopped_department,
+            lived=asked.lived,
         )
     except TooFewNeeds:
         raise ConfigurationError(

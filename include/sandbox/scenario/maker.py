@@ -19,6 +19,7 @@ from include.sandbox.scenario.planning import Planted, beside_own_department
 from include.sandbox.scenario.plants import Finding, Findings, Need, Site
 from include.sandbox.scenario.register import Factory, branch_of, list_before
 
+LATE: Finding = ("DQ52", "review.recommended_at")
 _UNREADABLE_ITEMS: tuple[Any, ...] = (None, "系统导出失败", 20260930, ["", ""])
 
 
@@ -64,6 +65,13 @@ class Maker:
             self._file_other(code, "withdrawn" if position % 5 < 2 else "submitted")
         for code in unreported:
             self._file_other(code, "submitted")
+
+    def file_at(self, code: str, count: int, recommended_at: datetime, *, is_major: bool = False) -> None:
+        """Clean needs of a department that it recommends at a moment, beside the mix; late ones are held (DQ52)."""
+        late = recommended_at >= china_calendar().deadline(self._quarter)
+        for _ in range(count):
+            site = self._site(code, Shape(is_major=is_major), recommended_at=recommended_at)
+            self._add(site, {LATE} if late else set(), "hold" if late else "clean")
 
     def file_unreadable(self, code: str, count: int) -> None:
         """Items that are no JSON objects, between the needs of one department."""
@@ -142,7 +150,14 @@ class Maker:
         position = next(at for at, site in enumerate(self._clean) if fits(site))
         return self._clean.pop(position)
 
-    def _site(self, code: str, shape: Shape, factory: Factory | None = None, witnesses: tuple[Site, ...] = ()) -> Site:
+    def _site(
+        self,
+        code: str,
+        shape: Shape,
+        factory: Factory | None = None,
+        witnesses: tuple[Site, ...] = (),
+        recommended_at: datetime | None = None,
+    ) -> Site:
         self._number += 1
         if factory is None:
             factory = self._free[code].pop()
@@ -150,7 +165,8 @@ class Maker:
             list_before(self._chance, factory, self._quarter.first_day - timedelta(days=7))
         report = self._reports.get(code)
         reports_at = report.reported_at if report else china_calendar().deadline(self._quarter)
-        need = clean_need(self._chance, factory, self._number, Period(self._quarter, reports_at), shape)
+        period = Period(self._quarter, reports_at, recommended_at)
+        need = clean_need(self._chance, factory, self._number, period, shape)
         return Site(need, copy.deepcopy(need), factory, self._quarter, self._chance, witnesses)
 
 

@@ -107,10 +107,14 @@ ANY_SHAPE = Shape()
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """When a department's needs of a quarter may be recommended: from the first day until it reports."""
+    """When a department's needs of a quarter may be recommended: from the first day until it reports.
+
+    `recommended_at`: exactly then, whatever else.
+    """
 
     quarter: Quarter
     reports_at: datetime
+    recommended_at: datetime | None = None
 
 
 def money(amount: Decimal) -> str:
@@ -236,6 +240,7 @@ def _moments(chance: random.Random, period: Period, *, is_major: bool) -> tuple[
     recommended = datetime.combine(
         day, time(chance.randint(9, 16), chance.randint(0, 59), chance.randint(0, 59)), SHANGHAI
     )
+    recommended = period.recommended_at or recommended
     return recommended - timedelta(days=chance.randint(1, 24), minutes=chance.randint(0, 50)), recommended
 
 

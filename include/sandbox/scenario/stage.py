@@ -1,7 +1,8 @@
 """A quarter generated from a seed: the register, the needs of 37 departments, planted defects and their answer key.
 
 Same arguments, same scenario. Mix of the handbook's section 13: 70 % clean, 12 % block, 8 % hold, 10 % warn only; five
-departments with a zero return, one that has not reported.
+departments with a zero return, one that has not reported. With `lived`, that one reports on T+3, another one's manifest
+comes on T+1, and two major needs are recommended five working days before the cut-off.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from include.base.business_time import SHANGHAI
@@ -24,6 +25,7 @@ from include.sandbox.scenario.plants import Finding
 from include.sandbox.scenario.register import Factory, make_factories, remove_some, spread
 
 _ZERO_RETURNS, _MISSING = 5, 1
+_LATE_NEEDS, _URGENT_NEEDS = 2, 2
 _SMALL_DEPARTMENTS = (
     "460000",
     "540000",
@@ -79,12 +81,13 @@ def make_scenario(
     factories: int = 8300,
     unreadable: int = 2,
     stopped_department: str | None = None,
+    lived: bool = False,
 ) -> Scenario:
     """A scenario with `needs` recommended needs, `factories` factories in the register and `unreadable` items that are
     no needs.
 
-    `stopped_department`: a department with so many returns that rule B08 stops its pushes (none by default). Raises
-    TooFewNeeds if that department has too few needs for the rule.
+    `stopped_department`: a department with so many returns that rule B08 stops its pushes (none by default). `lived`: some
+    departments are late, and some needs urgent. Raises TooFewNeeds if that department has too few needs for the rule.
     """
     chance = random.Random(f"{seed}:{quarter}:{needs}:{factories}:{unreadable}")
     parsed = Quarter.parse(quarter)
@@ -97,10 +100,18 @@ def make_scenario(
     reports = {
         code: _report(chance, parsed, code, zero=code in silent) for code in departments() if code not in missing
     }
+    if lived:
+        late = next(code for code in _SMALL_DEPARTMENTS if code not in silent and code != stopped_department)
+        reports |= {late: _late_report(parsed, late, 1), **{code: _late_report(parsed, code, 3) for code in missing}}
     maker = Maker(chance, parsed, register, reports)
     maker.file_recommended(plan(chance, counts, stopped_department))
     maker.file_others(extra, sorted(missing))
-    maker.file_unreadable(max(counts, key=lambda code: (counts[code], code)), unreadable)
+    largest = max(counts, key=lambda code: (counts[code], code))
+    maker.file_unreadable(largest, unreadable)
+    if lived:
+        for code in missing:
+            maker.file_at(code, _LATE_NEEDS, reports[code].reported_at - timedelta(minutes=20))
+        maker.file_at(largest, _URGENT_NEEDS, _urgent(parsed), is_major=True)
     remove_some(chance, [f for made in register.values() for f in made if id(f) not in maker.used], factories)
     return Scenario(
         seed=seed,
@@ -125,6 +136,17 @@ def _rows(register: Mapping[str, list[Factory]]) -> tuple[Mapping[str, Any], ...
 def _register(chance: random.Random, total: int, least: Mapping[str, int]) -> dict[str, list[Factory]]:
     shares = spread(total, list(departments()))
     return make_factories(chance, {code: max(shares[code], least[code]) for code in departments()})
+
+
+def _late_report(quarter: Quarter, code: str, working_days: int) -> DepartmentReport:
+    """A manifest so many working days after the cut-off."""
+    day = china_calendar().add_working_days(china_calendar().last_working_day(quarter).day, working_days).day
+    return DepartmentReport(code, datetime.combine(day, time(10, 30), SHANGHAI), zero_return=False)
+
+
+def _urgent(quarter: Quarter) -> datetime:
+    """Five working days before the cut-off, in the morning."""
+    return datetime.combine(china_calendar().before_cutoff(quarter, 5).day, time(10, 5), SHANGHAI)
 
 
 def _report(chance: random.Random, quarter: Quarter, code: str, *, zero: bool) -> DepartmentReport:

@@ -1,0 +1,161 @@
+"""Officers (审核人员) at the console: they decide what waits for a person, two of them where two are needed.
+
+Each has a login of his own and works on the pages that he is shown: no route and no field is known here but where to
+begin. What an officer decides about a need is the same each time (seed, need or number).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from include.sandbox.people.pages import Browser, Form, Page, PageRefused
+
+_HOLDS_A_DAY = 14
+_DOUBTFUL = ("DQ01", "DQ37", "DQ42", "DQ43", "G01", "G13")
+"""Findings that are mostly true: a need that shows one of them is mostly returned."""
+_RETURNED_IF_DOUBTFUL, _RETURNED = 0.8, 0.25
+_CONFIRMED_ALERTS = 0.35
+_MOST_ALERTS = 8
+_RELEASED = "已与主管部门核实，情况属实，同意核实通过。"
+_RETURN = "经与主管部门核实，所列问题属实，请企业更正。"
+_NEED = re.compile(r"FN[0-9]{12}")
+
+
+@dataclass(slots=True)
+class Officers:
+    """Two officers; `console` is the address of the console's first page, ending in a slash.
+
+    `done` counts what they did, by kind, since they began.
+    """
+
+    console: str
+    first: Browser
+    second: Browser
+    seed: int
+    done: Counter[str] = field(default_factory=Counter)
+    _hopeless: set[str] = field(default_factory=set)
+    _withdrawn: bool = False
+    _extended: bool = False
+
+    def work(self) -> Counter[str]:
+        """A morning at the console: everything that waits, of holds as many as a day allows; returns what was done."""
+        before = Counter(self.done)
+        self.decide_stops()
+        self.decide_holds()
+        self.settle_alerts()
+        self.confirm_withdrawals()
+        self.send_again()
+        self.extend_a_deadline()
+        return self.done - before
+
+    # --- What was held ------------------------------------------------------------------------------------------------
+
+    def decide_holds(self) -> None:
+        """Decide the most urgent holds."""
+        holds = [one for one in self.first.open(f"{self.console}holds").linked(r"holds/[0-9]+")]
+        for address in [one for one in holds if one not in self._hopeless][:_HOLDS_A_DAY]:
+            self._decide_hold(address)
+
+    def _decide_hold(self, address: str) -> None:
+        page = self.first.open(address)
+        release, confirm = page.form("/release"), page.form("/confirm")
+        if release is None or confirm is None:
+            release = None
+        findings = confirm.choices.get("finding", []) if confirm else []
+        doubtful = any(one.split(" ")[0] in _DOUBTFUL for one in findings)
+        chance = random.Random(f"{self.seed}:{address.rpartition('/')[2]}:hold")
+        returned = chance.random() < (_RETURNED_IF_DOUBTFUL if doubtful else _RETURNED)
+        try:
+            if returned and confirm is not None:
+                self.first.send(confirm, reason=_RETURN)
+                self.done["核实退回"] += 1
+            elif release is not None:
+                self._release(address, release)
+        except PageRefused as refusal:
+            if refusal.status >= 500:
+                raise
+            self._hopeless.add(address)  # What cannot be decided says so, and stays for whoever can mend it.
+            self.done["无法办理"] += 1
+
+    def _release(self, address: str, release: Form) -> None:
+        """Agree; if a second person is needed, he looks for himself."""
+        after = self.first.send(release, reason=_RELEASED)
+        if after.form("/release") is None and after.form("/confirm") is not None:
+            form = self.second.open(address).form("/release")
+            if form is not None:
+                self.second.send(form, reason=_RELEASED)
+                self.done["两人核实通过"] += 1
+                return
+        self.done["核实通过"] += 1
+
+    # --- Stops, alerts, withdrawals ------------------------------------------------------------------------------------
+
+    def decide_stops(self) -> None:
+        """Let the pushes of a stopped department go on, after a call."""
+        for form in self.first.open(f"{self.console}stops").all_forms("/stops/[^/]+/[0-9]+"):
+            if form.fields.get("seen") == ["open"]:
+                self.first.send(form, "continued", reason="已与主管部门核对退回原因，通过的需求可继续推送。")
+                self.done["决定暂停地区"] += 1
+
+    def settle_alerts(self) -> None:
+        """Clear or confirm the oldest alerts, two persons where two are needed; a confirmed one is followed up."""
+        for form in list(self.first.open(f"{self.console}alerts").all_forms("/alerts/[0-9]+"))[:_MOST_ALERTS]:
+            chance = random.Random(f"{self.seed}:{form.action}:alert")
+            decision = "confirmed" if chance.random() < _CONFIRMED_ALERTS else "cleared"
+            reason = "经核实情况属实。" if decision == "confirmed" else "经核实不属实，予以排除。"
+            after = self.first.send(form, decision, reason=reason)
+            second = after.form(re.escape(form.action))
+            if second is not None:
+                again = self.second.open(f"{self.console}alerts").form(re.escape(form.action))
+                if again is not None:
+                    self.second.send(again, decision, reason=reason)
+            self.done["确认警示" if decision == "confirmed" else "排除警示"] += 1
+            if decision == "confirmed" and not self._withdrawn:
+                self._ask_for_withdrawal(form.near)
+
+    def _ask_for_withdrawal(self, need: str) -> None:
+        form = self.first.open(need).form("/withdrawals") if _NEED.search(need) else None
+        if form is not None:
+            self.first.send(form, reason_code="false_information", reason="警示核实属实，申请撤回该需求。")
+            self._withdrawn = True
+            self.done["申请撤回"] += 1
+
+    def confirm_withdrawals(self) -> None:
+        """The other officer confirms what the first one asked for."""
+        for form in self.second.open(f"{self.console}withdrawals").all_forms("/withdrawals/[0-9]+"):
+            self.second.send(form, "confirmed", reason="复核无误，同意撤回。")
+            self.done["确认撤回"] += 1
+
+    # --- The outbox, deadlines ---------------------------------------------------------------------------------------
+
+    def send_again(self) -> None:
+        """What a receiver refused is sent again, once it says that it would take it."""
+        held = self.first.open(f"{self.console}deliveries?channel=market")
+        previews = [address for address, _ in held.links if "reruns/preview?delivery_ids=" in address]
+        if not previews:
+            return
+        form = self.first.open(previews[0]).form("/reruns")
+        if form is not None:
+            self.first.send(form, reason="接收方已开通权限，重新推送。")
+            self.done["重新推送"] += 1
+
+    def extend_a_deadline(self) -> None:
+        """Once in a quarter an institution asks for more time, and gets some from two persons."""
+        if self._extended:
+            return
+        for need in self._needs_with_cases():
+            form = self.first.open(f"{self.console}deadlines?need_id={need}").form("/deadlines")
+            if form is not None and "working_days" in form.fields:
+                self.first.send(form, working_days="5", reason="机构补充尽调，需延长办理时间。")
+                break
+        for form in self.second.open(f"{self.console}deadlines").all_forms("/extensions/[0-9]+"):
+            self.second.send(form, "approved", reason="情况属实，同意延期。")
+            self._extended = True
+            self.done["批准延期"] += 1
+
+    def _needs_with_cases(self) -> list[str]:
+        page: Page = self.first.open(f"{self.console}escalations")
+        return list(dict.fromkeys(_NEED.findall(" ".join(address for address, _ in page.links))))[:5]
