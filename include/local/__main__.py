@@ -86,7 +86,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     playing = commands.add_parser("demo", help="演示一个季度")
     playing.add_argument("--once", action="store_true", help="演示完即结束，不保持服务运行")
-    playing.add_argument("--quarters", type=int, help="不经 Airflow，在模拟时钟上演示这么多个季度")
+    playing.add_argument("--quarters", type=int, default=1, help="在同一数据库中演示这么多个季度，最后一个经 Airflow")
     for name, text in (
         ("up", "启动全部服务"),
         ("down", "停止全部服务"),
@@ -97,12 +97,8 @@ def main() -> int:
     arguments = parser.parse_args()
     layout = Layout(arguments.folder.resolve())
     try:
-        if arguments.command == "demo" and arguments.quarters is not None:
-            from include.local.quarters import play_quarters
-
-            return play_quarters(arguments.quarters, layout.local / "quarters")
         if arguments.command == "demo":
-            return demo(layout, once=arguments.once)
+            return demo(layout, once=arguments.once, number=arguments.quarters)
         return {"up": up, "down": down, "env": env, "clean": clean}[arguments.command](layout)
     except UserFacingError as error:
         console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -108,21 +108,14 @@ class AirflowApi:
             if task["state"] in ("failed", "upstream_failed")
         ]
 
-    def task_has_failed(self, dag_id: str, run_id: str) -> bool:
-        """Whether a task of the run has failed, or waits for its retry."""
-        return any(task["state"] in ("failed", "up_for_retry") for task in self.tasks(dag_id, run_id))
-
-    def fail_run(self, dag_id: str, run_id: str) -> None:
-        """End a run as failed."""
-        self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
-
     def end_open_runs(self) -> int:
         """Mark the runs that a killed stack left behind as failed: they would block the next runs of their DAGs."""
         answer = self._call(
             "GET", "/api/v2/dags/~/dagRuns", params=[("state", "running"), ("state", "queued"), ("limit", 100)]
         )
         for run in answer["dag_runs"]:
-            self.fail_run(run["dag_id"], run["dag_run_id"])
+            path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+            self._call("PATCH", path, json={"state": "failed"})
         return len(answer["dag_runs"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:

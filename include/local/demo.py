@@ -7,9 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from include.local import databases, figures
+from include.base.settings import Settings
+from include.domain.quarter import Quarter
+from include.local import databases, figures, quarters
 from include.local.display import Display
 from include.local.environment import BUSINESS_DATABASE, Environment, Layout
+from include.local.load import load_of
 from include.local.people import People
 from include.local.plan import quarter_plan
 from include.local.play import Played, Player
@@ -17,12 +20,15 @@ from include.local.promises import (
     Promise,
     each_life_shown,
     each_need_once,
+    everything_shown,
     ledgers_explained,
     no_mail_twice,
     nothing_lost,
+    over_quarters,
     runs_succeeded,
 )
 from include.local.sandbox_client import SandboxClient
+from include.local.scenes import scenes
 from include.local.stack import QUARTER, Stack
 from include.local.supervisor import AlreadyRunning, held
 from include.reference.calendar import china_calendar
@@ -31,17 +37,18 @@ from include.store.database import connect
 _PLAYING = AlreadyRunning("另一个演示正在运行。", "请先在它的终端按 Ctrl-C 结束，再重新运行 make demo。")
 
 
-def demo(layout: Layout, *, once: bool) -> int:
-    """Play the quarter and show the result; stays up until Ctrl-C unless `once`.
+def demo(layout: Layout, *, once: bool, number: int = 1) -> int:
+    """Play the quarter, after `number` - 1 earlier ones, and show the result; stays up until Ctrl-C unless `once`.
 
     Returns the exit code: 0, or 1 if a run failed or a promise was broken. Raises a UserFacingError if it cannot go on;
     whatever it started is stopped either way.
     """
+    quarters.check(number)
     with held(layout, "demo", refusal=_PLAYING), _terminable():
         display = Display()
         environment = Environment.of(layout)
         try:
-            return _play(environment, display, once=once)
+            return _play(environment, display, once=once, earlier=quarters.before(QUARTER, number - 1))
         finally:
             display.say("正在停止服务……")
             Stack.stop_all(environment.layout)
@@ -49,9 +56,9 @@ def demo(layout: Layout, *, once: bool) -> int:
                 environment.postgres.stop()
 
 
-def _play(environment: Environment, display: Display, *, once: bool) -> int:
+def _play(environment: Environment, display: Display, *, once: bool, earlier: list[Quarter]) -> int:
     environment.postgres.start()
-    stack = Stack(environment, environment.for_demo(), display.say)
+    stack = Stack(environment, environment.for_demo(), display.say, earlier=len(earlier))
     stack.clear_leftovers()
     stack.start_databases()
     databases.renew_business_database(environment)
@@ -66,17 +73,39 @@ def _play(environment: Environment, display: Display, *, once: bool) -> int:
     try:
         display.say(f"开始演示 {QUARTER}（Airflow：{environment.airflow_url}，用户 admin，密码 {stack.password}）。")
         steps = quarter_plan(QUARTER, china_calendar())
-        player = Player(stack, business, sandbox, People(environment), display)
+        people = People(environment)
+        if earlier:
+            display.say(f"先演示此前 {len(earlier)} 个季度（直接调用各环节，不逐个启动 DAG）……")
+            settings = Settings.from_environment(environment.for_demo())
+            quarters.play_earlier(settings, earlier, sandbox.set_clock, people, display.say)
+        player = Player(stack, business, sandbox, people, display)
         with display.live(stack.health):
             played = player.play(steps)
         with business.connect() as connection:
             display.table(str(QUARTER), figures.department_rows(connection, str(QUARTER)))
+            shown = scenes(connection, str(QUARTER), china_calendar().deadline(QUARTER))
+            display.scenes(f"{environment.airflow_url}/green-finance/", shown)
+            days = sum(step.dag_id == "escalate_stalled" for step in steps)
+            for line in load_of(connection, str(QUARTER), days=days).lines():
+                display.say(line)
+            ledger = sandbox.ledger()
+            every = [*map(str, earlier), str(QUARTER)]
+            if earlier:
+                display.quarters(quarters.quarter_rows(connection, [*earlier, QUARTER]))
             promises = [
                 runs_succeeded(played),
-                nothing_lost(connection, str(QUARTER)),
-                each_need_once(figures.passed_needs(connection, str(QUARTER)), sandbox.ledger()),
+                everything_shown(shown),
+                over_quarters([nothing_lost(connection, one) for one in every]),
+                over_quarters(
+                    [
+                        each_need_once(
+                            figures.passed_needs(connection, one), [entry for entry in ledger if entry.quarter == one]
+                        )
+                        for one in every
+                    ]
+                ),
                 no_mail_twice(sandbox.message_ids()),
-                ledgers_explained(connection, str(QUARTER)),
+                over_quarters([ledgers_explained(connection, one) for one in every]),
                 each_life_shown(connection, steps[-1].moment.date()),
             ]
     finally:

@@ -17,6 +17,8 @@ from include.local.figures import Counters, DepartmentRow
 from include.local.plan import Step
 from include.local.play import Played
 from include.local.promises import Promise
+from include.local.quarters import QuarterRow
+from include.local.scenes import Scene
 
 _WEEKDAYS = "一二三四五六日"
 _HEALTH_EVERY_S = 5.0
@@ -90,6 +92,39 @@ class Display:
             table.add_column(heading, _figure(total), justify="right", no_wrap=True)
         for row in rows:
             table.add_row(row.name, *(_figure(getattr(row, name)) for name in _COLUMNS))
+        self.console.print(table)
+
+    def scenes(self, console_url: str, scenes: Sequence[Scene]) -> None:
+        """What the quarter showed: how often, and where to look."""
+        table = Table(title="本次演示中发生的事", title_style="bold")
+        table.add_column("情形", no_wrap=True)
+        table.add_column("次数", justify="right")
+        table.add_column("在哪里看", overflow="fold")
+        for scene in scenes:
+            mark = "" if scene.count else "[red]✗[/] "
+            table.add_row(f"{mark}{scene.name}", f"{scene.count:,}", f"{console_url}{scene.address}")
+        self.console.print(table)
+
+    def quarters(self, rows: Sequence[QuarterRow]) -> None:
+        """Several quarters side by side."""
+        table = Table(title="各季度", title_style="bold")
+        columns = {
+            "季度": "quarter",
+            "列报": "listed",
+            "通过": "passed",
+            "退回": "returned",
+            "已推送": "pushed",
+            "补正后推送": "corrected",
+            "重复申报": "duplicates",
+            "移出名单撤回": "removed",
+            "落地": "funded",
+            "授信（万元）": "approved",
+        }
+        for heading in columns:
+            table.add_column(heading, justify="left" if heading == "季度" else "right", no_wrap=True)
+        for row in rows:
+            values = (getattr(row, name) for name in columns.values())
+            table.add_row(*(value if isinstance(value, str) else _figure(value) for value in values))
         self.console.print(table)
 
     def promises(self, promises: Sequence[Promise]) -> None:

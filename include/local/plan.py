@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -12,7 +13,6 @@ from include.domain.quarter import Quarter
 from include.local.people import COORDINATORS, OFFICERS
 
 REMINDERS = (10, 5, 1)
-WORKING_DAYS = 45
 PLAYED = (1, 3, 5, 8, 11, 15, 20, 25, 32, 39, 45)
 """Working days after the cut-off that are played: close together while limits are short."""
 OUTAGE_ON = 10
@@ -23,8 +23,8 @@ OUTAGE_ON = 10
 class Step:
     """One DAG run, or the work of people (`people`: which; then without a DAG).
 
-    `quarter`: given to the run as a parameter; `partitioned`: also as its partition key. `trouble`: what befalls it; a run
-    that meets an outage of the mail server fails, and a later one makes up for it.
+    `quarter`: given to the run as a parameter; `partitioned`: also as its partition key. `trouble`: what befalls it until
+    its end.
     """
 
     phase: str
@@ -43,18 +43,29 @@ class Step:
         return conf if self.quarter is None else {**conf, "quarter": self.quarter}
 
 
-def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
-    """The quarter from its first reminder to its circular, 45 working days after the cut-off; some of them are played."""
+def quarter_plan(
+    quarter: Quarter, calendar: WorkingCalendar, *, played: Sequence[int] = PLAYED, troubled: bool = True
+) -> list[Step]:
+    """The quarter from its first reminder to its circular; `played`: working days after the cut-off, the last one included.
+
+    `troubled`: the mail server fails once, and the market refuses a push.
+    """
     steps: list[Step] = []
     summarised: set[tuple[int, int]] = set()
     for days in REMINDERS:
-        steps += _before_the_cut_off(days, calendar.before_cutoff(quarter, days).day, quarter, summarised)
+        steps += _before_the_cut_off(days, calendar.before_cutoff(quarter, days).day, quarter, summarised, troubled)
     cut_off = calendar.deadline(quarter)
     steps += [
         Step("季度征集", "接收并审核全部需求", "quarterly_intake", cut_off, str(quarter), partitioned=True),
-        Step("季度征集", "推送、退回、发信", "deliver", cut_off + timedelta(minutes=10), trouble="refused_push"),
+        Step(
+            "季度征集",
+            "推送、退回、发信",
+            "deliver",
+            cut_off + timedelta(minutes=10),
+            trouble="refused_push" if troubled else "",
+        ),
     ]
-    for number in PLAYED:
+    for number in played:
         day = calendar.add_working_days(calendar.last_working_day(quarter).day, number).day
         phase = f"对接 第 {number} 个工作日"
         steps += [
@@ -75,13 +86,15 @@ def quarter_plan(quarter: Quarter, calendar: WorkingCalendar) -> list[Step]:
     return steps
 
 
-def _before_the_cut_off(days: int, day: date, quarter: Quarter, summarised: set[tuple[int, int]]) -> list[Step]:
+def _before_the_cut_off(
+    days: int, day: date, quarter: Quarter, summarised: set[tuple[int, int]], troubled: bool
+) -> list[Step]:
     phase = f"报送提醒 T-{days}"
     steps = [
         *_weekly_summary(phase, day, summarised),
         Step(phase, "提醒各地主管部门", "remind_departments", _at(day, 9), str(quarter)),
     ]
-    if days == OUTAGE_ON:
+    if troubled and days == OUTAGE_ON:
         steps.append(Step(phase, "发送时邮件服务器中断", "deliver", _at(day, 9, 10), trouble="mail_outage"))
     steps += [
         Step(phase, "接收重大需求", "major_intake", _at(day, 10, 30)),

@@ -15,6 +15,7 @@ from include.intake import agrees_with_manifest
 from include.local import figures
 from include.local.play import Played
 from include.local.sandbox_client import LedgerEntry
+from include.local.scenes import Scene, missing
 
 _SHOWN = 5
 
@@ -35,6 +36,22 @@ def runs_succeeded(played: Sequence[Played]) -> Promise:
         return Promise("运行", True, f"{len(played)} 次 DAG 运行全部成功")
     named = "；".join(f"{run.step.dag_id}（{_tasks(run)}）" for run in red[:_SHOWN])
     return Promise("运行", False, f"{len(red)} 次 DAG 运行失败：{named}")
+
+
+def everything_shown(shown: Sequence[Scene]) -> Promise:
+    """Each scene that a demonstration is for happened at least once."""
+    absent = missing(shown)
+    if absent:
+        return Promise("情形", False, f"没有出现：{'、'.join(absent)}")
+    return Promise("情形", True, f"{len(shown)} 种情形都出现了")
+
+
+def over_quarters(promises: Sequence[Promise]) -> Promise:
+    """One promise for several quarters: the details of those that broke it, else of the last one."""
+    broken = [promise for promise in promises if not promise.kept]
+    detail = "；".join(promise.detail for promise in broken) or promises[-1].detail
+    count = f"（共 {len(promises)} 个季度）" if len(promises) > 1 and not broken else ""
+    return Promise(promises[-1].name, not broken, detail + count)
 
 
 def nothing_lost(connection: sa.Connection, quarter: str) -> Promise:

@@ -27,6 +27,7 @@ class LedgerEntry:
     revision: int
     state: str
     effects: int
+    quarter: str = ""
 
 
 class SandboxClient:
@@ -59,21 +60,23 @@ class SandboxClient:
             self._call("POST", f"{self._environment.market_url}/_sandbox/faults", json=fault)
 
     def end_trouble(self) -> None:
-        """The mail server works again."""
+        """Everything works again."""
+        self._call("DELETE", f"{self._environment.market_url}/_sandbox/faults")
         self._call("DELETE", f"{self._environment.green_url}/_sandbox/mail-faults")
 
     def ledger(self) -> list[LedgerEntry]:
         """Everything that the market holds or held."""
         items = self._call("GET", f"{self._environment.market_url}/_sandbox/ledger")["items"]
-        return [LedgerEntry(item["need_id"], item["revision"], item["state"], item["effects"]) for item in items]
+        names = ("need_id", "revision", "state", "effects", "quarter")
+        return [LedgerEntry(**{name: item[name] for name in names}) for item in items]
 
     def message_ids(self) -> list[str]:
-        """The Message-ID of each mail that arrived."""
+        """The Message-ID of each mail of the outbox that arrived; Airflow's own notes about a failed run have none."""
         found = []
         for path in sorted(self._environment.layout.mail.glob("*.eml")):
             with path.open("rb") as file:
-                found.append(str(message_from_binary_file(file)["Message-ID"]))
-        return found
+                found.append(message_from_binary_file(file)["Message-ID"])
+        return [str(one) for one in found if one is not None]
 
     def _call(self, method: str, url: str, **arguments: Any) -> dict[str, Any]:
         try:

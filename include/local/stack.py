@@ -24,6 +24,8 @@ _READY_S = 180.0
 
 # The quarter that the sandbox holds, and that a demo plays.
 QUARTER = Quarter.parse("2026Q3")
+NEEDS_AFTER_OTHERS = 500
+"""Needs of the demo's quarter where others are played before it; alone it has as many as a country's."""
 STOPPED_DEPARTMENT = "360000"
 """The department that files so badly that its pushes stop (B08)."""
 
@@ -31,10 +33,16 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """Everything that `make demo` and `make up` start. `report` is called with the progress, in Chinese."""
+    """Everything that `make demo` and `make up` start. `report` is called with the progress, in Chinese.
 
-    def __init__(self, environment: Environment, variables: Mapping[str, str], report: Report) -> None:
+    `earlier`: quarters that the sandbox holds beside the demonstration's own.
+    """
+
+    def __init__(
+        self, environment: Environment, variables: Mapping[str, str], report: Report, *, earlier: int = 0
+    ) -> None:
         self.environment = environment
+        self._earlier = earlier
         self.supervisor = Supervisor(environment.layout)
         self.api = AirflowApi(environment.airflow_url, "admin", environment.secrets.admin_password)
         self._variables = variables
@@ -53,7 +61,7 @@ class Stack:
 
     def services(self) -> list[Service]:
         """Everything but PostgreSQL."""
-        return [sandbox_service(self.environment), *airflow_services(self.environment)]
+        return [sandbox_service(self.environment, self._earlier), *airflow_services(self.environment)]
 
     def clear_leftovers(self) -> None:
         """Stop what an earlier, perhaps killed, stack left running."""
@@ -84,7 +92,7 @@ class Stack:
         if "sandbox" not in self.supervisor.running():
             self._report("启动沙箱平台……")
             self.forget_lost_sandbox()
-            self.supervisor.start([sandbox_service(self.environment)], self._variables)
+            self.supervisor.start([sandbox_service(self.environment, self._earlier)], self._variables)
             self._wait_for_sandbox()
 
     def forget_lost_sandbox(self) -> None:
@@ -148,13 +156,15 @@ def airflow_services(environment: Environment) -> list[Service]:
     ]
 
 
-def sandbox_service(environment: Environment) -> Service:
+def sandbox_service(environment: Environment, earlier: int = 0) -> Service:
     """Both platforms and the mailbox, in one process, just after the cut-off of the demo's quarter."""
+    history = ("--earlier", str(earlier), "--needs", str(NEEDS_AFTER_OTHERS)) if earlier else ()
     ports = environment.ports
     command = (
         *(sys.executable, "-m", "include.sandbox", "--mail-dir", str(environment.layout.mail)),
         *("--quarter", str(QUARTER), "--now", china_calendar().deadline(QUARTER).isoformat()),
         *("--lived", "--resubmit-share", str(IN_TIME), "--stopped-department", STOPPED_DEPARTMENT),
+        *history,
         *("--green-port", str(ports.green), "--market-port", str(ports.market)),
         *("--mailbox-port", str(ports.mailbox), "--smtp-port", str(ports.smtp)),
     )

@@ -15,10 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 from include.base.errors import ConfigurationError, UserFacingError
+from include.domain.quarter import Quarter
 from include.reference import departments
 from include.sandbox.platforms.signature import LiveKey
 from include.sandbox.scenario.planning import TooFewNeeds
-from include.sandbox.scenario.stage import make_scenario
+from include.sandbox.scenario.stage import Scenario, make_scenario
+from include.sandbox.scenario.years import make_years
 from include.sandbox.server import Credentials, PortInUse, Ports, Sandbox
 
 _SECRETS = ("GFF_SANDBOX_GREEN_SECRET", "GFF_SANDBOX_MARKET_SECRET", "GFF_SANDBOX_MARKET_SECRET_NEXT")
@@ -57,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--now", type=datetime.fromisoformat, required=True, help="沙箱时钟，RFC 3339，带时区偏移")
     parser.add_argument("--needs", type=int, default=1600, help="推荐的融资需求条数")
     parser.add_argument("--quarter", default="2026Q3", help="季度，例如 2026Q3")
+    parser.add_argument("--earlier", type=int, default=0, metavar="N", help="此前另有 N 个季度，同一名单、同一历史")
+    parser.add_argument("--earlier-needs", type=int, default=100, help="此前每个季度的融资需求条数")
     parser.add_argument(
         "--stopped-department",
         choices=sorted(departments()),
@@ -70,6 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _scenario(asked: argparse.Namespace) -> Scenario:
+    chosen = {"stopped_department": asked.stopped_department, "lived": asked.lived}
+    if not asked.earlier:
+        return make_scenario(seed=asked.seed, quarter=asked.quarter, needs=asked.needs, **chosen)
+    quarters = [Quarter.parse(asked.quarter)]
+    for _ in range(asked.earlier):
+        quarters.insert(0, quarters[0].previous())
+    return make_years(asked.seed, [str(one) for one in quarters], asked.earlier_needs, asked.needs, **chosen)
+
+
 def _sandbox(asked: argparse.Namespace) -> Sandbox:
     missing = [name for name in _SECRETS if not os.environ.get(name)]
     if missing:
@@ -78,13 +92,7 @@ def _sandbox(asked: argparse.Namespace) -> Sandbox:
         raise ConfigurationError("参数 --now 没有时区偏移。", "请写成 2026-09-30T20:00:00+08:00 的形式。")
     green, market, following = (os.environ[name] for name in _SECRETS)
     try:
-        scenario = make_scenario(
-            seed=asked.seed,
-            quarter=asked.quarter,
-            needs=asked.needs,
-            stopped_department=asked.stopped_department,
-            lived=asked.lived,
-        )
+        scenario = _scenario(asked)
     except TooFewNeeds:
         raise ConfigurationError(
             f"主管部门 {asked.stopped_department} 的需求太少，不足以触发 B08。",

@@ -18,7 +18,6 @@ from include.base.errors import InvalidRequest
 from include.domain.quarter import Quarter
 from include.escalation.what_if import OPERATOR, Told, WhatIf, changed, differences, groups, in_force, what_if
 from include.escalation.what_if.__main__ import main
-from include.local.quarters import sandbox_settings
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
@@ -30,6 +29,7 @@ from include.store.confinement import confined, for_people
 from include.store.locks import Lock, hold
 from tests.support.escalation import CALENDAR, POLICY, pushed_need, run, staff
 from tests.support.rows import add_delivery, add_event, add_hold, add_need, add_withdrawal, moment, need_id, rewrite
+from tests.support.sandbox_settings import sandbox_settings
 
 QUARTER = Quarter.parse("2026Q3")
 NOW = moment("2026-11-20 18:00")

@@ -21,7 +21,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.local.postgres import PostgresServer
-from include.local.quarters import sandbox_settings
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
@@ -30,6 +29,7 @@ from include.sandbox.platforms.hostility import among_the_rows
 from include.sandbox.scenario.stage import Scenario, make_scenario
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
+from tests.support.sandbox_settings import sandbox_settings
 
 QUARTER = "2026Q3"
 _DAYS = 6

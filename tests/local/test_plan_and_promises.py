@@ -11,10 +11,18 @@ import sqlalchemy as sa
 from include.domain.quarter import Quarter
 from include.local.airflow_api import FailedTask
 from include.local.figures import passed_needs
-from include.local.plan import SHANGHAI, Step, quarter_plan
+from include.local.plan import PLAYED, SHANGHAI, Step, quarter_plan
 from include.local.play import Played
-from include.local.promises import each_need_once, no_mail_twice, runs_succeeded
+from include.local.promises import (
+    Promise,
+    each_need_once,
+    everything_shown,
+    no_mail_twice,
+    over_quarters,
+    runs_succeeded,
+)
 from include.local.sandbox_client import LedgerEntry
+from include.local.scenes import Scene, scenes
 from include.reference.calendar import china_calendar
 from tests.support.rows import add_delivery, add_hold, add_need, add_stop, add_withdrawal, need_id
 
@@ -35,14 +43,14 @@ def test_the_plan_follows_the_calendar_of_the_third_quarter() -> None:
     intake = next(step for step in plan if step.dag_id == "quarterly_intake")
     assert intake.moment == datetime(2026, 10, 1, tzinfo=SHANGHAI)
     feedback = [step.moment.strftime("%m-%d") for step in plan if step.dag_id == "bank_feedback"]
-    assert feedback[0] == "10-10" and len(feedback) == 15
+    assert feedback[:3] == ["10-08", "10-10", "10-13"] and feedback[-1] == "12-08" and len(feedback) == len(PLAYED)
     assert [step.dag_id for step in plan[-3:]] == ["reconcile", "quarterly_circular", "housekeeping"]
 
 
 def test_a_summary_is_played_on_the_first_played_day_of_each_week_before_the_sending() -> None:
     plan = quarter_plan(Quarter.parse("2026Q3"), china_calendar())
     weekly = [step.moment for step in plan if step.dag_id == "weekly_summary"]
-    assert len({moment.isocalendar()[:2] for moment in weekly}) == len(weekly) == 13
+    assert len({moment.isocalendar()[:2] for moment in weekly}) == len(weekly) == 12
     played = {step.moment.date() for step in plan if step.dag_id in ("remind_departments", "bank_feedback")}
     assert {moment.isocalendar()[:2] for moment in weekly} == {day.isocalendar()[:2] for day in played}
     followers = [after.dag_id for before, after in pairwise(plan) if before.dag_id == "weekly_summary"]
@@ -114,3 +122,44 @@ def test_a_run_that_outlived_a_failed_task_is_no_success() -> None:
     promise = runs_succeeded([good, failed])
     assert not promise.kept
     assert "deliver（deliver_mail）" in promise.detail
+
+
+def test_people_work_after_each_sending_and_what_they_did_leaves_before_the_end() -> None:
+    plan = quarter_plan(Quarter.parse("2026Q3"), china_calendar())
+    before = [earlier for earlier, later in pairwise(plan) if later.people == "coordinators"]
+    assert len(before) == len(PLAYED) and {step.dag_id for step in before} == {"deliver"}
+    last = max(number for number, step in enumerate(plan) if step.people)
+    assert plan[last + 1].dag_id == "deliver"
+
+
+def test_a_quarter_without_troubles_has_none() -> None:
+    assert {step.trouble for step in quarter_plan(Quarter.parse("2026Q3"), china_calendar())} == {
+        "",
+        "mail_outage",
+        "refused_push",
+    }
+    calm = quarter_plan(Quarter.parse("2026Q3"), china_calendar(), played=(1, 45), troubled=False)
+    assert {step.trouble for step in calm} == {""}
+
+
+def test_a_scene_that_did_not_happen_breaks_a_promise_and_is_named() -> None:
+    shown = [Scene("确认警示", 3, "needs/FN1"), Scene("两人批准延期", 0, "deadlines")]
+    promise = everything_shown(shown)
+    assert not promise.kept
+    assert promise.detail == "没有出现：两人批准延期"
+    assert everything_shown(shown[:1]).kept
+
+
+def test_in_an_empty_database_no_scene_happened(database: sa.Engine) -> None:
+    with database.connect() as connection:
+        found = scenes(connection, "2026Q3", china_calendar().deadline(Quarter.parse("2026Q3")))
+    assert len(found) == 12
+    assert all(scene.count == 0 for scene in found)
+    assert all("{" not in scene.address for scene in found)
+
+
+def test_one_quarter_of_several_that_breaks_a_promise_breaks_it_for_all() -> None:
+    kept, broken = Promise("守恒", True, "都在"), Promise("守恒", False, "少了 1 项")
+    assert over_quarters([kept, kept]) == Promise("守恒", True, "都在（共 2 个季度）")
+    assert over_quarters([kept]) == kept
+    assert over_quarters([broken, kept]) == broken

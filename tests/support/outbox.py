@@ -18,13 +18,13 @@ from include.base.privacy import PersonalDataCipher
 from include.base.settings import ConnectionFields, Settings
 from include.delivery.stage import DeliverySummary, deliver
 from include.domain.push_payload import push_of
-from include.local.quarters import sandbox_settings
 from include.reference import policy
 from include.sandbox.server import Sandbox
 from include.store.outbox import Channel, NewDelivery, enqueue
 from include.store.sealed import CONTACT
 from include.store.tables import contact, delivery, delivery_attempt, need_version, raw_payload, withdrawal_notice
 from tests.support.rows import add_intake, digest, rewrite
+from tests.support.sandbox_settings import sandbox_settings
 
 NOW = datetime(2026, 10, 9, 9, 0, tzinfo=SHANGHAI)
 KEY = "key of the delivery tests"

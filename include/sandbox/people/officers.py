@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from include.sandbox.people.pages import Browser, Form, Page, PageRefused
+from include.sandbox.people.pages import Browser, Form, PageRefused
 
 _HOLDS_A_DAY = 14
-_DOUBTFUL = ("DQ01", "DQ37", "DQ42", "DQ43", "G01", "G13")
+_UNUSABLE = "DQ01"
+"""Without a usable number, revision or quarter nothing can be pushed: whatever shows it is returned."""
+_DOUBTFUL = ("DQ37", "DQ42", "DQ43", "G01", "G13")
 """Findings that are mostly true: a need that shows one of them is mostly returned."""
 _RETURNED_IF_DOUBTFUL, _RETURNED = 0.8, 0.25
 _CONFIRMED_ALERTS = 0.35
@@ -62,12 +65,7 @@ class Officers:
     def _decide_hold(self, address: str) -> None:
         page = self.first.open(address)
         release, confirm = page.form("/release"), page.form("/confirm")
-        if release is None or confirm is None:
-            release = None
-        findings = confirm.choices.get("finding", []) if confirm else []
-        doubtful = any(one.split(" ")[0] in _DOUBTFUL for one in findings)
-        chance = random.Random(f"{self.seed}:{address.rpartition('/')[2]}:hold")
-        returned = chance.random() < (_RETURNED_IF_DOUBTFUL if doubtful else _RETURNED)
+        returned = self._is_returned(address, confirm.choices.get("finding", []) if confirm else [])
         try:
             if returned and confirm is not None:
                 self.first.send(confirm, reason=_RETURN)
@@ -79,6 +77,12 @@ class Officers:
                 raise
             self._hopeless.add(address)  # What cannot be decided says so, and stays for whoever can mend it.
             self.done["无法办理"] += 1
+
+    def _is_returned(self, address: str, findings: Sequence[str]) -> bool:
+        rules = {one.split(" ")[0] for one in findings}
+        chance = random.Random(f"{self.seed}:{address.rpartition('/')[2]}:hold")
+        share = _RETURNED_IF_DOUBTFUL if rules & set(_DOUBTFUL) else _RETURNED
+        return chance.random() < share or _UNUSABLE in rules
 
     def _release(self, address: str, release: Form) -> None:
         """Agree; if a second person is needed, he looks for himself."""
@@ -157,5 +161,7 @@ class Officers:
             self.done["批准延期"] += 1
 
     def _needs_with_cases(self) -> list[str]:
-        page: Page = self.first.open(f"{self.console}escalations")
-        return list(dict.fromkeys(_NEED.findall(" ".join(address for address, _ in page.links))))[:5]
+        pages = (self.first.open(f"{self.console}{name}") for name in ("escalations", "obstructions", "needs"))
+        return list(
+            dict.fromkeys(need for page in pages for address, _ in page.links for need in _NEED.findall(address))
+        )[:12]

@@ -230,7 +230,11 @@ class GreenPlatform:
                 continue
             number, amount = counts.get(need.department_code, (0, Decimal(0)))
             counts[need.department_code] = (number + 1, amount + usable_financing_need(need.item))
-        reports: Sequence[DepartmentReport] = self._scenario.reports if quarter == self._scenario.quarter else ()
+        reports: Sequence[DepartmentReport] = (
+            self._scenario.reports
+            if quarter == self._scenario.quarter
+            else self._scenario.earlier_reports.get(quarter, ())
+        )
         return {
             "quarter": quarter,
             "departments": [

@@ -32,13 +32,14 @@ class Maker:
         quarter: Quarter,
         register: Mapping[str, list[Factory]],
         reports: Mapping[str, DepartmentReport],
+        first_number: int = 0,
     ) -> None:
         self._chance = chance
         self._quarter = quarter
         self._reports = reports
         self._register = register
         self._free = {code: chance.sample(made, len(made)) for code, made in register.items()}
-        self._number = 0
+        self._number = first_number
         self._clean: list[Site] = []
         self.used: set[int] = set()
         self.filed: list[FiledNeed] = []

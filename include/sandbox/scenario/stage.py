@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -49,6 +49,7 @@ class Scenario:
     (a need that changed while it was read is seen twice), at a lower revision or, wrongly, at the same one; all clean.
     `answer_key`: findings (rule_id, field) expected for each recommended need; an empty set for a clean one.
     `corrected`: the blocked needs as they should have been filed. `cut_off`: the end of the last working day.
+    `earlier_reports`: of earlier quarters, if their needs are filed too (`years`).
     """
 
     seed: int
@@ -62,6 +63,7 @@ class Scenario:
     answer_key: Mapping[str, frozenset[Finding]]
     severities: Mapping[str, str]
     corrected: Mapping[str, Mapping[str, Any]]
+    earlier_reports: Mapping[str, tuple[DepartmentReport, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -82,12 +84,14 @@ def make_scenario(
     unreadable: int = 2,
     stopped_department: str | None = None,
     lived: bool = False,
+    first_number: int = 0,
 ) -> Scenario:
     """A scenario with `needs` recommended needs, `factories` factories in the register and `unreadable` items that are
     no needs.
 
     `stopped_department`: a department with so many returns that rule B08 stops its pushes (none by default). `lived`: some
-    departments are late, and some needs urgent. Raises TooFewNeeds if that department has too few needs for the rule.
+    departments are late, and some needs urgent. `first_number`: needs are numbered after it. Raises TooFewNeeds if that
+    department has too few needs for the rule.
     """
     chance = random.Random(f"{seed}:{quarter}:{needs}:{factories}:{unreadable}")
     parsed = Quarter.parse(quarter)
@@ -103,7 +107,7 @@ def make_scenario(
     if lived:
         late = next(code for code in _SMALL_DEPARTMENTS if code not in silent and code != stopped_department)
         reports |= {late: _late_report(parsed, late, 1), **{code: _late_report(parsed, code, 3) for code in missing}}
-    maker = Maker(chance, parsed, register, reports)
+    maker = Maker(chance, parsed, register, reports, first_number)
     maker.file_recommended(plan(chance, counts, stopped_department))
     maker.file_others(extra, sorted(missing))
     largest = max(counts, key=lambda code: (counts[code], code))
