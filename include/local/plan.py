@@ -78,10 +78,10 @@ def quarter_plan(
             Step(phase, "审核人员办理", "", _at(day, 10, 30), people=OFFICERS),
         ]
     steps += [
+        Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 10, 45)),
         Step("收尾", "送出当日办理结果", "deliver", _at(day, 11)),
         Step("收尾", "对账", "reconcile", _at(day, 11, 30), str(quarter)),
         Step("收尾", "发布季度通报", "quarterly_circular", _at(day, 12), str(quarter)),
-        Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 12, 30)),
     ]
     return steps
 

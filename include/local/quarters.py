@@ -109,7 +109,7 @@ _ROW = sa.text(
                select from judgement before
                where before.need_id = push.need_id and before.revision < push.revision and before.verdict = 'returned'
            )) as corrected,
-           (select count(distinct need_id) from judgement join finding using (judgement_id)
+           (select count(distinct judgement.need_id) from judgement join finding using (judgement_id)
             where judgement.quarter = :quarter and finding.rule_id = 'DQ42') as duplicates,
            (select count(distinct need_id) from withdrawal_notice join need_version using (need_id)
             where need_version.quarter = :quarter and reason_code = 'factory_removed') as removed,

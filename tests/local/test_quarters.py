@@ -39,12 +39,13 @@ from include.store.database import connect, migrate
 from include.store.grants import DatabaseRole
 from tests.support.sandbox_settings import sandbox_settings
 
-BY_HAND = {"rerun_deliveries", "rejudge", "decide_stopped_department"}
+NOT_PLAYED = {"rerun_deliveries", "rejudge", "decide_stopped_department", "missed_quarters"}
+"""By hand, or when something went wrong."""
 DAYS = (1, 5, 20, 45)
 
 
 def test_every_scheduled_dag_is_played(repository: Path) -> None:
-    assert {path.stem for path in (repository / "dags").glob("*.py")} - BY_HAND == set(PLAYED)
+    assert {path.stem for path in (repository / "dags").glob("*.py")} - NOT_PLAYED == set(PLAYED)
 
 
 @pytest.mark.parametrize("number", [0, MOST + 1])
