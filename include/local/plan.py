@@ -15,8 +15,8 @@ from include.local.people import COORDINATORS, OFFICERS
 REMINDERS = (10, 5, 1)
 PLAYED = (1, 3, 5, 8, 11, 15, 20, 25, 32, 39, 45)
 """Working days after the cut-off that are played: close together while limits are short."""
-OUTAGE_ON = 10
-"""Working days before the cut-off: then the mail server fails once."""
+OUTAGE_ON, URGENT_ON = 10, 5
+"""Working days before the cut-off: when the mail server fails once, and when major needs are recommended and read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def quarter_plan(
         day = calendar.add_working_days(calendar.last_working_day(quarter).day, number).day
         phase = f"对接 第 {number} 个工作日"
         steps += [
-            Step(phase, "接收补正、迟报和重大需求", "major_intake", _at(day, 8)),
+            Step(phase, "预审：补正、迟报、撤回", "daily_review", _at(day, 7, 30)),
             Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8, 15)),
             Step(phase, "逾期督办", "escalate_stalled", _at(day, 8, 30)),
             *_weekly_summary(phase, day, summarised),
@@ -91,15 +91,17 @@ def _before_the_cut_off(
 ) -> list[Step]:
     phase = f"报送提醒 T-{days}"
     steps = [
+        Step(phase, "预审已推荐的需求", "daily_review", _at(day, 7, 30)),
         *_weekly_summary(phase, day, summarised),
         Step(phase, "提醒各地主管部门", "remind_departments", _at(day, 9), str(quarter)),
     ]
     if troubled and days == OUTAGE_ON:
         steps.append(Step(phase, "发送时邮件服务器中断", "deliver", _at(day, 9, 10), trouble="mail_outage"))
-    steps += [
-        Step(phase, "接收重大需求", "major_intake", _at(day, 10, 30)),
-        Step(phase, "发送提醒邮件和重大需求", "deliver", _at(day, 10, 40)),
-    ]
+    if days == URGENT_ON:
+        steps.append(Step(phase, "接收重大需求", "major_intake", _at(day, 10, 30)))
+    steps.append(Step(phase, "发送", "deliver", _at(day, 10, 40)))
+    if days != URGENT_ON:
+        steps.append(Step(phase, "审核人员办理", "", _at(day, 11), people=OFFICERS))
     return steps
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from include.sandbox.people.pages import Browser, Form, PageRefused
+from include.sandbox.people.pages import Browser, Form, Page, PageRefused
 
 _HOLDS_A_DAY = 14
 _UNUSABLE = "DQ01"
@@ -21,7 +21,7 @@ _DOUBTFUL = ("DQ37", "DQ42", "DQ43", "G01", "G13")
 """Findings that are mostly true: a need that shows one of them is mostly returned."""
 _RETURNED_IF_DOUBTFUL, _RETURNED = 0.8, 0.25
 _CONFIRMED_ALERTS = 0.35
-_MOST_ALERTS = 8
+_MOST_ALERTS = 6
 _RELEASED = "已与主管部门核实，情况属实，同意核实通过。"
 _RETURN = "经与主管部门核实，所列问题属实，请企业更正。"
 _NEED = re.compile(r"FN[0-9]{12}")
@@ -106,26 +106,31 @@ class Officers:
 
     def settle_alerts(self) -> None:
         """Clear or confirm the oldest alerts, two persons where two are needed; a confirmed one is followed up."""
-        for form in list(self.first.open(f"{self.console}alerts").all_forms("/alerts/[0-9]+"))[:_MOST_ALERTS]:
-            chance = random.Random(f"{self.seed}:{form.action}:alert")
+        for address in self.first.open(f"{self.console}alerts").linked(r"alerts/[0-9]+(\?.*)?")[:_MOST_ALERTS]:
+            page = self.first.open(address)
+            form = page.form("/alerts/[0-9]+")
+            if form is None:
+                continue
+            chance = random.Random(f"{self.seed}:{form.action.rpartition('/')[2]}:alert")
             decision = "confirmed" if chance.random() < _CONFIRMED_ALERTS else "cleared"
-            reason = "经核实情况属实。" if decision == "confirmed" else "经核实不属实，予以排除。"
-            after = self.first.send(form, decision, reason=reason)
-            second = after.form(re.escape(form.action))
-            if second is not None:
-                again = self.second.open(f"{self.console}alerts").form(re.escape(form.action))
-                if again is not None:
-                    self.second.send(again, decision, reason=reason)
+            reason = "已向有关机构核实，情况属实" if decision == "confirmed" else "已核对合同和放款凭证，用途相符"
+            self.first.send(form, decision, reason=reason)
+            again = self.second.open(address).form("/alerts/[0-9]+")
+            if again is not None:
+                self.second.send(again, decision, reason=reason)
             self.done["确认警示" if decision == "confirmed" else "排除警示"] += 1
             if decision == "confirmed" and not self._withdrawn:
-                self._ask_for_withdrawal(form.near)
+                self._ask_for_withdrawal(page)
 
-    def _ask_for_withdrawal(self, need: str) -> None:
-        form = self.first.open(need).form("/withdrawals") if _NEED.search(need) else None
-        if form is not None:
-            self.first.send(form, reason_code="false_information", reason="警示核实属实，申请撤回该需求。")
-            self._withdrawn = True
-            self.done["申请撤回"] += 1
+    def _ask_for_withdrawal(self, alert: Page) -> None:
+        """Once: on the page of the need that the alert is about."""
+        for need in alert.linked("needs/FN[0-9]{12}"):
+            form = self.first.open(need).form("/withdrawals")
+            if form is not None:
+                self.first.send(form, reason_code="false_information", reason="警示核实属实，申请撤回该需求。")
+                self._withdrawn = True
+                self.done["申请撤回"] += 1
+                return
 
     def confirm_withdrawals(self) -> None:
         """The other officer confirms what the first one asked for."""
