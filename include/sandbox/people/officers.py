@@ -156,8 +156,9 @@ class Officers:
         if self._extended:
             return
         for need in self._needs_with_cases():
-            form = self.first.open(f"{self.console}deadlines?need_id={need}").form("/deadlines")
-            if form is not None and "working_days" in form.fields:
+            page = self.first.open(f"{self.console}deadlines?need_id={need}")
+            form = next((one for one in page.all_forms("/deadlines") if "working_days" in one.fields), None)
+            if form is not None:
                 self.first.send(form, working_days="5", reason="机构补充尽调，需延长办理时间。")
                 break
         for form in self.second.open(f"{self.console}deadlines").all_forms("/extensions/[0-9]+"):
