@@ -19,7 +19,7 @@ from include.domain.quarter import Quarter
 from include.reference import departments
 from include.sandbox.platforms.signature import LiveKey
 from include.sandbox.scenario.planning import TooFewNeeds
-from include.sandbox.scenario.stage import Scenario, make_scenario
+from include.sandbox.scenario.stage import Scenario, Wishes, made
 from include.sandbox.scenario.years import make_years
 from include.sandbox.server import Credentials, PortInUse, Ports, Sandbox
 
@@ -75,13 +75,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _scenario(asked: argparse.Namespace) -> Scenario:
-    chosen = {"stopped_department": asked.stopped_department, "lived": asked.lived}
+    wishes = Wishes(
+        seed=asked.seed,
+        quarter=asked.quarter,
+        needs=asked.needs,
+        stopped_department=asked.stopped_department,
+        lived=asked.lived,
+    )
     if not asked.earlier:
-        return make_scenario(seed=asked.seed, quarter=asked.quarter, needs=asked.needs, **chosen)
+        return made(wishes)
     quarters = [Quarter.parse(asked.quarter)]
     for _ in range(asked.earlier):
         quarters.insert(0, quarters[0].previous())
-    return make_years(asked.seed, [str(one) for one in quarters], asked.earlier_needs, asked.needs, **chosen)
+    return make_years(wishes, [str(one) for one in quarters[:-1]], asked.earlier_needs)
 
 
 def _sandbox(asked: argparse.Namespace) -> Sandbox:

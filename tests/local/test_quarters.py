@@ -32,7 +32,7 @@ from include.local.stages import PLAYED, Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference.calendar import china_calendar
-from include.sandbox.scenario.stage import Scenario, make_scenario
+from include.sandbox.scenario.stage import Scenario, Wishes, make_scenario
 from include.sandbox.scenario.years import make_years
 from include.sandbox.server import Sandbox
 from include.store.database import connect, migrate
@@ -122,7 +122,7 @@ def test_a_quarter_that_ends_on_a_working_saturday_keeps_its_promises(postgres: 
 
 def test_quarters_in_one_database_show_what_one_alone_cannot(postgres: PostgresServer, tmp_path: Path) -> None:
     quarters = ["2025Q4", "2026Q1"]
-    scenario = make_years(490, quarters, 50, 50, lived=True)
+    scenario = make_years(Wishes(quarter=quarters[-1], needs=50, lived=True), quarters[:-1], 50)
     with _played(postgres, scenario, quarters, tmp_path) as engine, engine.connect() as connection:
         rows = quarter_rows(connection, [Quarter.parse(one) for one in quarters])
         provisional = connection.execute(sa.text("select count(*) from case_clock where provisional")).scalar_one()

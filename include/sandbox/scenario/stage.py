@@ -76,6 +76,24 @@ class Scenario:
         return tuple(f.item for f in self.filed if f.status == "recommended" and isinstance(f.item, dict))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a scenario should hold: so many recommended needs, factories in the register, items that are no needs.
+
+    `stopped_department`: a department with so many returns that rule B08 stops its pushes. `lived`: some departments are
+    late, and some needs urgent. `first_number`: needs are numbered after it.
+    """
+
+    seed: int = 490
+    quarter: str = "2026Q3"
+    needs: int = 1600
+    factories: int = 8300
+    unreadable: int = 2
+    stopped_department: str | None = None
+    lived: bool = False
+    first_number: int = 0
+
+
 def make_scenario(
     seed: int = 490,
     quarter: str = "2026Q3",
@@ -83,16 +101,24 @@ def make_scenario(
     factories: int = 8300,
     unreadable: int = 2,
     stopped_department: str | None = None,
-    lived: bool = False,
-    first_number: int = 0,
 ) -> Scenario:
-    """A scenario with `needs` recommended needs, `factories` factories in the register and `unreadable` items that are
-    no needs.
+    """The scenario of these wishes (see `Wishes`). Raises TooFewNeeds as `made`."""
+    return made(
+        Wishes(
+            seed=seed,
+            quarter=quarter,
+            needs=needs,
+            factories=factories,
+            unreadable=unreadable,
+            stopped_department=stopped_department,
+        )
+    )
 
-    `stopped_department`: a department with so many returns that rule B08 stops its pushes (none by default). `lived`: some
-    departments are late, and some needs urgent. `first_number`: needs are numbered after it. Raises TooFewNeeds if that
-    department has too few needs for the rule.
-    """
+
+def made(wishes: Wishes) -> Scenario:
+    """The scenario of these wishes. Raises TooFewNeeds if the department to stop has too few needs for rule B08."""
+    seed, quarter, needs, factories = wishes.seed, wishes.quarter, wishes.needs, wishes.factories
+    unreadable, stopped_department, lived = wishes.unreadable, wishes.stopped_department, wishes.lived
     chance = random.Random(f"{seed}:{quarter}:{needs}:{factories}:{unreadable}")
     parsed = Quarter.parse(quarter)
     silent = chance.sample([c for c in _SMALL_DEPARTMENTS if c != stopped_department], _ZERO_RETURNS + _MISSING)
@@ -107,7 +133,7 @@ def make_scenario(
     if lived:
         late = next(code for code in _SMALL_DEPARTMENTS if code not in silent and code != stopped_department)
         reports |= {late: _late_report(parsed, late, 1), **{code: _late_report(parsed, code, 3) for code in missing}}
-    maker = Maker(chance, parsed, register, reports, first_number)
+    maker = Maker(chance, parsed, register, reports, wishes.first_number)
     maker.file_recommended(plan(chance, counts, stopped_department))
     maker.file_others(extra, sorted(missing))
     largest = max(counts, key=lambda code: (counts[code], code))

@@ -15,7 +15,7 @@ from typing import Any
 
 from include.domain.quarter import Quarter
 from include.sandbox.platforms.filing import FiledNeed
-from include.sandbox.scenario.stage import Scenario, make_scenario
+from include.sandbox.scenario.stage import Scenario, Wishes, made
 
 _REPEATED, _REMOVED = 0.04, 0.03
 _SPRING = {2024: "2024-03-29", 2025: "2025-03-28", 2026: "2026-03-27"}
@@ -23,23 +23,17 @@ _SPRING = {2024: "2024-03-29", 2025: "2025-03-28", 2026: "2026-03-27"}
 _NUMBERS_A_QUARTER = 10_000
 
 
-def make_years(seed: int, quarters: Sequence[str], needs: int, last_needs: int, **last: Any) -> Scenario:
-    """The quarters in order, the last one with `last_needs` needs and the arguments `last` of `make_scenario`."""
-    made = [
-        make_scenario(
-            seed=seed,
-            quarter=quarter,
-            needs=last_needs if quarter == quarters[-1] else needs,
-            factories=5 * (last_needs if quarter == quarters[-1] else needs),
-            first_number=_NUMBERS_A_QUARTER * position,
-            **({**last} if quarter == quarters[-1] else {"lived": True}),
-        )
-        for position, quarter in enumerate(quarters)
-    ]
-    chance = random.Random(f"{seed}:{quarters}:years")
-    for before, after in pairwise(made):
+def make_years(last: Wishes, quarters: Sequence[str], needs: int) -> Scenario:
+    """Earlier `quarters` in order, each with `needs` needs, then the one of `last`."""
+    wished = [
+        replace(last, quarter=quarter, needs=needs, factories=5 * needs, stopped_department=None, lived=True)
+        for quarter in quarters
+    ] + [replace(last, factories=5 * last.needs)]
+    scenarios = [made(replace(one, first_number=_NUMBERS_A_QUARTER * position)) for position, one in enumerate(wished)]
+    chance = random.Random(f"{last.seed}:{quarters}:years")
+    for before, after in pairwise(scenarios):
         _file_again(chance, before, after)
-    return _joined(made, _removals(chance, made))
+    return _joined(scenarios, _removals(chance, scenarios))
 
 
 def _file_again(chance: random.Random, before: Scenario, after: Scenario) -> None:
@@ -67,13 +61,13 @@ def _clean(scenario: Scenario) -> list[FiledNeed]:
     ]
 
 
-def _removals(chance: random.Random, made: Sequence[Scenario]) -> dict[str, str]:
+def _removals(chance: random.Random, scenarios: Sequence[Scenario]) -> dict[str, str]:
     """Credit code → day of removal, of some factories that filed before that spring."""
     days: dict[str, str] = {}
     for year, day in _SPRING.items():
         filed = {
             one.item["enterprise"]["uscc"]
-            for scenario in made
+            for scenario in scenarios
             if Quarter.parse(scenario.quarter).first_day.year < year and str(scenario.cut_off.date()) < day
             for one in _clean(scenario)
         }
@@ -82,19 +76,19 @@ def _removals(chance: random.Random, made: Sequence[Scenario]) -> dict[str, str]
     return days
 
 
-def _joined(made: Sequence[Scenario], removals: Mapping[str, str]) -> Scenario:
-    rows = {(row["uscc"], row["name"], row["listed_on"]): row for one in made for row in one.factories}
+def _joined(scenarios: Sequence[Scenario], removals: Mapping[str, str]) -> Scenario:
+    rows = {(row["uscc"], row["name"], row["listed_on"]): row for one in scenarios for row in one.factories}
     factories = [
         {**row, "removed_on": removals[row["uscc"]]} if row["uscc"] in removals and not row["removed_on"] else row
         for _, row in sorted(rows.items())
     ]
     return replace(
-        made[-1],
-        filed=tuple(need for one in made for need in one.filed),
-        seen_before=tuple(need for one in made for need in one.seen_before),
+        scenarios[-1],
+        filed=tuple(need for one in scenarios for need in one.filed),
+        seen_before=tuple(need for one in scenarios for need in one.seen_before),
         factories=tuple(factories),
-        severities={need_id: severity for one in made for need_id, severity in one.severities.items()},
+        severities={need_id: severity for one in scenarios for need_id, severity in one.severities.items()},
         answer_key={},
-        corrected={need_id: item for one in made for need_id, item in one.corrected.items()},
-        earlier_reports={one.quarter: one.reports for one in made[:-1]},
+        corrected={need_id: item for one in scenarios for need_id, item in one.corrected.items()},
+        earlier_reports={one.quarter: one.reports for one in scenarios[:-1]},
     )
