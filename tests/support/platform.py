@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from include.domain.identifiers import normalise_id
 from include.domain.quarter import Quarter
-from include.local.quarters import sandbox_settings
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
@@ -21,6 +20,7 @@ from include.reference.calendar import china_calendar
 from include.sandbox.platforms.filing import DepartmentReport, FiledNeed
 from include.sandbox.scenario.stage import Scenario
 from include.sandbox.server import Sandbox
+from tests.support.sandbox_settings import sandbox_settings
 from tests.support.taken_in import filed
 
 ZHEJIANG = "330000"
