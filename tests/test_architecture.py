@@ -71,6 +71,9 @@ MORE_PARAMETERS = {
     "include/domain/escalation.py obstruction",
     # The fields of a form as one query string.
     "plugins/green_finance/console/reruns.py _as_query",
+    # The fields of a filter in the address.
+    "plugins/green_finance/console/hold_filter.py asked",
+    "plugins/green_finance/console/need_list.py wanted",
 }
 
 

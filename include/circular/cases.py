@@ -31,7 +31,10 @@ _CASES = sa.text(
            jsonb_array_length(matched.open_obstructions) as open_obstructions, matched.anomalies
     from matching_case matched
     join unnest(cast(:path as text[])) with ordinality rank (state, position) on rank.state = matched.furthest_state
-    where matched.need_id in (select need_id from need_version where quarter = :quarter)
+    where matched.need_id in (
+        select need_id from need_version where quarter = :quarter
+        union select need_id from deferred_need where counted_quarter = :quarter
+    )
       and matched.opened_on <= :today
       and (matched.last_event_at is null or matched.last_event_at <= :moment)
     """
@@ -47,7 +50,10 @@ _EVENTS_OF_LATER_CASES = sa.text(
     left join counted_feedback event
         on event.need_id = matched.need_id and event.institution_code = matched.institution_code
        and event.counted_at <= :moment
-    where matched.need_id in (select need_id from need_version where quarter = :quarter)
+    where matched.need_id in (
+        select need_id from need_version where quarter = :quarter
+        union select need_id from deferred_need where counted_quarter = :quarter
+    )
       and matched.opened_on <= :today and matched.last_event_at > :moment
     order by matched.need_id, matched.institution_code
     """

@@ -260,7 +260,7 @@ _NEEDS = sa.text(
     from need_state_at(:moment) need
     left join outcome using (need_id)
     left join overdue using (need_id)
-    where need.quarter = :quarter
+    where need.counted_quarter = :quarter
     """
 )
 

@@ -99,6 +99,23 @@ class HoldEvent(StrEnum):
     EXPIRED = auto()
 
 
+class HoldTab(StrEnum):
+    """The tabs of the worklist of holds: what waits, what waits for this person's second signature, what is done."""
+
+    OPEN = auto()
+    SECOND = auto()
+    DECIDED = auto()
+
+
+class HoldDecision(StrEnum):
+    """What a person may decide about several holds at once; the last two only about late needs (DQ52)."""
+
+    RELEASE = auto()
+    CONFIRM = auto()
+    THIS_QUARTER = auto()
+    NEXT_QUARTER = auto()
+
+
 class StopState(StrEnum):
     """State of a department's stop (B08)."""
 

@@ -38,6 +38,7 @@ from include.gate.engine.gc_pause import gc_paused
 from include.gate.engine.history import load_history
 from include.gate.engine.judge import Surroundings, judge, ruleset_version
 from include.gate.records import JudgedRecord, stored_record
+from include.quarantine.late_needs import moved_until_now
 from include.quarantine.opening import open_holds
 from include.reference import Policy, department_short_name
 from include.reference.day import Day
@@ -316,6 +317,7 @@ class _Written:
         if judging.closes:
             close_departments(self.connection, quarter, codes, intake_id=judging.header.intake_id, now=now)
             passed.update(department_stop.passed_unpushed(self.connection, quarter, codes))
+            passed.update(moved_until_now(self.connection, quarter, codes))
         for code, records in judged.items():
             if records:
                 self.brought[code] = []

@@ -117,7 +117,8 @@ _CLOSED_NEEDS = sa.text(
     with need as (
         select need_id, verdict, pushed_at is not null as pushed,
                (withdrawn_at at time zone 'Asia/Shanghai')::date as withdrawn_on,
-               (decided_at at time zone 'Asia/Shanghai')::date as judged_on, valid_until(quarter, :validity) as expires_on
+               (decided_at at time zone 'Asia/Shanghai')::date as judged_on,
+               valid_until(counted_quarter, :validity) as expires_on
         from need_state
     ), matched as (
         select need_id,

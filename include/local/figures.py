@@ -77,7 +77,7 @@ _AFTER_THE_GATE = sa.text(
            count(*) filter (where exists (
                select from escalation_step where escalation_step.need_id = need.need_id
            )) as stalled
-    from need_state need where quarter = :quarter group by need.department_code
+    from need_state need where counted_quarter = :quarter group by need.department_code
     """
 )
 
@@ -91,7 +91,7 @@ _MAILS = sa.text(
 _PASSED = sa.text(
     """
     select need_id, revision from need_state need
-    where quarter = :quarter and verdict = 'passed' and withdrawn_at is null
+    where counted_quarter = :quarter and verdict = 'passed' and withdrawn_at is null
       and not exists (
           select from stopped_department stop
           where stop.quarter = need.quarter and stop.department_code = need.department_code

@@ -44,11 +44,13 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedHead:
-    """The need at its newest revision, and its cases; amounts in 万元, None unless usable."""
+    """The need at its newest revision, and its cases; amounts in 万元, None unless usable. `moved_to`: the later quarter with
+    which a late need is counted and pushed by a person's decision."""
 
     need_id: str
     revision: int
     quarter: str
+    moved_to: str | None
     department: str
     is_major: bool
     enterprise: str
@@ -76,7 +78,8 @@ _HEAD = sa.text(
            ) as stage,
            (
                select count(*) from alert where alert.need_id = version.need_id and alert.state = 'open'
-           ) as alerts
+           ) as alerts,
+           (select counted_quarter from deferred_need moved where moved.need_id = version.need_id) as moved_to
     from newest_need version where need_id = :need_id
     """
 )
@@ -117,6 +120,7 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Rea
         need_id=row.need_id,
         revision=row.revision,
         quarter=row.quarter,
+        moved_to=row.moved_to,
         department=department_short_name(row.department_code),
         is_major=row.is_major,
         enterprise=shown("enterprise.name", row.enterprise_name, row.uscc, role),

@@ -29,6 +29,8 @@ HOLDS = sa.text(
     """
 )
 
+MOVED = sa.text("select counted_quarter, at from deferred_need where need_id = :need_id")
+
 DELIVERIES = sa.text(
     """
     select delivery.*, (

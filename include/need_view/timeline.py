@@ -39,6 +39,7 @@ from include.words.acts import ACTS
 from include.words.amounts import amount
 from include.words.moments import day_and_time, moment
 from include.words.names import case_state, filed_value, institution, reason, rule
+from include.words.quarters import quarter_label
 from include.words.shown import INSIDERS, Reader
 from include.words.states import word, words
 
@@ -103,7 +104,7 @@ def _judged(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         yield Entry(at=row.judged_at, part="审核", title=title, lines=() if secret else tuple(findings), tone=tone)
         if secret and findings:
             yield Entry(
-                at=row.judged_at, part="审核", title="挂起原因", lines=tuple(findings), tone=tone, internal=True
+                at=row.judged_at, part="审核", title="核实原因", lines=tuple(findings), tone=tone, internal=True
             )
 
 
@@ -112,12 +113,15 @@ def _held(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         about = f"：{rule(row.rule_id)}" if row.rule_id else ""
         yield Entry(
             at=row.at,
-            part="隔离区",
+            part="待核实",
             title=f"第 {row.revision} 版{word(HoldEvent, row.kind)}{about}",
             lines=_decided(known, row, f"应于 {row.decide_by} 前决定" if row.kind == "opened" else ""),
             tone="warn" if row.kind in ("opened", "confirmed", "returned") else "plain",
             internal=True,
         )
+    for row in connection.execute(queries.MOVED, known.parameters):
+        title = f"逾期推荐，决定转入{quarter_label(row.counted_quarter)}，随该季推送"
+        yield Entry(at=row.at, part="待核实", title=title)
 
 
 def _signed_off(connection: sa.Connection, known: _Known) -> Iterator[Entry]:

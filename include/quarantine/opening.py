@@ -85,7 +85,7 @@ def open_holds(
     findings were all released before, under other rules, is released at once. A second run finds nothing new.
     """
     where = {"quarter": quarter, "department_codes": list(department_codes), "now": now, "decide_by": decide_by}
-    gate = Act.by_stage("gate", now, "审核结论为挂起")
+    gate = Act.by_stage("gate", now, "审核结论为待核实")
     close_overtaken(connection, act=gate)
     opened = connection.execute(_OPEN, where).scalars().all()
     if not opened:
@@ -103,7 +103,7 @@ def open_holds(
             release_hold(
                 connection,
                 locked(connection, quarantine_id),
-                act=gate.because("此前的放行对本版本仍然有效"),
+                act=gate.because("此前的通过对本版本仍然有效"),
                 policy=policy,
             )
     return len(opened)

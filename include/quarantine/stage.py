@@ -1,6 +1,6 @@
-"""The quarantine (隔离区): what the gate holds waits here until a named person decides, and nothing waits for ever.
+"""The quarantine (待核实): what the gate holds waits here until a named person decides, and nothing waits for ever.
 
-open → released (放行: it has passed), returned (确认: it goes back with what was confirmed) or expired (overtaken by a higher
+open → released (核实通过: it has passed), returned (确认退回: it goes back with what was confirmed) or expired (overtaken by a higher
 revision, withdrawn, or past its validity). A release binds to (need_id, revision, rule_id, field); findings of the rules
 named in release_two_persons need two different persons. State, event, consequence and audit entry are one transaction.
 """
@@ -15,21 +15,31 @@ import sqlalchemy as sa
 
 from include import audit
 from include.base.act import Act
-from include.base.errors import InvalidRequest, UserFacingError
+from include.base.errors import InvalidRequest
+from include.domain.quarter import Quarter
 from include.domain.states import HoldState
 from include.gate.consequences import Return, queue_pushes, queue_returns, return_respond_by
 from include.gate.engine.judge import Finding
-from include.quarantine.view import HoldFinding, Place, hold_findings, unknown_hold
+from include.quarantine.late_needs import defer, deferred_to
+from include.quarantine.refusals import DecisionRefused
+from include.quarantine.view import HoldFinding, Place, hold_findings, hold_name, unknown_hold
 from include.reference import Policy
 from include.reference.day import Day
 from include.store.tables import quarantine, quarantine_event
 from include.words.states import word
 
-__all__ = ["Decided", "DecisionRefused", "confirm", "locked", "release", "release_hold"]
-
-
-class DecisionRefused(UserFacingError):
-    """A hold cannot be decided in this way, or not any more."""
+__all__ = [
+    "Decided",
+    "DecisionRefused",
+    "agreed_to",
+    "as_stored",
+    "confirm",
+    "locked",
+    "refuse_unless_decidable",
+    "refuse_unpushable",
+    "release",
+    "release_hold",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,32 +60,33 @@ def release(
     act: Act,
     day: Day,
     findings: Collection[Place] | None = None,
+    into: Quarter | None = None,
 ) -> Decided:
     """Record that a person agrees to release `findings` (default: all that this person can); the need passes once all
-    are agreed to.
+    are agreed to. `into`: the need is late and moves to this quarter, with which it is counted and pushed.
 
     Part of the caller's transaction. Raises DecisionRefused if the hold is settled or overtaken or the person has
     agreed before, InvalidRequest if the name, the reason or a finding cannot be used; then nothing has changed.
     """
     act = audit.signed(act)
     hold = locked(connection, quarantine_id)
-    _refuse_unless_decidable(hold)
+    refuse_unless_decidable(hold)
     found = _findings(connection, hold)
-    if hold.stored and any(one.rule_id == "DQ01" and one.field in ("quarter", "is_major") for one in found):
-        raise DecisionRefused(
-            f"{_name(hold)}的填报季度或重大标识无法使用，不能推送。", "请与绿色平台核对后确认退回，由其重新下发。"
-        )
-    agreed = _agreed_to(found, _chosen(found, findings), act.actor_id, explicit=findings is not None)
+    refuse_unpushable(hold, found)
+    agreed = agreed_to(found, _chosen(found, findings), act, explicit=findings is not None)
+    if into is not None:
+        defer(connection, hold, into, act)
     for one in agreed:
         _note(connection, hold, "approved", act, place=one.place)
     waiting = tuple(one for one in _findings(connection, hold) if one.missing)
     if not waiting:
         queued, note = release_hold(connection, hold, act=act, policy=day.policy)
-        _audit(connection, hold, "release_hold", agreed, act)
+        _audit(connection, hold, "release_hold", agreed, act, into)
         return Decided(quarantine_id=quarantine_id, state="released", waiting=(), queued=queued, note=note)
-    _audit(connection, hold, "approve_hold_release", agreed, act)
+    _audit(connection, hold, "approve_hold_release", agreed, act, into)
     names = "、".join(dict.fromkeys(one.rule_id for one in waiting))
-    note = f"已记录{act.actor_id}的同意；{names} 还须由其他人员同意，方可放行。"
+    later = f"转入 {into}；" if into else ""
+    note = f"已记录您的同意意见；{later}{names} 还须由其他人员复核同意，方可通过。"
     return Decided(quarantine_id=quarantine_id, state="open", waiting=waiting, queued=0, note=note)
 
 
@@ -94,7 +105,7 @@ def confirm(
     """
     act = audit.signed(act)
     hold = locked(connection, quarantine_id)
-    _refuse_unless_decidable(hold)
+    refuse_unless_decidable(hold)
     confirmed = _chosen(_findings(connection, hold), findings)
     for one in confirmed:
         _note(connection, hold, "confirmed", act, place=one.place)
@@ -110,7 +121,7 @@ def confirm(
     return Decided(quarantine_id=quarantine_id, state="returned", waiting=(), queued=queued, note=note)
 
 
-_BY_HAND = "本条记录无法自动推送或退回，已关闭；请由运维人员与绿色平台人工核对处理。"
+_BY_HAND = "本条记录无法自动推送或退回，已关闭；请由审核人员与绿色平台人工核对处理。"
 
 # `stored`: the record is the content in force of its revision, so that a push or a return is about it. False if need_id
 # or revision are unusable, or if another content was stored first (DQ43).
@@ -134,6 +145,11 @@ def locked(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
     connection.execute(
         sa.select(quarantine.c.quarantine_id).where(quarantine.c.quarantine_id == quarantine_id).with_for_update()
     )
+    return as_stored(connection, quarantine_id)
+
+
+def as_stored(connection: sa.Connection, quarantine_id: int) -> sa.Row[Any]:
+    """The hold as it stands, not locked. Raises NotFound if there is none of this number."""
     hold = connection.execute(_LOCKED, {"quarantine_id": quarantine_id}).one_or_none()
     if hold is None:
         raise unknown_hold(quarantine_id)
@@ -144,23 +160,31 @@ def _findings(connection: sa.Connection, hold: sa.Row[Any]) -> Sequence[HoldFind
     return hold_findings(connection, [hold.quarantine_id])[hold.quarantine_id]
 
 
-def _refuse_unless_decidable(hold: sa.Row[Any]) -> None:
+def refuse_unless_decidable(hold: sa.Row[Any]) -> None:
+    """Raise DecisionRefused if the hold is settled, withdrawn or overtaken."""
     if hold.state != "open":
         raise DecisionRefused(
-            f"{_name(hold)}已有决定（{word(HoldState, hold.state)}），不能再作决定。", "请刷新挂起清单，查看处理经过。"
+            f"{_name(hold)}已有决定（{word(HoldState, hold.state)}），不能再作决定。",
+            "请刷新待核实清单，查看处理经过。",
         )
     if hold.withdrawn:
-        raise DecisionRefused(f"{_name(hold)}已撤回，无需再作决定。", "挂起将自动关闭，请处理其他记录。")
+        raise DecisionRefused(f"{_name(hold)}已撤回，无需再作决定。", "待核实事项将自动关闭，请处理其他记录。")
     if hold.overtaken:
         raise DecisionRefused(
-            f"{_name(hold)}已有更高修订号，旧版本无需再作决定。", "新版本另行审核，旧版本的挂起将自动关闭。"
+            f"{_name(hold)}已有更高修订号，旧版本无需再作决定。", "新版本另行审核，旧版本的待核实事项将自动关闭。"
+        )
+
+
+def refuse_unpushable(hold: sa.Row[Any], found: Sequence[HoldFinding]) -> None:
+    """Raise DecisionRefused if the head of the record says neither the quarter nor whether it is major: no push can be made."""
+    if hold.stored and any(one.rule_id == "DQ01" and one.field in ("quarter", "is_major") for one in found):
+        raise DecisionRefused(
+            f"{_name(hold)}的填报季度或重大标识无法使用，不能推送。", "请与绿色平台核对后确认退回，由其重新下发。"
         )
 
 
 def _name(hold: sa.Row[Any]) -> str:
-    if hold.need_id is None or hold.revision is None:
-        return f"挂起记录{hold.quarantine_id}"
-    return f"{hold.need_id} 第{hold.revision}版"
+    return hold_name(hold.quarantine_id, hold.need_id, hold.revision)
 
 
 def _chosen(found: Sequence[HoldFinding], places: Collection[Place] | None) -> Sequence[HoldFinding]:
@@ -168,22 +192,25 @@ def _chosen(found: Sequence[HoldFinding], places: Collection[Place] | None) -> S
         return found
     wanted = {tuple(place) for place in places}
     if not wanted or wanted - {one.place for one in found}:
-        raise InvalidRequest("所选问题不属于这条挂起记录。", "请刷新页面后从列出的问题中选择。")
+        raise InvalidRequest("所选问题不属于这条待核实记录。", "请刷新页面后从列出的问题中选择。")
     return [one for one in found if one.place in wanted]
 
 
-def _agreed_to(
-    found: Sequence[HoldFinding], chosen: Sequence[HoldFinding], actor: str, *, explicit: bool
+def agreed_to(
+    found: Sequence[HoldFinding], chosen: Sequence[HoldFinding], act: Act, *, explicit: bool
 ) -> Sequence[HoldFinding]:
-    """What this person agrees to now: of the chosen findings, those that still lack a person."""
+    """What this person agrees to now: of the chosen findings, those that still lack a person.
+
+    Raises DecisionRefused if there is none, or (`explicit`) if he has agreed to one of them before.
+    """
     waiting = [one for one in chosen if one.missing]
-    again = [one for one in waiting if one.approved_already_by(actor)]
-    agreed = [one for one in waiting if not one.approved_already_by(actor)]
+    again = [one for one in waiting if one.approved_already_by(act.actor_id)]
+    agreed = [one for one in waiting if not one.approved_already_by(act.actor_id)]
     if again and (explicit or not agreed):
         names = "、".join(dict.fromkeys(one.rule_id for one in again))
-        raise DecisionRefused(f"{actor}已同意放行 {names}，同一人不能重复同意。", "请由另一位人员核实后同意放行。")
+        raise DecisionRefused(f"您已同意通过 {names}，同一人不能重复同意。", "请由另一位人员核实后复核同意。")
     if not agreed and any(one.missing for one in found):
-        raise DecisionRefused("所选问题均已同意放行。", "请选择尚待同意的其他问题。")
+        raise DecisionRefused("所选问题均已同意通过。", "请选择尚待同意的其他问题。")
     return agreed
 
 
@@ -194,10 +221,12 @@ def release_hold(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, poli
         return 0, _BY_HAND
     queued = queue_pushes(connection, [(hold.need_id, hold.revision)], act.at, policy)
     if queued:
-        return queued, "已放行，进入推送。"
+        return queued, "已核实通过，进入推送。"
+    if (later := deferred_to(connection, hold.need_id)) is not None:
+        return 0, f"已核实通过，转入 {later}，随该季推送。"
     if connection.execute(_UNSIGNED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
-        return 0, "已放行，列入待签批，签批后推送。"
-    return 0, "已放行；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
+        return 0, "已核实通过，列入待签批，签批后推送。"
+    return 0, "已核实通过；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
 
 
 _UNSIGNED = sa.text("select exists (select from push_unsigned where need_id = :need_id and revision = :revision)")
@@ -229,7 +258,12 @@ def _note(connection: sa.Connection, hold: sa.Row[Any], kind: str, act: Act, *, 
 
 
 def _audit(
-    connection: sa.Connection, hold: sa.Row[Any], action: str, findings: Sequence[HoldFinding], act: Act
+    connection: sa.Connection,
+    hold: sa.Row[Any],
+    action: str,
+    findings: Sequence[HoldFinding],
+    act: Act,
+    into: Quarter | None = None,
 ) -> None:
     audit.record(
         connection,
@@ -242,5 +276,6 @@ def _audit(
             "payload_sha256": hold.payload_sha256,
             "ruleset_version": hold.ruleset_version,
             "findings": [f"{one.rule_id} {one.field}" for one in findings],
+            **({"counted_quarter": str(into)} if into else {}),
         },
     )

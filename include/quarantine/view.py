@@ -77,54 +77,20 @@ class HeldNeed:
     financing_need: Decimal | None
     opened_at: datetime
     decide_by: date
+    settled_at: datetime | None
     findings: tuple[HoldFinding, ...]
 
+    @property
+    def name(self) -> str:
+        """What people call the record."""
+        return hold_name(self.quarantine_id, self.need_id, self.revision)
 
-_HELD = """
+
+HELD = """
     select hold.*, version.enterprise_name, version.project_name, version.uscc, version.is_major, version.financing_need
     from quarantine hold left join need_version version using (need_id, revision)
 """
-# The most urgent first, as one key whose parts all ascend.
-_URGENCY = (
-    "hold.decide_by, not coalesce(version.is_major, false), -coalesce(version.financing_need, -1), hold.quarantine_id"
-)
-_CHOSEN = """
-    hold.state = 'open' and hold.quarter = coalesce(:quarter, hold.quarter)
-    and hold.department_code = coalesce(:department_code, hold.department_code)
-    and hold.decide_by <= coalesce(:decide_by, hold.decide_by)
-    and (:rule_id ::text is null or exists (
-        select from quarantine_finding found
-        where found.quarantine_id = hold.quarantine_id and found.rule_id = :rule_id
-    ))
-"""
-_OPEN = sa.text(
-    f"""
-    {_HELD}
-    where {_CHOSEN} and (:after ::bigint is null or ({_URGENCY}) > (
-        select {_URGENCY.replace("hold.", "last.").replace("version.", "of_last.")}
-        from quarantine last left join need_version of_last using (need_id, revision) where last.quarantine_id = :after
-    ))
-    order by {_URGENCY} limit :at_most
-    """
-)
-_COUNTED = sa.text(
-    f"""
-    select count(*) as chosen, count(*) filter (where hold.decide_by < :today) as late,
-           (select count(*) from quarantine where state = 'open') as everything
-    from quarantine hold where {_CHOSEN}
-    """
-)
-_CHOICES = sa.text(
-    """
-    select array(select distinct quarter from quarantine where state = 'open' order by quarter desc) as quarters,
-           array(select distinct department_code from quarantine where state = 'open' order by 1) as departments,
-           array(
-               select distinct rule_id from quarantine_finding join quarantine using (quarantine_id)
-               where state = 'open' order by rule_id
-           ) as rules
-    """
-)
-_ONE = sa.text(f"{_HELD} where hold.quarantine_id = :quarantine_id")
+_ONE = sa.text(f"{HELD} where hold.quarantine_id = :quarantine_id")
 
 _FINDINGS = sa.text(
     """
@@ -148,55 +114,6 @@ _EVENTS = sa.text(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Filter of the open holds; None: no restriction. `decide_by`: due by that day or before."""
-
-    quarter: str | None = None
-    department_code: str | None = None
-    rule_id: str | None = None
-    decide_by: date | None = None
-
-    def parameters(self) -> dict[str, object]:
-        """Parameters of the statements."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenHolds:
-    """How many holds are open, how many match the filter and are late, and the values to filter by."""
-
-    everything: int
-    chosen: int
-    late: int
-    quarters: Sequence[str]
-    departments: Sequence[str]
-    rules: Sequence[str]
-
-
-def open_list(
-    connection: sa.Connection,
-    chosen: Chosen = Chosen(),
-    *,
-    at_most: int | None = None,
-    after: int | None = None,
-) -> list[HeldNeed]:
-    """The matching holds; `after`: the id of the last one on the page before.
-
-    The most urgent first: by the day to decide by, then major ones, then by amount.
-    """
-    asked = {**chosen.parameters(), "at_most": at_most, "after": after}
-    rows = connection.execute(_OPEN, asked).mappings().all()
-    found = hold_findings(connection, [row["quarantine_id"] for row in rows])
-    return [_held_need(row, found[row["quarantine_id"]]) for row in rows]
-
-
-def open_holds(connection: sa.Connection, chosen: Chosen, *, today: date) -> OpenHolds:
-    """Figures of all open holds, whatever page is shown."""
-    counted = connection.execute(_COUNTED, {**chosen.parameters(), "today": today}).one()
-    return OpenHolds(**counted._mapping, **connection.execute(_CHOICES).one()._mapping)
-
-
 def open_count(connection: sa.Connection) -> int:
     """How many holds are open."""
     number: int = connection.execute(sa.text("select count(*) from quarantine where state = 'open'")).scalar_one()
@@ -210,7 +127,7 @@ def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tup
         raise unknown_hold(quarantine_id)
     found = hold_findings(connection, [quarantine_id])
     events = connection.execute(_EVENTS, {"quarantine_id": quarantine_id}).mappings()
-    return _held_need(row, found[quarantine_id]), tuple(HoldEvent(**event) for event in events)
+    return held_need(row, found[quarantine_id]), tuple(HoldEvent(**event) for event in events)
 
 
 def hold_findings(connection: sa.Connection, quarantine_ids: Sequence[int]) -> Mapping[int, tuple[HoldFinding, ...]]:
@@ -233,9 +150,16 @@ def hold_findings(connection: sa.Connection, quarantine_ids: Sequence[int]) -> M
     return {quarantine_id: tuple(found[quarantine_id]) for quarantine_id in quarantine_ids}
 
 
+def hold_name(quarantine_id: int, need_id: str | None, revision: int | None) -> str:
+    """A held record by the number and revision of its need, or by its own number."""
+    if need_id is None or revision is None:
+        return f"待核实记录{quarantine_id}号"
+    return f"{need_id} 第{revision}版"
+
+
 def unknown_hold(quarantine_id: int) -> NotFound:
     """There is no held need of this number."""
-    return NotFound(f"没有编号为{quarantine_id}的挂起记录。", "请从挂起清单中选择需要处理的记录。")
+    return NotFound(f"没有编号为{quarantine_id}的待核实记录。", "请从待核实清单中选择需要处理的记录。")
 
 
 def _different(names: Iterable[str]) -> tuple[str, ...]:
@@ -243,7 +167,8 @@ def _different(names: Iterable[str]) -> tuple[str, ...]:
     return tuple({person_key(name): name for name in reversed(list(names))}.values())[::-1]
 
 
-def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> HeldNeed:
+def held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> HeldNeed:
+    """A row of HELD with its findings, as a person sees it."""
     return HeldNeed(
         quarantine_id=row["quarantine_id"],
         origin=row["origin"],
@@ -259,5 +184,6 @@ def _held_need(row: Mapping[Any, Any], findings: tuple[HoldFinding, ...]) -> Hel
         financing_need=row["financing_need"],
         opened_at=row["opened_at"],
         decide_by=row["decide_by"],
+        settled_at=row["settled_at"],
         findings=findings,
     )

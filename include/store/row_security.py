@@ -40,6 +40,7 @@ _ROWS: Mapping[str, str] = {
     "contact": _BY_NEED,
     "coordinator_act": _BY_NEED,
     "deadline_extension": _BY_NEED,
+    "deferred_need": _BY_NEED,
     "due_date_change": _BY_NEED,
     "escalation_acknowledgement": _BY_NEED,
     "escalation_step": _BY_NEED,

@@ -73,17 +73,28 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     states.HoldState: {
         states.HoldState.OPEN: "待核实",
-        states.HoldState.RELEASED: "核实后放行",
+        states.HoldState.RELEASED: "核实通过",
         states.HoldState.RETURNED: "核实后退回",
         states.HoldState.EXPIRED: "未决定即关闭",
     },
     states.HoldEvent: {
-        states.HoldEvent.OPENED: "挂起",
-        states.HoldEvent.APPROVED: "同意放行",
+        states.HoldEvent.OPENED: "列入待核实",
+        states.HoldEvent.APPROVED: "同意通过",
         states.HoldEvent.CONFIRMED: "确认问题",
-        states.HoldEvent.RELEASED: "放行",
+        states.HoldEvent.RELEASED: "核实通过",
         states.HoldEvent.RETURNED: "退回",
         states.HoldEvent.EXPIRED: "关闭",
+    },
+    states.HoldTab: {
+        states.HoldTab.OPEN: "待核实",
+        states.HoldTab.SECOND: "待我复核",
+        states.HoldTab.DECIDED: "已办",
+    },
+    states.HoldDecision: {
+        states.HoldDecision.RELEASE: "核实通过",
+        states.HoldDecision.CONFIRM: "确认退回",
+        states.HoldDecision.THIS_QUARTER: "本季受理",
+        states.HoldDecision.NEXT_QUARTER: "转入下季",
     },
     states.StopState: {
         states.StopState.OPEN: "待决定",

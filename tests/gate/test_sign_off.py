@@ -184,7 +184,7 @@ def test_what_is_withdrawn_overtaken_or_held_meanwhile_drops_out(database: sa.En
             act=Act(actor_id="li", role="operator", reason=REASON, at=NOW),
             day=Day(NOW, china_calendar(), TWO),
         )
-    assert (decided.state, decided.queued, decided.note) == ("released", 0, "已放行，列入待签批，签批后推送。")
+    assert (decided.state, decided.queued, decided.note) == ("released", 0, "已核实通过，列入待签批，签批后推送。")
     assert batches(database) == {"1": needs_of(3)}, "one of two has signed it"
     assert sign(database, "zhang", "1") == 1
     assert pushed(database) == needs_of(3, 4)

@@ -169,7 +169,7 @@ def test_a_decision_shows_on_the_page_at_once(database: sa.Engine) -> None:
     with database.begin() as connection:
         release(connection, connection.execute(sa.select(tables.quarantine.c.quarantine_id)).scalar_one(), NOW)
     second = page_of(database, intake_id)
-    assert second != first and "核实后放行" in second
+    assert second != first and "核实通过" in second
     assert results(database).counts["passed"] == 1
 
 

@@ -18,8 +18,9 @@ from include.base.errors import InvalidRequest, UserFacingError
 from include.gate import department_stop
 from include.gate.consequences import queue_pushes
 from include.quarantine.closing import close_overtaken
+from include.quarantine.listing import Chosen, holds_of
 from include.quarantine.stage import Decided, DecisionRefused, confirm, release
-from include.quarantine.view import Chosen, Place, detail, open_list
+from include.quarantine.view import Place, detail
 from include.reference import policy
 from include.reference.day import Day
 from include.store import tables
@@ -105,7 +106,7 @@ def test_each_held_record_opens_once_with_its_hold_findings_and_the_day_of_decis
         held(connection, 4, department_code="440300")
         assert open_all(connection) == 1
         assert open_all(connection) == 0
-        [waiting] = open_list(connection)
+        [waiting] = holds_of(connection)
     assert (waiting.need_id, waiting.revision, waiting.state) == (need_id(1), 1, "open")
     assert [one.place for one in waiting.findings] == [AMOUNT, PERMIT]
     # Wednesday 30 September, then the holiday until 7 October, then a Saturday that is worked.
@@ -178,7 +179,7 @@ def test_a_suspicion_of_greenwashing_needs_two_different_persons(database: sa.En
         with pytest.raises(DecisionRefused, match="同一人不能重复同意"):
             let_go(database, hold, same)
     with database.connect() as connection:
-        [waiting] = open_list(connection)
+        [waiting] = holds_of(connection)
     assert [(one.rule_id, one.approved_by, one.missing) for one in waiting.findings] == [
         ("DQ37", ("王审核",), 0),
         ("G01", ("王审核",), 1),
@@ -229,7 +230,7 @@ def test_an_earlier_approval_counts_when_the_same_revision_is_held_again(databas
         add_judgement(connection, 1, "held", ruleset_version="rules-3", judged_at=NOW)
         note_findings(connection, SAME_CODE, AMOUNT)
         open_all(connection, NOW)
-        [waiting] = open_list(connection)
+        [waiting] = holds_of(connection)
     assert [(one.rule_id, one.missing) for one in waiting.findings] == [("DQ37", 1), ("G01", 0)]
     assert len(stored(database).deliveries) == 1
 
@@ -242,7 +243,7 @@ def test_what_was_confirmed_is_not_approved_any_more(database: sa.Engine) -> Non
         add_judgement(connection, 1, "held", ruleset_version="rules-2", judged_at=NOW)
         note_findings(connection, SAME_CODE)
         open_all(connection, NOW)
-        [waiting] = open_list(connection)
+        [waiting] = holds_of(connection)
     assert [one.missing for one in waiting.findings] == [2]
 
 
@@ -319,7 +320,7 @@ def test_a_record_that_cannot_be_addressed_is_closed_and_settled_by_hand(databas
             let_history_be_changed(connection)
             connection.execute(tables.judgement.update().values(need_id=None, revision=None))
             assert open_all(connection) == 1
-            [waiting] = open_list(connection)
+            [waiting] = holds_of(connection)
         assert (waiting.need_id, waiting.enterprise) == (None, "（企业名称缺失）")
         assert "人工核对" in decide(database, waiting.quarantine_id).note
     found = stored(database)
@@ -373,7 +374,7 @@ def waits_for_a_lock(database: sa.Engine) -> bool:
 @pytest.mark.parametrize("second", [let_go, send_back])
 def test_of_decisions_at_the_same_time_one_has_its_effect(database: sa.Engine, second: Callable[..., Decided]) -> None:
     hold = held_and_open(database)
-    with pytest.raises(DecisionRefused, match="核实后放行"):
+    with pytest.raises(DecisionRefused, match="核实通过"):
         decided_meanwhile(database, hold, "王审核", lambda: second(database, hold, "李审核"))
     found = stored(database)
     assert found.states == {hold: "released"}
@@ -458,7 +459,7 @@ def test_a_need_goes_from_the_listing_through_hold_and_resubmission_to_the_outbo
     intake_id = take_in(database, "run-1", [first], now=listed_on)
     assert judge(database, intake_id, now=listed_on).held == 1
     with database.connect() as connection:
-        [waiting] = open_list(connection)
+        [waiting] = holds_of(connection)
     assert [one.place for one in waiting.findings] == [("DQ53", "project.permits.environment")]
     corrected = clean_need(need_id=need_id(1), revision=2)
     again = take_in(database, "run-2", [corrected], now=NOW)
@@ -490,10 +491,10 @@ def test_the_list_shows_the_most_urgent_first_in_chinese_and_masks_sole_propriet
             .where(tables.need_version.c.need_id == need_id(2))
             .values(uscc="92330100MA2TE5T01X", enterprise_name="钱某某铸造经营部"),
         )
-        urgent, later = open_list(connection)
-        assert open_list(connection, Chosen(quarter="2026Q2")) == []
-        assert open_list(connection, Chosen(department_code="440300")) == []
-        assert len(open_list(connection, Chosen(quarter=QUARTER, department_code="330000"))) == 2
+        urgent, later = holds_of(connection)
+        assert holds_of(connection, Chosen(quarter="2026Q2")) == []
+        assert holds_of(connection, Chosen(department_code="440300")) == []
+        assert len(holds_of(connection, Chosen(quarter=QUARTER, department_code="330000"))) == 2
     assert (urgent.need_id, urgent.enterprise) == (need_id(2), "个体工商户（名称不显示）")
     assert (later.enterprise, later.department) == ("青禾精密铸造有限公司", "浙江")
     [finding] = urgent.findings

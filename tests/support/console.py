@@ -138,7 +138,7 @@ def hostile_hold(database: sa.Engine) -> int:
                 kind="opened",
                 actor="gate",
                 role="system",
-                reason="审核结论为挂起",
+                reason="审核结论为待核实",
                 at=rows.TAKEN_IN,
             )
         )

@@ -40,6 +40,8 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/grants"): {X},
     ("GET", "/health"): {V},
     ("GET", "/holds"): {V},
+    ("GET", "/holds/together"): {OP},
+    ("POST", "/holds/together"): {OP},
     ("GET", "/holds/{quarantine_id}"): {V},
     ("POST", "/holds/{quarantine_id}/{decision}"): {OP},
     ("GET", "/needs"): {V},

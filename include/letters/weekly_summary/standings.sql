@@ -1,7 +1,7 @@
 -- How far the needs of each department and quarter have come, and what is new since a moment.
 with need as materialized (
-    select need_id, quarter, department_code, coalesce(financing_need, 0) as amount, verdict, decided_at, pushed_at
-    from need_state where quarter = any(:quarters) and withdrawn_at is null
+    select need_id, counted_quarter as quarter, department_code, coalesce(financing_need, 0) as amount, verdict, decided_at, pushed_at
+    from need_state where counted_quarter = any(:quarters) and withdrawn_at is null
 ), sound as (
     select matched.* from sound_case matched join need using (need_id)
 ), matched as (

@@ -39,11 +39,21 @@ where not need.is_major and not exists (
     where closed.quarter = need.quarter and closed.department_code = need.department_code
 );
 
+-- Late needs that a person moved to a later quarter wait for its close.
+create view moved_need with (security_invoker = true) as
+select moved.need_id, moved.counted_quarter
+from deferred_need moved join newest_need need using (need_id)
+where not exists (
+    select from department_close closed
+    where closed.quarter = moved.counted_quarter and closed.department_code = need.department_code
+);
+
 -- Needs that may be pushed once they have passed and approvers have signed: not purged, not withdrawn, no higher revision, no open
--- hold, department not stopped.
+-- hold, department not stopped, not waiting for a later quarter.
 create view pushable_need with (security_invoker = true) as
 select need.* from live_need need
 where need.document <> '{}'
+  and not exists (select from moved_need moved where moved.need_id = need.need_id)
   and not exists (
       select from quarantine hold join judgement judged using (judgement_id)
       where hold.need_id = need.need_id and hold.revision = need.revision and hold.state = 'open'
@@ -115,6 +125,7 @@ returns table (
                    select from need_version version join stopped_department using (quarter, department_code)
                    where version.need_id = passed.need_id and version.revision = passed.revision
                ) then 'stopped'
+               when exists (select from moved_need moved where moved.need_id = passed.need_id) then 'moved'
                when exists (
                    select from push_unsigned waiting
                    where waiting.need_id = passed.need_id and waiting.revision = passed.revision
@@ -132,15 +143,17 @@ returns table (
     ) push on true
 $$;
 
--- How far each need came by a moment: its newest revision then, its outcome, when it was withdrawn and first pushed.
+-- How far each need came by a moment: its newest revision then, its outcome, when it was withdrawn and first pushed. quarter is the
+-- one it was filed for, counted_quarter the one it counts in: a later one if a person moved a late need (DQ52).
 create function need_state_at(moment timestamptz)
 returns table (
-    need_id text, revision integer, item_hash text, quarter text, department_code text, is_major boolean, received_at timestamptz,
-    financing_need numeric, total_investment numeric, verdict text, decided_at timestamptz, withdrawn_at timestamptz,
+    need_id text, revision integer, item_hash text, quarter text, counted_quarter text, department_code text, is_major boolean,
+    received_at timestamptz, financing_need numeric, total_investment numeric, verdict text, decided_at timestamptz, withdrawn_at timestamptz,
     pushed_at timestamptz
 ) language sql stable as $$
-    select version.need_id, version.revision, version.item_hash, version.quarter, version.department_code, version.is_major,
-           version.received_at, version.financing_need, version.total_investment, outcome.verdict, outcome.decided_at,
+    select version.need_id, version.revision, version.item_hash, version.quarter,
+           greatest(version.quarter, deferred.counted_quarter), version.department_code, version.is_major, version.received_at,
+           version.financing_need, version.total_investment, outcome.verdict, outcome.decided_at,
            notice.noticed_at, (
                select min(push.pushed_at) from delivered_push push
                where push.need_id = version.need_id and push.pushed_at <= moment
@@ -148,6 +161,7 @@ returns table (
     from need_version version
     left join effective_outcome_at(moment) outcome on outcome.payload_sha256 = version.item_hash
     left join withdrawal_notice notice on notice.need_id = version.need_id and notice.noticed_at <= moment
+    left join deferred_need deferred on deferred.need_id = version.need_id and deferred.at <= moment
     where version.received_at <= moment and not exists (
         select from need_version higher
         where higher.need_id = version.need_id and higher.revision > version.revision and higher.received_at <= moment

@@ -34,6 +34,7 @@ from include.store.tables.deadlines import (
 from include.store.tables.escalation import escalation_acknowledgement, escalation_step
 from include.store.tables.gate import (
     batch_finding,
+    deferred_need,
     department_close,
     department_stop,
     dry_run_judgement,
@@ -83,6 +84,7 @@ __all__ = [
     "coordinator_act",
     "deadline_extension",
     "deadline_extension_decision",
+    "deferred_need",
     "delivery",
     "delivery_attempt",
     "department_close",

@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from include.domain.identity import QUARTER
 from include.store.tables.base import metadata, moment, only_added_to
 
 judgement = Table(
@@ -161,6 +162,23 @@ quarantine_event = Table(
         postgresql_where=text("kind = 'approved'"),
     ),
     comment="Acts on a held need, with person, moment and reason; approved: one person agreed to release a finding",
+    info=only_added_to(),
+)
+
+deferred_need = Table(
+    "deferred_need",
+    metadata,
+    Column("need_id", Text, primary_key=True),
+    Column("quarantine_id", ForeignKey("quarantine.quarantine_id"), nullable=False, comment="the hold decided on"),
+    Column("filed_quarter", Text, nullable=False),
+    Column("counted_quarter", Text, nullable=False, comment="with which it is counted and pushed"),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    moment("at"),
+    CheckConstraint("counted_quarter > filed_quarter", name="later"),
+    CheckConstraint(f"counted_quarter ~ '^{QUARTER}$'", name="quarter"),
+    comment="Late needs (DQ52) that a person moved to a later quarter; what was filed does not change",
     info=only_added_to(),
 )
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from annotated_types import Len
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from green_finance.console import lists
 from green_finance.console.access import Access, Admitted
 from green_finance.console.pages import CurrentDay, engine, show
-from green_finance.console.parameters import AnyCode, AnyDepartment, AnyQuarter, Words
+from green_finance.console.parameters import AnyAmount, AnyCode, AnyDepartment, AnyQuarter, Words
 from green_finance.console.reading import ReadsAs
 from include import need_view
 from include.domain.states import NeedStage, Reached, RecordOutcome
@@ -44,8 +44,8 @@ def wanted(
     rule: AnyCode = "",
     overdue: bool = False,
     major: bool = False,
-    at_least: Annotated[str, Query(pattern=r"^([0-9]{1,10}([.][0-9]{1,2})?)?$")] = "",
-    at_most: Annotated[str, Query(pattern=r"^([0-9]{1,10}([.][0-9]{1,2})?)?$")] = "",
+    at_least: AnyAmount = "",
+    at_most: AnyAmount = "",
 ) -> NeedFilter:
     """The filter in the address; amounts in 万元."""
     return NeedFilter(

@@ -38,10 +38,16 @@ Department = Annotated[str, StringConstraints(pattern="^[1-9][0-9]{5}$")]
 AnyDepartment = Annotated[str, StringConstraints(pattern="^([1-9][0-9]{5})?$")]
 AnyCode = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_.-]{0,64}$")]
 """A rule, a channel, an error class, an institution: a code of ours."""
+AnyAmount = Annotated[str, StringConstraints(pattern="^([0-9]{1,10}([.][0-9]{1,2})?)?$")]
+"""An amount in 万元 that may be left empty."""
 Words = Annotated[str, StringConstraints(max_length=100), AfterValidator(seen)]
 """A search text, or an identifier from outside."""
 Numbers = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(seen)]
 """Many ids, separated by commas."""
+SeenHolds = Annotated[
+    list[Annotated[str, StringConstraints(pattern="^[0-9]{1,18} [0-9a-f]{12}$")]], Len(max_length=500)
+]
+"""Holds as a page showed them: the id, a blank, the stamp of their findings."""
 Findings = Annotated[list[Words], Len(max_length=500), Form()]
 Ids = Annotated[list[Id], Len(max_length=1_000)]
 Reason = Annotated[str, Form()]

@@ -83,9 +83,16 @@ PAGES = sorted(
 )
 
 
+QUERIES = {
+    "/alerts/preview": _ALL_ALERTS,
+    "/reruns/preview": {"quarter": rows.QUARTER},
+    "/holds/together": {"decision": "confirm", "hold": ["1", "2", "3"]},
+}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_list_holds_what_is_of_the_user_s_departments(two_departments: Console, page: str) -> None:
-    query = {"/reruns/preview": {"quarter": rows.QUARTER}, "/alerts/preview": _ALL_ALERTS}.get(page, {})
+    query = QUERIES.get(page, {})
     theirs = (NAMES[OTHER], rows.need_id(OTHER), "北京")
     everything = two_departments.log_in("wang", "op").get(f"/green-finance{page}", params=query)
     own = two_departments.log_in("li", "op").get(f"/green-finance{page}", params=query)

@@ -102,9 +102,9 @@ def test_a_greenwashing_finding_is_released_by_two_persons(console: Console, hol
     first = console.log_in("li", "op")
     answer = first.post(hold_address(hold, "release"), data=decision_form(), headers=SAME_ORIGIN)
     assert answer.status_code == 303
-    followed = first.get(answer.headers["location"].replace("..", "/green-finance/holds"))
-    assert "还须由其他人员同意" in followed.text
-    assert "还需 1 人" in followed.text
+    assert answer.headers["location"] == "../../holds", "nothing else waits for this person"
+    assert "还须由其他人员复核同意" in first.get("/green-finance/holds").text
+    assert "还需 1 人复核" in first.get(hold_address(hold)).text
     assert 'role="status"' not in first.get(hold_address(hold)).text, "the note is shown once"
     assert (
         first.post(hold_address(hold, "release"), data=decision_form(FINDINGS[1]), headers=SAME_ORIGIN).status_code
@@ -705,7 +705,7 @@ def test_the_list_of_holds_is_read_page_by_page_in_order_of_urgency(
     address = "holds"
     while address:
         page = browser.get(f"/green-finance/{address}").text
-        assert "待处理 8 条" in page
+        assert "待核实 8 条" in page
         seen += [int(one) for one in re.findall(r">FN0*(\d+)<", page)]
         following = re.search(r'href="(holds\?[^"]*after=\d+)"', page)
         address = following[1].replace("&amp;", "&") if following else ""

@@ -36,7 +36,7 @@ def test_the_page_tells_the_whole_life_in_order_of_time(console: Console, lived:
         "主管部门推荐第 1 版",
         "接收第 1 版，修订 3 处",
         "第 1 版审核通过",
-        "第 1 版放行",
+        "第 1 版核实通过",
         "推送需求（第 1 版），至信贷市场服务平台：已送达",
         "中国工商银行：已接收",
         "中国工商银行：已授信 800 万元",
