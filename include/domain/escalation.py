@@ -1,137 +1,43 @@
-"""Stalls (停滞) and the ladder (升级阶梯) that they climb: when a breach begins, and which rung it has reached.
+"""Stalls (停滞): when a rule is broken, and since when. What climbs from there is in `include.domain.ladder`.
 
-Source: handbook section 8; all figures are the project's own and come from policy.csv. No function reads a clock: today
-is passed in as the number of working days since the due day.
+Source: handbook section 8; all figures are the project's own and come from policy.csv. No function reads a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 
 from include.domain.calendar import WorkingCalendar
 from include.domain.case import PATH, RANK, TERMINAL
+from include.domain.ladder import LADDER_KINDS
 from include.domain.quarter import Quarter
 from include.domain.routing import AUTHORITIES, LEVELS, Network, Place
 from include.domain.states import Authority, BreachKind, Level, Stall
 from include.reference import Policy
 
 NO_CONTACT = "R17"
+NOTHING_LEFT_TO_DO = frozenset({"R14", "R15", "R16"})
+"""Given up by the enterprise, met by another institution, financed twice."""
 BEFORE_DRAWN = frozenset(PATH[: RANK["drawn"]])
 APPROVED_OR_BEYOND = frozenset(PATH[RANK["credit_approved"] :])
 REACHED = frozenset(PATH[RANK["contacted"] :])
 
 
-# --- The ladder ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A step of the ladder: from so many working days overdue, these authorities at this level are notified."""
-
-    step: int
-    overdue_working_days: int
-    level: Level
-    authorities: tuple[Authority, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step that is due now: mailed if it is the highest, else superseded by it."""
-
-    step: int
-    mailed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A coordinator acknowledged it when `step` was the highest sent; nothing has happened in the case since `quiet_since`."""
-
-    step: int
-    quiet_since: date
-
-
-def ladder(policy: Policy) -> tuple[Rung, ...]:
-    """The four rungs, lowest first."""
-    return _rungs(*(policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4)))
-
-
-@cache
-def _rungs(*overdue_working_days: int) -> tuple[Rung, ...]:
-    told: tuple[tuple[Level, tuple[Authority, ...]], ...] = (
-        (Level.CITY, AUTHORITIES),
-        (Level.PROVINCE, (Authority.PBOC,)),
-        (Level.PROVINCE, AUTHORITIES),
-        (Level.NATION, AUTHORITIES),
-    )
-    return tuple(
-        Rung(step, days, level, authorities)
-        for step, (days, (level, authorities)) in enumerate(zip(overdue_working_days, told, strict=True), start=1)
-    )
-
-
-def due_steps(
-    overdue_working_days: int, sent: Collection[int], policy: Policy, *, highest_allowed: int | None = None
-) -> list[Step]:
-    """The steps newly due for a breach, lowest first; `sent` are those already recorded, mailed or superseded.
-
-    `highest_allowed`: where an acknowledgement keeps it for now (see `step_allowed`); None without one.
-
-    Only the highest is mailed. So an outage of any length causes one mail, and a breach causes each step at most once,
-    however often it is examined.
-    """
-    reached = [
-        rung.step
-        for rung in ladder(policy)
-        if overdue_working_days >= rung.overdue_working_days
-        and (highest_allowed is None or rung.step <= highest_allowed)
-    ]
-    due = [step for step in reached if step not in sent]
-    highest = max(reached, default=0)
-    return [Step(step, mailed=step == highest) for step in due]
-
-
-def next_rung(step: int, policy: Policy) -> Rung | None:
-    """The rung above `step`; None at the top."""
-    return next((rung for rung in ladder(policy) if rung.step == step + 1), None)
-
-
-def step_allowed(acknowledged: Acknowledged, today: date, calendar: WorkingCalendar, policy: Policy) -> int:
-    """The highest step that an acknowledged breach may have reached: one more for each round of quiet working days.
-
-    A round is policy acknowledged_idle_working_days (ours). Activity in the case begins the first round anew.
-    """
-    quiet = calendar.working_days_after(acknowledged.quiet_since, today)
-    return acknowledged.step + quiet // policy.integer("acknowledged_idle_working_days")
-
-
-def climbs_on(
-    due_on: date, rung: Rung, acknowledged: Acknowledged | None, calendar: WorkingCalendar, policy: Policy
-) -> date:
-    """The day on which a breach reaches `rung` if nothing happens until then."""
-    by_ladder = calendar.add_working_days(due_on, rung.overdue_working_days).day
-    if acknowledged is None or rung.step <= acknowledged.step:
-        return by_ladder
-    quiet = (rung.step - acknowledged.step) * policy.integer("acknowledged_idle_working_days")
-    return max(by_ladder, calendar.add_working_days(acknowledged.quiet_since, quiet).day)
-
-
 # --- Breaches --------------------------------------------------------------------------------------------------------
 
 
-BreachKey = tuple[str, str, str, str]
-"""need_id, institution_code ("" for a need as a whole), rule_id, and which breach of this rule."""
+ItemKey = tuple[str, str, str]
+"""need_id, rule_id, and which ticket, alert, return or hold ("" for what the need climbs the ladder for)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
     """A rule broken by a case, or by a need as a whole (`institution_code` empty), until it is put right.
 
-    `about` tells it from others of its kind: which limit and which time round, so that late feedback does not make a second one of
-    it. `since` is the day from which the subject has stood still; `due_on` the day until which it should have moved.
+    `about` tells it from others of its kind: which limit, ticket or revision. `since` is the day from which the subject has stood still; `due_on` the day until which it should have moved.
     """
 
     need_id: str
@@ -144,9 +50,19 @@ class Breach:
     provisional: bool = False
 
     @property
-    def key(self) -> BreachKey:
-        """What is stored of each step, so that it is taken once; the last part e.g. limit@received-contacted@2026-10-08."""
-        return (self.need_id, self.institution_code, self.rule_id, "@".join((self.kind, *self.about)))
+    def key(self) -> ItemKey:
+        """What each telling is stored of, so that it happens once; the last part e.g. alert@ICBC@2026-10-08.
+
+        A need climbs once for all its limits: which of them is the oldest is no part of the key.
+        """
+        if self.kind in LADDER_KINDS:
+            return (self.need_id, self.rule_id, "")
+        return (self.need_id, self.rule_id, "@".join((self.kind, self.institution_code, *self.about)))
+
+    @property
+    def cause(self) -> str:
+        """What is overdue, in codes: e.g. limit@received-contacted@2026-10-08."""
+        return "@".join((self.kind, *self.about))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +78,7 @@ class CaseFacts:
     paused: bool
     drawn: Decimal
     reopened: int = 0
+    reason_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +107,8 @@ def limit_overdue(
     )
 
 
-def idle(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach | None:
-    """S02: the day on which an unpaused case before its first draw has been silent for idle_working_days."""
+def quiet(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach | None:
+    """S02: the day on which an unpaused case before its first draw has been silent for idle_working_days; nobody is told."""
     if case.paused or case.state not in BEFORE_DRAWN:
         return None
     due = calendar.add_working_days(case.last_activity_on, policy.integer("idle_working_days"))
@@ -211,14 +128,16 @@ def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
     """S03: so many institutions declined or closed without money, and none approved, over all cases of a need.
 
     True on the day of the refusal that reached the number: declined_needed, or all intended institutions if they are
-    fewer.
+    fewer. Not where every refusal leaves nothing to do: given up by the enterprise, met by another institution,
+    financed twice.
     """
     if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
         return None
     intended = sum(case.intended for case in cases)
     needed = min(policy.integer("declined_needed"), intended) if intended else policy.integer("declined_needed")
-    refusals = sorted(case.state_since for case in cases if case.state in TERMINAL)
-    if len(refusals) < needed:
+    refused = [case for case in cases if case.state in TERMINAL]
+    refusals = sorted(case.state_since for case in refused)
+    if len(refusals) < needed or all(case.reason_code in NOTHING_LEFT_TO_DO for case in refused):
         return None
     came_true = refusals[needed - 1]
     return Breach(
@@ -298,7 +217,16 @@ def push_unanswered(need_id: str, revision: int, queued_on: date, calendar: Work
 
 def hold_undecided(need_id: str, revision: int, held_on: date, calendar: WorkingCalendar, policy: Policy) -> Breach:
     """S08: a held revision that nobody decided on for hold_decision_working_days; for the operator."""
-    due = calendar.add_working_days(held_on, policy.integer("hold_decision_working_days"))
+    return _undecided(need_id, revision, held_on, calendar, policy.integer("hold_decision_working_days"))
+
+
+def hold_forgotten(need_id: str, revision: int, held_on: date, calendar: WorkingCalendar, policy: Policy) -> Breach:
+    """S08 after twice that time; for MIIT's coordinator of the nation."""
+    return _undecided(need_id, revision, held_on, calendar, 2 * policy.integer("hold_decision_working_days"))
+
+
+def _undecided(need_id: str, revision: int, held_on: date, calendar: WorkingCalendar, working_days: int) -> Breach:
+    due = calendar.add_working_days(held_on, working_days)
     return Breach(
         need_id=need_id,
         institution_code="",

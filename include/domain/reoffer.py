@@ -14,16 +14,13 @@ from typing import Literal
 
 from include.domain.calendar import WorkingCalendar
 from include.domain.case import TERMINAL
-from include.domain.escalation import APPROVED_OR_BEYOND
+from include.domain.escalation import APPROVED_OR_BEYOND, NOTHING_LEFT_TO_DO
 from include.reference import Institution, Policy
 
 Cause = Literal["declined", "silence"]
 
 UNTOUCHED = frozenset({"pushed", "received"})
 """States in which an institution has not spoken with the enterprise yet."""
-
-NOT_WANTED_ANY_MORE = frozenset({"R14", "R15", "R16"})
-"""Reasons after which nobody else is asked: given up by the enterprise, met by another institution, financed twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +69,7 @@ def occasion(
     """
     if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
         return None
-    if any(case.state in TERMINAL and case.reason_code in NOT_WANTED_ANY_MORE for case in cases):
+    if any(case.state in TERMINAL and case.reason_code in NOTHING_LEFT_TO_DO for case in cases):
         return None
     return _refused(intended, cases, policy) or _unheard(pushed_on, cases, today, calendar, policy)
 

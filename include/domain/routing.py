@@ -60,7 +60,7 @@ class Place:
 class Assignment:
     """Who is accountable, and which posts below turned out to be vacant.
 
-    `coordinator` is None if nobody is on duty up to the nation. `vacant` starts with the level asked for.
+    `coordinator` is None if nobody is on duty up to the highest level that may be asked. `vacant` starts with the level asked for.
     """
 
     coordinator: Coordinator | None
@@ -92,10 +92,12 @@ class Network:
         region = place.region(authority, level)
         return None if region is None else self._on_duty.get(Post(authority, level, region))
 
-    def accountable(self, authority: Authority, level: Level, place: Place) -> Assignment:
-        """Who is accountable at `level`, or at the next level up if that post is vacant."""
+    def accountable(
+        self, authority: Authority, level: Level, place: Place, *, highest: Level = Level.NATION
+    ) -> Assignment:
+        """Who is accountable at `level`, or at the next level up if that post is vacant, up to `highest`."""
         vacant: list[Post] = []
-        for asked in LEVELS[LEVELS.index(level) :]:
+        for asked in LEVELS[LEVELS.index(level) : LEVELS.index(highest) + 1]:
             if (found := self.holder(authority, asked, place)) is not None:
                 return Assignment(coordinator=found, asked_level=level, vacant=tuple(vacant))
             if (region := place.region(authority, asked)) is not None:

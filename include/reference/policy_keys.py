@@ -201,6 +201,8 @@ KINDS: Mapping[str, Kind] = {
     "reoffer_max_suggestions": Whole(1, 26),
     "reoffer_results_quarters": Whole(1, 40),
     "acknowledged_idle_working_days": _DAYS,
+    "urgent_interval_minutes": Whole(5, 240),
+    "digest_lines": Whole(1, 1000),
     "action_link_days": _DAYS,
     "mail_on_working_days_only": Choice(_YES_OR_NO),
     "obstruction_ack_working_days": _DAYS,

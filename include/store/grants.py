@@ -126,7 +126,9 @@ _RIGHTS: Mapping[str, tuple[str, str, str, str]] = {
     "obstruction_ticket": ("raw", "rw", "r", ""),
     "obstruction_event": ("ra", "ra", "rw", ""),
     "coordinator_act": ("r", "ra", "rw", ""),
+    "escalation_round": ("raw", "r", "", ""),
     "escalation_step": ("ra", "r", "", ""),
+    "escalation_waiting": ("rawd", "r", "", ""),
     "escalation_acknowledgement": ("ra", "ra", "rw", ""),
     # Records
     "reconciliation_finding": ("raw", "r", "r", ""),

@@ -27,6 +27,8 @@ ENUMS: dict[tuple[str, str], type[StrEnum] | set[str]] = {
     ("department_stop", "state"): states.StopState,
     ("dry_run_judgement", "verdict"): states.Verdict,
     ("escalation_step", "state"): states.StepState,
+    ("escalation_step", "authority"): states.Authority,
+    ("escalation_waiting", "authority"): states.Authority,
     ("finding", "severity"): states.Severity,
     ("intake", "kind"): states.IntakeKind,
     ("listing_cursor", "kind"): states.IntakeKind,

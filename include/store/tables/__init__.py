@@ -31,7 +31,12 @@ from include.store.tables.deadlines import (
     due_date_change,
     policy_snapshot,
 )
-from include.store.tables.escalation import escalation_acknowledgement, escalation_step
+from include.store.tables.escalation import (
+    escalation_acknowledgement,
+    escalation_round,
+    escalation_step,
+    escalation_waiting,
+)
 from include.store.tables.gate import (
     batch_finding,
     deferred_need,
@@ -92,7 +97,9 @@ __all__ = [
     "dry_run_judgement",
     "due_date_change",
     "escalation_acknowledgement",
+    "escalation_round",
     "escalation_step",
+    "escalation_waiting",
     "event_finding",
     "feedback_cursor",
     "feedback_event",
