@@ -6,7 +6,7 @@ Source: handbook section 1. MIIT and the PBoC own every level jointly (工业和
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from include.base.addresses import is_address, mailbox
@@ -83,9 +83,18 @@ class Network:
         for one in sorted(self._on_duty.values(), key=lambda one: one.coordinator_id):
             self._by_mailbox[mailbox(one.email)].append(one)
 
-    def at_mailbox_of(self, coordinator: Coordinator) -> Sequence[Coordinator]:
-        """All on duty who read this coordinator's mailbox, by coordinator id; only itself if it is not on duty."""
-        return self._by_mailbox.get(mailbox(coordinator.email), [coordinator])
+    def at_mailbox(self, address: str) -> Sequence[Coordinator]:
+        """All on duty who read this mailbox (as `base.addresses.mailbox` writes it), by coordinator id."""
+        return self._by_mailbox.get(address, ())
+
+    def mailboxes(self) -> Collection[str]:
+        """All mailboxes that somebody on duty reads."""
+        return self._by_mailbox.keys()
+
+    def at_level(self, level: Level) -> Sequence[Coordinator]:
+        """All on duty at a level, by coordinator id."""
+        on_duty = (one for one in self._on_duty.values() if one.level == level)
+        return sorted(on_duty, key=lambda one: one.coordinator_id)
 
     def holder(self, authority: Authority, level: Level, place: Place) -> Coordinator | None:
         """Who is on duty at exactly this level, if anybody."""

@@ -1,194 +1,156 @@
-"""The mails of one run: for each mailbox a digest (日报), and an urgent mail (加急) for what cannot wait.
-
-A person may hold several posts with one address: the digest names each post and lists its items, an item of several
-posts once.
-"""
+"""The mails of one run (日报、加急): from the ladder's choice to what the outbox sends."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
 
-from include.domain import escalation as stalls
-from include.domain.escalation import BreachKey
-from include.domain.routing import Coordinator, Network
-from include.domain.states import BreachKind, Channel, DeliveryAction, Level
-from include.escalation.breaches import OpenItem
-from include.escalation.steps import DueStep
-from include.letters import composing
-from include.reference import institutions
+import sqlalchemy as sa
+
+from include.base.addresses import mailbox
+from include.domain.routing import Network
+from include.domain.states import Authority, Channel, DeliveryAction, Level, ManifestState
+from include.escalation.contents import Contents, ForNation, Links, first_of_week
+from include.escalation.look import Look
+from include.escalation.selection import Mail, key_of
+from include.escalation.settled import settled_since
+from include.letters.digest import compose_digest
+from include.letters.digest_contents import WeeklyCell
+from include.letters.late_departments import late_departments
 from include.reference.day import Day
+from include.store import people
 from include.store.outbox import NewDelivery
-from include.words.names import case_state, post_label
-from include.words.stalls import asked, due_label, rung_label, why
+from include.store.tables import coordinator, delivery
+from include.words.names import post_label
 from include.words.states import word
 
-DETAILED = 20
-"""Subjects shown in full in one mail."""
-LISTED = 180
-"""Subjects that follow with one entry each. Beyond, only counts by institution: mail clients cut longer mails."""
-STILL_OPEN = 10
-"""Number of items listed that were sent before and are still open."""
+_DAYS_LOOKED_BACK = 31
+"""What ended longer ago is not told any more, when somebody has had no digest for so long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestMail:
-    """A mail to queue, and whom it notifies of what: pairs of coordinator id and step."""
-
-    urgent: bool
-    told: tuple[tuple[str, DueStep], ...]
-    delivery: NewDelivery
+def digest_key(address: str, day: date) -> str:
+    """The idempotency key of the only digest of `day` to an address. The address itself stays out of it."""
+    return f"digest:{_hashed(address)}:{day}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailer:
-    """Writes the mails of one day. `told_before`: coordinator id → open items told on an earlier day; `coordinators`: all on duty."""
-
-    day: Day
-    coordinators: Network
-    told_before: Mapping[str, Sequence[OpenItem]]
-    console_url: str = ""
-
-    def mails(self, raised: Iterable[DueStep]) -> list[DigestMail]:
-        """One mail for each mailbox and urgency."""
-        told: defaultdict[tuple[str, bool], list[tuple[Coordinator, DueStep]]] = defaultdict(list)
-        told_now: defaultdict[str, set[BreachKey]] = defaultdict(set)
-        for one in raised:
-            for recipient in one.recipients:
-                reader = reader_id(self.coordinators, recipient)
-                told_now[reader].add(one.item.key)
-                told[reader, one.urgent].append((recipient, one))
-        return [
-            self._mail(reader, found, told_now[reader], urgent=urgent)
-            for (reader, urgent), found in sorted(told.items(), key=lambda entry: entry[0])
-        ]
-
-    def _mail(
-        self, reader: str, told: Sequence[tuple[Coordinator, DueStep]], told_now: Set[BreachKey], *, urgent: bool
-    ) -> DigestMail:
-        posts = sorted({recipient.coordinator_id: recipient for recipient, _ in told}.items())
-        recipients = [recipient for _, recipient in posts]
-        steps = {(one.item.key, one.step): one for _, one in told}.values()
-        subjects = self._subjects(steps, recipients)
-        still_open = [] if urgent else self._still_open(recipients, told_now)
-        shown_open = still_open[:STILL_OPEN]
-        body = composing.compose(
-            "breaches",
-            to=[recipients[0].email],
-            subject=_subject_line(subjects, urgent=urgent),
-            list_id="escalation",
-            today=self.day.today,
-            recipient="、".join(post_label(one.authority, one.level, one.region_code) for one in recipients),
-            urgent=urgent,
-            total=len(subjects),
-            detailed=subjects[:DETAILED],
-            brief=subjects[DETAILED : DETAILED + LISTED],
-            rest=Counter(subject.institution for subject in subjects[DETAILED + LISTED :]).most_common(),
-            still_open=shown_open,
-            still_open_total=len(still_open),
-            any_provisional=any(
-                r.provisional for s in (*subjects[: DETAILED + LISTED], *shown_open) for r in s.reasons
-            ),
-        )
-        key = f"urgent:{reader}:{self.day.today}:{_digest_of(steps)}" if urgent else digest_key(reader, self.day.today)
-        return DigestMail(
-            urgent=urgent,
-            told=tuple((recipient.coordinator_id, one) for recipient, one in told),
-            delivery=NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body),
-        )
-
-    def _still_open(self, recipients: Sequence[Coordinator], told_now: Set[BreachKey]) -> list[composing.Subject]:
-        """Sent to this mailbox before, still open, and not sent again today."""
-        before = {
-            item.key: item
-            for reader in self.coordinators.at_mailbox_of(recipients[0])
-            for item in self.told_before.get(reader.coordinator_id, ())
-            if item.key not in told_now
-        }
-        return self._subjects([_told(item) for item in before.values()], recipients)
-
-    def _subjects(self, steps: Iterable[DueStep], recipients: Sequence[Coordinator]) -> list[composing.Subject]:
-        grouped: defaultdict[tuple[str, str], list[DueStep]] = defaultdict(list)
-        for one in steps:
-            grouped[one.item.subject].append(one)
-        found = [self._subject(group, recipients) for group in grouped.values()]
-        return sorted(found, key=lambda s: (-s.overdue_working_days, not s.is_major, s.need_id, s.institution))
-
-    def _subject(self, steps: Sequence[DueStep], recipients: Sequence[Coordinator]) -> composing.Subject:
-        item = steps[0].item
-        institution = institutions().get(item.breach.institution_code)
-        ordered = sorted(steps, key=lambda one: (-one.item.overdue, one.item.key))
-        return composing.Subject(
-            need_id=item.need.need_id,
-            company=item.need.company,
-            institution=institution.name if institution else item.breach.institution_code,
-            state=case_state(item.state) if item.state else "",
-            is_major=item.need.is_major,
-            link=composing.need_link(self.console_url, item.need.need_id),
-            reasons=tuple(self._reason(one, recipients) for one in ordered),
-        )
-
-    def _reason(self, one: DueStep, recipients: Sequence[Coordinator]) -> composing.Reason:
-        breach = one.item.breach
-        act_by, climbs_to = self._what_comes_next(one)
-        return composing.Reason(
-            title=why(breach, one.item.reason_code),
-            since=breach.since,
-            due_label=due_label(breach),
-            due_on=breach.due_on,
-            provisional=breach.provisional,
-            overdue_working_days=one.item.overdue,
-            asked=asked(breach, one.item.reason_code),
-            act_by=act_by,
-            climbs_to=climbs_to,
-            note=_vacancy_note(one, recipients),
-        )
-
-    def _what_comes_next(self, one: DueStep) -> tuple[date | None, str]:
-        """The day on which the item climbs further, and to whom; before the due day, the due day itself."""
-        breach = one.item.breach
-        if breach.kind in (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION):
-            return (breach.due_on if breach.due_on > self.day.today else None), ""
-        above = stalls.next_rung(one.step, self.day.policy)
-        if breach.kind in (BreachKind.ALERT, BreachKind.RETURN) or above is None:
-            return None, ""
-        climbs_on = stalls.climbs_on(breach.due_on, above, one.item.acknowledged, self.day.calendar, self.day.policy)
-        return climbs_on, rung_label(above)
+def had_digest(connection: sa.Connection, coordinators: Network, today: date) -> set[str]:
+    """The addresses whose digest of today is queued or sent."""
+    keys = {digest_key(address, today): address for address in coordinators.mailboxes()}
+    return {keys[key] for key in _queued(connection, keys)}
 
 
-def reader_id(coordinators: Network, recipient: Coordinator) -> str:
-    """Who reads the mailbox of `recipient`: of all its posts the first by id, whichever of them is notified."""
-    return coordinators.at_mailbox_of(recipient)[0].coordinator_id
+def composed(
+    connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links
+) -> list[tuple[str, Mail, NewDelivery]]:
+    """Each mail with its idempotency key and what the outbox gets."""
+    if not chosen:
+        return []
+    nation = _for_nation(connection, day)
+    last = _last_digests(connection, chosen, day)
+    settled = settled_since(connection, day.now - timedelta(days=_DAYS_LOOKED_BACK))
+    contents = Contents(day=day, found=found, links=links, actors=_actors(connection), nation=nation)
+    mails = []
+    for mail in chosen:
+        key = _urgent_key(mail, day.today) if mail.urgent else digest_key(mail.mailbox, day.today)
+        since = last.get(mail.mailbox)
+        ended = [one for one in settled.get(mail.mailbox, ()) if since is None or one.at > since]
+        told = contents.of(mail, key, settled=[] if mail.urgent else ended, last_digest=since)
+        body = compose_digest(told, to=_address(mail, found.coordinators), console_url=links.console_url)
+        queued = NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body)
+        mails.append((key, mail, queued))
+    return mails
 
 
-def digest_key(reader: str, day: date) -> str:
-    """The idempotency key of the only digest of `day` to a mailbox; `reader`: as `reader_id`."""
-    return f"digest:{reader}:{day}"
+def to_nation_alone(
+    connection: sa.Connection, coordinators: Network, addressed: Collection[str], day: Day
+) -> list[Mail]:
+    """Digests to the nation's addresses, but those `addressed`, that no step is told to today.
+
+    They have the week's table to read, or departments that are silent.
+    """
+    readers = {mailbox(one.email): one for one in coordinators.at_level(Level.NATION)}
+    mails = [Mail(mailbox=one, urgent=False, told=(), waiting=()) for one in sorted(readers) if one not in addressed]
+    if not mails:
+        return []
+    nation = _for_nation(connection, day)
+    silent = any(state == word(ManifestState, ManifestState.MISSING) for _, state in nation.late_departments)
+    overdue = any(cell.overdue_needs for cell in nation.weekly_table)
+    last = _last_digests(connection, mails, day)
+    of_miit = {mailbox(one.email) for one in coordinators.at_level(Level.NATION) if one.authority == Authority.MIIT}
+    return [
+        mail
+        for mail in mails
+        if (silent and mail.mailbox in of_miit) or (overdue and first_of_week(last.get(mail.mailbox), day))
+    ]
 
 
-def _told(item: OpenItem) -> DueStep:
-    return DueStep(item=item, step=0, mailed=True, urgent=False, assignments=())
+def _address(mail: Mail, coordinators: Network) -> str:
+    told = next((one.assignment.coordinator for one in mail.told if one.assignment.coordinator), None)
+    return (told or coordinators.at_mailbox(mail.mailbox)[0]).email
 
 
-def _subject_line(subjects: Sequence[composing.Subject], *, urgent: bool) -> str:
-    longest = max(subject.overdue_working_days for subject in subjects)
-    overdue = f"，最长逾期{longest}个工作日" if longest else ""
-    if urgent:
-        return f"加急：{len(subjects)}项融资对接需协调{overdue}"
-    return f"融资对接提醒：{len(subjects)}项需协调{overdue}"
+def _actors(connection: sa.Connection) -> dict[str, str]:
+    """Who acts, in words: people by name, coordinators by post."""
+    posts = connection.execute(
+        sa.select(coordinator.c.coordinator_id, coordinator.c.authority, coordinator.c.level, coordinator.c.region_code)
+    )
+    return people.names(connection) | {one: post_label(*post) for one, *post in posts}
 
 
-def _vacancy_note(one: DueStep, recipients: Sequence[Coordinator]) -> str:
-    for assignment in one.assignments:
-        if assignment.coordinator in recipients and assignment.vacant:
-            return f"{word(Level, assignment.asked_level)}暂无在岗协调人，转由您协调。"
-    return ""
+# --- Keys ------------------------------------------------------------------------------------------------------------
 
 
-def _digest_of(steps: Iterable[DueStep]) -> str:
+def _hashed(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def _urgent_key(mail: Mail, today: date) -> str:
     """The same steps give the same key, so that a repeated decision cannot send a second mail."""
-    told: list[tuple[BreachKey, int]] = sorted((one.item.key, one.step) for one in steps)
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    steps = repr(sorted(key_of(one) for one in mail.told))
+    return f"urgent:{_hashed(mail.mailbox)}:{today}:{_hashed(steps)}"
+
+
+def _queued(connection: sa.Connection, keys: Iterable[str]) -> Sequence[str]:
+    column = delivery.c.idempotency_key
+    asked = sa.select(column).where(column == sa.any_(sa.literal([*keys], sa.ARRAY(sa.Text))))
+    return connection.execute(asked).scalars().all()
+
+
+def _last_digests(connection: sa.Connection, mails: Sequence[Mail], day: Day) -> dict[str, datetime]:
+    """When each of these addresses was sent its last digest, if within a month."""
+    before = [day.today - timedelta(days=back) for back in range(1, _DAYS_LOOKED_BACK + 1)]
+    keys = {digest_key(mail.mailbox, one): mail.mailbox for mail in mails for one in before}
+    column = delivery.c.idempotency_key
+    asked = sa.select(column, delivery.c.created_at).where(column == sa.any_(sa.literal([*keys], sa.ARRAY(sa.Text))))
+    found: dict[str, datetime] = {}
+    for key, at in connection.execute(asked):
+        found[keys[key]] = max(at, found.get(keys[key], at))
+    return found
+
+
+# --- What the nation is told -----------------------------------------------------------------------------------------
+
+
+def _for_nation(connection: sa.Connection, day: Day) -> ForNation:
+    late = late_departments(connection, day)
+    return ForNation(
+        late_departments=tuple((one.department_code, word(ManifestState, one.state)) for one in late),
+        weekly_table=tuple(WeeklyCell(**row) for row in connection.execute(_WEEKLY, {"today": day.today}).mappings()),
+    )
+
+
+# Cases that are neither over nor under an alert, of needs that are not withdrawn.
+_WEEKLY = sa.text(
+    """
+    select m.institution_code, need.department_code, count(distinct m.need_id) as open_needs,
+           count(distinct m.need_id) filter (where exists (
+               select from case_clock clock
+               where clock.need_id = m.need_id and clock.institution_code = m.institution_code
+                 and clock.stopped_on is null and not clock.paused and clock.due_on < :today
+           ) and not m.paused) as overdue_needs
+    from matching_case m join live_need need using (need_id)
+    where m.state not in ('declined', 'closed')
+    group by 1, 2
+    """
+)

@@ -12,8 +12,8 @@ from include.domain.escalation import Breach
 from include.domain.routing import LEVELS, Post
 from include.domain.states import Channel, DeliveryAction
 from include.escalation.breaches import open_items, operator_breaches
-from include.escalation.stage import mails_go_out, vacant_posts
-from include.escalation.steps import due_steps
+from include.escalation.stage import mails_go_out
+from include.escalation.steps import due_steps, vacant_posts
 from include.gate.sign_off_view import unsigned_quarters
 from include.letters import composing
 from include.reference.day import Day

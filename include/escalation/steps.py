@@ -1,85 +1,95 @@
-"""Which steps are due (到期应提请), from open items, earlier steps and coordinators on duty. Pure."""
+"""Which steps are due (到期应提请), from open items, what was told before and the coordinators on duty. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from include.domain import escalation as stalls
-from include.domain.escalation import BreachKey
-from include.domain.routing import AUTHORITIES, Assignment, Coordinator, Network
+from include.domain import ladder
+from include.domain.ladder import LADDER_KINDS, Rung
+from include.domain.routing import Assignment, Network, Post
 from include.domain.states import Authority, BreachKind, Level
-from include.escalation.breaches import OpenItem
+from include.escalation.breaches import OpenItem, StepKey
 from include.reference import Policy
 from include.reference.day import Day
 
-_TOLD_ONCE: Mapping[BreachKind, tuple[Authority, ...]] = {
-    BreachKind.OBSTRUCTION: AUTHORITIES,
-    BreachKind.CONFIRMATION: (Authority.PBOC,),
-    BreachKind.ALERT: (Authority.PBOC,),
-    # The MIIT coordinator of the department's region stands for the department's mailbox.
-    BreachKind.RETURN: (Authority.MIIT,),
-}
-"""What does not climb the ladder, and which authorities are told: an obstruction at the ticket's level, all else in the province."""
+Told = Mapping[StepKey, Mapping[int, Collection[Authority]]]
+"""Open item → step → the authorities that were told, or whose step was overtaken."""
+
+IN_FULL = (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION)
+"""What is named in every digest while it is open, however much of it there is; beside major needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One authority to be told of one step, and who of it is accountable today."""
+
+    item: OpenItem
+    step: int
+    authority: Authority
+    assignment: Assignment
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it does not wait for the next digest: an obstruction at nation level, a major need that stalls."""
+        if self.item.breach.kind is BreachKind.OBSTRUCTION:
+            return self.item.need.is_major or self.item.level == Level.NATION
+        return self.item.need.is_major and self.item.breach.kind in LADDER_KINDS
+
+    @property
+    def in_full(self) -> bool:
+        """Whether it has room in every mail."""
+        return self.item.need.is_major or self.item.breach.kind in IN_FULL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueStep:
-    """A step of an open item that is due now, and who is accountable; a superseded step notifies nobody."""
+    """The highest step of an item, newly due: whom to tell, and the lower steps that it overtakes."""
 
     item: OpenItem
     step: int
-    mailed: bool
-    urgent: bool
-    assignments: tuple[Assignment, ...]
-
-    @property
-    def recipients(self) -> list[Coordinator]:
-        """Who is to be notified."""
-        if not self.mailed:
-            return []
-        return [one.coordinator for one in self.assignments if one.coordinator is not None]
+    tellings: tuple[Telling, ...]
+    superseded: tuple[tuple[int, Authority], ...]
 
 
-def due_steps(
-    items: Iterable[OpenItem],
-    taken: Mapping[BreachKey, Mapping[int, set[str]]],
-    coordinators: Network,
-    day: Day,
-) -> list[DueStep]:
-    """The steps newly due on the day of all these items; `taken`: item → step → who was told."""
-    found: list[DueStep] = []
+def rungs(item: OpenItem, policy: Policy) -> tuple[Rung, ...]:
+    """The rungs that this item can take."""
+    return ladder.rungs(item.breach.kind, is_major=item.need.is_major, level=item.level, policy=policy)
+
+
+def due_steps(items: Iterable[OpenItem], told: Told, coordinators: Network, day: Day) -> list[DueStep]:
+    """The steps newly due on the day, of all these items."""
+    return list(_due(items, told, coordinators, day))
+
+
+def _due(items: Iterable[OpenItem], told: Told, coordinators: Network, day: Day) -> Iterator[DueStep]:
     for item in items:
         held = item.acknowledged
-        allowed = None if held is None else stalls.step_allowed(held, day.today, day.calendar, day.policy)
-        found += due_for(item, taken.get(item.key, {}), allowed, coordinators, day.policy)
-    return found
+        allowed = None if held is None else ladder.step_allowed(held, day.today, day.calendar, day.policy)
+        due = ladder.due(item.overdue, told.get(item.key, {}), rungs(item, day.policy), highest_allowed=allowed)
+        if due is not None:
+            yield DueStep(
+                item=item,
+                step=due.rung.step,
+                tellings=tuple(
+                    Telling(
+                        item=item,
+                        step=due.rung.step,
+                        authority=authority,
+                        assignment=assigned(item, due.rung, authority, coordinators),
+                    )
+                    for authority in due.authorities
+                ),
+                superseded=due.superseded,
+            )
 
 
-def due_for(
-    item: OpenItem, taken: Mapping[int, set[str]], allowed: int | None, coordinators: Network, policy: Policy
-) -> list[DueStep]:
-    """The newly due steps of one item, without those `taken`; `allowed`: where an acknowledgement keeps it for now."""
-    place, major, kind = item.need.place, item.need.is_major, item.breach.kind
-    if kind in _TOLD_ONCE:
-        if taken or (kind == BreachKind.RETURN and item.overdue == 0):
-            return []
-        from_bank = kind in (BreachKind.OBSTRUCTION, BreachKind.CONFIRMATION)
-        level = (item.level or Level.PROVINCE) if kind == BreachKind.OBSTRUCTION else Level.PROVINCE
-        urgent = from_bank and (major or level == Level.NATION)
-        told = tuple(coordinators.accountable(authority, level, place) for authority in _TOLD_ONCE[kind])
-        return [DueStep(item=item, step=1, mailed=True, urgent=urgent, assignments=told)]
-    rungs = {rung.step: rung for rung in stalls.ladder(policy)}
-    return [
-        DueStep(
-            item=item,
-            step=one.step,
-            mailed=one.mailed,
-            urgent=one.mailed and (major or rungs[one.step].level == Level.NATION),
-            assignments=tuple(
-                coordinators.accountable(authority, rungs[one.step].level, place)
-                for authority in rungs[one.step].authorities
-            ),
-        )
-        for one in stalls.due_steps(item.overdue, taken.keys(), policy, highest_allowed=allowed)
-    ]
+def assigned(item: OpenItem, rung: Rung, authority: Authority, coordinators: Network) -> Assignment:
+    """Who of an authority is accountable for an item at a rung today."""
+    highest = ladder.highest_level(item.breach.kind, rung, is_major=item.need.is_major)
+    return coordinators.accountable(authority, rung.level, item.need.place, highest=highest)
+
+
+def vacant_posts(due: Iterable[DueStep]) -> set[Post]:
+    """The posts nobody holds that these steps would be told to."""
+    return {post for one in due for telling in one.tellings for post in telling.assignment.vacant}

@@ -1,0 +1,31 @@
+-- Rounds of the ladder that are over, and tickets that were resolved or cleared, with the coordinators who had been told.
+with over as (
+    select round.need_id, round.rule_id, round.ended_at as at, null::text as kind, null::text as actor,
+           max(step.institution_code) as institution_code, min(step.due_on) as due_on,
+           array_agg(distinct step.coordinator_id) as told_to
+    from escalation_round round join escalation_step step using (need_id, rule_id, round)
+    where round.ended_at > :since and step.item = '' and step.state = 'mailed'
+    group by 1, 2, 3
+    union all
+    select ticket.need_id, 'OBSTRUCTION', max(done.at), (array_agg(done.kind order by done.event_id desc))[1],
+           (array_agg(done.actor order by done.event_id desc))[1], ticket.institution_code, min(step.due_on),
+           array_agg(distinct step.coordinator_id)
+    from obstruction_event done
+    join obstruction_ticket ticket using (ticket_id)
+    join escalation_step step on step.need_id = ticket.need_id and step.rule_id = 'OBSTRUCTION' and step.state = 'mailed'
+      and starts_with(step.item, 'obstruction@' || ticket.institution_code || '@' || ticket.obstruction_id || '@')
+    where done.at > :since and done.kind in ('resolved', 'verified')
+      and ticket.state in ('resolved', 'verified')
+    group by ticket.ticket_id
+)
+select over.*, v.enterprise_name, v.uscc, v.project_name, v.financing_need, v.is_major, v.department_code, v.city_code,
+       m.state, said.type as event_type, said.institution_code as event_by
+from over
+join newest_need v using (need_id)
+left join matching_case m using (need_id, institution_code)
+left join lateral (
+    select e.type, e.institution_code from feedback_event e
+    where e.need_id = over.need_id and (over.institution_code in ('', e.institution_code))
+    order by e.received_at desc, e.event_id desc limit 1
+) said on true
+order by over.at desc, over.need_id
