@@ -15,7 +15,7 @@ from include.domain.case import PATH, RANK, TERMINAL
 from include.domain.ladder import LADDER_KINDS
 from include.domain.quarter import Quarter
 from include.domain.routing import AUTHORITIES, LEVELS, Network, Place
-from include.domain.states import Authority, BreachKind, Level, Stall
+from include.domain.states import BreachKind, Level, Stall
 from include.reference import Policy
 
 NO_CONTACT = "R17"
@@ -37,7 +37,8 @@ ItemKey = tuple[str, str, str]
 class Breach:
     """A rule broken by a case, or by a need as a whole (`institution_code` empty), until it is put right.
 
-    `about` tells it from others of its kind: which limit, ticket or revision. `since` is the day from which the subject has stood still; `due_on` the day until which it should have moved.
+    `about` tells it from others of its kind: which limit, ticket or revision. `since` is the day from which the subject has
+    stood still; `due_on` the day until which it should have moved.
     """
 
     need_id: str

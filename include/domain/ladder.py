@@ -99,7 +99,9 @@ def highest_level(kind: BreachKind, rung: Rung, *, is_major: bool) -> Level:
     return max(rung.level, Level.PROVINCE, key=tuple(Level).index)
 
 
-def due(overdue_working_days: int, taken: Taken, of: Sequence[Rung], *, highest_allowed: int | None = None) -> Due | None:
+def due(
+    overdue_working_days: int, taken: Taken, of: Sequence[Rung], *, highest_allowed: int | None = None
+) -> Due | None:
     """What is newly due of an item; None if nothing is.
 
     `highest_allowed`: where an acknowledgement keeps it for now (see `step_allowed`); None without one. Only the highest

@@ -1,10 +1,11 @@
 """The auditor (核查): was everybody notified who should have been, and was each mail sent?
 
 It counts independently, by plain SQL from the stored events, clocks, tickets and pushes and the figures of the policy,
-and on purpose shares no code with the decision of which steps are due. It covers every rule: those that climb the
-ladder (S01, S02, S03, S05, S06), those with a single step (S07, obstructions at each level and unconfirmed, alerts that
-withhold money), and those for operators (S04, S08). A decision is not enough: a mail that was not handed over within a
-day is missing too.
+and on purpose shares no code with the decision of which steps are due. It covers every rule of which somebody is mailed:
+those that climb the ladder (S01, S06), those with a single step (S07, S08, obstructions at each level and unconfirmed,
+alerts that withhold money), and those for operators (S04, S08). A decision is not enough: it reads the stored mails. What
+is recorded as told must be named, in text and HTML, in a mail to that person's address, and the mail must be handed over
+within a day. What had no room in a mail is excused only if that mail of today is full.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.base.errors import UserFacingError
+from include.reference import branches
 from include.reference.day import Day
 from include.store.database import statement_beside
 
@@ -25,17 +27,18 @@ HANDED_OVER_WITHIN = timedelta(days=1)
 _SETTLED_FOR = timedelta(minutes=10)
 """A change within this time before the audit may have come after the ladder ran: the next audit covers it."""
 _NAMED = 5
-_ALLOWANCES: Mapping[str, str | None] = {
-    "S01": None,
-    "S02": "idle_working_days",
-    "S03": None,
-    "S05": None,
-    "S06": "unclaimed_working_days",
-}
-"""Rules that climb the ladder, and how many working days after its start a breach is late."""
+_NAMED_SINCE = timedelta(days=7)
+"""Mails as old as this were read by earlier audits."""
+_ONCE: Mapping[str, tuple[str, str]] = {"S07": ("MIIT", "province"), "S08": ("MIIT", "nation")}
+"""What is told once to one authority, and at which level; alerts and confirmations to the PBoC's province."""
 _OPERATORS_LIMITS = {"S04": "push_unanswered_working_days", "S08": "hold_decision_working_days"}
-_ANSWERS = {"S07": "MIIT"}
-"""The authority that must be among the notified, if not the PBoC."""
+_LEVELS = ("city", "province", "nation")
+_LADDER = {
+    1: (("PBOC",), "city"),
+    2: (("PBOC",), "province"),
+    3: (("MIIT", "PBOC"), "province"),
+    4: (("MIIT", "PBOC"), "nation"),
+}
 
 
 class StepsMissing(UserFacingError):
@@ -44,7 +47,7 @@ class StepsMissing(UserFacingError):
 
 @dataclass(frozen=True, slots=True)
 class AuditSummary:
-    """Breaches counted as due, mails of the recorded steps, and how many of these were not sent yet."""
+    """Items of which somebody must have been told, mails of the recorded steps, and how many of these were not sent yet."""
 
     breaches: int
     mails: int
@@ -56,6 +59,7 @@ class _Missing:
     """What is missing, each in words or by its key."""
 
     steps: Sequence[str]
+    unnamed: Sequence[str]
     levels: Sequence[str]
     notice: int
     gone: Sequence[str]
@@ -65,9 +69,8 @@ class _Missing:
 def audit_steps(engine: sa.Engine, *, day: Day) -> AuditSummary:
     """Count again who should have been notified by today. Raises StepsMissing, which names what is missing.
 
-    Nothing is due on a day off. If the PBoC's post at nation level (for S07: MIIT's) is vacant, there may be nobody to
-    notify, and steps are not missing; if it is filled, every step has somebody. A mail closed by a person is no longer
-    expected.
+    Nothing is due on a day off. Where nobody is on duty whom a step may be told, none is missing. A mail closed by a person
+    is no longer expected.
     """
     today, now, policy = day.today, day.now, day.policy
     if policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
@@ -81,17 +84,16 @@ def audit_steps(engine: sa.Engine, *, day: Day) -> AuditSummary:
         "handed_over_by": now - HANDED_OVER_WITHIN,
         "settled_by": now - _SETTLED_FOR,
         "oldest_quarter": _quarter_index(today) - policy.integer("need_validity_quarters"),
-        "declined_needed": policy.integer("declined_needed"),
-        "contact_failures": policy.integer("contact_failures"),
+        "digest_lines": policy.integer("digest_lines"),
+        "named_since": now - _NAMED_SINCE,
     }
     with engine.connect() as connection:
         due = connection.execute(_DUE, asked).all()
-        filled = set(connection.execute(_NATION_POSTS).scalars())
-        late = [(row, _step_by(row, day)) for row in due]
+        posts = {(row.authority, row.level, row.region_code) for row in connection.execute(_POSTS)}
+        expected = [(row, step) for row in due for step in _expected(row, day)]
         missing = _Missing(
-            steps=[
-                _name(row) for row, step in late if step > row.taken and _ANSWERS.get(row.rule_id, "PBOC") in filled
-            ],
+            steps=sorted({_name(row) for row, step in expected if _is_missing(row, *step, posts)}),
+            unnamed=list(connection.execute(_UNNAMED, asked).scalars()),
             levels=list(connection.execute(_LEVELS_MISSED, asked).scalars()),
             notice=_unnoticed(connection.execute(_FOR_OPERATORS, asked).all(), day),
             gone=list(connection.execute(_MAILS_GONE).scalars()),
@@ -101,25 +103,70 @@ def audit_steps(engine: sa.Engine, *, day: Day) -> AuditSummary:
     if said := _what(missing):
         raise StepsMissing(
             f"升级核查未通过：{said}。",
-            "请查看 escalate、notify_operator 和 deliver 的任务日志：没有提请的，重新触发 escalate_stalled 补发；邮件未发出的，"
-            "先恢复邮件服务器，再在发件箱重新发送或关闭。仍有缺失的，保留数据库现状并联系开发人员。",
+            "请查看 escalate、notify_operator 和 deliver 的任务日志：没有提请的，重新触发 escalate_stalled 补发；"
+            "邮件未发出的，先恢复邮件服务器，再在发件箱重新发送或关闭。没有写进邮件的，或仍有缺失的，保留数据库现状并联系开发人员。",
         )
-    return AuditSummary(breaches=sum(step > 0 for _, step in late), mails=mails, waiting=waiting)
+    return AuditSummary(
+        breaches=len({(row.need_id, row.rule_id, row.item) for row, _ in expected}), mails=mails, waiting=waiting
+    )
 
 
-def _step_by(row: sa.Row[Any], day: Day) -> int:
-    """How high the breach must have climbed by the day; what is told once has the one step."""
-    calendar, policy = day.calendar, day.policy
-    late = calendar.working_days_after(row.starts_on, day.today)
-    if row.rule_id not in _ALLOWANCES:
-        return 1 if row.rule_id != "S07" or late >= 1 else 0
-    if (allowance := _ALLOWANCES[row.rule_id]) is not None:
-        late -= policy.integer(allowance)
-    reached = sum(late >= policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4))
+_Expected = tuple[int, str, str]
+"""Step, authority, and the level from which on somebody may be told."""
+
+
+def _expected(row: sa.Row[Any], day: Day) -> list[_Expected]:
+    """Who must have been told of the item by the day: each authority of its highest step."""
+    late = day.calendar.working_days_after(row.starts_on, day.today)
+    if row.rule_id in ("S01", "S06"):
+        step = _ladder_step(row, late, day)
+        if not step:
+            return []
+        authorities, level = _LADDER[step]
+        return [(step, authority, level) for authority in authorities]
+    if row.rule_id == "S07":
+        return [(1, *_ONCE["S07"])] if late >= 1 else []
+    if row.rule_id == "S08":
+        return [(1, *_ONCE["S08"])] if late > 2 * day.policy.integer("hold_decision_working_days") else []
+    authorities = ("MIIT", "PBOC") if row.item.startswith("obstruction@") else ("PBOC",)
+    return [(1, authority, row.level) for authority in authorities]
+
+
+def _ladder_step(row: sa.Row[Any], late: int, day: Day) -> int:
+    policy = day.policy
+    first = {step: policy.integer(f"ladder_step{step}_working_days") for step in (1, 2, 3, 4)}
+    if row.rule_id == "S06":
+        late -= policy.integer("unclaimed_working_days")
+        first = {**first, 1: 10**6, 2: 1}
+    if not row.is_major:
+        del first[4]
+    reached = max((step for step, days in first.items() if late >= days), default=0)
     if row.acknowledged_step is None:
         return reached
-    rounds = calendar.working_days_after(row.quiet_since, day.today) // policy.integer("acknowledged_idle_working_days")
+    rounds = day.calendar.working_days_after(row.quiet_since, day.today) // policy.integer(
+        "acknowledged_idle_working_days"
+    )
     return min(reached, int(row.acknowledged_step + rounds))
+
+
+def _is_missing(row: sa.Row[Any], step: int, authority: str, level: str, posts: set[tuple[str, str, str]]) -> bool:
+    """Whether the authority was not told of the step, though somebody is there and it does not wait for room."""
+    if f"{step}{authority}" in (*row.told, *row.excused) or any(int(one[0]) > step for one in row.told):
+        return False
+    to_nation = row.is_major or level == "nation" or row.rule_id == "OBSTRUCTION"
+    up_to = _LEVELS if to_nation else _LEVELS[:2]
+    return any((authority, at, _region(row, authority, at)) in posts for at in up_to[_LEVELS.index(level) :])
+
+
+def _region(row: sa.Row[Any], authority: str, level: str) -> str | None:
+    if level == "nation":
+        return "000000"
+    if level == "city":
+        return row.city_code
+    if authority == "MIIT":
+        return row.department_code
+    branch = branches().get(row.branch_code or "")
+    return branch.region_code if branch else None
 
 
 def _unnoticed(rows: Sequence[sa.Row[Any]], day: Day) -> int:
@@ -132,13 +179,15 @@ def _unnoticed(rows: Sequence[sa.Row[Any]], day: Day) -> int:
 
 
 def _name(row: sa.Row[Any]) -> str:
-    return f"{row.need_id}/{row.institution_code or '全部机构'} {row.rule_id}"
+    return f"{row.need_id} {row.rule_id}"
 
 
 def _what(missing: _Missing) -> str:
     parts = []
     if missing.steps:
         parts.append(f"{len(missing.steps)} 个到期事项没有提请（{_named(missing.steps)}）")
+    if missing.unnamed:
+        parts.append(f"{len(missing.unnamed)} 个登记为已提请的事项没有写进发给本人的邮件（{_named(missing.unnamed)}）")
     if missing.levels:
         parts.append(f"{len(missing.levels)} 个梗阻工单逾期而没有升级（{_named(missing.levels)}）")
     if missing.notice:
@@ -197,8 +246,27 @@ _FOR_OPERATORS = sa.text(
       )
     """
 )
-_NATION_POSTS = sa.text(
-    "select authority from coordinator where level = 'nation' and on_duty and email ~ '^[^@[:space:]]+@[^@[:space:]]+$'"
+_POSTS = sa.text(
+    "select authority, level, region_code from coordinator where on_duty and email ~ '^[^@[:space:]]+@[^@[:space:]]+$'"
+)
+# Named means: by its number, in both parts of a mail to the address of the one who was told (as it is written today).
+_UNNAMED = sa.text(
+    """
+    with mail as materialized (
+        select idempotency_key, said ->> 'text' as text, said ->> 'html' as html,
+               lower(normalize(said -> 'to' ->> 0, nfkc)) as address
+        from (
+            select idempotency_key, body::json as said from delivery
+            where created_at >= :named_since and (idempotency_key like 'digest:%' or idempotency_key like 'urgent:%')
+        ) sent
+    )
+    select distinct step.need_id || ' ' || step.rule_id
+    from escalation_step step join mail using (idempotency_key) left join coordinator told using (coordinator_id)
+    where step.state = 'mailed' and step.raised_at >= :named_since
+      and (position(step.need_id in mail.text) = 0 or position(step.need_id in mail.html) = 0
+           or (step.raised_at >= :day_starts and lower(normalize(trim(told.email), nfkc)) <> mail.address))
+    order by 1
+    """
 )
 _MAILS_GONE = sa.text(
     """

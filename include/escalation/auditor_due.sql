@@ -1,91 +1,86 @@
--- A limit becomes late on its due day; silence counts from the last event, or from the push. A case folded, or an event
--- received, after the first digest of the day waits for the next working day.
+-- A limit becomes late on its due day, once for the need; silence counts from the push. A case folded, or an event received,
+-- after the first digest of the day waits for the next working day.
 with digests as (
     select least(min(created_at), :settled_by) as began from delivery
     where channel = 'mail' and created_at >= :day_starts and idempotency_key like :digest_of_today
 ), pushed as (
-    select need_id, min(settled_at) as pushed_at from delivery
+    select need_id, min(settled_at) as pushed_at, max(revision) as revision from delivery
     where action = 'push' and state = 'delivered' group by need_id
 ), alive as (
-    select v.need_id, max(v.revision) as revision from need_version v
+    select need_id, max(revision) as revision from need_version v
     where not exists (select from withdrawal_notice w where w.need_id = v.need_id)
-    group by v.need_id
-    having max(left(v.quarter, 4)::int * 4 + right(v.quarter, 1)::int - 1) >= :oldest_quarter
+    group by need_id
+    having max(left(quarter, 4)::int * 4 + right(quarter, 1)::int - 1) >= :oldest_quarter
         or exists (
             select from matching_case m where m.need_id = v.need_id
               and m.furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan')
         )
+), counts as (
+    select alive.need_id, alive.revision as newest, v.is_major, v.city_code, v.department_code, v.branch_code,
+           v.intended_institutions
+    from alive left join pushed using (need_id)
+    join need_version v on v.need_id = alive.need_id and v.revision = coalesce(pushed.revision, alive.revision)
 ), settled as (
     select m.* from matching_case m, digests where not m.paused and m.folded_at < digests.began
-), refused as (
-    select need_id, sum(reopened) + 1 as round,
-           array_agg(state_since order by state_since) filter (where state in ('declined', 'closed')) as refused_on,
-           least(:declined_needed, coalesce(nullif(count(*) filter (where intended), 0), :declined_needed)) as needed
-    from matching_case, digests
-    group by need_id, digests.began
-    having bool_and(folded_at < digests.began) and bool_or(state in ('declined', 'closed'))
-       and not bool_or(drawn > 0 or state in ('credit_approved', 'contracted', 'drawn', 'post_loan'))
-), unreached as (
-    select distinct on (need_id) need_id, counted_at
-    from (
-        select need_id, counted_at, row_number() over (partition by need_id order by counted_at, event_id) as failures
-        from counted_feedback, digests where reason_code = 'R17' and received_at < digests.began
-    ) failed where failures >= :contact_failures order by need_id, failures
 ), breach as (
-    select c.need_id, c.institution_code, 'S01' as rule_id, 'limit@' || c.from_type || '-' || c.to_type || '@' || c.day0 as breach,
-           c.due_on as starts_on
-    from case_clock c join settled using (need_id, institution_code)
-    where c.stopped_on is null and not c.paused and c.due_on < :today and settled.state not in ('declined', 'closed')
+    (select distinct on (c.need_id) c.need_id, 'S01' as rule_id, '' as item, c.due_on as starts_on, null as level,
+            settled.last_event_at
+     from case_clock c join settled using (need_id, institution_code)
+     where c.stopped_on is null and not c.paused and c.due_on < :today and settled.state not in ('declined', 'closed')
+     order by c.need_id, c.due_on, c.institution_code, c.from_type, c.to_type)
     union all
-    select need_id, institution_code, 'S02', 'idle@' || spoke.on_day, spoke.on_day
-    from settled cross join lateral (
-        select coalesce((last_event_at at time zone 'Asia/Shanghai')::date, opened_on) as on_day
-    ) spoke
-    where state not in ('declined', 'closed', 'drawn', 'post_loan')
+    select need_id, 'S06', '', (pushed_at at time zone 'Asia/Shanghai')::date, null, null
+    from pushed join counts using (need_id)
+    where counts.intended_institutions = '{}'
+      and not exists (select from feedback_event e where e.need_id = pushed.need_id)
     union all
-    select need_id, '', 'S03', 'turned_down@' || round, refused_on[needed] from refused
-    where cardinality(refused_on) >= needed
-    union all
-    select need_id, '', 'S05', 'no_contact@1', (counted_at at time zone 'Asia/Shanghai')::date from unreached
-    where not exists (
-        select from counted_feedback e
-        where e.need_id = unreached.need_id and e.counted_at > unreached.counted_at and e.type in (
-            'contacted', 'visited', 'accepted', 'credit_approved', 'contracted', 'drawn', 'post_loan'
-        )
-    )
-    union all
-    select need_id, '', 'S06', 'unclaimed@' || sent.on_day, sent.on_day
-    from pushed cross join lateral (select (pushed_at at time zone 'Asia/Shanghai')::date as on_day) sent
-    where not exists (select from feedback_event e where e.need_id = pushed.need_id)
-    union all
-    select r.need_id, '', 'S07', 'return@' || r.revision, (r.body::json ->> 'respond_by')::date
-    from delivery r join alive using (need_id, revision)
+    select r.need_id, 'S07', 'return@@' || r.revision, (r.body::json ->> 'respond_by')::date, null, null
+    from delivery r join counts on counts.need_id = r.need_id and counts.newest = r.revision
     where r.action = 'return' and r.state not in ('held', 'superseded', 'closed')
     union all
-    select need_id, institution_code, 'OBSTRUCTION', case
-               when confirm_by is not null then 'confirmation@' || obstruction_id || '@' || confirm_by
-               else 'obstruction@' || obstruction_id || '@' || level || '@' || level_since
-           end, coalesce(confirm_by, level_since)
+    select need_id, 'S08', 'hold@@' || revision, (opened_at at time zone 'Asia/Shanghai')::date, null, null
+    from quarantine where state = 'open' and need_id is not null
+      and not exists (
+          select from need_version v where v.need_id = quarantine.need_id and v.revision > quarantine.revision
+      )
+    union all
+    select need_id, 'OBSTRUCTION', case
+               when confirm_by is not null then 'confirmation@' || institution_code || '@' || obstruction_id || '@' || confirm_by
+               else 'obstruction@' || institution_code || '@' || obstruction_id || '@' || level || '@' || level_since
+           end, coalesce(confirm_by, level_since), case when confirm_by is null then level else 'province' end, null
     from obstruction_ticket, digests
     where updated_at <= digests.began
       and (state in ('open', 'acknowledged', 'in_progress') or (state = 'resolved' and confirm_by < :today))
     union all
-    select need_id, institution_code, rule_id, 'alert@' || opened.on_day, opened.on_day
+    select need_id, rule_id, 'alert@' || institution_code || '@' || opened.on_day, opened.on_day, 'province', null
     from alert cross join digests cross join lateral (
         select (opened_at at time zone 'Asia/Shanghai')::date as on_day
     ) opened
     where state = 'open' and severity = 'hold' and opened_at < digests.began
-), taken as (
-    select need_id, institution_code, rule_id, breach, max(step) as taken from escalation_step
-    where state = 'mailed' group by 1, 2, 3, 4
+), full_mail as (
+    select idempotency_key from escalation_step join delivery using (idempotency_key)
+    where delivery.created_at >= :day_starts
+    group by idempotency_key having count(distinct (need_id, rule_id, item, round)) >= :digest_lines
+), running as (
+    select need_id, rule_id, round from escalation_round where ended_at is null
+), told as (
+    select need_id, rule_id, item, coalesce(running.round, 1) as round, array_agg(step || authority) as told
+    from escalation_step left join running using (need_id, rule_id)
+    where state = 'mailed' and escalation_step.round = coalesce(running.round, 1) and (item <> '' or running.round is not null)
+    group by 1, 2, 3, 4
+), excused as (
+    select need_id, rule_id, item, array_agg(step || authority) as excused
+    from escalation_waiting join full_mail using (idempotency_key) group by 1, 2, 3
 ), acknowledged as (
-    select distinct on (need_id, institution_code, rule_id, breach) need_id, institution_code, rule_id, breach, step, at
-    from escalation_acknowledgement
-    order by need_id, institution_code, rule_id, breach, at desc, acknowledgement_id desc
+    select distinct on (need_id, rule_id, item) need_id, rule_id, item, step, at
+    from escalation_acknowledgement join running using (need_id, rule_id, round)
+    order by need_id, rule_id, item, at desc, acknowledgement_id desc
 )
-select breach.*, coalesce(taken.taken, 0) as taken, acknowledged.step as acknowledged_step,
-       (greatest(acknowledged.at, m.last_event_at) at time zone 'Asia/Shanghai')::date as quiet_since
-from breach join alive using (need_id)
-left join taken using (need_id, institution_code, rule_id, breach)
-left join acknowledged using (need_id, institution_code, rule_id, breach)
-left join matching_case m using (need_id, institution_code)
+select breach.*, counts.is_major, counts.city_code, counts.department_code, counts.branch_code,
+       coalesce(told.told, '{}') as told, coalesce(excused.excused, '{}') as excused,
+       acknowledged.step as acknowledged_step,
+       (greatest(acknowledged.at, breach.last_event_at) at time zone 'Asia/Shanghai')::date as quiet_since
+from breach join counts using (need_id)
+left join told using (need_id, rule_id, item)
+left join excused using (need_id, rule_id, item)
+left join acknowledged using (need_id, rule_id, item)

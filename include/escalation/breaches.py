@@ -6,7 +6,7 @@ terminal cases are left out (handbook section 8: no ladder for them).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -111,7 +111,7 @@ def open_items(connection: sa.Connection, day: Day) -> list[OpenItem]:
     return found
 
 
-def _found(connection: sa.Connection, asked: dict[str, object], day: Day) -> Iterator[tuple[Breach, sa.RowMapping]]:
+def _found(connection: sa.Connection, asked: Mapping[str, object], day: Day) -> Iterator[tuple[Breach, sa.RowMapping]]:
     for row in connection.execute(_OPEN, asked).mappings():
         breach = _breach(row, day)
         if breach is not None:

@@ -234,9 +234,7 @@ def _told_now(mail: Mail) -> dict[StepKey, tuple[OpenItem, Coordinator]]:
     return of
 
 
-def _ordered(
-    keys: Iterable[StepKey], items: Mapping[StepKey, tuple[OpenItem, Coordinator]]
-) -> list[StepKey]:
+def _ordered(keys: Iterable[StepKey], items: Mapping[StepKey, tuple[OpenItem, Coordinator]]) -> list[StepKey]:
     return sorted(keys, key=lambda key: (-items[key][0].overdue, items[key][0].breach.due_on, key))
 
 

@@ -40,9 +40,9 @@ def look(connection: sa.Connection, day: Day) -> Look:
     columns = (step.need_id, step.rule_id, step.item, step.round, step.step, step.authority, step.state)
     needs = sa.literal([*{item.need.need_id for item in items}], sa.ARRAY(sa.Text))
     for *key, number, authority, state in connection.execute(sa.select(*columns).where(step.need_id == sa.any_(needs))):
-        told[tuple(key)].setdefault(number, set()).add(Authority(authority))  # type: ignore[index]
+        told[tuple(key)].setdefault(number, set()).add(Authority(authority))
         if state == StepState.MAILED:
-            named.add((tuple(key), number, Authority(authority)))  # type: ignore[arg-type]
+            named.add((tuple(key), number, Authority(authority)))
     waited_since = {
         ((row.need_id, row.rule_id, row.item, row.round), row.step, Authority(row.authority)): row.since
         for row in connection.execute(sa.select(escalation_waiting))

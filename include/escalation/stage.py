@@ -93,9 +93,7 @@ def choose_urgent(found: Look, day: Day) -> list[Mail]:
     )
 
 
-def _send(
-    connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links
-) -> EscalationSummary:
+def _send(connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links) -> EscalationSummary:
     mails = composed(connection, found, chosen, day, links)
     record(connection, found, [(key, mail) for key, mail, _ in mails], day.now)
     enqueue(connection, [queued for *_, queued in mails], day.now)

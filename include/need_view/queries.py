@@ -72,7 +72,7 @@ STEPS = sa.text(
            min(mail.state) as mail_state
     from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key
     where step.need_id = :need_id
-    group by step.institution_code, step.rule_id, step.breach, step.step, step.due_on, step.overdue_working_days
+    group by step.institution_code, step.rule_id, step.item, step.round, step.step, step.due_on, step.overdue_working_days
     order by 6
     """
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from include.domain.escalation import Breach, Rung
+from include.domain.escalation import Breach
+from include.domain.ladder import Rung
 from include.domain.states import Authority, BreachKind, Level, Stall
 from include.reference import ReasonCode, reason_codes, rules
 from include.words.states import word, words
@@ -29,6 +30,7 @@ _ASKED: Mapping[str, str] = {
     Stall.S05: "核实企业的联系渠道，请企业在平台更新联系方式并主动联系机构。",
     Stall.S06: "了解辖内机构是否已收到推送，组织初步对接。",
     Stall.S07: "提醒企业按退回意见修改后重新推荐；不再申报的，请在平台撤回。",
+    Stall.S08: "督促审核人员作出决定。",
 }
 
 
@@ -58,9 +60,9 @@ def asked(breach: Breach, reason_code: str | None = None) -> str:
     if breach.rule_id == Stall.OBSTRUCTION:
         cause = _reason(reason_code)
         lead = f"（{word(Authority, cause.owner)}牵头）" if cause.owner in words(Authority) else ""
-        return f"确认接单并协调{lead}。参考处置：{cause.remedy}"
+        return f"受理并协调{lead}。参考处置：{cause.remedy}"
     if breach.kind is BreachKind.ALERT:
-        return f"{rules()[breach.rule_id].how_to_fix}核实后由运维人员在系统中排除或确认。"
+        return f"{rules()[breach.rule_id].how_to_fix}核实后由审核人员在系统中排除或确认。"
     return _ASKED[breach.rule_id]
 
 

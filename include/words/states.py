@@ -150,7 +150,7 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     states.Stall: {
         states.Stall.S01: "对接环节超过约定时限",
         states.Stall.S02: "对接长时间没有新的反馈",
-        states.Stall.S03: "多家机构不予支持或结案，尚无机构授信",
+        states.Stall.S03: "机构不予支持或结案，尚无机构授信",
         states.Stall.S04: "推送后平台未答复",
         states.Stall.S05: "机构多次反馈无法联系企业",
         states.Stall.S06: "推送后尚无任何机构反馈",

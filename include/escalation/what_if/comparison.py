@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from include.base.addresses import mailbox
 from include.domain.calendar import WorkingCalendar
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter
@@ -54,8 +55,8 @@ class WhatIf:
         return self._distinct(lambda one: one.mail if one.level != OPERATOR and one.urgent == urgent else None)
 
     def recipients(self) -> Counts:
-        """Coordinators who got any mail."""
-        return self._distinct(lambda one: one.coordinator_id if one.level != OPERATOR else None)
+        """Addresses of coordinators that got any mail."""
+        return self._distinct(lambda one: one.mailbox if one.level != OPERATOR else None)
 
     def steps(self) -> Counts:
         """Times that a coordinator was told of something."""
@@ -126,7 +127,7 @@ _FILED = sa.text(
 _TOLD = sa.text(
     """
     select (step.raised_at at time zone 'Asia/Shanghai')::date as day, step.need_id, step.institution_code, step.rule_id,
-           step.breach, step.step, step.coordinator_id, post.authority, post.level, post.region_code,
+           step.item, step.round, step.step, step.coordinator_id, step.authority, post.level, post.region_code, post.email,
            step.idempotency_key like 'urgent:%' as urgent
     from escalation_step step left join coordinator post using (coordinator_id)
     where step.need_id in (select need_id from need_version where quarter = :quarter) and step.state = 'mailed'
@@ -154,10 +155,12 @@ def _told(row: sa.Row[tuple[object, ...]]) -> Told:
         step=row.step,
         level=row.level or "",
         region_code=row.region_code or "",
-        authority=row.authority or "",
+        authority=row.authority,
         coordinator_id=row.coordinator_id,
+        mailbox=mailbox(row.email) if row.email else row.coordinator_id,
         urgent=bool(row.urgent),
         need_id=row.need_id,
         institution_code=row.institution_code,
-        breach=row.breach,
+        item=row.item,
+        round=row.round,
     )

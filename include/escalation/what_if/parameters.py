@@ -38,16 +38,14 @@ class Group:
 
 _GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "升级阶梯": (
-        ("ladder_step1_working_days", "逾期满多少日提请市级（两部门）", "个工作日"),
+        ("ladder_step1_working_days", "逾期满多少日提请市级（人民银行）", "个工作日"),
         ("ladder_step2_working_days", "逾期满多少日提请省级（人民银行）", "个工作日"),
         ("ladder_step3_working_days", "逾期满多少日提请省级（两部门）", "个工作日"),
-        ("ladder_step4_working_days", "逾期满多少日提请国家级（两部门）", "个工作日"),
-        ("acknowledged_idle_working_days", "接办后多少日没有进展再升一级", "个工作日"),
+        ("ladder_step4_working_days", "逾期满多少日提请国家级（两部门，仅重大需求）", "个工作日"),
+        ("acknowledged_idle_working_days", "认领后多少日没有进展再升一级", "个工作日"),
+        ("digest_lines", "一封日报最多列出多少项（协调事项和重大需求另计）", "项"),
     ),
     "停滞认定": (
-        ("idle_working_days", "多少日没有新反馈算停滞（S02）", "个工作日"),
-        ("declined_needed", "几家机构不予支持或结案（S03）", "家"),
-        ("contact_failures", "几次联系不上企业（S05）", "次"),
         ("unclaimed_working_days", "推送后多少日没有任何反馈（S06）", "个工作日"),
         ("return_respond_working_days", "退回补正的答复期限（S07）", "个工作日"),
         ("push_unanswered_working_days", "推送无结果的期限（S04）", "个工作日"),
@@ -55,7 +53,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("need_validity_quarters", "未获授信的需求有效期", "个季度"),
     ),
     "融资梗阻": (
-        ("obstruction_ack_working_days", "各级接单期限", "个工作日"),
+        ("obstruction_ack_working_days", "各级受理期限", "个工作日"),
         ("obstruction_city_working_days", "市级办理期限", "个工作日"),
         ("obstruction_province_working_days", "省级办理期限", "个工作日"),
         ("obstruction_nation_working_days", "国家级办理期限", "个工作日"),

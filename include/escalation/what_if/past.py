@@ -18,7 +18,7 @@ from include.store.tables import feedback_event, metadata
 
 _DERIVED = (
     *("matching_case", "case_clock", "case_policy", "policy_snapshot", "due_date_change", "waiting_feedback"),
-    *("obstruction_ticket", "obstruction_event", "escalation_step"),
+    *("obstruction_ticket", "obstruction_event", "escalation_round", "escalation_step", "escalation_waiting"),
 )
 """What the stages write."""
 _QUEUED_FROM = 10**15
@@ -73,14 +73,19 @@ _FACTS: Mapping[str, str] = {
     """,
 }
 
-# An acknowledgement holds the ladder at the highest step that was told by then; one of what nobody was told of is void.
+# An acknowledgement holds the ladder at the highest step that was told by then, in the round that runs; one of what nobody
+# was told of is void.
 _ACKNOWLEDGEMENTS = """
-    select acknowledged.* from past_escalation_acknowledgement, lateral jsonb_populate_record(fact, jsonb_build_object('step', (
-        select max(told.step) from escalation_step told
-        where told.need_id = (fact).need_id and told.institution_code = (fact).institution_code
-          and told.rule_id = (fact).rule_id and told.breach = (fact).breach
-    ))) acknowledged
-    where moment > :after and moment <= :until and acknowledged.step is not null
+    select acknowledged.* from past_escalation_acknowledgement
+    join lateral (
+        select max(told.step) as step, told.round
+        from escalation_step told join escalation_round running using (need_id, rule_id, round)
+        where told.need_id = (fact).need_id and told.rule_id = (fact).rule_id and told.item = ''
+          and told.state = 'mailed' and running.ended_at is null
+        group by told.round
+    ) told on true,
+    lateral jsonb_populate_record(fact, jsonb_build_object('step', told.step, 'round', told.round)) acknowledged
+    where moment > :after and moment <= :until
 """
 
 _NEWS = sa.text(

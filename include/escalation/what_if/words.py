@@ -21,7 +21,7 @@ def totals(outcome: WhatIf) -> list[tuple[str, Counts]]:
         ("提请次数", outcome.steps()),
         ("日报邮件", outcome.mails(urgent=False)),
         ("加急邮件", outcome.mails(urgent=True)),
-        ("收到邮件的协调人", outcome.recipients()),
+        ("收到邮件的地址", outcome.recipients()),
         ("运维提示（日）", outcome.notices()),
     ]
 

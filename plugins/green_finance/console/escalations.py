@@ -1,55 +1,67 @@
-"""Stalled items (停滞事项): who was notified when, what comes next, acknowledging a breach; and the what-if of the ladder
-(升级试算)."""
+"""Stalled needs (逾期督办): who was told when, what comes next, taking one on; and the what-if of the ladder (升级试算)."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import Lock
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
 from green_finance.console.pages import CurrentDay, business_now, done, engine, show
-from green_finance.console.parameters import AnyCode, AnyDepartment, Quarter, Reason, Words
+from green_finance.console.parameters import AnyDepartment, Quarter, Reason, Words
 from include import escalation
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter as QuarterOf
+from include.domain.states import Stall
 from include.escalation import what_if
+from include.escalation.board import RULES
 from include.escalation.what_if import words
-from include.reference import institutions
+from include.reference import departments, institutions
 from include.reference.calendar import china_calendar
 from include.words.names import case_state
+from include.words.states import word
 
 router = APIRouter(prefix="/escalations")
 
-_SHOWN = 200
+_ROWS_A_PAGE = 50
 _ROWS = 1_000
+_RuleFilter = Annotated[Literal["", "S01", "S06", "S02"], Query()]
+_TITLES = {rule: word(Stall, rule) for rule in RULES}
 
 
 @router.get("", response_class=HTMLResponse)
-def breaches(
-    request: Request, operator: MayOperate, day: CurrentDay, department: AnyDepartment = "", title: Words = ""
+def stalled(
+    request: Request,
+    operator: MayOperate,
+    day: CurrentDay,
+    department: AnyDepartment = "",
+    rule: _RuleFilter = "",
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> HTMLResponse:
-    """Overdue breaches, the longest first."""
+    """Stalled needs, one row each, the longest overdue first."""
     with engine().connect() as connection:
-        everything = escalation.open_breaches(connection, day=day)
-    found = [
-        one
-        for one in everything
-        if department in ("", one.item.need.place.department_code) and title in ("", one.title)
-    ]
+        board = escalation.stalled_needs(
+            connection,
+            day=day,
+            department=department,
+            rule_id=rule,
+            rows=_ROWS_A_PAGE,
+            after=(page - 1) * _ROWS_A_PAGE,
+        )
     return show(
         request,
         "escalations.html",
-        breaches=found[:_SHOWN],
-        total=len(found),
-        of=len(everything),
-        chosen={"department": department, "title": title},
-        departments=sorted({one.item.need.place.department_code for one in everything}),
-        titles=sorted({one.title for one in everything}),
+        needs=board.rows,
+        total=board.total,
+        page=page,
+        pages=-(-board.total // _ROWS_A_PAGE),
+        chosen={"department": department, "rule": rule},
+        departments=sorted(departments()),
+        titles=_TITLES,
         quiet_days=day.policy.integer("acknowledged_idle_working_days"),
         institutions=institutions(),
         state_label=case_state,
@@ -59,20 +71,12 @@ def breaches(
 
 @router.post("")
 def acknowledge(
-    operator: CurrentOperator,
-    day: CurrentDay,
-    need_id: Annotated[Words, Form()],
-    rule_id: Annotated[AnyCode, Form()],
-    breach: Annotated[Words, Form()],
-    institution_code: Annotated[AnyCode, Form()] = "",
-    note: Reason = "",
+    operator: CurrentOperator, need_id: Annotated[Words, Form()], note: Reason = ""
 ) -> RedirectResponse:
-    """Record that the coordinators acknowledge it; its ladder waits while the case is worked on."""
+    """Record that the coordinators take it on; its ladder waits while the case is worked on."""
     with engine().begin() as connection:
-        escalation.acknowledge(
-            connection, (need_id, institution_code, rule_id, breach), act=operator.act(note), day=day
-        )
-    return done("escalations", "已记录接办，暂不升级。")
+        escalation.acknowledge(connection, need_id, act=operator.act(note))
+    return done("escalations", "已记录认领，暂不升级。")
 
 
 async def figures(request: Request) -> dict[str, str]:
