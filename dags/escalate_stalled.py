@@ -1,20 +1,23 @@
 """
 ### 停滞升级 escalate_stalled
 
-Moves overdue tickets for obstructions (融资梗阻) one level up. Finds stalled cases and needs, raises each breach one rung of the
-ladder at a time, and queues one digest for each coordinator and working day. Operators get a notice of pushes without a result,
-holds without a decision, and vacant posts.
+Moves overdue tickets for obstructions (融资梗阻) one level up. Finds stalled needs, raises each one rung of the ladder at a time,
+counted from its oldest overdue limit, and queues one digest for each e-mail address and working day. Operators get a notice of
+pushes without a result, holds without a decision, and vacant posts.
 
-**When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once.
+**When**: on each of China's working days at 08:30. On days off nothing is mailed; the next working day catches up once. What is
+urgent later in the day goes out with `urgent_mails`.
 
-**By hand**: trigger with `{}`; a second run on the same day adds nothing.
+**By hand**: trigger with `{}`; a second run on the same day adds only what is urgent.
 
-**Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up and is
-named in the operators' notice. Red at `audit_steps`: the message names the breaches of which nobody was notified, the tickets
-that did not climb, and the mails that are missing or were not handed over within a day. For the first two, trigger again (it
-catches up); for mails, look at the mail server and the outbox, and re-send or close them there; tell the developers if it
-stays red. A breach that coordinators acknowledged (console, `/green-finance/escalations`) waits until the case has been quiet
-for acknowledged_idle_working_days. Who would have been notified under other figures: `/green-finance/escalations/what-if`, or
+**Triage**: the mails themselves leave with `deliver`. A level without a coordinator on duty goes to the next one up (to the nation
+only for major needs and obstructions) and is named in the operators' notice. A digest names at most digest_lines needs beside
+obstructions and major needs; what had no room is not recorded as told and leads the next digest. Red at `audit_steps`: the message
+names the needs of which nobody was told, what is recorded as told and not named in a mail, the tickets that did not climb, and the
+mails that are missing or were not handed over within a day. For untold needs and tickets, trigger again (it catches up); for mails,
+look at the mail server and the outbox, and re-send or close them there; tell the developers if it stays red. A need that
+coordinators took on (by a link in the mail, or console, `/green-finance/escalations`) waits until the case has been quiet for
+acknowledged_idle_working_days. Who would have been told under other figures: `/green-finance/escalations/what-if`, or
 `python -m include.escalation.what_if --quarter 2026Q3 --set KEY=VALUE`.
 """
 
@@ -53,8 +56,7 @@ def escalate() -> dict[str, int]:
     from include import escalation
 
     with stage_run() as run:
-        summary = escalation.escalate(run.engine, day=run.day, console_url=run.settings.console_url)
-        return asdict(summary)
+        return asdict(escalation.escalate(run.engine, day=run.day, links=escalation.Links.of(run.settings)))
 
 
 @task
@@ -73,7 +75,7 @@ def notify_operator() -> bool:
 
 @task
 def audit_steps() -> dict[str, int]:
-    """Check independently that everything due was notified and its mails exist; red if not."""
+    """Check independently that everything due was told and is named in its mails; red if not."""
     from include import escalation
 
     with stage_run() as run:

@@ -323,7 +323,7 @@ _STALLED_CASES = sa.text(
            and (clock.stopped_on is null or clock.stopped_on > :today)) as cases,
         (select count(distinct step.need_id)
          from escalation_step step join circular_need need using (need_id)
-         where step.state = 'mailed' and step.raised_at <= :moment) as escalated
+         where step.state = 'mailed' and step.rule_id in ('S01', 'S06') and step.raised_at <= :moment) as escalated
     """
 )
 

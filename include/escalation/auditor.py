@@ -162,9 +162,9 @@ def _region(row: sa.Row[Any], authority: str, level: str) -> str | None:
     if level == "nation":
         return "000000"
     if level == "city":
-        return row.city_code
+        return str(row.city_code)
     if authority == "MIIT":
-        return row.department_code
+        return str(row.department_code)
     branch = branches().get(row.branch_code or "")
     return branch.region_code if branch else None
 

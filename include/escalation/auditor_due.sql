@@ -58,9 +58,9 @@ with digests as (
     ) opened
     where state = 'open' and severity = 'hold' and opened_at < digests.began
 ), full_mail as (
-    select idempotency_key from escalation_step join delivery using (idempotency_key)
+    select idempotency_key from escalation_step told join delivery using (idempotency_key)
     where delivery.created_at >= :day_starts
-    group by idempotency_key having count(distinct (need_id, rule_id, item, round)) >= :digest_lines
+    group by idempotency_key having count(distinct (told.need_id, told.rule_id, told.item, told.round)) >= :digest_lines
 ), running as (
     select need_id, rule_id, round from escalation_round where ended_at is null
 ), told as (

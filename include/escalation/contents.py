@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Self
 
 from include.action_links import tokens
 from include.base.addresses import mailbox
 from include.base.business_time import SHANGHAI
+from include.base.settings import Settings
 from include.domain.ladder import LADDER_KINDS
 from include.domain.routing import Coordinator
 from include.domain.states import Authority, BreachKind, Level, LinkKind
@@ -46,6 +48,11 @@ class Links:
 
     console_url: str = ""
     key: bytes | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The links of this deployment. Raises ConfigurationError for an unusable key."""
+        return cls(console_url=settings.console_url, key=next(iter(settings.action_link_keys), None))
 
     def action(self, item: OpenItem, reader: Coordinator, mail_key: str, expires_on: date) -> str:
         """The address under which this reader, and nobody else, acts on the item without a login."""

@@ -134,13 +134,14 @@ def _last_digests(connection: sa.Connection, mails: Sequence[Mail], day: Day) ->
 
 def _for_nation(connection: sa.Connection, day: Day) -> ForNation:
     late = late_departments(connection, day)
+    asked = {"today": day.today, "valid_quarters": day.policy.integer("need_validity_quarters")}
     return ForNation(
         late_departments=tuple((one.department_code, word(ManifestState, one.state)) for one in late),
-        weekly_table=tuple(WeeklyCell(**row) for row in connection.execute(_WEEKLY, {"today": day.today}).mappings()),
+        weekly_table=tuple(WeeklyCell(**row) for row in connection.execute(_WEEKLY, asked).mappings()),
     )
 
 
-# Cases that are neither over nor under an alert, of needs that are not withdrawn.
+# Cases that are not over, of needs that are neither withdrawn nor expired.
 _WEEKLY = sa.text(
     """
     select m.institution_code, need.department_code, count(distinct m.need_id) as open_needs,
@@ -151,6 +152,8 @@ _WEEKLY = sa.text(
            ) and not m.paused) as overdue_needs
     from matching_case m join live_need need using (need_id)
     where m.state not in ('declined', 'closed')
+      and (valid_until(need.quarter, :valid_quarters) > :today
+           or m.furthest_state in ('credit_approved', 'contracted', 'drawn', 'post_loan'))
     group by 1, 2
     """
 )

@@ -62,8 +62,7 @@ def look(connection: sa.Connection, day: Day) -> Look:
 
 
 def record(connection: sa.Connection, found: Look, mails: Sequence[tuple[str, Mail]], now: datetime) -> None:
-    """Record what the mails tell, each with its idempotency key: rounds that begin or are over, steps, and what waits."""
-    _end_rounds(connection, found.items, now)
+    """Record what the mails tell, each with its idempotency key: rounds that begin, steps, and what waits."""
     told = {key_of(one): (key, one) for key, mail in mails for one in mail.told}
     raised = [one for one in found.due if any(key_of(telling) in told for telling in one.tellings)]
     _begin_rounds(connection, raised, now)
@@ -125,7 +124,8 @@ _BEGIN = sa.text(
 )
 
 
-def _end_rounds(connection: sa.Connection, items: Sequence[OpenItem], now: datetime) -> None:
+def end_rounds(connection: sa.Connection, items: Sequence[OpenItem], now: datetime) -> None:
+    """Note that the rounds of needs without an overdue limit are over; before the mails, which say so."""
     open_now = [item.breach for item in items if not item.breach.key[-1]]
     connection.execute(
         _END,

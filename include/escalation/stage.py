@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from include.escalation.contents import Links
 from include.escalation.digests import composed, had_digest, to_nation_alone
-from include.escalation.look import Look, look, record
+from include.escalation.look import Look, end_rounds, look, record
 from include.escalation.selection import Mail, select
 from include.escalation.steps import vacant_posts
 from include.reference.day import Day, within_working_hours
@@ -94,6 +94,7 @@ def choose_urgent(found: Look, day: Day) -> list[Mail]:
 
 
 def _send(connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links) -> EscalationSummary:
+    end_rounds(connection, found.items, day.now)
     mails = composed(connection, found, chosen, day, links)
     record(connection, found, [(key, mail) for key, mail, _ in mails], day.now)
     enqueue(connection, [queued for *_, queued in mails], day.now)

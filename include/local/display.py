@@ -168,7 +168,7 @@ def _summary(found: Counters) -> str:
     return (
         f"列报 {found.listed}  通过 {found.passed}  挂起 {found.held}  退回 {found.returned}  |  推送 {found.pushed}"
         f"  待发 {found.waiting}  |  案件 {found.cases}  反馈 {found.events}  授信 {_figure(found.approved)} 万元"
-        f"  停滞 {found.stalled}  邮件 {found.mails}"
+        f"  逾期督办 {found.stalled}  邮件 {found.mails}"
     )
 
 

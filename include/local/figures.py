@@ -56,7 +56,7 @@ _COUNTERS = sa.text(
            (select count(*) from matching_case) as cases,
            (select count(*) from feedback_event) as events,
            (select coalesce(sum(approved), 0) from matching_case) as approved,
-           (select count(distinct need_id) from escalation_step) as stalled,
+           (select count(distinct need_id) from escalation_round) as stalled,
            (select count(*) from delivery where action = 'mail' and state = 'delivered') as mails
     """
 )
@@ -75,7 +75,7 @@ _AFTER_THE_GATE = sa.text(
            coalesce(sum((select sum(approved) from matching_case where matching_case.need_id = need.need_id)), 0)
                as approved,
            count(*) filter (where exists (
-               select from escalation_step where escalation_step.need_id = need.need_id
+               select from escalation_round where escalation_round.need_id = need.need_id
            )) as stalled
     from need_state need where counted_quarter = :quarter group by need.department_code
     """

@@ -125,7 +125,7 @@ class Stages:
         """Escalates what stalls."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         obstructions.advance(self.engine, day=self.day(now))
-        escalation.escalate(self.engine, day=self.day(now), console_url=self.settings.console_url)
+        escalation.escalate(self.engine, day=self.day(now), links=escalation.Links.of(self.settings))
         escalation.operator_notice(
             self.engine,
             recipient=self.settings.mail_server.operator_email,
@@ -133,6 +133,11 @@ class Stages:
             console_url=self.settings.console_url,
         )
         escalation.audit_steps(self.engine, day=self.day(now))
+
+    def urgent_mails(self, quarter: str, now: datetime) -> None:
+        """Tells what does not wait for the next morning."""
+        obstructions.advance(self.engine, day=self.day(now))
+        escalation.tell_urgent(self.engine, day=self.day(now), links=escalation.Links.of(self.settings))
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
         """Sends summaries to the heads of departments."""

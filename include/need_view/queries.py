@@ -67,7 +67,7 @@ CLOCKS = sa.text(
 
 STEPS = sa.text(
     """
-    select step.institution_code, step.rule_id, step.step, step.due_on, step.overdue_working_days,
+    select step.institution_code, step.rule_id, step.round, step.step, step.due_on, step.overdue_working_days,
            min(step.raised_at) as raised_at, count(distinct nullif(step.coordinator_id, '')) as people,
            min(mail.state) as mail_state
     from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key

@@ -217,12 +217,13 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
 def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.STEPS, known.parameters):
         who = institution(row.institution_code) if row.institution_code else "整项需求"
+        again = f"（第 {row.round} 轮）" if row.round > 1 else ""
         notified = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
         sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
         yield Entry(
             at=row.raised_at,
             part="督办",
-            title=f"停滞督办第 {row.step} 级：{who}",
+            title=f"逾期督办第 {row.step} 级{again}：{who}",
             lines=tuple(
                 line
                 for line in (

@@ -8,7 +8,7 @@ from include.domain.audited import Action
 
 ACTS: Mapping[str, str] = {
     Action.ACCEPT_AUDIT_HISTORY: "接受既有审计记录",
-    Action.ACKNOWLEDGE_BREACH: "接办停滞事项",
+    Action.ACKNOWLEDGE_BREACH: "认领逾期督办事项",
     Action.AGREE_ALERT_CLEARED: "同意排除警示",
     Action.AGREE_ALERT_CONFIRMED: "同意确认警示",
     Action.ALERT_CLEARED: "排除警示",

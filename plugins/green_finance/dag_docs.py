@@ -22,6 +22,7 @@ ORDER = (
     "rerun_deliveries",
     "bank_feedback",
     "escalate_stalled",
+    "urgent_mails",
     "weekly_summary",
     "reconcile",
     "quarterly_circular",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.base.business_time import SHANGHAI
-from include.domain import escalation
-from include.domain.escalation import Acknowledged, CaseFacts, Contact, Step, due_steps, step_allowed
+from include.domain import escalation, ladder
+from include.domain.escalation import CaseFacts, Contact
+from include.domain.ladder import Acknowledged, Rung, Taken, step_allowed
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
+from include.domain.states import Authority
 from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from tests.support.coordinators import person
@@ -48,77 +49,91 @@ def refusal(day: int, institution: str, **changes: object) -> CaseFacts:
 # --- The ladder ------------------------------------------------------------------------------------------------------
 
 
+ORDINARY = ladder.ladder(POLICY, is_major=False)
+MAJOR = ladder.ladder(POLICY, is_major=True)
+
+
+def steps(overdue: int, taken: Taken, of: tuple[Rung, ...] = ORDINARY) -> tuple[int, list[int]]:
+    """The step newly told (0: none), and those it overtakes."""
+    found = ladder.due(overdue, taken, of)
+    return (0, []) if found is None else (found.rung.step, sorted({step for step, _ in found.superseded}))
+
+
 @pytest.mark.parametrize(
     ("overdue", "expected"),
     [
-        (0, []),
-        (1, [Step(1, True)]),
-        (2, [Step(1, False), Step(2, True)]),
-        (5, [Step(1, False), Step(2, False), Step(3, True)]),
-        (10, [Step(1, False), Step(2, False), Step(3, False), Step(4, True)]),
+        (1, (0, [])),
+        (2, (1, [])),
+        (5, (2, [1])),
+        (10, (3, [1, 2])),
+        (60, (3, [1, 2])),
     ],
 )
-def test_only_the_highest_step_newly_due_is_mailed(overdue: int, expected: list[Step]) -> None:
-    assert due_steps(overdue, set(), POLICY) == expected
+def test_only_the_highest_step_newly_due_is_told(overdue: int, expected: tuple[int, list[int]]) -> None:
+    assert steps(overdue, {}) == expected
 
 
 def test_a_step_taken_before_is_not_due_again() -> None:
-    assert due_steps(2, {1}, POLICY) == [Step(2, True)]
-    assert due_steps(4, {1, 2}, POLICY) == []
+    assert steps(5, {1: {Authority.PBOC}}) == (2, [])
+    assert steps(6, {1: {Authority.PBOC}, 2: {Authority.PBOC}}) == (0, [])
 
 
-def test_a_lower_step_is_never_mailed_after_a_higher_one() -> None:
-    assert due_steps(5, {3}, POLICY) == [Step(1, False), Step(2, False)]
+def test_an_authority_that_had_nobody_or_no_room_is_told_of_the_same_step_later() -> None:
+    found = ladder.due(10, {3: {Authority.PBOC}}, ORDINARY)
+    assert found is not None
+    assert (found.rung.step, found.authorities) == (3, (Authority.MIIT,))
 
 
-def test_the_ladder_goes_city_then_pboc_of_the_province_then_both_then_the_nation() -> None:
-    told = [(rung.overdue_working_days, rung.level, rung.authorities) for rung in escalation.ladder(POLICY)]
+def test_nothing_is_told_below_a_step_that_was_told() -> None:
+    assert steps(5, {3: {Authority.MIIT}}) == (0, [])
+
+
+def test_the_ladder_goes_from_the_branch_of_the_city_to_both_of_the_province_and_for_major_needs_to_the_nation() -> None:
+    told = [(rung.overdue_working_days, rung.level, rung.authorities) for rung in MAJOR]
     assert told == [
-        (1, "city", ("MIIT", "PBOC")),
-        (2, "province", ("PBOC",)),
-        (5, "province", ("MIIT", "PBOC")),
+        (2, "city", ("PBOC",)),
+        (5, "province", ("PBOC",)),
+        (10, "province", ("MIIT", "PBOC")),
         (10, "nation", ("MIIT", "PBOC")),
     ]
+    assert ORDINARY == MAJOR[:3]
+
+
+def test_what_nobody_claims_starts_at_the_second_step_on_the_day_it_comes_true() -> None:
+    unclaimed = ladder.ladder(POLICY, is_major=False, unclaimed=True)
+    assert steps(0, {}, unclaimed) == (0, [])
+    assert steps(1, {}, unclaimed) == (2, [])
+    assert steps(10, {2: {Authority.PBOC}}, unclaimed) == (3, [])
 
 
 def test_the_figures_of_the_ladder_come_from_the_policy() -> None:
-    slower = with_policy(ladder_step1_working_days="3")
-    assert due_steps(1, set(), slower) == []
+    slower = ladder.ladder(with_policy(ladder_step1_working_days="3"), is_major=False)
+    assert steps(2, {}, slower) == (0, [])
 
 
 days_looked_at = st.lists(st.integers(min_value=0, max_value=60), min_size=1, max_size=40)
 
 
 @settings(max_examples=200)
-@given(days_looked_at)
-def test_each_step_is_mailed_at_most_once_on_whatever_days_and_in_whatever_order_it_is_looked_at(
-    offsets: list[int],
+@given(days_looked_at, st.booleans())
+def test_each_step_is_told_at_most_once_on_whatever_days_and_in_whatever_order_it_is_looked_at(
+    offsets: list[int], is_major: bool
 ) -> None:
-    taken: set[int] = set()
-    mailed: list[int] = []
-    recorded: Counter[int] = Counter()
+    of = MAJOR if is_major else ORDINARY
+    taken: dict[int, set[Authority]] = {}
+    told: list[int] = []
     for offset in offsets:
         overdue = CALENDAR.working_days_after(DUE, DUE + timedelta(days=offset))
-        for step in due_steps(overdue, frozenset(taken), POLICY):
-            recorded[step.step] += 1
-            taken.add(step.step)
-            if step.mailed:
-                mailed.append(step.step)
-    assert all(count == 1 for count in recorded.values())
-    assert mailed == sorted(set(mailed))
+        found = ladder.due(overdue, taken, of)
+        if found is None:
+            continue
+        told.append(found.rung.step)
+        for step, authority in (*found.superseded, *((found.rung.step, one) for one in found.authorities)):
+            assert authority not in taken.get(step, set())
+            taken.setdefault(step, set()).add(authority)
+    assert told == sorted(set(told))
     longest = CALENDAR.working_days_after(DUE, DUE + timedelta(days=max(offsets)))
-    assert taken == {r.step for r in escalation.ladder(POLICY) if longest >= r.overdue_working_days}
-
-
-@settings(max_examples=100)
-@given(st.integers(min_value=0, max_value=4), st.integers(min_value=1, max_value=400))
-def test_an_outage_of_any_length_brings_exactly_one_mail(before: int, silent_days: int) -> None:
-    """Looked at daily until step `before`, then not at all for `silent_days`."""
-    taken = set(range(1, before + 1))
-    reached = max((r.overdue_working_days for r in escalation.ladder(POLICY) if r.step in taken), default=0)
-    due = due_steps(reached + silent_days, taken, POLICY)
-    assert sum(step.mailed for step in due) == (1 if due else 0)
-    assert {step.step for step in due if not step.mailed}.isdisjoint(taken)
+    assert set(taken) == {rung.step for rung in of if longest >= rung.overdue_working_days}
 
 
 # --- Stall rules -----------------------------------------------------------------------------------------------------
@@ -133,28 +148,28 @@ def test_s01_names_the_limit_and_the_day_it_began() -> None:
         due_on=date(2026, 10, 10),
         provisional=False,
     )
-    assert (breach.rule_id, breach.key[-1], breach.due_on) == (
-        "S01",
+    assert (breach.key, breach.cause, breach.due_on) == (
+        ("FN000000000001", "S01", ""),
         "limit@received-contacted@2026-09-30",
         date(2026, 10, 10),
     )
 
 
-def test_s02_comes_true_ten_working_days_after_the_last_event_make_up_days_included() -> None:
-    breach = escalation.idle(case(), CALENDAR, POLICY)
+def test_s02_comes_true_fifteen_working_days_after_the_last_event_make_up_days_included() -> None:
+    breach = escalation.quiet(case(), CALENDAR, POLICY)
     assert breach is not None
-    # 2026-10-10 is a Saturday worked; Monday to Friday would say 2026-10-14 without the holidays.
-    assert breach.due_on == CALENDAR.add_working_days(date(2026, 9, 30), 10).day == date(2026, 10, 20)
-    assert breach.key[-1] == "idle@2026-09-30"
+    # 2026-10-10 is a Saturday worked; Monday to Friday would say 2026-10-21 without the holidays.
+    assert breach.due_on == CALENDAR.add_working_days(date(2026, 9, 30), 15).day == date(2026, 10, 27)
+    assert breach.cause == "idle@2026-09-30"
 
 
 @pytest.mark.parametrize("state", ["drawn", "post_loan", "declined", "closed"])
 def test_s02_is_silent_from_the_first_draw_on_and_in_final_states(state: str) -> None:
-    assert escalation.idle(case(state=state), CALENDAR, POLICY) is None
+    assert escalation.quiet(case(state=state), CALENDAR, POLICY) is None
 
 
 def test_s02_is_silent_while_the_case_is_paused() -> None:
-    assert escalation.idle(case(paused=True), CALENDAR, POLICY) is None
+    assert escalation.quiet(case(paused=True), CALENDAR, POLICY) is None
 
 
 def test_s03_comes_true_on_the_day_of_the_refusal_that_fills_the_number() -> None:
@@ -188,7 +203,15 @@ def test_s03_keeps_its_name_when_a_late_refusal_moves_the_day_and_changes_it_aft
     again = escalation.turned_down([refusal(12, "ICBC"), refusal(20, "CCB", reopened=1)], POLICY)
     assert first is not None and late is not None and again is not None
     assert late.due_on < first.due_on
-    assert first.key == late.key != again.key
+    assert first.cause == late.cause != again.cause
+
+
+@pytest.mark.parametrize(("reasons", "comes_true"), [(("R14", "R15"), False), (("R16", "R16"), False), (("R14", "R04"), True)])
+def test_s03_does_not_come_true_where_every_refusal_leaves_nothing_to_do(
+    reasons: tuple[str, str], comes_true: bool
+) -> None:
+    cases = [refusal(day, bank, reason_code=reason) for day, bank, reason in zip((12, 13), ("ICBC", "CCB"), reasons, strict=True)]
+    assert (escalation.turned_down(cases, POLICY) is not None) is comes_true
 
 
 def contact(day: int, type_: str, reason: str | None = None) -> Contact:
@@ -228,7 +251,7 @@ def test_s04_and_s08_take_their_limits_from_the_policy_in_working_days() -> None
 
 def test_s07_is_due_on_the_day_that_the_return_itself_named() -> None:
     breach = escalation.return_unanswered("FN000000000001", 2, date(2026, 10, 8), date(2026, 10, 21))
-    assert (breach.rule_id, breach.key[-1], breach.due_on) == ("S07", "return@2", date(2026, 10, 21))
+    assert (breach.rule_id, breach.key[-1], breach.due_on) == ("S07", "return@@2", date(2026, 10, 21))
 
 
 def test_a_need_expires_after_the_end_of_the_fourth_quarter_after_its_own() -> None:
@@ -254,24 +277,26 @@ def test_an_obstruction_of_a_major_need_always_starts_in_the_province() -> None:
 
 
 @given(
-    acknowledged_at=st.integers(1, 12),
+    acknowledged_at=st.integers(2, 12),
     looked_at=st.lists(st.integers(0, 60), max_size=40),
     active_at=st.integers(0, 40),
 )
-def test_an_acknowledged_breach_climbs_one_step_a_quiet_round_and_each_step_once(
+def test_an_acknowledged_need_climbs_one_step_a_quiet_round_and_each_step_once(
     acknowledged_at: int, looked_at: list[int], active_at: int
 ) -> None:
     def day(overdue: int) -> date:
         return CALENDAR.add_working_days(DUE, overdue).day
 
-    sent: list[int] = [step.step for step in due_steps(acknowledged_at, [], POLICY)]
-    told = max(sent)
+    first = ladder.due(acknowledged_at, {}, ORDINARY)
+    assert first is not None
+    taken: dict[int, set[Authority]] = {first.rung.step: set(first.authorities)}
+    told = first.rung.step
     for overdue in sorted(at for at in looked_at if at >= acknowledged_at):
         quiet_since = max(acknowledged_at, active_at) if overdue >= active_at else acknowledged_at
-        held = Acknowledged(told, day(quiet_since))
-        allowed = step_allowed(held, day(overdue), CALENDAR, POLICY)
-        due = due_steps(overdue, sent, POLICY, highest_allowed=allowed)
-        sent += [step.step for step in due]
-        assert len(sent) == len(set(sent))
+        allowed = step_allowed(Acknowledged(told, day(quiet_since)), day(overdue), CALENDAR, POLICY)
+        due = ladder.due(overdue, taken, ORDINARY, highest_allowed=allowed)
         if overdue - quiet_since < POLICY.integer("acknowledged_idle_working_days"):
-            assert due == [], "held while the case is not quiet for long enough"
+            assert due is None, "held while the case is not quiet for long enough"
+        if due is not None:
+            assert due.rung.step not in taken
+            taken[due.rung.step] = set(due.authorities)

@@ -176,9 +176,7 @@ def _written_by_people(connection: sa.Connection) -> None:
         )
     )
     connection.execute(
-        tables.escalation_acknowledgement.insert().values(
-            need_id=NEED, rule_id="S01", breach="limit@pushed-received@2026-10-08", step=1, **signed
-        )
+        tables.escalation_acknowledgement.insert().values(need_id=NEED, rule_id="S01", round=1, step=1, **signed)
     )
     answer = {"obstruction_id": "O1", "note": IN_WORDS}
     letter = {"to": "city@gov.example", "subject": "提请关注", "text": IN_WORDS}

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from include import escalation, obstructions
 from include.base.act import Act
 from include.escalation import EscalationSummary
-from include.reference import policy
+from include.escalation.digests import digest_key
+from include.reference import Policy, policy
 from include.reference.calendar import china_calendar
 from include.reference.day import Day
 from include.store import tables
@@ -29,14 +30,43 @@ POSTS = [
     ("MIIT", "nation", "000000"),
     ("PBOC", "nation", "000000"),
 ]
+LOCAL = [post for post in POSTS if post[1] != "nation"]
+"""Without the nation, which reads a table on Mondays."""
 
 
 def overdue_day(working_days: int) -> str:
     return f"{CALENDAR.add_working_days(DUE, working_days).day} 08:30"
 
 
-def run(database: sa.Engine, when: str) -> EscalationSummary:
-    return escalation.escalate(database, day=Day(moment(when), CALENDAR, POLICY))
+def run(database: sa.Engine, when: str, policy: Policy = POLICY) -> EscalationSummary:
+    return escalation.escalate(database, day=Day(moment(when), CALENDAR, policy))
+
+
+def run_urgent(database: sa.Engine, when: str) -> EscalationSummary:
+    return escalation.tell_urgent(database, day=Day(moment(when), CALENDAR, POLICY))
+
+
+def with_policy(**values: str) -> Policy:
+    return Policy({**POLICY.values, **values})
+
+
+def digest_keys(*days: str) -> dict[str, str]:
+    """Idempotency key → the coordinator of POSTS whose digest it is, on these days."""
+    posts = [f"{authority}-{level}" for authority, level, _ in POSTS]
+    return {digest_key(address_of(post), date.fromisoformat(day)): post for post in posts for day in days}
+
+
+def address_of(coordinator_id: str) -> str:
+    authority, level = coordinator_id.split("-")
+    return f"{authority}.{level}@example.test".lower()
+
+
+def digests(database: sa.Engine, day: str) -> dict[str, dict[str, Any]]:
+    """The digests of a day, by the coordinator to whom they go."""
+    of = digest_keys(day)
+    return {
+        of[row.idempotency_key]: json.loads(row.body) for row in mails(database, "digest:") if row.idempotency_key in of
+    }
 
 
 def notify_operator(database: sa.Engine, when: str) -> bool:
@@ -59,7 +89,7 @@ def staff(connection: sa.Connection, posts: list[tuple[str, str, str]] = POSTS) 
                 level=level,
                 region_code=region,
                 role="融资协调岗",
-                email=f"{authority}.{level}@example.test".lower(),
+                email=address_of(f"{authority}-{level}"),
                 on_duty=True,
             )
         )

@@ -355,6 +355,7 @@ def add_clock(
     due_on: date,
     stopped_on: date | None = None,
     paused: bool = False,
+    day0: date = date(2026, 9, 30),
 ) -> None:
     connection.execute(
         tables.case_clock.insert().values(
@@ -362,7 +363,7 @@ def add_clock(
             institution_code=institution_code,
             from_type="pushed",
             to_type="received",
-            day0=date(2026, 9, 30),
+            day0=day0,
             due_on=due_on,
             provisional=False,
             stopped_on=stopped_on,

@@ -15,7 +15,7 @@ from include.base.business_time import SHANGHAI
 from include.domain.calendar import WorkingCalendar
 from include.domain.policy_snapshot import PolicySnapshot
 from include.escalation.breaches import operator_breaches
-from include.escalation.look import look, record
+from include.escalation.look import end_rounds, look, record
 from include.escalation.selection import Mail, select
 from include.escalation.what_if.past import ANALYZE, acts_on_tickets, let_time_pass, put_under
 from include.matching.cases import store_anew
@@ -129,6 +129,7 @@ def _look_at_the_ladder(connection: sa.Connection, day: Day, *, urgent_only: boo
         most_lines=day.policy.integer("digest_lines"),
         urgent_only=urgent_only,
     )
+    end_rounds(connection, found.items, day.now)
     record(connection, found, [("", mail) for mail in mails], day.now)
     for mail in mails:
         yield from _told(mail, day.today)

@@ -70,9 +70,7 @@ def stalled(
 
 
 @router.post("")
-def acknowledge(
-    operator: CurrentOperator, need_id: Annotated[Words, Form()], note: Reason = ""
-) -> RedirectResponse:
+def acknowledge(operator: CurrentOperator, need_id: Annotated[Words, Form()], note: Reason = "") -> RedirectResponse:
     """Record that the coordinators take it on; its ladder waits while the case is worked on."""
     with engine().begin() as connection:
         escalation.acknowledge(connection, need_id, act=operator.act(note))
