@@ -88,7 +88,9 @@ def test_nothing_is_told_below_a_step_that_was_told() -> None:
     assert steps(5, {3: {Authority.MIIT}}) == (0, [])
 
 
-def test_the_ladder_goes_from_the_branch_of_the_city_to_both_of_the_province_and_for_major_needs_to_the_nation() -> None:
+def test_the_ladder_goes_from_the_branch_of_the_city_to_both_of_the_province_and_for_major_needs_to_the_nation() -> (
+    None
+):
     told = [(rung.overdue_working_days, rung.level, rung.authorities) for rung in MAJOR]
     assert told == [
         (2, "city", ("PBOC",)),
@@ -96,7 +98,7 @@ def test_the_ladder_goes_from_the_branch_of_the_city_to_both_of_the_province_and
         (10, "province", ("MIIT", "PBOC")),
         (10, "nation", ("MIIT", "PBOC")),
     ]
-    assert ORDINARY == MAJOR[:3]
+    assert MAJOR[:3] == ORDINARY
 
 
 def test_what_nobody_claims_starts_at_the_second_step_on_the_day_it_comes_true() -> None:
@@ -206,11 +208,16 @@ def test_s03_keeps_its_name_when_a_late_refusal_moves_the_day_and_changes_it_aft
     assert first.cause == late.cause != again.cause
 
 
-@pytest.mark.parametrize(("reasons", "comes_true"), [(("R14", "R15"), False), (("R16", "R16"), False), (("R14", "R04"), True)])
+@pytest.mark.parametrize(
+    ("reasons", "comes_true"), [(("R14", "R15"), False), (("R16", "R16"), False), (("R14", "R04"), True)]
+)
 def test_s03_does_not_come_true_where_every_refusal_leaves_nothing_to_do(
     reasons: tuple[str, str], comes_true: bool
 ) -> None:
-    cases = [refusal(day, bank, reason_code=reason) for day, bank, reason in zip((12, 13), ("ICBC", "CCB"), reasons, strict=True)]
+    cases = [
+        refusal(day, bank, reason_code=reason)
+        for day, bank, reason in zip((12, 13), ("ICBC", "CCB"), reasons, strict=True)
+    ]
     assert (escalation.turned_down(cases, POLICY) is not None) is comes_true
 
 

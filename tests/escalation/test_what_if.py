@@ -60,41 +60,59 @@ def silent(database: sa.Engine) -> sa.Engine:
 
 
 def test_another_ladder_tells_others_on_other_days(silent: sa.Engine) -> None:
-    outcome = try_out(silent, ladder_step2_working_days=4, ladder_step4_working_days=6)
-    assert days(outcome.present, "S06")[:3] == [
-        ("2026-10-14", 1, "MIIT-city"),
-        ("2026-10-14", 1, "PBOC-city"),
-        ("2026-10-15", 2, "PBOC-province"),
+    outcome = try_out(silent, ladder_step2_working_days=4, ladder_step3_working_days=6)
+    assert days(outcome.present, "S01") == [
+        ("2026-10-10", 1, "PBOC-city"),
+        ("2026-10-14", 2, "PBOC-province"),
+        ("2026-10-21", 3, "MIIT-province"),
+        ("2026-10-21", 3, "PBOC-province"),
     ]
-    assert days(outcome.assumed, "S06", step=2) == [("2026-10-19", 2, "PBOC-province")]
-    assert {day for day, *_ in days(outcome.present, "S06", level="nation")} == {"2026-10-27"}
-    assert {day for day, *_ in days(outcome.assumed, "S06", level="nation")} == {"2026-10-21"}
+    assert days(outcome.assumed, "S01", step=2) == [("2026-10-13", 2, "PBOC-province")]
+    assert {day for day, *_ in days(outcome.assumed, "S01", step=3)} == {"2026-10-15"}
     assert outcome.actual == []
+
+
+def test_a_major_need_is_told_to_the_nation_as_early_as_the_policy_says(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        silent_need(connection, is_major=True)
+    outcome = try_out(database, ladder_step4_working_days=12)
+    assert {day for day, *_ in days(outcome.present, "S01", level="nation")} == {"2026-10-21"}
+    assert {day for day, *_ in days(outcome.assumed, "S01", level="nation")} == {"2026-10-23"}
 
 
 @pytest.mark.parametrize(
     ("values", "rule_id", "first"),
     [
         ({"unclaimed_working_days": 2}, "S06", "2026-10-10"),
-        ({"pushed-received": 3}, "S01", "2026-10-12"),
-        ({"idle_working_days": 4}, "S02", "2026-10-13"),
+        ({"pushed-received": 3}, "S01", "2026-10-13"),
     ],
 )
 def test_other_limits_move_the_day_on_which_a_breach_begins(
     silent: sa.Engine, values: dict[str, int], rule_id: str, first: str
 ) -> None:
+    with silent.begin() as connection:
+        pushed_need(connection, 2)
     outcome = try_out(silent, **values)  # type: ignore[arg-type]
     assert days(outcome.assumed, rule_id)[0][0] == first != days(outcome.present, rule_id)[0][0]
+
+
+def test_room_in_a_digest_is_tried_out_too(silent: sa.Engine) -> None:
+    with silent.begin() as connection:
+        for number in (2, 3):
+            silent_need(connection, number)
+    outcome = try_out(silent, digest_lines=2)
+    assert [day for day, *_ in days(outcome.present, "S01", step=1)] == ["2026-10-10"] * 3
+    assert [day for day, *_ in days(outcome.assumed, "S01", step=1)] == ["2026-10-10"] * 2 + ["2026-10-12"]
 
 
 def test_it_knows_only_what_was_known_on_the_day(silent: sa.Engine) -> None:
     with silent.begin() as connection:
         add_event(connection, 1, "received", sequence=1, occurred_at=moment("2026-10-08 10:00"))
         rewrite(connection, tables.feedback_event.update().values(received_at=moment("2026-10-15 10:00")))
-    outcome = try_out(silent)
-    assert {day for day, *_ in days(outcome.present, "S06")} == {"2026-10-14", "2026-10-15"}
-    received = [one.day for one in outcome.present if one.breach.startswith("limit@pushed-received")]
-    assert max(received) == date(2026, 10, 14), "the nation would be told on 10-20"
+    told = {day for day, *_ in days(try_out(silent).present, "S01")}
+    assert told >= {"2026-10-10", "2026-10-14"}
+    assert "2026-10-21" not in told, "the first limit was met, as was known by then"
 
 
 def test_an_acknowledgement_holds_the_ladder_as_long_as_the_other_policy_says(silent: sa.Engine) -> None:
@@ -102,17 +120,17 @@ def test_an_acknowledgement_holds_the_ladder_as_long_as_the_other_policy_says(si
         connection.execute(
             tables.escalation_acknowledgement.insert().values(
                 need_id=need_id(1),
-                rule_id="S06",
-                breach="unclaimed@2026-09-30",
+                rule_id="S01",
+                round=1,
                 step=1,
                 actor="op",
                 note="已联系",
-                at=moment("2026-10-14 10:00"),
+                at=moment("2026-10-12 10:00"),
             )
         )
     outcome = try_out(silent, acknowledged_idle_working_days=5)
-    assert days(outcome.present, "S06", step=2) == [("2026-10-19", 2, "PBOC-province")]
-    assert days(outcome.assumed, "S06", step=2) == [("2026-10-21", 2, "PBOC-province")]
+    assert days(outcome.present, "S01", step=2) == [("2026-10-15", 2, "PBOC-province")]
+    assert days(outcome.assumed, "S01", step=2) == [("2026-10-19", 2, "PBOC-province")]
 
 
 def test_nothing_is_told_of_a_need_after_its_withdrawal(silent: sa.Engine) -> None:
@@ -196,9 +214,9 @@ def test_a_confined_user_tries_out_the_needs_of_his_departments(silent: sa.Engin
     ("values", "said"),
     [
         ({"audit_retention_days": "1"}, "不能试算"),
-        ({"idle_working_days": "0"}, "1 到 250"),
-        ({"idle_working_days": "-3"}, "1 到 250"),
-        ({"idle_working_days": "ten"}, "1 到 250"),
+        ({"unclaimed_working_days": "0"}, "1 到 250"),
+        ({"unclaimed_working_days": "-3"}, "1 到 250"),
+        ({"unclaimed_working_days": "ten"}, "1 到 250"),
         ({"major_start_level": "moon"}, "city、province、nation"),
     ],
 )
@@ -208,12 +226,14 @@ def test_a_value_that_cannot_be_is_refused_in_words(values: dict[str, str], said
 
 
 def test_what_was_changed_is_named_and_nothing_else() -> None:
-    news = changed(in_force(), {"ladder_step2_working_days": "3", "pushed-received": "2", "idle_working_days": "10"})
+    news = changed(
+        in_force(), {"ladder_step2_working_days": "3", "pushed-received": "2", "unclaimed_working_days": "5"}
+    )
     assert {(one.key, one.value, value) for one, value in differences(in_force(), news)} == {
-        ("ladder_step2_working_days", "2", "3"),
+        ("ladder_step2_working_days", "5", "3"),
         ("pushed-received", "1", "2"),
     }
-    assert len({one.key for group in groups(news) for one in group.parameters}) == 27
+    assert len({one.key for group in groups(news) for one in group.parameters}) == 25
 
 
 # --- Beside what really happened -------------------------------------------------------------------------------------
@@ -256,14 +276,10 @@ def _live_on(stages: Stages, sandbox: Sandbox, cut_off: datetime) -> datetime:
 def _coordinators_act(engine: sa.Engine, now: datetime) -> None:
     day = Day(now, CALENDAR, POLICY)
     with engine.begin() as connection:
-        for number, one in enumerate(escalation.open_breaches(connection, day=day)):
+        for number, one in enumerate(escalation.stalled_needs(connection, day=day, rows=1_000).rows):
             if one.told and number % 3 == 0:
-                escalation.acknowledge(
-                    connection,
-                    one.item.key,
-                    act=Act(actor_id="op", role="operator", reason="已约机构上门", at=now),
-                    day=day,
-                )
+                act = Act(actor_id="op", role="operator", reason="已约机构上门", at=now)
+                escalation.acknowledge(connection, one.need_id, act=act)
         for ticket in obstructions.tickets(connection):
             if ticket.state == "open":
                 obstructions.work_on(
@@ -280,7 +296,7 @@ def test_replayed_under_the_policy_in_force_it_is_what_really_happened(lived: tu
     outcome = try_out(database, now)
     present = {one for one in outcome.present if one.level != OPERATOR}
     assert present == set(outcome.actual)
-    assert {one.rule_id for one in present} >= {"S01", "S02", "S03", "S06", "OBSTRUCTION"}
+    assert {one.rule_id for one in present} >= {"S01", "OBSTRUCTION"}
     assert outcome.assumed is outcome.present
     assert outcome.mails(urgent=False).actual == outcome.mails(urgent=False).present
 
@@ -299,10 +315,9 @@ def test_the_command_shows_totals_and_what_changes(
     monkeypatch.setenv("GFF_SANDBOX", "1")
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "what-if-tests-key")
     monkeypatch.setenv("COLUMNS", "140")
-    assert main(["--quarter", "2026Q3", "--set", "unclaimed_working_days=2"]) == 0
+    assert main(["--quarter", "2026Q3", "--set", "ladder_step1_working_days=3"]) == 0
     told = capsys.readouterr().out
-    assert "5 → 2 个工作日" in told and "推送后尚无任何机构反馈（S06）" in told and "杭州市" in told
-    assert "对接环节超过约定时限" not in told
+    assert "2 → 3 个工作日" in told and "对接环节超过约定时限（S01）" in told and "杭州市" in told
     assert "青禾" not in told and need_id(1) not in told and "example.test" not in told
 
 

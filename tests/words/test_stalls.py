@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from include.domain.escalation import ladder
+from include.domain.ladder import ladder
 from include.reference import case_limits, policy, reason_codes
 from include.words.amounts import amount
 from include.words.moments import day_label
@@ -60,8 +60,8 @@ def test_no_owner_is_named_as_leading_where_the_matter_is_the_enterprise_s() -> 
 
 
 def test_the_rungs_have_names() -> None:
-    assert [rung_label(rung) for rung in ladder(policy())] == [
-        "市级（工信部门和人民银行）",
+    assert [rung_label(rung) for rung in ladder(policy(), is_major=True)] == [
+        "市级（人民银行）",
         "省级（人民银行）",
         "省级（工信部门和人民银行）",
         "国家级（工信部门和人民银行）",

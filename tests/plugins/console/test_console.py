@@ -617,22 +617,17 @@ def test_a_coordinator_s_answer_holds_the_ladder_and_is_audited(console: Console
     run(database, "2026-10-20 08:30")
     form = {
         "need_id": rows.need_id(1),
-        "institution_code": "ICBC",
-        "rule_id": "S01",
-        "breach": "limit@received-contacted@2026-10-08",
         "note": "市人民银行已联系机构",
     }
-    with database.connect() as connection:
-        form["breach"] = connection.execute(sa.text("select breach from escalation_step limit 1")).scalar_one()
     assert str(DUE) in (page := console.log_in("viewer", "viewer").get("/green-finance/escalations")).text
-    assert HOSTILE not in page.text and "记录接办" not in page.text
+    assert HOSTILE not in page.text and "记录认领" not in page.text
     assert console.browser.post("/green-finance/escalations", data=form, headers=SAME_ORIGIN).status_code == 403
     browser = console.log_in("op", "op")
     assert browser.post("/green-finance/escalations", data={**form, "note": ""}, headers=SAME_ORIGIN).status_code == 400
     assert browser.post("/green-finance/escalations", data=form, headers=SAME_ORIGIN).status_code == 303
-    assert "已接办" in browser.get("/green-finance/escalations").text
-    assert "已接办" in browser.get("/green-finance/escalations?department=330000&title=").text
-    assert "已接办" not in browser.get("/green-finance/escalations?department=110000").text
+    assert "op认领" in browser.get("/green-finance/escalations").text
+    assert "op认领" in browser.get("/green-finance/escalations?department=330000&rule=S01").text
+    assert "op认领" not in browser.get("/green-finance/escalations?department=110000").text
     with database.connect() as connection:
         entry = connection.execute(sa.select(audit_entry)).one()
     assert (entry.actor, entry.action) == ("op", "acknowledge_breach")
@@ -646,23 +641,23 @@ def test_another_ladder_is_tried_out_by_operators(console: Console, database: sa
         pushed_need(connection, 1, intended_institutions=["ICBC"], enterprise_name=HOSTILE)
     browser = console.log_in("li", "op")
     empty = browser.get("/green-finance/escalations/what-if")
-    assert empty.status_code == 200 and 'name="ladder_step2_working_days" value="2"' in empty.text
-    asked = {"quarter": rows.QUARTER, "ladder_step2_working_days": "4", "idle_working_days": ""}
+    assert empty.status_code == 200 and 'name="ladder_step2_working_days" value="5"' in empty.text
+    asked = {"quarter": rows.QUARTER, "ladder_step2_working_days": "4", "unclaimed_working_days": ""}
     address = "/green-finance/escalations/what-if"
     for _ in range(2):
         page = browser.post(address, data=asked, headers=SAME_ORIGIN).text
-        assert 'name="ladder_step2_working_days" value="4"' in page and "现行 2" in page
-        assert "逾期满多少日提请省级（人民银行） 2 → <b>4</b>" in page
-        assert page.count("推送后尚无任何机构反馈（S06）") >= 2 and "浙江" in page
+        assert 'name="ladder_step2_working_days" value="4"' in page and "现行 5" in page
+        assert "逾期满多少日提请省级（人民银行） 5 → <b>4</b>" in page
+        assert page.count("对接环节超过约定时限（S01）") >= 2 and "浙江" in page
         for kept_out in (HOSTILE, "有限公司", rows.need_id(1), "example.test", "MIIT-city"):
             assert kept_out not in page
-    refused = browser.post(address, data={**asked, "idle_working_days": "0"}, headers=SAME_ORIGIN)
+    refused = browser.post(address, data={**asked, "unclaimed_working_days": "0"}, headers=SAME_ORIGIN)
     assert refused.status_code == 400 and "1 到 250" in refused.text
     assert browser.post(address, data={"quarter": "x"}, headers=SAME_ORIGIN).status_code == 400
     with database.connect() as connection:
         looks = connection.execute(sa.select(audit_entry)).all()
     assert [(one.actor, one.action, one.object) for one in looks] == [("li", "try_escalation", "quarter:2026Q3")] * 2
-    assert '"ladder_step2_working_days": ["2", "4"]' in looks[0].details
+    assert '"ladder_step2_working_days": ["5", "4"]' in looks[0].details
 
 
 def test_a_costly_look_is_one_at_a_time_for_a_person_and_of_a_quarter_that_is_not_too_large(
