@@ -54,9 +54,10 @@ def advance_obstructions() -> dict[str, int]:
 def escalate() -> dict[str, int]:
     """Raise what is due and queue the digests; returns counts."""
     from include import escalation
+    from include.action_links.maker import LinkMaker
 
     with stage_run() as run:
-        return asdict(escalation.escalate(run.engine, day=run.day, links=escalation.Links.of(run.settings)))
+        return asdict(escalation.escalate(run.engine, day=run.day, links=LinkMaker.of(run.settings)))
 
 
 @task

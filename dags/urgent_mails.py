@@ -36,9 +36,10 @@ def advance_obstructions() -> dict[str, int]:
 def tell_urgent() -> dict[str, int]:
     """Queue the urgent mails; returns counts."""
     from include import escalation
+    from include.action_links.maker import LinkMaker
 
     with stage_run() as run:
-        links = escalation.Links.of(run.settings)
+        links = LinkMaker.of(run.settings)
         return asdict(escalation.tell_urgent(run.engine, day=run.day, links=links))
 
 

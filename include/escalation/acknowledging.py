@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import sqlalchemy as sa
 
 from include import audit
@@ -11,6 +14,11 @@ from include.domain.states import StepState
 from include.store.tables import escalation_acknowledgement, escalation_round, escalation_step
 
 
+def climbs(connection: sa.Connection, need_id: str) -> bool:
+    """Whether somebody was told of the need in a round that still runs: then it can be taken on."""
+    return bool(_told(connection, need_id))
+
+
 def acknowledge(connection: sa.Connection, need_id: str, *, act: Act) -> None:
     """Record that coordinators take on what the need climbs the ladder for, in its present round.
 
@@ -18,19 +26,7 @@ def acknowledge(connection: sa.Connection, need_id: str, *, act: Act) -> None:
     again counts anew: the newest entry holds the ladder.
     """
     act = audit.signed(act)
-    step, running = escalation_step.c, escalation_round.c
-    told = connection.execute(
-        sa.select(step.rule_id, step.round, sa.func.max(step.step).label("step"))
-        .join(
-            escalation_round,
-            (running.need_id == step.need_id)
-            & (running.rule_id == step.rule_id)
-            & (running.round == step.round)
-            & running.ended_at.is_(None),
-        )
-        .where(step.need_id == need_id, step.item == "", step.state == StepState.MAILED)
-        .group_by(step.rule_id, step.round)
-    ).all()
+    told = _told(connection, need_id)
     if not told:
         raise InvalidRequest("该事项已经办结，或尚未提请协调人。", "请刷新“逾期督办”页面后再处理。")
     for row in told:
@@ -51,3 +47,20 @@ def acknowledge(connection: sa.Connection, need_id: str, *, act: Act) -> None:
             action="acknowledge_breach",
             object_=f"breach:{need_id}/{row.rule_id}/{row.round}",
         )
+
+
+def _told(connection: sa.Connection, need_id: str) -> Sequence[Any]:
+    """The rounds of the need that run and of which somebody was told, with the highest step told."""
+    step, running = escalation_step.c, escalation_round.c
+    return connection.execute(
+        sa.select(step.rule_id, step.round, sa.func.max(step.step).label("step"))
+        .join(
+            escalation_round,
+            (running.need_id == step.need_id)
+            & (running.rule_id == step.rule_id)
+            & (running.round == step.round)
+            & running.ended_at.is_(None),
+        )
+        .where(step.need_id == need_id, step.item == "", step.state == StepState.MAILED)
+        .group_by(step.rule_id, step.round)
+    ).all()

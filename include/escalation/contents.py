@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Self
 
-from include.action_links import tokens
+from include.action_links.maker import LinkMaker
+from include.action_links.tokens import LinkSubject
 from include.base.addresses import mailbox
 from include.base.business_time import SHANGHAI
-from include.base.settings import Settings
 from include.domain.ladder import LADDER_KINDS
 from include.domain.routing import Coordinator
 from include.domain.states import Authority, BreachKind, Level, LinkKind
@@ -43,53 +42,18 @@ class ForNation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Where the links of mails lead; no link to the console without `console_url`, none to act by without `key`."""
-
-    console_url: str = ""
-    key: bytes | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The links of this deployment. Raises ConfigurationError for an unusable key."""
-        return cls(console_url=settings.console_url, key=next(iter(settings.action_link_keys), None))
-
-    def action(self, item: OpenItem, reader: Coordinator, mail_key: str, expires_on: date) -> str:
-        """The address under which this reader, and nobody else, acts on the item without a login."""
-        kind = _LINKS.get(item.breach.kind)
-        if kind is None or self.key is None or not self.console_url:
-            return ""
-        subject = tokens.LinkSubject(
-            kind=kind,
-            need_id=item.breach.need_id,
-            institution_code=item.breach.institution_code,
-            obstruction_id=item.obstruction_id,
-        )
-        token = tokens.mint(
-            self.key,
-            coordinator_id=reader.coordinator_id,
-            subject=subject,
-            expires_on=expires_on,
-            idempotency_key=mail_key,
-        )
-        return f"{self.console_url}/act/{token}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """Makes the contents of one day's mails. `actors`: who took things on, in words, by actor id."""
 
     day: Day
     found: Look
-    links: Links
+    links: LinkMaker
     actors: Mapping[str, str]
     nation: ForNation = field(default_factory=ForNation)
     _of: Mapping[str, Mapping[StepKey, tuple[OpenItem, Coordinator]]] = field(init=False)
-    _link_expires_on: date = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_of", _by_reader(self.found, self.day))
-        object.__setattr__(self, "_link_expires_on", tokens.expires_on(self.day))
 
     def of(
         self,
@@ -158,8 +122,21 @@ class Contents:
             is_major=need.is_major,
             acknowledged_by=self.actors.get(item.taken_on.actor_id, "") if item.taken_on else "",
             link=need_link(self.links.console_url, need.need_id),
-            action_link=self.links.action(item, reader, mail_key, self._link_expires_on),
+            action_link=self._action_link(item, reader, mail_key),
         )
+
+    def _action_link(self, item: OpenItem, reader: Coordinator, mail_key: str) -> str:
+        """The address under which this reader, and nobody else, acts on the item without a login."""
+        kind = _LINKS.get(item.breach.kind)
+        if kind is None:
+            return ""
+        subject = LinkSubject(
+            kind=kind,
+            need_id=item.breach.need_id,
+            institution_code=item.breach.institution_code,
+            obstruction_id=item.obstruction_id,
+        )
+        return self.links.action_link(reader.coordinator_id, subject, idempotency_key=mail_key, day=self.day)
 
     def _obstruction(self, item: OpenItem, line: Line) -> Obstruction:
         unconfirmed = item.breach.kind is BreachKind.CONFIRMATION

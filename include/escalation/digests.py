@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from include.action_links.maker import LinkMaker
 from include.base.addresses import mailbox
 from include.domain.routing import Network
 from include.domain.states import Authority, Channel, DeliveryAction, Level, ManifestState
-from include.escalation.contents import Contents, ForNation, Links, first_of_week
+from include.escalation.contents import Contents, ForNation, first_of_week
 from include.escalation.look import Look
 from include.escalation.selection import Mail, key_of
 from include.escalation.settled import settled_since
@@ -41,7 +42,7 @@ def had_digest(connection: sa.Connection, coordinators: Network, today: date) ->
 
 
 def composed(
-    connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links
+    connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: LinkMaker
 ) -> list[tuple[str, Mail, NewDelivery]]:
     """Each mail with its idempotency key and what the outbox gets."""
     if not chosen:

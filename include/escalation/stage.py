@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from include.escalation.contents import Links
+from include.action_links.maker import LinkMaker
 from include.escalation.digests import composed, had_digest, to_nation_alone
 from include.escalation.look import Look, end_rounds, look, record
 from include.escalation.selection import Mail, select
@@ -23,7 +23,7 @@ from include.reference.day import Day, within_working_hours
 from include.store.locks import Lock, hold
 from include.store.outbox import enqueue
 
-_NO_LINKS = Links()
+_NO_LINKS = LinkMaker(None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class EscalationSummary:
 _NOTHING = EscalationSummary(0, 0, 0, 0, 0, 0)
 
 
-def escalate(engine: sa.Engine, *, day: Day, links: Links = _NO_LINKS) -> EscalationSummary:
+def escalate(engine: sa.Engine, *, day: Day, links: LinkMaker = _NO_LINKS) -> EscalationSummary:
     """Raise everything that has reached a new step today, and queue the digests of the day.
 
     On a day off nothing happens (policy mail_on_working_days_only); the next working day catches up, with the highest
@@ -55,7 +55,7 @@ def escalate(engine: sa.Engine, *, day: Day, links: Links = _NO_LINKS) -> Escala
         return _send(connection, found, choose(connection, found, day), day, links)
 
 
-def tell_urgent(engine: sa.Engine, *, day: Day, links: Links = _NO_LINKS) -> EscalationSummary:
+def tell_urgent(engine: sa.Engine, *, day: Day, links: LinkMaker = _NO_LINKS) -> EscalationSummary:
     """Queue what is urgent and came due since the digests of the day; nothing outside the working hours.
 
     Nothing either in the first urgent_interval_minutes of them: the digests of the day are on their way.
@@ -93,7 +93,9 @@ def choose_urgent(found: Look, day: Day) -> list[Mail]:
     )
 
 
-def _send(connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: Links) -> EscalationSummary:
+def _send(
+    connection: sa.Connection, found: Look, chosen: Sequence[Mail], day: Day, links: LinkMaker
+) -> EscalationSummary:
     end_rounds(connection, found.items, day.now)
     mails = composed(connection, found, chosen, day, links)
     record(connection, found, [(key, mail) for key, mail, _ in mails], day.now)

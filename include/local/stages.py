@@ -13,6 +13,7 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from include import circular, escalation, intake, matching, obstructions, reconciliation
+from include.action_links.maker import LinkMaker
 from include.base.privacy import PersonalDataCipher
 from include.base.settings import Settings
 from include.delivery.stage import deliver
@@ -125,7 +126,7 @@ class Stages:
         """Escalates what stalls."""
         intake.pull_coordinators(self.engine, self.green, self.cipher, now=now)
         obstructions.advance(self.engine, day=self.day(now))
-        escalation.escalate(self.engine, day=self.day(now), links=escalation.Links.of(self.settings))
+        escalation.escalate(self.engine, day=self.day(now), links=LinkMaker.of(self.settings))
         escalation.operator_notice(
             self.engine,
             recipient=self.settings.mail_server.operator_email,
@@ -137,7 +138,7 @@ class Stages:
     def urgent_mails(self, quarter: str, now: datetime) -> None:
         """Tells what does not wait for the next morning."""
         obstructions.advance(self.engine, day=self.day(now))
-        escalation.tell_urgent(self.engine, day=self.day(now), links=escalation.Links.of(self.settings))
+        escalation.tell_urgent(self.engine, day=self.day(now), links=LinkMaker.of(self.settings))
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
         """Sends summaries to the heads of departments."""

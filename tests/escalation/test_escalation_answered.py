@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
 from include import escalation
+from include.action_links.maker import LinkMaker
 from include.base.act import Act
 from include.base.errors import InvalidRequest, PlatformUnavailable
 from include.base.settings import ConnectionFields, Settings
@@ -203,12 +204,13 @@ def test_a_digest_links_to_the_need_only_where_the_console_s_address_is_known(da
     with database.begin() as connection:
         staff(connection, LOCAL)
         stalled_case(connection)
-    links = escalation.Links(console_url="https://airflow.example/green-finance")
+    links = LinkMaker(b"the tests' key of action links", "https://airflow.example/green-finance")
     escalation.escalate(database, day=Day(moment(overdue_day(2)), CALENDAR, POLICY), links=links)
     assert bodies(database)
     link = f"https://airflow.example/green-finance/needs/{need_id(1)}"
     for body in bodies(database):
         assert link in body["text"] and f'href="{link}"' in body["html"]
+        assert "https://airflow.example/green-finance/act/" in body["text"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from include import escalation, obstructions
 from include.circular.figures import figures
 from include.domain.quarter import Quarter
+from include.escalation.breaches import open_items
 from include.escalation.what_if import changed, in_force, what_if
 from include.matching import refold
 from include.need_view import timeline
@@ -76,11 +77,9 @@ def test_nobody_is_told_of_years_that_did_not_pass(database: sa.Engine) -> None:
     obstructions.advance(database, day=Day.in_force(NOW))
     assert rows(database, "select opened_on from obstruction_ticket") == [(NOW.date(),)]
     with database.connect() as connection:
-        open_now = escalation.open_breaches(connection, day=Day.in_force(LATER))
-        begun = {(one.item.breach.rule_id, one.item.breach.since) for one in open_now}
-        assert all(one.item.overdue < 15 for one in open_now)
-    assert {since for _, since in begun} <= {date(2026, 10, 8), NOW.date()}
-    assert ("S05", NOW.date()) in begun
+        open_now = open_items(connection, Day.in_force(LATER))
+    assert all(one.overdue < 15 for one in open_now)
+    assert {one.breach.since for one in open_now} <= {date(2026, 10, 8), NOW.date()}
     told = rows(database, "select due_on, extract(year from day0)::int from case_clock")
     assert {year for _, year in told} == {2026}
 
@@ -91,17 +90,14 @@ def test_ladder_auditor_and_what_if_agree(database: sa.Engine) -> None:
     push(database)
     opened(database)
     collect(database, Feed([said(n, "declined", LONG_AGO, institution="CMB", reason_code="R17") for n in (1, 2, 3)]))
-    for day in (20, 21, 22, 23):
-        run(database, f"2026-10-{day} 08:30")
+    for day in range(8, 24):
+        run(database, f"2026-10-{day:02d} 08:30")
     present, now = in_force(), moment("2026-10-23 18:00")
     outcome = what_if(
         database, Quarter.parse(QUARTER), changed(present, {}), present=present, now=now, calendar=china_calendar()
     )
-    told, replayed = (
-        {(one.day, one.step) for one in each if one.rule_id == "S05"} for each in (outcome.actual, outcome.present)
-    )
-    assert told == replayed
-    assert min(told)[0] >= NOW.date()
+    told, replayed = ({(one.day, one.step) for one in each} for each in (outcome.actual, outcome.present))
+    assert told == replayed != set()
     with database.begin() as connection:
         connection.execute(sa.text("update delivery set state = 'delivered' where channel = 'mail'"))
     escalation.audit_steps(database, day=Day.in_force(now))
