@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date, timedelta
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
 from include import escalation
+from include.action_links import tokens
 from include.action_links.maker import LinkMaker
 from include.base.act import Act
 from include.base.errors import InvalidRequest, PlatformUnavailable
@@ -204,13 +206,31 @@ def test_a_digest_links_to_the_need_only_where_the_console_s_address_is_known(da
     with database.begin() as connection:
         staff(connection, LOCAL)
         stalled_case(connection)
-    links = LinkMaker(b"the tests' key of action links", "https://airflow.example/green-finance")
+    links = LinkMaker(None, "https://airflow.example/green-finance")
     escalation.escalate(database, day=Day(moment(overdue_day(2)), CALENDAR, POLICY), links=links)
     assert bodies(database)
     link = f"https://airflow.example/green-finance/needs/{need_id(1)}"
     for body in bodies(database):
         assert link in body["text"] and f'href="{link}"' in body["html"]
-        assert "https://airflow.example/green-finance/act/" in body["text"]
+        assert "/act/" not in body["text"]
+
+
+def test_a_digest_carries_a_link_by_which_its_reader_acts_on_the_need_until_it_expires(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection, LOCAL)
+        stalled_case(connection)
+    key, day = b"the tests' key of action links", Day(moment(overdue_day(2)), CALENDAR, POLICY)
+    escalation.escalate(database, day=day, links=LinkMaker(key, "https://airflow.example/green-finance"))
+    (body,) = bodies(database)
+    (token,) = set(re.findall(r"/green-finance/act/([^\s\"]+)", body["html"]))
+    assert f"/act/{token}" in body["text"]
+    claims = tokens.read([key], token, today=day.today)
+    assert (claims.coordinator_id, claims.subject.need_id, claims.subject.institution_code) == (
+        "PBOC-city",
+        need_id(1),
+        "ICBC",
+    )
+    assert claims.idempotency_key == keys(database)[0]
 
 
 @pytest.mark.parametrize(

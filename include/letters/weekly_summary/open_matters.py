@@ -16,8 +16,14 @@ import sqlalchemy as sa
 
 from include.base.business_time import SHANGHAI
 from include.domain.case import TERMINAL
-from include.domain.escalation import APPROVED_OR_BEYOND, BEFORE_DRAWN, NO_CONTACT, Contact, unreachable
-from include.domain.reoffer import NOT_WANTED_ANY_MORE
+from include.domain.escalation import (
+    APPROVED_OR_BEYOND,
+    BEFORE_DRAWN,
+    NO_CONTACT,
+    NOTHING_LEFT_TO_DO,
+    Contact,
+    unreachable,
+)
 from include.reference.day import Day
 from include.words.shown import shown
 
@@ -81,7 +87,7 @@ def _turned_down(connection: sa.Connection, quarters: Sequence[str], day: Day) -
         "ended": sorted(TERMINAL),
         "beyond": sorted(APPROVED_OR_BEYOND),
         "needed": day.policy.integer("declined_needed"),
-        "nothing_left": sorted(NOT_WANTED_ANY_MORE),
+        "nothing_left": sorted(NOTHING_LEFT_TO_DO),
     }
     rows: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
     for row in connection.execute(_REFUSED, asked):

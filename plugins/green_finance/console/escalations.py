@@ -58,7 +58,7 @@ def stalled(
         needs=board.rows,
         total=board.total,
         page=page,
-        pages=-(-board.total // _ROWS_A_PAGE),
+        last_page=-(-board.total // _ROWS_A_PAGE),
         chosen={"department": department, "rule": rule},
         departments=sorted(departments()),
         titles=_TITLES,
