@@ -49,6 +49,13 @@ def hand_over(connection: sa.Connection, standing: Standing, said: Said, by: By,
         link=need_link(by.links.console_url, subject.need_id),
         action_link=by.links.action_link(recipient.coordinator_id, subject, idempotency_key=key, day=day),
     )
-    mail = NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body)
+    # With its need, so that a user who is confined to departments may write it.
+    mail = NewDelivery(
+        channel=Channel.MAIL,
+        action=DeliveryAction.MAIL,
+        idempotency_key=key,
+        need_id=subject.need_id,
+        body=body,
+    )
     sent = enqueue(connection, [mail], by.actor.at)
     return f"已转交{label}，" + ("邮件随即发出。" if sent else "当日已发过转交邮件，未重复发送。")

@@ -20,8 +20,8 @@ from include.domain.routing import Coordinator
 from include.domain.states import Channel, CoordinatorAct
 from include.reference.day import Day
 from include.store import coordinator_acts
-from include.store.coordinators import network
-from include.store.tables import coordinator, delivery
+from include.store.coordinators import network, on_duty
+from include.store.tables import delivery
 from include.words.names import post_label
 
 
@@ -78,10 +78,8 @@ def report_by_link(connection: sa.Connection, claims: LinkClaims, said: Said, *,
 
 def _recipient(connection: sa.Connection, claims: LinkClaims) -> Coordinator:
     """The coordinator whom the link was sent to, if he is still on duty at the address that the mail went to."""
-    row = connection.execute(
-        sa.select(coordinator).where(coordinator.c.coordinator_id == claims.coordinator_id)
-    ).one_or_none()
-    if row is None or not row.on_duty:
+    who = on_duty(connection, claims.coordinator_id)
+    if who is None:
         raise NotPermitted(
             "您目前不在该岗位的在岗名单上，不能通过邮件链接办理。",
             "请将该事项转告接任的同志；名单有误的，请联系主管部门在绿色平台更新。",
@@ -92,16 +90,8 @@ def _recipient(connection: sa.Connection, claims: LinkClaims) -> Coordinator:
         )
     ).scalar()
     sent_to = json.loads(body or "{}").get("to") or []
-    if mailbox(row.email) not in map(mailbox, sent_to):
+    if mailbox(who.email) not in map(mailbox, sent_to):
         raise NotPermitted(
             "该链接不是发到您目前的邮箱地址的，不能办理。", "请使用发到现用邮箱的最近一封督办邮件中的链接。"
         )
-    return Coordinator(
-        coordinator_id=row.coordinator_id,
-        authority=row.authority,
-        level=row.level,
-        region_code=row.region_code,
-        role=row.role,
-        email=row.email,
-        on_duty=row.on_duty,
-    )
+    return who

@@ -3,9 +3,10 @@ nothing."""
 
 from __future__ import annotations
 
+from include.need_view.entries import Entry
 from include.need_view.head import NeedHead, need_head
 from include.need_view.listing import COUNTED, NeedFilter, NeedPage, NeedRow, Sort, all_needs, needs_page
-from include.need_view.timeline import Entry, timeline
+from include.need_view.timeline import timeline
 
 __all__ = [
     "COUNTED",

@@ -64,6 +64,15 @@ def of_need(connection: sa.Connection, need_id: str) -> Sequence[sa.Row[Any]]:
     return connection.execute(sa.select(acts).where(acts.c.need_id == need_id).order_by(acts.c.act_id)).all()
 
 
+def of_obstruction(
+    connection: sa.Connection, need_id: str, institution_code: str, obstruction_id: str
+) -> Sequence[sa.Row[Any]]:
+    """All reports about one obstruction, oldest first."""
+    acts = coordinator_act
+    about = {"need_id": need_id, "institution_code": institution_code, "obstruction_id": obstruction_id}
+    return connection.execute(sa.select(acts).filter_by(**about).order_by(acts.c.act_id)).all()
+
+
 def since(
     connection: sa.Connection, moment: datetime, acts: Collection[CoordinatorAct] = (CoordinatorAct.SETTLED,)
 ) -> Sequence[sa.Row[Any]]:

@@ -10,7 +10,14 @@ from starlette.routing import Mount
 from include.domain.roles import Role
 from tests.support import rows
 
-V, OP, A, D, X = Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR
+V, OP, A, D, X, C = (
+    Role.VIEWER,
+    Role.OPERATOR,
+    Role.APPROVER,
+    Role.AUDITOR,
+    Role.ADMINISTRATOR,
+    Role.COORDINATOR,
+)
 FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/"): {V},
     ("GET", "/alerts"): {V},
@@ -23,6 +30,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/approvals/{quarter}"): {V},
     ("POST", "/approvals/{quarter}"): {A},
     ("GET", "/circular/{quarter}"): {V},
+    ("POST", "/coordination"): {OP, C},
     ("GET", "/deadlines"): {V},
     ("POST", "/deadlines"): {OP},
     ("POST", "/deadlines/extensions/{extension_id}"): {OP},

@@ -29,8 +29,16 @@ from include.domain.roles import Role, display_name, with_implied
 from include.store import people
 from include.words.states import word
 
-VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS = (
-    [role] for role in (Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR)
+VIEWERS, OPERATORS, APPROVERS, AUDITORS, ADMINISTRATORS, COORDINATORS = (
+    [role]
+    for role in (
+        Role.VIEWER,
+        Role.OPERATOR,
+        Role.APPROVER,
+        Role.AUDITOR,
+        Role.ADMINISTRATOR,
+        Role.COORDINATOR,
+    )
 )
 """Tags of a route or router: whom it is for."""
 DECIDERS = [*OPERATORS, *APPROVERS]
@@ -41,12 +49,13 @@ _READING = {"GET", "HEAD"}
 @dataclass(frozen=True)
 class Access:
     """A user of the console: the auth manager's id, a name for display, roles, and the departments he is confined to
-    (None: all)."""
+    (None: all). `coordinator_id`: of the roster, if this is the account of a coordinator."""
 
     actor: str
     name: str
     roles: frozenset[Role]
     departments: frozenset[str] | None = None
+    coordinator_id: str = ""
 
     @cached_property
     def may_operate(self) -> bool:
@@ -62,6 +71,7 @@ class Operator:
     name: str = ""
     role: str = Role.OPERATOR.value
     departments: frozenset[str] | None = None
+    coordinator_id: str = ""
 
     def act(self, reason: str = "") -> Act:
         """What he does now, for this reason."""
@@ -84,7 +94,10 @@ def find_access(user: GetUserDep) -> Access:
         roles = grant.roles if alone else roles | grant.roles
     if grant.departments is not None:
         within = grant.departments if within is None else within & grant.departments
-    return Access(actor, name, with_implied(roles), within)
+    held = with_implied(roles)
+    # Who may not look at the console does not act in it either.
+    coordinator_id = (grant.coordinator_id or "") if Role.VIEWER in held else ""
+    return Access(actor, name, held | {Role.COORDINATOR} if coordinator_id else held, within, coordinator_id)
 
 
 async def posted_token(request: Request) -> str:
@@ -143,7 +156,7 @@ def _acting(*roles: Role) -> Callable[[Admitted], Operator]:
             raise NotPermitted(f"须由{_in_words(roles)}办理。", "请由有相应角色的人员办理。")
         with whole_engine().begin() as connection:
             people.remember(connection, access.actor, access.name, business_now())
-        return Operator(access.actor, access.name, held.value, access.departments)
+        return Operator(access.actor, access.name, held.value, access.departments, access.coordinator_id)
 
     return who
 
@@ -165,6 +178,8 @@ current_operator = _acting(Role.OPERATOR)
 CurrentOperator = Annotated[Operator, Depends(current_operator)]
 NationWideOperator = Annotated[Operator, Depends(_nation_wide)]
 CurrentDecider = Annotated[Operator, Depends(_acting(Role.OPERATOR, Role.APPROVER))]
+CurrentCoordinator = Annotated[Operator, Depends(_acting(Role.COORDINATOR, Role.OPERATOR))]
+"""A coordinator with an account, or an operator who notes for one."""
 CurrentApprover = Annotated[Operator, Depends(_acting(Role.APPROVER))]
 CurrentAdministrator = Annotated[Operator, Depends(_acting(Role.ADMINISTRATOR))]
 

@@ -7,11 +7,11 @@ from itertools import groupby
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from green_finance.console.access import MayOperate
+from green_finance.console.access import Admitted
 from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import Words
 from green_finance.console.reading import ReadsAs
-from include import need_view
+from include import coordination, need_view
 from include.base.business_time import SHANGHAI
 from include.domain.states import ProgressStage, WithdrawalReason
 from include.letters.weekly_summary.reoffers import reoffer_of_need
@@ -27,7 +27,7 @@ _WEEKDAYS = "一二三四五六日"
 
 
 @router.get("/{need_id}", response_class=HTMLResponse)
-def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
+def need(request: Request, need_id: Words, access: Admitted, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
     """The head, other institutions to think of, and the timeline.
 
     Reasons of holds, alerts and the audit trail only for those who may act.
@@ -37,6 +37,7 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         head = need_view.need_head(connection, need_id, today=today, role=role)
         entries = need_view.timeline(connection, need_id, today=today, role=role)
         reoffer = reoffer_of_need(connection, need_id, day=day)
+        offered = coordination.offer(connection, need_id, access, day)
         withdrawal = waiting_request_of(connection, need_id)
     by_day = groupby(entries, key=lambda entry: entry.at.astimezone(SHANGHAI).date())
     return show(
@@ -50,7 +51,8 @@ def need(request: Request, need_id: Words, operator: MayOperate, role: ReadsAs, 
         reoffer_note=REOFFER_NOTE,
         days=[(on, _WEEKDAYS[on.weekday()], list(of_day)) for on, of_day in by_day],
         count=len(entries),
-        may_operate=operator,
+        may_operate=access.may_operate,
+        offer=offered,
         withdrawal=withdrawal,
         withdrawal_reasons={one: word(WithdrawalReason, one) for one in OWN_REASONS},
         withdrawal_effects=(*EFFECTS, FALSE_INFORMATION_LATER),

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import CurrentOperator, MayOperate
+from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import CurrentDay, business_now, done, engine, show
 from green_finance.console.parameters import Id, Reason
 from green_finance.console.reading import ReadsAs
-from include import obstructions
+from include import coordination, obstructions
+from include.action_links.tokens import LinkSubject
 from include.domain.obstruction import WORKED_ON, Ticket, may
-from include.domain.states import Authority, Level, TicketAct, TicketEvent, TicketState
+from include.domain.states import Authority, CoordinatorAct, Level, LinkKind, TicketAct, TicketEvent, TicketState
 from include.reference import institutions, playbooks, reason_codes
 from include.reference.support_tools import tools_for
+from include.store import coordinator_acts
 from include.words.names import OWNERS, institution, office, post_label
 from include.words.shown import Reader, shown
 from include.words.states import word, words
@@ -34,11 +36,21 @@ def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLRespo
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
-def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: ReadsAs) -> HTMLResponse:
+def one_ticket(request: Request, ticket_id: Id, access: Admitted, role: ReadsAs, day: CurrentDay) -> HTMLResponse:
     """A ticket: who is responsible, what to do, a letter to copy, its history, and the acts that are possible now."""
     with engine().connect() as connection:
         found, history, others = obstructions.ticket(connection, ticket_id)
         responsible = obstructions.responsible(connection, found)
+        subject = LinkSubject(
+            kind=LinkKind.OBSTRUCTION,
+            need_id=found.need_id,
+            institution_code=found.institution_code,
+            obstruction_id=found.obstruction_id,
+        )
+        reports = coordinator_acts.of_obstruction(
+            connection, subject.need_id, subject.institution_code, subject.obstruction_id
+        )
+        offered = coordination.offer(connection, found.need_id, access, day, only=subject)
     playbook, reason = playbooks()[found.reason_code], reason_codes()[found.reason_code]
     ticket = Ticket(**{name: getattr(found, name) for name in Ticket.__dataclass_fields__})
     return show(
@@ -70,7 +82,10 @@ def one_ticket(request: Request, ticket_id: Id, operator: MayOperate, role: Read
         acts={act: word(TicketAct, act) for act in TicketAct if may(ticket, act)},
         events=words(TicketEvent),
         today=business_now().date(),
-        may_operate=operator,
+        may_operate=access.may_operate,
+        offer=offered,
+        reports=reports,
+        report_words=words(CoordinatorAct),
         **_words(role),
     )
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from include.domain.roles import Role
 from tests.support import rows
 from tests.support.console import SAME_ORIGIN, Console, CustomViews, Said
-from tests.support.console_routes import FOR, OP, A, D, V, X, route_address, routes
+from tests.support.console_routes import FOR, OP, A, C, D, V, X, route_address, routes
 
 NATION_WIDE = {
     ("POST", "/register/{snapshot_id}"),
@@ -31,6 +31,8 @@ VISITORS: dict[str, tuple[str | None, set[Role], frozenset[str] | None, set[Role
     "auditor": ("viewer", {D}, None, {D}),
     "auditing operator": ("op", {D}, None, {V, OP, D}),
     "administrator": ("admin", set(), None, {V, OP, X}),
+    "coordinator": ("viewer", set(), None, {V, C}),
+    "coordinator who may not look": (None, set(), None, set()),
     "confined operator": ("op", set(), frozenset({"330000"}), {V, OP}),
 }
 
@@ -43,7 +45,15 @@ def test_every_route_says_whom_it_is_for() -> None:
 def visitors(console: Console, database: sa.Engine) -> Console:
     with database.begin() as connection:
         for name, (_, granted, within, _) in VISITORS.items():
-            rows.set_grant(connection, name, roles=granted, departments=within, by="root", now=rows.TAKEN_IN)
+            rows.set_grant(
+                connection,
+                name,
+                roles=granted,
+                departments=within,
+                by="root",
+                now=rows.TAKEN_IN,
+                coordinator_id="PBOC-city" if name.startswith("coordinator") else None,
+            )
     return console
 
 
