@@ -9,7 +9,7 @@ with what may help. Then how far the needs came and what changed.
 which its reader has no digest, at the latest on the last one. **By hand**: trigger with `{}`; a second run adds nothing.
 
 **Triage**: none to a department with nothing left to do is right. Each summary is queued once for ever; it leaves with `deliver`.
-A region without a coordinator on duty is named in a notice to the operators, and its summary goes one level up.
+A region without a coordinator on duty counts as vacant (console, 协调人名册); its summary goes one level up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ def summarise() -> dict[str, int]:
             run.engine,
             client,
             run.cipher,
-            operator=run.settings.mail_server.operator_email,
             day=run.day,
             console_url=run.settings.console_url,
         )

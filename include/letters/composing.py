@@ -84,18 +84,6 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorItem:
-    """A need whose push has no result (S04) or whose hold is not decided (S08). `link`: its page in the console, if any."""
-
-    need_id: str
-    link: str
-    since: date
-    due_on: date
-    provisional: bool
-    overdue_working_days: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Filing:
     """A department's filings of a quarter so far, as printed."""
 
@@ -113,21 +101,6 @@ class ReturnedNeed:
     respond_by: date | None
     overdue: bool
     link: str
-
-
-def operator_headline(
-    *, pushes: int, holds: int, vacancies: int, provisional: int, unsigned: int = 0, unreadable: int = 0
-) -> str:
-    """What operators have to look at, the gravest first; provisional due days only where there is nothing else."""
-    counted = (
-        (pushes, "项推送无结果"),
-        (holds, "项挂起未决定"),
-        (unsigned, "条待签批"),
-        (vacancies, "个岗位空缺"),
-        (unreadable, "条内容未能读取"),
-    )
-    told = "，".join(f"{number}{what}" for number, what in counted if number)
-    return f"运维提示：{told or (f'{provisional}个时限暂定' if provisional else '无待处理事项，请留存审计首部')}"
 
 
 # --- Figures and links -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ quarter that nobody read, nothing is said here (the operators' notice names it).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -71,7 +72,7 @@ def _late_with(connection: sa.Connection, quarter: Quarter, day: Day) -> list[La
     known = connection.execute(_REPORTED, asked).one()
     if not known.was_read:
         return []
-    reported = dict(connection.execute(_FIRST_REPORTED, {"quarter": str(quarter)}).tuples().all())
+    reported: dict[str, datetime] = dict(connection.execute(_FIRST_REPORTED, {"quarter": str(quarter)}).tuples().all())
     # Whose row cannot be read has reported (B09): that is the platform's matter.
     silent = [code for code in departments() if code not in reported and code not in known.unusable]
     late = [code for code in departments() if code in reported and reported[code] >= deadline]

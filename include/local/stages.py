@@ -147,7 +147,6 @@ class Stages:
             self.engine,
             self.green,
             self.cipher,
-            operator=self.settings.mail_server.operator_email,
             day=self.day(now),
             console_url=self.settings.console_url,
         )

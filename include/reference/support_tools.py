@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 from include.reference import rows
@@ -50,3 +50,10 @@ def support_tools() -> tuple[SupportTool, ...]:
 def tools_for(reason_code: str, day: date) -> tuple[SupportTool, ...]:
     """The tools in force on `day` that help with an obstruction of this reason code."""
     return tuple(one for one in support_tools() if reason_code in one.reason_codes and one.in_force(day))
+
+
+def ending_within(day: date, days: int) -> tuple[SupportTool, ...]:
+    """The tools in force on `day` whose last day is at most so many days away, the first to end first."""
+    last = day + timedelta(days=days)
+    ending = [(one.until, one) for one in support_tools() if one.in_force(day) and one.until and one.until <= last]
+    return tuple(one for _, one in sorted(ending, key=lambda pair: pair[0]))

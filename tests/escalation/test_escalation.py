@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from include import audit
-from include.base.act import Act
-from include.base.privacy import PersonalDataCipher
-from include.domain.pieces import SetAside
 from include.escalation import EscalationSummary
-from include.gate.consequences import queue_pushes
-from include.reference import Policy, policy
 from include.store import tables
-from include.store.set_aside import keep
 from tests.support.escalation import (
     CALENDAR,
     DUE,
@@ -28,7 +21,6 @@ from tests.support.escalation import (
     bodies,
     digests,
     mails,
-    notify_operator,
     obstructed_need,
     overdue_day,
     pushed_need,
@@ -48,7 +40,6 @@ from tests.support.rows import (
     add_delivery,
     add_event,
     add_hold,
-    add_judgement,
     add_need,
     add_withdrawal,
     moment,
@@ -681,136 +672,3 @@ def test_a_sole_proprietor_is_not_named(database: sa.Engine) -> None:
     run(database, overdue_day(2))
     assert mails(database)
     assert all("钱某某" not in row.body for row in mails(database))
-
-
-# --- The operator's notice -------------------------------------------------------------------------------------------
-
-
-def test_the_operator_hears_once_a_day_of_pushes_holds_vacancies_and_provisional_days(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        staff(connection, [post for post in POSTS if post != ("PBOC", "city", "330100")])
-        stalled_case(connection)
-        connection.execute(tables.case_clock.update().values(provisional=True))
-        add_need(connection, 2)
-        add_delivery(connection, 2, state="unknown")
-        add_need(connection, 3, verdict="held")
-        add_hold(connection, 3, opened_at=moment("2026-09-23 20:00"))
-    assert notify_operator(database, overdue_day(3))
-    assert not notify_operator(database, overdue_day(3))
-    [body] = bodies(database, "operator:")
-    assert body["subject"] == "【绿厂融通】运维提示：1项推送无结果，1项挂起未决定，1个岗位空缺"
-    for form in (body["text"], body["html"]):
-        for expected in (need_id(2), need_id(3), "杭州市 · 市级 · 人民银行", "暂定日期（1 个时限）"):
-            assert expected in form
-        for page in ("deliveries", "holds"):
-            assert f"https://console.example.test/{page}" in form
-    for number in (2, 3):
-        assert f'href="https://console.example.test/needs/{need_id(number)}"' in body["html"]
-
-
-def test_the_operator_hears_of_what_waits_for_sign_off(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        staff(connection)
-        for number in (1, 2):
-            add_need(connection, number, is_major=number == 2)
-        two = Policy({**policy().values, "push_approval": "two"})
-        assert queue_pushes(connection, [(need_id(1), 1), (need_id(2), 1)], moment("2026-10-01 09:00"), two) == 0
-    assert notify_operator(database, "2026-10-12 09:00")
-    [body] = bodies(database, "operator:")
-    assert body["subject"] == "【绿厂融通】运维提示：2条待签批"
-    for form in (body["text"], body["html"]):
-        assert "2026Q3：2 条，其中重大项目 1 条，合计 2,000 万元，最早自 2026年10月1日" in form
-        assert "https://console.example.test/approvals" in form
-
-
-def test_the_operator_hears_nothing_where_nothing_is_amiss_or_on_a_day_off(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        staff(connection)
-        add_need(connection, 1)
-        add_delivery(connection, 1, state="delivered")
-        add_need(connection, 2, verdict="held")
-        add_hold(connection, 2, opened_at=moment("2026-10-08 10:00"))
-    assert not notify_operator(database, "2026-10-12 08:30")
-    assert not notify_operator(database, "2026-11-21 08:30")
-    assert notify_operator(database, "2026-11-20 08:30")
-
-
-def test_the_notice_hands_out_the_head_of_the_audit_chain_on_each_day_with_new_entries(database: sa.Engine) -> None:
-    heads = []
-    for day in ("2026-10-12", "2026-10-14"):
-        with database.begin() as connection:
-            audit.record(
-                connection,
-                act=Act(actor_id="a", role="r", reason="why", at=moment(f"{day} 02:00")),
-                action="x",
-                object_="o",
-            )
-            heads.append(str(audit.head(connection)))
-        assert notify_operator(database, f"{day} 08:30")
-        assert not notify_operator(database, f"{day[:-1]}{int(day[-1]) + 1} 08:30")
-    first, second = bodies(database, "operator:")
-    assert first["subject"] == "【绿厂融通】运维提示：无待处理事项，请留存审计首部"
-    for body, head in ((first, heads[0]), (second, heads[1])):
-        assert head in body["text"]
-        assert head in body["html"]
-
-
-def test_the_operator_hears_of_what_could_not_be_read_until_it_comes_whole(database: sa.Engine) -> None:
-    cipher = PersonalDataCipher(["key of the escalation tests"])
-    pieces = [SetAside(b"1", "不是一个对象"), SetAside(b"2", "不是一个对象")]
-    with database.begin() as connection:
-        keep(connection, cipher, "needs/2026Q3/330000/recommended", pieces, now=moment("2026-10-10 10:00"), whole=True)
-        keep(connection, cipher, "feedback", pieces[:1], now=moment("2026-10-10 10:00"), whole=False)
-    assert notify_operator(database, "2026-10-12 08:30")
-    [body] = bodies(database, "operator:")
-    assert body["subject"] == "【绿厂融通】运维提示：3条内容未能读取"
-    for form in (body["text"], body["html"]):
-        for expected in (
-            "绿色平台融资需求：2 条",
-            "信贷市场服务平台对接反馈：1 条",
-            "https://console.example.test/unreadable",
-        ):
-            assert expected in form
-    with database.begin() as connection:
-        keep(connection, cipher, "needs/2026Q3/330000/recommended", [], now=moment("2026-10-12 10:00"), whole=True)
-        keep(connection, cipher, "feedback", [], now=moment("2026-10-12 10:00"), whole=True)
-    assert not notify_operator(database, "2026-10-13 08:30")
-
-
-def test_a_hold_that_is_settled_or_was_overtaken_is_decided(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        staff(connection)
-        for number, state in enumerate(("released", "returned", "expired"), start=1):
-            add_need(connection, number, verdict="held")
-            add_hold(connection, number, state=state)
-        add_need(connection, 4, verdict="held")
-        add_hold(connection, 4)
-        add_need(connection, 4, revision=2, verdict=None)
-        add_need(connection, 5, verdict="held")
-        add_hold(connection, 5)
-        add_withdrawal(connection, 5)
-    assert not notify_operator(database, "2026-10-20 08:30")
-    with database.begin() as connection:
-        add_need(connection, 6, verdict="held")
-        add_hold(connection, 6)
-    assert notify_operator(database, "2026-10-20 08:30")
-
-
-def test_a_hold_without_a_usable_number_is_named_by_its_own(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        staff(connection)
-        add_need(connection, 1, verdict="held")
-        hold = add_hold(connection, 1)
-        connection.execute(tables.quarantine.update().values(need_id=None, revision=None))
-    assert notify_operator(database, "2026-10-20 08:30")
-    [body] = bodies(database, "operator:")
-    assert f"挂起记录{hold}" in body["text"]
-
-
-def test_rejudging_a_hold_does_not_start_its_limit_anew(database: sa.Engine) -> None:
-    with database.begin() as connection:
-        add_need(connection, 1, verdict="held")
-        add_hold(connection, 1)
-        judged_again: datetime = moment("2026-10-20 08:00")
-        add_judgement(connection, 1, "held", judged_at=judged_again, ruleset_version="rules-2")
-    assert notify_operator(database, "2026-10-20 08:30")

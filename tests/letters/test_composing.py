@@ -170,14 +170,6 @@ def test_a_count_that_was_filled_is_not_called_late_in_a_list_either() -> None:
         assert form.count("已过 2 个工作日") == 1 and form.count("逾期 2 个工作日") == 1
 
 
-def test_operators_are_told_the_gravest_first_and_nothing_that_is_not() -> None:
-    assert (
-        composing.operator_headline(pushes=0, holds=3, vacancies=1, provisional=9)
-        == "运维提示：3项挂起未决定，1个岗位空缺"
-    )
-    assert composing.operator_headline(pushes=0, holds=0, vacancies=0, provisional=9) == "运维提示：9个时限暂定"
-
-
 def test_columns_of_plain_text_stand_below_each_other_whatever_the_script() -> None:
     widths = {
         sum(2 if ord(character) > 255 else 1 for character in composing.padded(text, 14))

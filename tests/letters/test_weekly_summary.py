@@ -49,7 +49,6 @@ def summarise(database: sa.Engine, day: str = MONDAY, *, platform: Platform | No
         database,
         platform or Platform(items={(ZHEJIANG, "submitted"): [item(99)]}),
         CIPHER,
-        operator="operator@example.test",
         day=Day(moment(f"{day} 08:45"), CALENDAR, POLICY),
         console_url=CONSOLE,
     )
@@ -123,7 +122,7 @@ def test_it_goes_to_the_province_and_says_whose_it_is(staffed: sa.Engine) -> Non
     assert departments()[ZHEJIANG].name in body["text"] and "转由您处理" not in body["text"]
 
 
-def test_a_vacant_post_passes_it_up_and_the_operator_hears_of_it_once_a_week(staffed: sa.Engine) -> None:
+def test_a_vacant_post_passes_it_up_once_a_week(staffed: sa.Engine) -> None:
     with staffed.begin() as connection:
         add_need(connection, 1)
         region = tables.coordinator.c.region_code
@@ -132,8 +131,6 @@ def test_a_vacant_post_passes_it_up_and_the_operator_hears_of_it_once_a_week(sta
     assert summarise(staffed, "2026-10-20") == SummaryRun(0, 0)
     body = summary(staffed)
     assert body["to"] == ["d000000@example.test"] and "转由您处理" in body["text"]
-    told = queued(staffed)["operator-weekly:operator@example.test:2026-W43"]
-    assert told["to"] == ["operator@example.test"] and "浙江 · 省级 · 工信部门" in told["text"]
 
 
 def test_the_summaries_of_a_quarter_are_one_thread(staffed: sa.Engine) -> None:

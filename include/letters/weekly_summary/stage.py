@@ -19,9 +19,8 @@ from include.base.business_time import SHANGHAI
 from include.base.privacy import PersonalDataCipher
 from include.domain.calendar import WorkingCalendar
 from include.domain.quarter import Quarter
-from include.domain.routing import LEVELS, Network, Place, Post
+from include.domain.routing import Network, Place, Post
 from include.domain.states import Authority, Channel, DeliveryAction, Level
-from include.letters import composing
 from include.letters.weekly_summary.figures import DepartmentFigures, department_figures
 from include.letters.weekly_summary.letter import Letter, Week, letter_body
 from include.platforms.filed import Filed, Listing, filed
@@ -51,15 +50,13 @@ def summarise(
     client: Listing,
     cipher: PersonalDataCipher,
     *,
-    operator: str,
     day: Day,
     console_url: str = "",
 ) -> SummaryRun:
     """Queue the summaries of this week that are due today, if today is a working day.
 
     The green platform is read for needs that departments have not reviewed; raises as its client does. If nobody is on
-    duty in a department's region, the next level up gets its summary, and the mailbox `operator` gets the vacancies,
-    once a week.
+    duty in a department's region, the next level up gets its summary.
     """
     today, now = day.today, day.now
     if day.policy.flag("mail_on_working_days_only") and not day.calendar.is_working_day(today):
@@ -90,7 +87,6 @@ def summarise(
         taken = set() if _last_working_day_of_week(day) else _addresses_with_a_digest(connection, today)
         mails, vacant = _addressed([one for one in letters if one.todo], network(connection), earlier, taken)
         queued = enqueue(connection, mails, now)
-        enqueue(connection, _told_to_operator(operator, vacant, today), now)
     return SummaryRun(queued, len(vacant))
 
 
@@ -244,36 +240,3 @@ def _addressed(
             )
         )
     return mails, vacant
-
-
-def _told_to_operator(operator: str, vacant: set[Post], today: date) -> list[NewDelivery]:
-    """The notice of vacant posts, if there are any."""
-    if not vacant:
-        return []
-    posts = sorted(vacant, key=lambda post: (-LEVELS.index(post.level), post.region_code))
-    body = composing.compose(
-        "operator",
-        to=[operator],
-        subject=f"{composing.operator_headline(pushes=0, holds=0, vacancies=len(posts), provisional=0)}，周报已转上一级",
-        list_id="operator",
-        today=today,
-        pushes=[],
-        pushes_total=0,
-        pushes_link="",
-        holds=[],
-        holds_total=0,
-        holds_link="",
-        unsigned=[],
-        unsigned_total=0,
-        unsigned_link="",
-        vacancies=posts,
-        vacancies_total=len(posts),
-        unreadable=[],
-        unreadable_total=0,
-        unreadable_link="",
-        provisional_total=0,
-        provisional_from=None,
-        audit_head=None,
-    )
-    key = f"operator-weekly:{operator}:{_week(today)}"
-    return [NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=body)]
