@@ -226,9 +226,12 @@ def release_hold(connection: sa.Connection, hold: sa.Row[Any], *, act: Act, poli
         return 0, f"已核实通过，转入 {later}，随该季推送。"
     if connection.execute(_UNSIGNED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
         return 0, "已核实通过，列入待签批，签批后推送。"
+    if connection.execute(_UNCLOSED, {"need_id": hold.need_id, "revision": hold.revision}).scalar_one():
+        return 0, "已核实通过，本季度截止后随季度推送。"
     return 0, "已核实通过；该地区推送已暂停或该版本已在发件箱中，未新增推送。"
 
 
+_UNCLOSED = sa.text("select exists (select from unclosed_need where need_id = :need_id and revision = :revision)")
 _UNSIGNED = sa.text("select exists (select from push_unsigned where need_id = :need_id and revision = :revision)")
 
 
