@@ -8,55 +8,23 @@ row for a set, a killed worker would leave the whole set in doubt instead of one
 from __future__ import annotations
 
 import smtplib
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import sqlalchemy as sa
 
-from include.base.errors import ConfigurationError, CredentialsRefused, PlatformUnavailable
+from include.base.errors import PlatformUnavailable
 from include.base.settings import MailServer
 from include.delivery.claim import LEASE
+from include.delivery.mail_connection import away, connect
 from include.delivery.mail_message import MailMessage, mail_message
 from include.delivery.outcomes import Claim, Result, State, lost, unavailable
 from include.platforms.http import OutcomeUnknown
 from include.words.shown import scrubbed
 
 _TAKEN, _FORWARDED = 250, 251
-_LONGEST_LINE = 8192
-_MOST_LINES = 100
-
-
-class _BoundedReplies(smtplib.SMTP):
-    """SMTP with bounded replies: the standard library reads the lines of one for as long as the server sends some."""
-
-    # Missing in the standard library's type stubs.
-    file: BinaryIO | None
-
-    def getreply(self) -> tuple[int, bytes]:
-        """The code and text of a reply; raises SMTPServerDisconnected if there is none."""
-        if self.file is None:
-            assert self.sock is not None, "asked after a command was sent"
-            self.file = self.sock.makefile("rb")
-        lines: list[bytes] = []
-        while len(lines) < _MOST_LINES:
-            try:
-                line = self.file.readline(_LONGEST_LINE + 1)
-            except OSError:
-                line = b""
-            if not line or len(line) > _LONGEST_LINE:
-                break
-            lines.append(line[4:].strip(b" \t\r\n"))
-            if line[3:4] != b"-" or not line[:3].isdigit():
-                return int(line[:3]) if line[:3].isdigit() else -1, b"\n".join(lines)
-        self.close()
-        raise smtplib.SMTPServerDisconnected("no reply, or one without an end")
-
-
-class _BoundedRepliesOverTls(_BoundedReplies, smtplib.SMTP_SSL):
-    """The same on a connection that is encrypted from its beginning."""
 
 
 class MailSender:
@@ -121,7 +89,7 @@ class MailSender:
             code, text = self._envelope(smtp, message.recipients)
         except (smtplib.SMTPException, OSError):
             self._hang_up()
-            return unavailable(claim, self._away("连接中断"))
+            return unavailable(claim, away(self._server, "连接中断"))
         if code == _TAKEN:
             try:
                 code, text = _reply(smtp.data(message.content))
@@ -156,57 +124,8 @@ class MailSender:
 
     def _connected(self) -> smtplib.SMTP:
         if self._smtp is None:
-            self._smtp = self._connect()
+            self._smtp = connect(self._server)
         return self._smtp
-
-    def _connect(self) -> smtplib.SMTP:
-        server = self._server
-        smtp: smtplib.SMTP | None = None
-        trust = self._trust() if server.use_ssl or server.use_starttls else None
-        try:
-            if server.use_ssl:
-                smtp = _BoundedRepliesOverTls(server.host, server.port, timeout=server.timeout_s, context=trust)
-            else:
-                smtp = _BoundedReplies(server.host, server.port, timeout=server.timeout_s)
-            if server.use_starttls:
-                smtp.starttls(context=trust)
-            smtp.ehlo_or_helo_if_needed()
-            if server.login:
-                smtp.login(server.login, server.password or "")
-            return smtp
-        except smtplib.SMTPNotSupportedError:
-            wanted = "登录" if server.login and not server.use_starttls else "STARTTLS 或登录"
-            problem: Exception = ConfigurationError(
-                f"邮件服务器 {server.address} 不支持{wanted}。",
-                "请核对连接 smtp_default 的 disable_ssl、disable_tls、login 与邮件服务器是否一致。",
-            )
-        except smtplib.SMTPAuthenticationError:
-            problem = CredentialsRefused(
-                f"邮件服务器 {server.address} 拒绝了登录。", "请核对连接 smtp_default 的 login 和 password。"
-            )
-        except ssl.SSLError:
-            problem = self._away("加密连接失败（证书或 disable_ssl、disable_tls 设置）")
-        except (smtplib.SMTPException, OSError):
-            problem = self._away("无法连接")
-        if smtp is not None:
-            smtp.close()
-        raise problem
-
-    def _trust(self) -> ssl.SSLContext:
-        """Certificates are always verified: by the system's authorities, or by the connection's own (extra.ca)."""
-        try:
-            return ssl.create_default_context(cafile=self._server.ca)
-        except OSError:
-            raise ConfigurationError(
-                f"邮件服务器 {self._server.address} 的根证书文件不存在或无法读取。",
-                "请核对连接 smtp_default 的 extra.ca。",
-            ) from None
-
-    def _away(self, reason: str) -> PlatformUnavailable:
-        return PlatformUnavailable(
-            f"邮件服务器（{self._server.address}）暂时不可用：{reason}。",
-            "请确认连接 smtp_default 的 host、port 和网络；未发出的邮件会自动补发。",
-        )
 
     def _hang_up(self) -> None:
         if self._smtp is None:

@@ -20,7 +20,7 @@ _LISTED = 20
 
 def notified_on(connection: sa.Connection, dag_id: str, day: date) -> bool:
     """Whether a mail was sent about a run of this DAG that failed on `day` (Asia/Shanghai)."""
-    told: bool = connection.execute(_TOLD, {"prefix": _key(dag_id, ""), "day": day}).scalar_one()
+    told: bool = connection.execute(_TOLD, {"prefix": key_of(dag_id, ""), "day": day}).scalar_one()
     return told
 
 
@@ -30,11 +30,9 @@ def waiting_runs(connection: sa.Connection) -> list[str]:
     return [key.removeprefix(_PREFIX).replace(":", "/", 1) for key in rows]
 
 
-def note(
-    connection: sa.Connection, dag_id: str, run_id: str, mail: Mapping[str, Any], *, left: bool, now: datetime
-) -> None:
-    """Record the mail about a failed run: it has `left`, or it waits in the outbox."""
-    new = NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=_key(dag_id, run_id), body=mail)
+def note(connection: sa.Connection, key: str, mail: Mapping[str, Any], *, left: bool, now: datetime) -> None:
+    """Record the mail with this key: it has `left`, or it waits in the outbox."""
+    new = NewDelivery(channel=Channel.MAIL, action=DeliveryAction.MAIL, idempotency_key=key, body=mail)
     enqueue(connection, [new], now)
     if left:
         connection.execute(_LEFT, {"key": new.idempotency_key, "now": now})
@@ -43,7 +41,8 @@ def note(
 _PREFIX = "failure:"
 
 
-def _key(dag_id: str, run_id: str) -> str:
+def key_of(dag_id: str, run_id: str) -> str:
+    """The idempotency key of the mail about this run; its Message-ID too, so that a mail program sees one mail."""
     return f"{_PREFIX}{dag_id}:{run_id}"
 
 

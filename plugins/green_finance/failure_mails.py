@@ -1,4 +1,4 @@
-"""The mail about a failed run (运行失败) to operators, by Airflow's SmtpNotifier.
+"""The mail about a failed run (运行失败) to operators.
 
 It bypasses the outbox: what failed may be the database or the delivery. One mail for a run, however many of its tasks
 failed, and one a day for a scheduled DAG that goes on failing. A sent mail is recorded in the outbox; one that could
@@ -7,18 +7,20 @@ not be sent waits there, and the next one names it.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.sdk import BaseNotifier
 from airflow.sdk.configuration import conf
 
 from green_finance.connections import settings
+from green_finance.run import given_start
 from include.base.business_time import SHANGHAI
-from include.base.errors import ConfigurationError
+from include.base.errors import ConfigurationError, UserFacingError
 from include.base.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,11 +32,8 @@ T = TypeVar("T")
 _SCHEDULED = "scheduled"
 
 
-class RunFailureNotifier(SmtpNotifier):
+class RunFailureNotifier(BaseNotifier):
     """Mails the operators of `smtp_default` (extra.operator_email, else its from_email) which run failed, and what to do."""
-
-    def __init__(self) -> None:
-        super().__init__(to="")
 
     def render_template_fields(self, context: Context, jinja_env: object = None) -> None:
         """Render nothing by Airflow's templates: names of runs are data, and `dag.test()` has no DAG to render with."""
@@ -42,8 +41,10 @@ class RunFailureNotifier(SmtpNotifier):
     def notify(self, context: Context) -> None:
         """Send the mail, unless one about this DAG was sent today.
 
-        If it cannot be sent it waits in the outbox. Raises what the SMTP hook raises.
+        If it cannot be sent it waits in the outbox. Raises as `hand_over`.
         """
+        from include.delivery.mail_connection import hand_over
+        from include.delivery.mail_message import mail_message
         from include.letters import failure_mails
         from include.letters.composing import compose
 
@@ -68,19 +69,15 @@ class RunFailureNotifier(SmtpNotifier):
             link=f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{quote(run_id, safe='')}",
             waiting=waiting,
         )
-        self.to, self.from_email = body["to"], server.from_email
-        self.subject, self.html_content = body["subject"], body["html"]
-        self.custom_headers = {"List-Id": f"<{body['list_id']}>"}
+        message_at, run_at = _now(found, context), _moment(context)
+        key = failure_mails.key_of(dag.dag_id, run_id)
         left = False
         try:
-            super().notify(context)
+            hand_over(server, mail_message(key, json.dumps(body), sender=server.from_email, at=message_at))
             left = True
         finally:
-            now = _moment(context)
             _ask_database(
-                found,
-                lambda connection: failure_mails.note(connection, dag.dag_id, run_id, body, left=left, now=now),
-                None,
+                found, lambda connection: failure_mails.note(connection, key, body, left=left, now=run_at), None
             )
 
 
@@ -115,8 +112,15 @@ def _moment(context: Mapping[str, Any]) -> datetime:
     """The run's moment in business time."""
     dag_run = context.get("dag_run")
     moment: datetime | None = getattr(dag_run, "logical_date", None) or getattr(dag_run, "run_after", None)
-    if moment is None:
-        from include.base.business_time import BusinessClock
+    return moment if moment is not None else _now(settings(), context)
 
-        moment = BusinessClock.starting_at(settings().business_start).now()
-    return moment
+
+def _now(found: Settings, context: Mapping[str, Any]) -> datetime:
+    """The business clock; a simulated run was given its own moment, unless that is why it failed."""
+    from include.base.business_time import BusinessClock
+
+    try:
+        given = given_start(found, getattr(context.get("dag_run"), "conf", None) or {})
+    except UserFacingError:
+        given = None
+    return BusinessClock.starting_at(given or found.business_start).now()

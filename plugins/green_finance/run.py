@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,7 +163,7 @@ def stage_run() -> Iterator[StageRun]:
             run_id=f"{dag_run.dag_id}/{dag_run.run_id}",
             partition_key=dag_run.partition_key,
             logical_date=dag_run.logical_date,
-            given_start=_given_start(found, dag_run.conf or {}),
+            given_start=given_start(found, dag_run.conf or {}),
         )
         if run.given_start is not None:
             from include.store.simulated_time import move_to
@@ -189,7 +189,8 @@ def _note_done(run: StageRun, context: Context) -> None:
     note_run(run.engine, f"{context['dag_run'].dag_id}.{context['ti'].task_id}", run.now)
 
 
-def _given_start(found: Settings, conf: dict[str, object]) -> datetime | None:
+def given_start(found: Settings, conf: Mapping[str, object]) -> datetime | None:
+    """The business moment that a run was given (sandbox only), None without one. Raises InvalidRequest."""
     given = conf.get("now")
     if given is None:
         return None

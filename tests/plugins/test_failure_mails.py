@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import smtplib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -85,6 +85,17 @@ def test_a_scheduled_dag_that_goes_on_failing_is_told_once_a_day(settings: Setti
     fails("deliver", Run("next day", MIDNIGHT.replace(day=21)))
     fails("reconcile", Run("another", MIDNIGHT.replace(minute=15)))
     assert len(mailbox.messages) == 3
+
+
+def test_the_mail_has_a_text_of_its_own_and_a_date_in_our_time(settings: Settings, mailbox: Mailbox) -> None:
+    fails("deliver", Run("first", MIDNIGHT.astimezone(UTC)))
+    (mail,) = mailbox.messages
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert plain is not None and html is not None
+    for part in (plain, html):
+        assert "流程 deliver" in part.get_content() and "停在任务 send" in part.get_content()
+    assert mail["Date"].datetime.utcoffset() == timedelta(hours=8)
+    assert mail["List-Id"] == "<operator.green-factory-financing>"
 
 
 def test_a_run_by_hand_is_always_told(settings: Settings, mailbox: Mailbox) -> None:

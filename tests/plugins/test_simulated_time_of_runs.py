@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from green_finance.run import _given_start
+from green_finance.run import given_start
 from include.base.errors import ConfigurationError, InvalidRequest
 from include.base.settings import Settings, environment_name
 
@@ -24,11 +24,11 @@ def _settings(green: str, market: str, sandbox: str = "1") -> Settings:
 
 def test_a_run_of_the_sandbox_takes_place_when_it_is_told() -> None:
     sandbox = _settings("http://127.0.0.1:8601", "http://[::1]:8602")
-    assert _given_start(sandbox, {"now": NOW}) == datetime.fromisoformat(NOW)
-    assert _given_start(sandbox, {}) is None
+    assert given_start(sandbox, {"now": NOW}) == datetime.fromisoformat(NOW)
+    assert given_start(sandbox, {}) is None
     for odd in ("yesterday", "2099-09-30", "", "\x00", "9" * 400):
         with pytest.raises(ConfigurationError):
-            _given_start(sandbox, {"now": odd or " "})
+            given_start(sandbox, {"now": odd or " "})
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_elsewhere_a_run_that_is_told_when_it_takes_place_is_refused(green: str,
     settings = _settings(green, market, sandbox)
     assert not settings.may_move_time
     with pytest.raises(InvalidRequest, match="沙箱"):
-        _given_start(settings, {"now": NOW})
+        given_start(settings, {"now": NOW})
