@@ -24,7 +24,7 @@ class Counters:
     cases: int
     events: int
     approved: Decimal
-    stalled: int
+    told: int
     mails: int
 
 
@@ -40,7 +40,7 @@ class DepartmentRow:
     pushed: int
     answered: int
     approved: Decimal
-    stalled: int
+    told: int
     mails: int
 
 
@@ -56,7 +56,7 @@ _COUNTERS = sa.text(
            (select count(*) from matching_case) as cases,
            (select count(*) from feedback_event) as events,
            (select coalesce(sum(approved), 0) from matching_case) as approved,
-           (select count(distinct need_id) from escalation_round) as stalled,
+           (select count(distinct need_id) from escalation_round) as told,
            (select count(*) from delivery where action = 'mail' and state = 'delivered') as mails
     """
 )
@@ -76,7 +76,7 @@ _AFTER_THE_GATE = sa.text(
                as approved,
            count(*) filter (where exists (
                select from escalation_round where escalation_round.need_id = need.need_id
-           )) as stalled
+           )) as told
     from need_state need where counted_quarter = :quarter group by need.department_code
     """
 )
@@ -144,13 +144,13 @@ def department_rows(connection: sa.Connection, quarter: str) -> list[DepartmentR
                 pushed=later.pushed if later else 0,
                 answered=later.answered if later else 0,
                 approved=later.approved if later else Decimal(0),
-                stalled=later.stalled if later else 0,
+                told=later.told if later else 0,
                 mails=mails.pop(code, 0),
             )
         )
     rest = sum(mails.values())
     if rest:
-        nothing = dict.fromkeys(("listed", "passed", "held", "returned", "pushed", "answered", "stalled"), 0)
+        nothing = dict.fromkeys(("listed", "passed", "held", "returned", "pushed", "answered", "told"), 0)
         rows.append(DepartmentRow(name="协调人汇总邮件", approved=Decimal(0), mails=rest, **nothing))
     return rows
 

@@ -13,8 +13,10 @@ from include.domain.quarter import Quarter
 from include.local.people import COORDINATORS, OFFICERS
 
 REMINDERS = (10, 5, 1)
-PLAYED = (1, 3, 5, 8, 11, 15, 20, 25, 32, 39, 45)
+PLAYED = (1, 3, 5, 8, 12, 18, 25, 35, 45)
 """Working days after the cut-off that are played: close together while limits are short."""
+REVIEWED_UNTIL = 12
+"""Later on, the last played day alone has a review: nothing more is corrected in time."""
 OUTAGE_ON, URGENT_ON = 10, 5
 """Working days before the cut-off: when the mail server fails once, and when major needs are recommended and read."""
 
@@ -68,8 +70,9 @@ def quarter_plan(
     for number in played:
         day = calendar.add_working_days(calendar.last_working_day(quarter).day, number).day
         phase = f"对接 第 {number} 个工作日"
+        if number <= REVIEWED_UNTIL or number == played[-1]:
+            steps.append(Step(phase, "预审：补正、迟报、撤回", "daily_review", _at(day, 7, 30)))
         steps += [
-            Step(phase, "预审：补正、迟报、撤回", "daily_review", _at(day, 7, 30)),
             Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8, 15)),
             Step(phase, "逾期督办", "escalate_stalled", _at(day, 8, 30)),
             *_weekly_summary(phase, day, summarised),
