@@ -17,7 +17,7 @@ from email.message import EmailMessage
 
 from include.reference import institutions
 from include.reference.calendar import china_calendar
-from include.sandbox.people.pages import Browser, Form, Page, PageRefused
+from include.sandbox.people.pages import Browser, Page, PageRefused
 from include.sandbox.people.telephone import Telephone
 
 _LINK = re.compile(r"https?://[^\s<>\"'，。；）]+/act/[A-Za-z0-9_.\-]+")
@@ -118,7 +118,7 @@ class MailReaders:
     def _press(self, link: str, act: str, remark: str, kind: str) -> bool:
         """Open a link's page again and press the button for an act; whether it was there."""
         page = self._open(link)
-        form = next((one for one in page.forms if act in _offered(one)), None) if page else None
+        form = next((one for one in page.forms if one.offers(act)), None) if page else None
         if form is None:
             return False
         try:
@@ -132,7 +132,3 @@ class MailReaders:
 
 
 _REMARKS = ("remark", "note", "reason")
-
-
-def _offered(form: Form) -> list[str]:
-    return [value for _, value, _ in form.buttons]

@@ -9,17 +9,17 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from include.sandbox.people.pages import Browser, Form, Page, PageRefused
+from include.sandbox.people.pages import Browser, Page, PageRefused
 
-_HOLDS_A_DAY = 14
+_ONE_BY_ONE, _HOLDS_AT_ONCE = 2, 30
+"""Holds that an officer looks at one by one in a day, and that he decides together."""
 _UNUSABLE = "DQ01"
 """Without a usable number, revision or quarter nothing can be pushed: whatever shows it is returned."""
 _DOUBTFUL = ("DQ37", "DQ42", "DQ43", "G01", "G13")
-"""Findings that are mostly true: a need that shows one of them is mostly returned."""
-_RETURNED_IF_DOUBTFUL, _RETURNED = 0.8, 0.25
+"""Findings that are mostly true: a need that shows one of them, looked at alone, is returned."""
+_RETURNED = 0.3
 _CONFIRMED_ALERTS = 0.35
 _MOST_ALERTS = 6
 _RELEASED = "已与主管部门核实，情况属实，同意核实通过。"
@@ -39,7 +39,6 @@ class Officers:
     second: Browser
     seed: int
     done: Counter[str] = field(default_factory=Counter)
-    _hopeless: set[str] = field(default_factory=set)
     _withdrawn: bool = False
     _extended: bool = False
 
@@ -57,43 +56,50 @@ class Officers:
     # --- What was held ------------------------------------------------------------------------------------------------
 
     def decide_holds(self) -> None:
-        """Decide the most urgent holds."""
-        holds = [one for one in self.first.open(f"{self.console}holds").linked(r"holds/[0-9]+")]
-        for address in [one for one in holds if one not in self._hopeless][:_HOLDS_A_DAY]:
+        """Decide late needs together, then the most urgent holds: some on their pages, the others together."""
+        self._decide_together("?rule=DQ52", "this_quarter", "迟报本季受理", "主管部门说明了迟报原因，同意本季受理。")
+        self._decide_together(f"?rule={_UNUSABLE}", "confirm", "核实退回", _RETURN)
+        addresses = self.first.open(f"{self.console}holds").linked(r"holds/[0-9]+(\?.*)?")
+        for address in addresses[:_ONE_BY_ONE]:
             self._decide_hold(address)
+        self._decide_together("", "confirm", "核实退回", _RETURN, share=_RETURNED)
+        self._decide_together("", "release", "核实通过", _RELEASED)
+        self._decide_together("?tab=second", "release", "两人核实通过", _RELEASED, officer=self.second)
 
     def _decide_hold(self, address: str) -> None:
+        """Look at the evidence of a hold, and decide it."""
         page = self.first.open(address)
-        release, confirm = page.form("/release"), page.form("/confirm")
-        returned = self._is_returned(address, confirm.choices.get("finding", []) if confirm else [])
+        form = next((one for one in page.forms if one.offers("confirm")), None)
+        if form is None:
+            return
+        findings = form.choices["finding"]
+        returned = bool({one.split(" ")[0] for one in findings} & {*_DOUBTFUL, _UNUSABLE})
+        button = "confirm" if returned or not form.offers("release") else "release"
         try:
-            if returned and confirm is not None:
-                self.first.send(confirm, reason=_RETURN)
-                self.done["核实退回"] += 1
-            elif release is not None:
-                self._release(address, release)
+            self.first.send(form, button, finding=findings, reason=_RETURN if button == "confirm" else _RELEASED)
+            self.done["核实退回" if button == "confirm" else "核实通过"] += 1
         except PageRefused as refusal:
             if refusal.status >= 500:
                 raise
-            self._hopeless.add(address)  # What cannot be decided says so, and stays for whoever can mend it.
-            self.done["无法办理"] += 1
+            self.done["无法办理"] += 1  # What cannot be decided says so, and stays for whoever can mend it.
 
-    def _is_returned(self, address: str, findings: Sequence[str]) -> bool:
-        rules = {one.split(" ")[0] for one in findings}
-        chance = random.Random(f"{self.seed}:{address.rpartition('/')[2]}:hold")
-        share = _RETURNED_IF_DOUBTFUL if rules & set(_DOUBTFUL) else _RETURNED
-        return chance.random() < share or _UNUSABLE in rules
+    def _decide_together(
+        self, query: str, decision: str, kind: str, reason: str, *, share: float = 1.0, officer: Browser | None = None
+    ) -> None:
+        """Tick holds of a list (a share of them), look at the preview, and decide them for one reason."""
+        officer = officer or self.first
+        listed = officer.open(f"{self.console}holds{query}").form("/holds/together")
+        ticked = [one for one in listed.choices["hold"] if self._draw(one, "hold") < share] if listed else []
+        if listed is None or not ticked or not listed.offers(decision):
+            return
+        preview = officer.send(listed, decision, hold=ticked[:_HOLDS_AT_ONCE])
+        form = next((one for one in preview.forms if one.method == "post" and "hold" in one.fields), None)
+        if form is not None:
+            officer.send(form, reason=reason)
+            self.done[kind] += len(form.fields["hold"])
 
-    def _release(self, address: str, release: Form) -> None:
-        """Agree; if a second person is needed, he looks for himself."""
-        after = self.first.send(release, reason=_RELEASED)
-        if after.form("/release") is None and after.form("/confirm") is not None:
-            form = self.second.open(address).form("/release")
-            if form is not None:
-                self.second.send(form, reason=_RELEASED)
-                self.done["两人核实通过"] += 1
-                return
-        self.done["核实通过"] += 1
+    def _draw(self, number: str, about: str) -> float:
+        return random.Random(f"{self.seed}:{number}:{about}").random()
 
     # --- Stops, alerts, withdrawals ------------------------------------------------------------------------------------
 
@@ -111,8 +117,8 @@ class Officers:
             form = page.form("/alerts/[0-9]+")
             if form is None:
                 continue
-            chance = random.Random(f"{self.seed}:{form.action.rpartition('/')[2]}:alert")
-            decision = "confirmed" if chance.random() < _CONFIRMED_ALERTS else "cleared"
+            confirmed = self._draw(form.action.rpartition("/")[2], "alert") < _CONFIRMED_ALERTS
+            decision = "confirmed" if confirmed else "cleared"
             reason = "已向有关机构核实，情况属实" if decision == "confirmed" else "已核对合同和放款凭证，用途相符"
             self.first.send(form, decision, reason=reason)
             again = self.second.open(address).form("/alerts/[0-9]+")

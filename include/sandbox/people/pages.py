@@ -27,9 +27,22 @@ class PageRefused(Exception):
         self.said = said
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button of a form. `action`: where it sends the form to, if not to the form's own address."""
+
+    name: str
+    value: str
+    action: str
+
+    def is_called(self, wanted: str | None) -> bool:
+        """Whether it is the wanted one: by its value, or by the last part of its address; None: any."""
+        return wanted in (None, self.value, self.action.partition("?")[0].rpartition("/")[2])
+
+
 @dataclass(slots=True)
 class Form:
-    """A form: hidden and prefilled fields, ticked boxes, choices, and its buttons (name, value, text)."""
+    """A form: hidden and prefilled fields, ticked boxes, choices, and its buttons."""
 
     action: str
     method: str
@@ -37,15 +50,23 @@ class Form:
     """The last link before it on the page: what it is about."""
     fields: dict[str, list[str]] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
-    buttons: list[tuple[str, str, str]] = field(default_factory=list)
+    buttons: list[Button] = field(default_factory=list)
 
-    def filled(self, button: str | None, values: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
-        """What is sent: the fields as shown with `values` in their place, and the pressed button (by its value)."""
+    def offers(self, button: str) -> bool:
+        """Whether it has this button."""
+        return any(one.is_called(button) for one in self.buttons)
+
+    def filled(
+        self, button: str | None, values: Mapping[str, str | Sequence[str]]
+    ) -> tuple[str, list[tuple[str, str]]]:
+        """Where it is sent to, and what: the fields as shown with `values` in their place, and the pressed button."""
         sent = {name: list(shown) for name, shown in self.fields.items()}
         sent |= {name: [value] if isinstance(value, str) else list(value) for name, value in values.items()}
         pairs = [(name, value) for name, some in sent.items() for value in some]
-        pressed = next((one for one in self.buttons if one[0] and button in (None, one[1])), None)
-        return pairs + ([(pressed[0], pressed[1])] if pressed else [])
+        pressed = next((one for one in self.buttons if one.is_called(button)), None)
+        if pressed is None:
+            return self.action, pairs
+        return pressed.action or self.action, pairs + ([(pressed.name, pressed.value)] if pressed.name else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +126,12 @@ class Browser:
         return answer.content
 
     def send(self, form: Form, button: str | None = None, **values: str | Sequence[str]) -> Page:
-        """Fill in a form, press a button (by its value; None: the first), and open what follows. Raises PageRefused."""
-        sent = form.filled(button, values)
+        """Fill in a form, press a button (by its value or address; None: the first), and open what follows. Raises
+        PageRefused."""
+        address, sent = form.filled(button, values)
         if form.method == "get":
-            return _read(self._session.get(form.action, params=sent, timeout=_TIMEOUT_S))
-        answer = self._session.post(form.action, data=sent, timeout=_TIMEOUT_S)
+            return _read(self._session.get(address, params=sent, timeout=_TIMEOUT_S))
+        answer = self._session.post(address, data=sent, timeout=_TIMEOUT_S)
         # What the server says about an act is in a cookie for the next page; a token alone must stay the way in.
         self._session.cookies.clear()
         return _read(answer)
@@ -141,7 +163,6 @@ class _Parser(HTMLParser):
         self._form: Form | None = None
         self._select = ""
         self._silent = 0
-        self._button: tuple[str, str] | None = None
         self._link = ""
         self._said: list[str] = []
 
@@ -178,7 +199,8 @@ class _Parser(HTMLParser):
             if "selected" in known or self._select not in form.fields:
                 form.fields[self._select] = [value]
         elif tag == "button":
-            self._button, self._said = (name, value), []
+            action = known.get("formaction")
+            form.buttons.append(Button(name, value, urljoin(self.address, action) if action else ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):
@@ -186,9 +208,6 @@ class _Parser(HTMLParser):
         elif tag == "a" and self._link:
             self.links.append((self._link, "".join(self._said).strip()))
             self._link = ""
-        elif tag == "button" and self._form is not None and self._button is not None:
-            self._form.buttons.append((*self._button, "".join(self._said).strip()))
-            self._button = None
         elif tag == "form":
             self._form = None
         elif tag == "select":
