@@ -123,6 +123,7 @@ class Contents:
             acknowledged_by=self.actors.get(item.taken_on.actor_id, "") if item.taken_on else "",
             link=need_link(self.links.console_url, need.need_id),
             action_link=self._action_link(item, reader, mail_key),
+            rule_id=breach.rule_id,
         )
 
     def _action_link(self, item: OpenItem, reader: Coordinator, mail_key: str) -> str:

@@ -22,7 +22,6 @@ from include.words.amounts import amount
 from include.words.moments import day_label
 from include.words.names import post_label
 from include.words.shown import one_line
-from include.words.stalls import TRIGGERED
 
 PREFIX = "【绿厂融通】"
 LIST_DOMAIN = "green-factory-financing"
@@ -32,55 +31,7 @@ SUBJECT_LIMIT = 70
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-# --- What a digest shows ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why a subject is in a digest: since when, until when, what is asked, and what comes next."""
-
-    title: str
-    since: date
-    due_label: str
-    due_on: date
-    provisional: bool
-    overdue_working_days: int
-    asked: str
-    act_by: date | None
-    climbs_to: str
-    note: str
-
-    @property
-    def is_limit(self) -> bool:
-        """Whether the due day is the end of a limit, and not the day on which something had happened too often."""
-        return self.due_label != TRIGGERED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A case, or a need as a whole (`institution` and `state` empty), with every reason why it is in the digest."""
-
-    need_id: str
-    company: str
-    institution: str
-    state: str
-    is_major: bool
-    link: str
-    """Its page in the console; empty if mails carry no links."""
-    reasons: tuple[Reason, ...]
-
-    @property
-    def overdue_working_days(self) -> int:
-        """Of the reason that has waited longest."""
-        return max(reason.overdue_working_days for reason in self.reasons)
-
-    @property
-    def lateness(self) -> str:
-        """How long the reason that has waited longest is overdue, in words; empty if none is."""
-        longest = max(self.reasons, key=lambda reason: reason.overdue_working_days)
-        if not longest.overdue_working_days:
-            return ""
-        return f"{'逾期' if longest.is_limit else '已过'} {longest.overdue_working_days} 个工作日"
+# --- What mails show --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
