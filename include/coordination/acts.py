@@ -122,6 +122,8 @@ def _not_now(standing: Standing, act: CoordinatorAct) -> InvalidRequest:
         return InvalidRequest(
             f"{standing.over}，无需再办理。", "如情况有变，请等待下一封督办邮件，或在控制台查看该需求。"
         )
+    if standing.ticket_state == TicketState.RESOLVED:
+        return InvalidRequest("该梗阻已办结，待机构确认。", "机构迟迟未确认的，请联系机构后反馈“已联系”。")
     return InvalidRequest(f"目前不能办理“{word(CoordinatorAct, act)}”。", "请刷新页面，选择列出的办理方式。")
 
 
@@ -169,7 +171,7 @@ def _of_ticket(connection: sa.Connection, standing: Standing, said: Said, by: By
     note = f"{post}{word(CoordinatorAct, said.act)}" + (f"：{said.remark}" if said.remark else "")
     number = obstructions.work_on(connection, ticket.ticket_id, what, act=by.actor.because(note), day=day)
     together = f"（同一原因的 {number} 项一并）" if number > 1 else ""
-    return f"已记录“{word(TicketAct, what)}”{together}，并答复机构。"
+    return f"已记录“{word(CoordinatorAct, said.act)}”{together}，并答复机构。"
 
 
 _TICKET_ACTS: Mapping[CoordinatorAct, TicketAct] = {

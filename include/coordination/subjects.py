@@ -71,6 +71,9 @@ class Standing:
         )
 
     def _fits(self, act: CoordinatorAct, coordinator: Coordinator) -> bool:
+        if self.ticket_state == TicketState.RESOLVED:
+            # The institution has not confirmed yet: it can be reminded, nothing else.
+            return act in (CoordinatorAct.CONTACTED, CoordinatorAct.HANDED_OVER)
         if act is CoordinatorAct.UNRESOLVABLE:
             return self.level == coordinator.level == Level.NATION
         if act is CoordinatorAct.NEEDS_TIME:
@@ -144,7 +147,11 @@ def _over(
     limits: tuple[Limit, ...],
 ) -> str:
     if ticket is not None:
-        return "" if ticket.state in WORKED_ON else f"该梗阻目前为“{word(TicketState, ticket.state)}”"
+        return (
+            ""
+            if ticket.state in (*WORKED_ON, TicketState.RESOLVED)
+            else f"该梗阻目前为“{word(TicketState, ticket.state)}”"
+        )
     if subject.kind is LinkKind.CASE and case is not None:
         if case.state in TERMINAL:
             return f"该机构已反馈“{case_state(case.state)}”"

@@ -28,6 +28,7 @@ _LINKS: Mapping[BreachKind, LinkKind] = {
     BreachKind.LIMIT: LinkKind.CASE,
     BreachKind.UNCLAIMED: LinkKind.NEED,
     BreachKind.OBSTRUCTION: LinkKind.OBSTRUCTION,
+    BreachKind.CONFIRMATION: LinkKind.OBSTRUCTION,
     BreachKind.ALERT: LinkKind.ALERT,
 }
 """What a coordinator can act on without a login. A return waits for the enterprise, a hold for an operator."""
@@ -172,10 +173,15 @@ class Contents:
                 link=need_link(self.links.console_url, one.need_id),
                 action_link="",
             ),
-            by=self.actors.get(one.by, one.by),
+            by=self._by(one),
             what=one.what,
             on=one.on,
         )
+
+    def _by(self, one: SettledItem) -> str:
+        """Who brought it about, and which coordinator had acted before."""
+        by, acted = (self.actors.get(actor, actor) for actor in (one.by, one.acted_by))
+        return "，".join(part for part in (f"经{acted}协调" if acted and acted != by else "", by) if part)
 
 
 def first_of_week(last_digest: datetime | None, day: Day) -> bool:

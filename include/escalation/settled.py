@@ -22,7 +22,9 @@ from include.words.states import word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledItem:
-    """A matter that ended at `at`; `by`: who brought it about (an actor's id, or words), `what`: what came, in words."""
+    """A matter that ended at `at`; `by`: who brought it about (an actor's id, or words), `what`: what came, in words.
+
+    `acted_by`: the coordinator who last acted on it before, by id; empty if nobody did."""
 
     need_id: str
     company: str
@@ -37,6 +39,7 @@ class SettledItem:
     due_on: date
     by: str
     what: str
+    acted_by: str
     at: datetime
 
     @property
@@ -75,6 +78,7 @@ def _item(row: sa.RowMapping) -> SettledItem:
         due_on=row["due_on"],
         by=by,
         what=what,
+        acted_by=row["acted_by"] or "",
         at=row["at"],
     )
 

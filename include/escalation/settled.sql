@@ -1,13 +1,13 @@
 -- Rounds of the ladder that are over, and tickets that were resolved or cleared, with the coordinators who had been told.
 with over as (
-    select round.need_id, round.rule_id, round.ended_at as at, null::text as kind, null::text as actor,
+    select round.need_id, round.rule_id, round.began_at as began, round.ended_at as at, null::text as kind, null::text as actor,
            max(step.institution_code) as institution_code, min(step.due_on) as due_on,
            array_agg(distinct step.coordinator_id) as told_to
     from escalation_round round join escalation_step step using (need_id, rule_id, round)
     where round.ended_at > :since and step.item = '' and step.state = 'mailed'
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
     union all
-    select ticket.need_id, 'OBSTRUCTION', max(done.at), (array_agg(done.kind order by done.event_id desc))[1],
+    select ticket.need_id, 'OBSTRUCTION', min(ticket.opened_on)::timestamptz, max(done.at), (array_agg(done.kind order by done.event_id desc))[1],
            (array_agg(done.actor order by done.event_id desc))[1], ticket.institution_code, min(step.due_on),
            array_agg(distinct step.coordinator_id)
     from obstruction_event done
@@ -19,7 +19,7 @@ with over as (
     group by ticket.ticket_id
 )
 select over.*, v.enterprise_name, v.uscc, v.project_name, v.financing_need, v.is_major, v.department_code, v.city_code,
-       m.state, said.type as event_type, said.institution_code as event_by
+       m.state, said.type as event_type, said.institution_code as event_by, acted.coordinator_id as acted_by
 from over
 join newest_need v using (need_id)
 left join matching_case m using (need_id, institution_code)
@@ -28,4 +28,11 @@ left join lateral (
     where e.need_id = over.need_id and (over.institution_code in ('', e.institution_code))
     order by e.received_at desc, e.event_id desc limit 1
 ) said on true
+left join lateral (
+    select act.coordinator_id from coordinator_act act
+    where act.need_id = over.need_id and act.at between over.began and over.at
+      and act.act in ('taken_on', 'contacted', 'settled') and (act.kind = 'obstruction') = (over.rule_id = 'OBSTRUCTION')
+      and over.institution_code in ('', act.institution_code)
+    order by act.act_id desc limit 1
+) acted on true
 order by over.at desc, over.need_id

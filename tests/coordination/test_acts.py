@@ -105,6 +105,16 @@ def test_only_the_nation_gives_up_and_only_what_is_at_its_level(
     assert [(one["status"], one["level"]) for one in answers(database)] == [("unresolvable", "nation")]
 
 
+def test_what_is_resolved_and_not_confirmed_can_be_asked_about_and_nothing_else(
+    console_database: sa.Engine, database: sa.Engine
+) -> None:
+    report(console_database, claims(LinkKind.OBSTRUCTION), CoordinatorAct.SETTLED)
+    assert report(console_database, claims(LinkKind.OBSTRUCTION), CoordinatorAct.CONTACTED, remark="已提醒银行确认").new
+    with pytest.raises(InvalidRequest, match="待机构确认"):
+        report(console_database, claims(LinkKind.OBSTRUCTION), CoordinatorAct.TAKEN_ON)
+    assert [one["status"] for one in answers(database)] == ["resolved"]
+
+
 # --- The effects -----------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ from tests.support.rows import (
     add_event,
     add_hold,
     add_need,
+    add_report,
     add_withdrawal,
     moment,
     need_id,
@@ -321,9 +322,11 @@ def test_a_digest_counts_what_was_told_before_and_says_what_was_settled(database
         connection.execute(clock.update().where(clock.c.need_id == need_id(2)).values(stopped_on=date(2026, 10, 12)))
         stalled_case(connection, 3)
         set_due(connection, 3, 1)
+        add_report(connection, 2, "contacted", at=moment(overdue_day(2).replace("08:30", "10:00")))
     run(database, overdue_day(3))
     text = digests(database, overdue_day(3).split()[0])["PBOC-city"]["text"]
     assert need_id(3) in text and need_id(2) in text
+    assert "经杭州" in text and "协调，中国工商银行，机构反馈" in text
     assert need_id(1) not in text, "told before and still open: only counted"
     assert "机构反馈：已接收" in text
 

@@ -465,3 +465,24 @@ def add_stop(connection: sa.Connection, department_code: str = "330000", *, stat
             state=state,
         )
     )
+
+
+def add_report(
+    connection: sa.Connection, number: int, act: str, *, at: datetime, who: str = "PBOC-city", institution: str = "ICBC"
+) -> None:
+    """A coordinator's report about a case, as the console stores it."""
+    with acting_as(connection, DatabaseRole.CONSOLE):
+        connection.execute(
+            tables.coordinator_act.insert().values(
+                kind="case",
+                need_id=need_id(number),
+                institution_code=institution,
+                act=act,
+                coordinator_id=who,
+                actor=who,
+                role="coordinator",
+                remark="已联系银行",
+                once=digest(number, act, at, who),
+                at=at,
+            )
+        )
