@@ -80,7 +80,7 @@ class HoldOrigin(StrEnum):
 
 
 class HoldState(StrEnum):
-    """A held need (挂起)."""
+    """A held need (待核实)."""
 
     OPEN = auto()
     RELEASED = auto()

@@ -191,7 +191,7 @@ def _what(missing: _Missing) -> str:
     if missing.levels:
         parts.append(f"{len(missing.levels)} 个梗阻工单逾期而没有升级（{_named(missing.levels)}）")
     if missing.notice:
-        parts.append(f"{missing.notice} 项推送无结果或挂起未决定，而今天没有运维提示")
+        parts.append(f"{missing.notice} 项推送无结果或待核实未决定，而今天没有运维提示")
     if missing.gone:
         parts.append(f"{len(missing.gone)} 封已登记的邮件不在发件箱或已被撤下（{_named(missing.gone)}）")
     if missing.undelivered:

@@ -223,7 +223,7 @@ _UNANSWERED_PUSHES = sa.text(
 # A record without a usable need_id is named by the number of its hold.
 _UNDECIDED_HOLDS = sa.text(
     """
-    select coalesce(hold.need_id, '挂起记录' || hold.quarantine_id) as need_id, coalesce(hold.revision, 0) as revision,
+    select coalesce(hold.need_id, '待核实记录' || hold.quarantine_id || '号') as need_id, coalesce(hold.revision, 0) as revision,
            hold.opened_at as since
     from quarantine hold
     where hold.state = 'open' and hold.opened_at < :today

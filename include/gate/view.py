@@ -79,7 +79,7 @@ def render(results: DepartmentResults, *, dry_run: bool = False) -> str:
     """The page of a department's results."""
     groups = [
         (title, [need for need in results.needs if need.outcome == outcome])
-        for outcome, title in (("returned", "退回补正"), ("held", "挂起待核"), ("passed", "已通过，有提示"))
+        for outcome, title in (("returned", "退回补正"), ("held", "待核实"), ("passed", "已通过，有提示"))
     ]
     return page_template("department.html").render(
         results=results,

@@ -23,7 +23,7 @@ from include.local.scenes import Scene
 _WEEKDAYS = "一二三四五六日"
 _HEALTH_EVERY_S = 5.0
 _COLUMNS = ("listed", "passed", "held", "returned", "pushed", "answered", "approved", "told", "mails")
-_HEADINGS = ("列报", "通过", "挂起", "退回", "已推送", "有反馈", "授信（万元）", "督办", "邮件")
+_HEADINGS = ("列报", "通过", "待核实", "退回", "已推送", "有反馈", "授信（万元）", "督办", "邮件")
 # Narrower than this, the table by department would wrap its figures.
 _PLAIN_WIDTH = 118
 
@@ -166,7 +166,7 @@ class Display:
 
 def _summary(found: Counters) -> str:
     return (
-        f"列报 {found.listed}  通过 {found.passed}  挂起 {found.held}  退回 {found.returned}  |  推送 {found.pushed}"
+        f"列报 {found.listed}  通过 {found.passed}  待核实 {found.held}  退回 {found.returned}  |  推送 {found.pushed}"
         f"  待发 {found.waiting}  |  案件 {found.cases}  反馈 {found.events}  授信 {_figure(found.approved)} 万元"
         f"  逾期督办 {found.told}  邮件 {found.mails}"
     )

@@ -63,7 +63,7 @@ def nothing_lost(connection: sa.Connection, quarter: str) -> Promise:
         label: sum(getattr(account, name) for account in accounts)
         for name, label in (
             ("passed", "通过"),
-            ("held", "挂起"),
+            ("held", "待核实"),
             ("returned", "退回"),
             ("superseded", "被新版取代"),
             ("unreadable", "无法读取"),

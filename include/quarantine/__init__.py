@@ -1,1 +1,1 @@
-"""The quarantine (隔离区): what the gate holds waits here until a named person decides."""
+"""The quarantine (待核实): what the gate holds waits here until a named person decides."""

@@ -1,4 +1,4 @@
-"""Closing holds (挂起) that need no decision any more.
+"""Closing holds (待核实) that need no decision any more.
 
 The closing event says why; the hold ends as expired, never as released.
 """

@@ -1,4 +1,4 @@
-"""Opening holds (挂起): whatever the gate holds waits for a person, each record once."""
+"""Opening holds (待核实): whatever the gate holds waits for a person, each record once."""
 
 from __future__ import annotations
 

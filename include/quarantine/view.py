@@ -1,4 +1,4 @@
-"""Held needs (挂起) as a person sees them: findings, who agreed to what, who is still needed, and the history.
+"""Held needs (待核实) as a person sees them: findings, who agreed to what, who is still needed, and the history.
 
 Read-only and without personal data: names of sole proprietors are masked (handbook, section 12).
 """

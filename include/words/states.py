@@ -51,24 +51,24 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     states.Severity: {
         states.Severity.BLOCK: "退回",
-        states.Severity.HOLD: "挂起",
+        states.Severity.HOLD: "待核实",
         states.Severity.WARN: "提示",
     },
     states.Verdict: {
         states.Verdict.PASSED: "通过",
-        states.Verdict.HELD: "挂起",
+        states.Verdict.HELD: "待核实",
         states.Verdict.RETURNED: "退回",
     },
     states.RecordOutcome: {
         states.RecordOutcome.PASSED: "通过",
         states.RecordOutcome.RETURNED: "退回",
-        states.RecordOutcome.HELD: "挂起",
+        states.RecordOutcome.HELD: "待核实",
         states.RecordOutcome.SUPERSEDED: "被取代",
         states.RecordOutcome.UNREADABLE: "无法读取",
         states.RecordOutcome.UNJUDGED: "未出结论",
     },
     states.HoldOrigin: {
-        states.HoldOrigin.VERDICT: "审核挂起",
+        states.HoldOrigin.VERDICT: "审核发现",
         states.HoldOrigin.LATE_HISTORY: "更早提交的记录后到",
     },
     states.HoldState: {
@@ -155,7 +155,7 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
         states.Stall.S05: "机构多次反馈无法联系企业",
         states.Stall.S06: "推送后尚无任何机构反馈",
         states.Stall.S07: "退回补正逾期未答复",
-        states.Stall.S08: "挂起的需求逾期未决定",
+        states.Stall.S08: "待核实的需求逾期未决定",
         states.Stall.OBSTRUCTION: "融资梗阻",
     },
     states.StepState: {

@@ -188,7 +188,7 @@ def test_an_operator_who_got_no_notice_is_missed(database: sa.Engine, rule_id: s
             add_hold(connection, 1)
     on_time, late = {"S04": ("2026-10-08", "2026-10-09"), "S08": ("2026-10-13", "2026-10-14")}[rule_id]
     audit(database, f"{on_time} 08:30")
-    with pytest.raises(StepsMissing, match="1 项推送无结果或挂起未决定，而今天没有运维提示"):
+    with pytest.raises(StepsMissing, match="1 项推送无结果或待核实未决定，而今天没有运维提示"):
         audit(database, f"{late} 08:30")
     assert notify_operator(database, f"{late} 08:30")
     audit(database, f"{late} 08:30")

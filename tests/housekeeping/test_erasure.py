@@ -115,7 +115,7 @@ def test_a_hold_is_decided_first(database: sa.Engine) -> None:
     with database.begin() as connection:
         add_need(connection, 1, verdict="held")
         add_hold(connection, 1)
-    with pytest.raises(ErasureRefused, match="隔离区"):
+    with pytest.raises(ErasureRefused, match="待核实"):
         erased(database)
 
 

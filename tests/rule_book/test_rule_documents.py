@@ -34,7 +34,7 @@ def test_the_document_has_a_heading_for_each_rule_in_one_section() -> None:
         rule = rules()[rule_id]
         assert told["Fires when"] == " ".join(conditions[rule_id].split())
         assert (told["提示"], told["怎么改"], told["Source"]) == (rule.message, rule.how_to_fix, rule.provenance)
-    assert found["DQ17"][1]["Severity"] == "hold 挂起; block 退回 when catalogue_complete = true"
+    assert found["DQ17"][1]["Severity"] == "hold 待核实; block 退回 when catalogue_complete = true"
     for rule_id, words in {
         "DQ02": "填写",
         "DQ21": "需求内容",

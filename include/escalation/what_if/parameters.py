@@ -49,7 +49,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("unclaimed_working_days", "推送后多少日没有任何反馈（S06）", "个工作日"),
         ("return_respond_working_days", "退回补正的答复期限（S07）", "个工作日"),
         ("push_unanswered_working_days", "推送无结果的期限（S04）", "个工作日"),
-        ("hold_decision_working_days", "挂起记录的决定期限（S08）", "个工作日"),
+        ("hold_decision_working_days", "待核实事项的决定期限（S08）", "个工作日"),
         ("need_validity_quarters", "未获授信的需求有效期", "个季度"),
     ),
     "融资梗阻": (

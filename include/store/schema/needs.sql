@@ -39,7 +39,7 @@ create function outcome_of(hold_state text, verdict text) returns text language 
     end
 $$;
 
--- The outcome of each judged payload at a moment: the gate's verdict, or a person's decision on the hold (挂起). A
+-- The outcome of each judged payload at a moment: the gate's verdict, or a person's decision on the hold (待核实). A
 -- hold is decided by its newest quarantine row; one that expired without a decision stays held. Join it to need_version.item_hash:
 -- the outcome of a revision is that of the content stored first, whatever was listed under the same number later (DQ43).
 create function effective_outcome_at(moment timestamptz)

@@ -1,4 +1,4 @@
-"""Gate: verdicts, held needs (隔离区), stopped departments."""
+"""Gate: verdicts, held needs (待核实), stopped departments."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ quarantine = Table(
     Index("uq_quarantine_open", "need_id", "revision", unique=True, postgresql_where=text("state = 'open'")),
     Index(None, "need_id", "revision"),
     Index(None, "quarter", "department_code"),
-    comment="Held needs (隔离区): waiting for a person, and the decision",
+    comment="Held needs (待核实): waiting for a person, and the decision",
 )
 
 department_close = Table(

@@ -140,7 +140,7 @@ def test_the_page_says_what_is_odd(console: Console, database: sa.Engine) -> Non
         )
     page = console.log_in("wang", "viewer").get(PAGE).text
     assert "中位数的 60 倍" in page and "1 条待签批的需求超过其 50 倍" in page
-    assert "金额单位存疑（DQ37），已由人员放行" in page
+    assert "金额单位存疑（DQ37），已由人员核实通过" in page
     assert "深圳：B07" in page
     assert "浙江 1 条" in page, "holds still open"
     assert "深圳 1 条" in page, "unreadable pieces"
