@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from green_finance.console.access import OPERATORS, CurrentOperator, MayOperate
+from green_finance.console.access import OPERATORS, Admitted, CurrentOperator
 from green_finance.console.pages import CurrentDay, business_now, done, engine, show
 from green_finance.console.parameters import AnyDepartment, Quarter, Reason, Words
 from include import escalation
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter as QuarterOf
+from include.domain.roles import Role
 from include.domain.states import Stall
 from include.escalation import what_if
 from include.escalation.board import RULES
@@ -36,7 +37,7 @@ _TITLES = {rule: word(Stall, rule) for rule in RULES}
 @router.get("", response_class=HTMLResponse)
 def stalled(
     request: Request,
-    operator: MayOperate,
+    access: Admitted,
     day: CurrentDay,
     department: AnyDepartment = "",
     rule: _RuleFilter = "",
@@ -65,7 +66,8 @@ def stalled(
         quiet_days=day.policy.integer("acknowledged_idle_working_days"),
         institutions=institutions(),
         state_label=case_state,
-        may_operate=operator,
+        may_operate=access.may_operate,
+        may_report=bool(access.roles & {Role.OPERATOR, Role.COORDINATOR}),
     )
 
 

@@ -144,3 +144,13 @@ def test_the_form_names_every_open_subject_once(filled: Console, database: sa.En
     for value in ("obstruction|CCB|OB1", "case|ICBC|", "case|CCB|", "need||"):
         assert page.count(f'value="{value}"') == 1
     assert "case|ABC|" not in page
+
+
+def test_the_page_of_stalled_needs_leads_who_may_report_to_the_form(filled: Console, database: sa.Engine) -> None:
+    from tests.support.escalation import run
+
+    run(database, "2026-10-20 08:30")
+    leads = f'href="needs/{need_id(1)}#coordinate"'
+    for name, role, may in (("chen", "viewer", True), ("li", "op", True), ("wang", "viewer", False)):
+        page = filled.log_in(name, role).get("/green-finance/escalations").text
+        assert need_id(1) in page and (leads in page) == may
