@@ -92,6 +92,7 @@ _PASSED = sa.text(
     """
     select need_id, revision from need_state need
     where counted_quarter = :quarter and verdict = 'passed' and withdrawn_at is null
+      and not exists (select from moved_need waiting where waiting.need_id = need.need_id)
       and not exists (
           select from stopped_department stop
           where stop.quarter = need.quarter and stop.department_code = need.department_code

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from difflib import SequenceMatcher
 
+from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.quarantine.evidence.by_record import figure, value, words
 from include.quarantine.evidence.shapes import Comparison, Evidence, Facts, Link, OtherNeed, Pair, Piece
@@ -144,16 +146,29 @@ def another_content(facts: Facts, field: str) -> tuple[Evidence, ...]:
 
 def late(facts: Facts, field: str) -> tuple[Evidence, ...]:
     """DQ52: the moment of the recommendation, and the span of the quarter; for a correction, by when it was asked for."""
+    after = _past(facts)
     span = f"{moment(facts.opens_at)} 至 {moment(facts.deadline)}（不含）" if facts.opens_at and facts.deadline else ""
     answer = f"；上一版退回，补正期限 {facts.respond_by}" if facts.respond_by else "；没有退回补正在先"
     return (
         Evidence(
             label=field_name(field),
             filed=words(facts, field),
-            compared=f"提交于 {words(facts, 'submitted_at')}{answer}",
+            compared=f"提交于 {words(facts, 'submitted_at')}{answer}{after}",
             limit=span,
         ),
     )
+
+
+def _past(facts: Facts) -> str:
+    """By how many days the recommendation came after the cut-off, or before the quarter began."""
+    day = facts.judged_on
+    if day is None or facts.opens_at is None or facts.deadline is None:
+        return ""
+    last = (facts.deadline - timedelta(microseconds=1)).astimezone(SHANGHAI).date()
+    if day > last:
+        return f"；迟于截止日 {(day - last).days} 天"
+    early = (facts.opens_at.astimezone(SHANGHAI).date() - day).days
+    return f"；早于本季度 {early} 天" if early > 0 else ""
 
 
 # --- Which needs ----------------------------------------------------------------------------------------------------------

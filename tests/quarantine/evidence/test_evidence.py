@@ -121,8 +121,8 @@ CASES: list[tuple[str, str, dict[str, object], dict[str, Any], list[str]]] = [
         "DQ52",
         "review.recommended_at",
         {"review.recommended_at": "2026-10-08T14:21:00+08:00"},
-        {"respond_by": date(2026, 9, 24)},
-        ["2026-10-08 14:21", "补正期限 2026-09-24", "2026-07-01 00:00 至 2026-10-01 00:00（不含）"],
+        {"respond_by": date(2026, 9, 24), "judged_on": date(2026, 10, 8)},
+        ["2026-10-08 14:21", "补正期限 2026-09-24", "迟于截止日 8 天", "2026-07-01 00:00 至 2026-10-01 00:00（不含）"],
     ),
     (
         "DQ53",
