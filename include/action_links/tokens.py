@@ -105,7 +105,12 @@ def mint(key: bytes, *, coordinator_id: str, subject: LinkSubject, expires_on: d
 
 
 def read(keys: Sequence[bytes], token: str, *, today: date) -> LinkClaims:
-    """What the token says, if one of `keys` signed it. Raises LinkRefused if none did, or after its last day.
+    """What the token says, if one of `keys` signed it. Raises LinkRefused if none did, or after its last day."""
+    return unexpired(genuine(keys, token), today)
+
+
+def genuine(keys: Sequence[bytes], token: str) -> LinkClaims:
+    """What the token says, if one of `keys` signed it, expired or not. Raises LinkRefused if none did.
 
     The comparison takes the same time for every wrong signature.
     """
@@ -115,7 +120,11 @@ def read(keys: Sequence[bytes], token: str, *, today: date) -> LinkClaims:
         said = _serializer(keys).loads(token)
     except BadSignature:
         raise _unreadable() from None
-    claims = _claims(said)
+    return _claims(said)
+
+
+def unexpired(claims: LinkClaims, today: date) -> LinkClaims:
+    """The same claims. Raises LinkRefused after their last day."""
     if today > claims.expires_on:
         raise LinkRefused(
             Refusal.EXPIRED,

@@ -272,6 +272,18 @@ def test_somebody_who_tries_many_links_is_slowed_down_and_a_genuine_link_still_o
     assert visitor.get(_address(token())).status_code == 200
 
 
+def test_a_made_up_link_costs_no_look_at_the_database(visitor: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from green_finance.console import pages
+
+    def unreachable() -> None:
+        raise AssertionError("the database was asked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pages, "whole_engine", unreachable)
+        assert visitor.get(_address("made-up")).status_code == 404
+        assert _post(visitor, token(key=b"a key that somebody made up")).status_code == 404
+
+
 def test_more_acts_than_a_person_makes_are_refused(visitor: TestClient, database: sa.Engine) -> None:
     found = [_post(visitor, token(), remark=f"第{number}次联系").status_code for number in range(32)]
     assert found == [200] * 30 + [429] * 2
