@@ -5,13 +5,12 @@ Source: handbook section 8; all figures are the project's own and come from poli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
 from include.domain.calendar import WorkingCalendar
-from include.domain.case import PATH, RANK, TERMINAL
+from include.domain.case import PATH, RANK
 from include.domain.ladder import LADDER_KINDS
 from include.domain.quarter import Quarter
 from include.domain.routing import AUTHORITIES, LEVELS, Network, Place
@@ -66,22 +65,6 @@ class Breach:
         return "@".join((self.kind, *self.about))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFacts:
-    """The facts of a case that the stall rules use; `drawn` in 万元, days are local dates."""
-
-    need_id: str
-    institution_code: str
-    intended: bool
-    state: str
-    state_since: date
-    last_activity_on: date
-    paused: bool
-    drawn: Decimal
-    reopened: int = 0
-    reason_code: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A feedback event for S05, at the moment it counts (Asia/Shanghai): did the institution reach the enterprise, or
@@ -105,50 +88,6 @@ def limit_overdue(
         since=day0,
         due_on=due_on,
         provisional=provisional,
-    )
-
-
-def quiet(case: CaseFacts, calendar: WorkingCalendar, policy: Policy) -> Breach | None:
-    """S02: the day on which an unpaused case before its first draw has been silent for idle_working_days; nobody is told."""
-    if case.paused or case.state not in BEFORE_DRAWN:
-        return None
-    due = calendar.add_working_days(case.last_activity_on, policy.integer("idle_working_days"))
-    return Breach(
-        need_id=case.need_id,
-        institution_code=case.institution_code,
-        rule_id=Stall.S02,
-        kind=BreachKind.IDLE,
-        about=(str(case.last_activity_on),),
-        since=case.last_activity_on,
-        due_on=due.day,
-        provisional=due.provisional,
-    )
-
-
-def turned_down(cases: Sequence[CaseFacts], policy: Policy) -> Breach | None:
-    """S03: so many institutions declined or closed without money, and none approved, over all cases of a need.
-
-    True on the day of the refusal that reached the number: declined_needed, or all intended institutions if they are
-    fewer. Not where every refusal leaves nothing to do: given up by the enterprise, met by another institution,
-    financed twice.
-    """
-    if any(case.state in APPROVED_OR_BEYOND or case.drawn > 0 for case in cases):
-        return None
-    intended = sum(case.intended for case in cases)
-    needed = min(policy.integer("declined_needed"), intended) if intended else policy.integer("declined_needed")
-    refused = [case for case in cases if case.state in TERMINAL]
-    refusals = sorted(case.state_since for case in refused)
-    if len(refusals) < needed or all(case.reason_code in NOTHING_LEFT_TO_DO for case in refused):
-        return None
-    came_true = refusals[needed - 1]
-    return Breach(
-        need_id=cases[0].need_id,
-        institution_code="",
-        rule_id=Stall.S03,
-        kind=BreachKind.TURNED_DOWN,
-        about=(str(sum(case.reopened for case in cases) + 1),),
-        since=came_true,
-        due_on=came_true,
     )
 
 

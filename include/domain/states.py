@@ -283,7 +283,6 @@ class BreachKind(StrEnum):
 
     LIMIT = auto()
     IDLE = auto()
-    TURNED_DOWN = auto()
     NO_CONTACT = auto()
     UNCLAIMED = auto()
     RETURN = auto()

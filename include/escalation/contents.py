@@ -148,7 +148,7 @@ class Contents:
             reason_code=item.reason_code or "",
             level=item.level or Level.PROVINCE,
             answer_by=None if unconfirmed else item.breach.due_on,
-            asked=asked(item.breach, item.reason_code),
+            asked=asked(item.reason_code),
             unconfirmed=unconfirmed,
         )
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from types import MappingProxyType
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from include.base.business_time import SHANGHAI
 from include.domain import escalation, ladder
-from include.domain.escalation import CaseFacts, Contact
+from include.domain.escalation import Contact
 from include.domain.ladder import Acknowledged, Rung, Taken, step_allowed
 from include.domain.quarter import Quarter
 from include.domain.routing import Network, Place
@@ -26,24 +25,6 @@ DUE = date(2026, 9, 30)
 
 def with_policy(**changes: str) -> Policy:
     return Policy(MappingProxyType({**POLICY.values, **changes}))
-
-
-def case(institution: str = "ICBC", state: str = "received", **changes: object) -> CaseFacts:
-    fields: dict[str, object] = {
-        "need_id": "FN000000000001",
-        "institution_code": institution,
-        "intended": True,
-        "state": state,
-        "state_since": date(2026, 10, 9),
-        "last_activity_on": date(2026, 9, 30),
-        "paused": False,
-        "drawn": Decimal(0),
-    }
-    return CaseFacts(**{**fields, **changes})  # type: ignore[arg-type]
-
-
-def refusal(day: int, institution: str, **changes: object) -> CaseFacts:
-    return case(institution, "declined", state_since=date(2026, 10, day), **changes)
 
 
 # --- The ladder ------------------------------------------------------------------------------------------------------
@@ -155,70 +136,6 @@ def test_s01_names_the_limit_and_the_day_it_began() -> None:
         "limit@received-contacted@2026-09-30",
         date(2026, 10, 10),
     )
-
-
-def test_s02_comes_true_fifteen_working_days_after_the_last_event_make_up_days_included() -> None:
-    breach = escalation.quiet(case(), CALENDAR, POLICY)
-    assert breach is not None
-    # 2026-10-10 is a Saturday worked; Monday to Friday would say 2026-10-21 without the holidays.
-    assert breach.due_on == CALENDAR.add_working_days(date(2026, 9, 30), 15).day == date(2026, 10, 27)
-    assert breach.cause == "idle@2026-09-30"
-
-
-@pytest.mark.parametrize("state", ["drawn", "post_loan", "declined", "closed"])
-def test_s02_is_silent_from_the_first_draw_on_and_in_final_states(state: str) -> None:
-    assert escalation.quiet(case(state=state), CALENDAR, POLICY) is None
-
-
-def test_s02_is_silent_while_the_case_is_paused() -> None:
-    assert escalation.quiet(case(paused=True), CALENDAR, POLICY) is None
-
-
-def test_s03_comes_true_on_the_day_of_the_refusal_that_fills_the_number() -> None:
-    cases = [refusal(15, "CCB"), refusal(12, "ICBC"), case("ABC")]
-    breach = escalation.turned_down(cases, POLICY)
-    assert breach is not None
-    assert breach.due_on == date(2026, 10, 15)
-    assert escalation.turned_down(cases[1:], POLICY) is None
-
-
-def test_s03_needs_no_more_refusals_than_there_are_intended_institutions() -> None:
-    cases = [refusal(12, "ICBC"), case("ABC", intended=False)]
-    assert escalation.turned_down(cases, POLICY) is not None
-    unasked = [refusal(12, "ICBC", intended=False)]
-    assert escalation.turned_down(unasked, POLICY) is None
-
-
-@pytest.mark.parametrize("state", ["credit_approved", "contracted", "drawn", "post_loan"])
-def test_s03_is_silent_once_an_institution_has_approved(state: str) -> None:
-    assert escalation.turned_down([refusal(12, "ICBC"), refusal(13, "CCB"), case("ABC", state)], POLICY) is None
-
-
-def test_s03_does_not_count_a_case_that_was_closed_after_money_flowed() -> None:
-    repaid = case("ABC", "closed", drawn=Decimal("500.00"))
-    assert escalation.turned_down([refusal(12, "ICBC"), refusal(13, "CCB"), repaid], POLICY) is None
-
-
-def test_s03_keeps_its_name_when_a_late_refusal_moves_the_day_and_changes_it_after_a_re_opening() -> None:
-    first = escalation.turned_down([refusal(12, "ICBC"), refusal(15, "CCB")], POLICY)
-    late = escalation.turned_down([refusal(12, "ICBC"), refusal(15, "CCB"), refusal(13, "ABC")], POLICY)
-    again = escalation.turned_down([refusal(12, "ICBC"), refusal(20, "CCB", reopened=1)], POLICY)
-    assert first is not None and late is not None and again is not None
-    assert late.due_on < first.due_on
-    assert first.cause == late.cause != again.cause
-
-
-@pytest.mark.parametrize(
-    ("reasons", "comes_true"), [(("R14", "R15"), False), (("R16", "R16"), False), (("R14", "R04"), True)]
-)
-def test_s03_does_not_come_true_where_every_refusal_leaves_nothing_to_do(
-    reasons: tuple[str, str], comes_true: bool
-) -> None:
-    cases = [
-        refusal(day, bank, reason_code=reason)
-        for day, bank, reason in zip((12, 13), ("ICBC", "CCB"), reasons, strict=True)
-    ]
-    assert (escalation.turned_down(cases, POLICY) is not None) is comes_true
 
 
 def contact(day: int, type_: str, reason: str | None = None) -> Contact:

@@ -10,7 +10,6 @@ from include.domain.states import BreachKind
 _KINDS = {
     "S01": BreachKind.LIMIT,
     "S02": BreachKind.IDLE,
-    "S03": BreachKind.TURNED_DOWN,
     "S05": BreachKind.NO_CONTACT,
     "S06": BreachKind.UNCLAIMED,
     "S07": BreachKind.RETURN,
