@@ -119,7 +119,8 @@ def _quarter(stack: Stack, *, offset: timedelta = timedelta()) -> list[dict[str,
             _step("deliver", _at(day, 8, 40) + offset),
         ]
         if working_days == 12:
-            steps.append(_step("major_intake", _at(day, 10) + offset, departments=["110000", "330000"]))
+            steps.append(_step("daily_review", _at(day, 9, 30) + offset))
+            steps.append(_step("major_intake", _at(day, 10) + offset))
     steps += [
         _step("reconcile", _at(day, 9) + offset, **quarter),
         _step("quarterly_circular", _at(day, 9, 30) + offset, **quarter),
