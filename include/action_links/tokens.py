@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -162,7 +163,12 @@ def _unreadable() -> LinkRefused:
 
 
 def _serializer(keys: Sequence[bytes]) -> URLSafeSerializer:
-    """Signs with the first key, accepts all; itsdangerous wants the newest last."""
+    return _serializer_of(tuple(keys))
+
+
+@lru_cache(maxsize=4)
+def _serializer_of(keys: tuple[bytes, ...]) -> URLSafeSerializer:
+    """Signs with the first key, accepts all; itsdangerous wants the newest last. Kept: a day's digests carry many links."""
     return URLSafeSerializer(
         list(reversed(keys)), salt=_SALT, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
     )
