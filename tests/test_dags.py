@@ -178,8 +178,8 @@ def test_what_health_watches_are_tasks_with_that_rhythm(dag_bag) -> None:
         dag_id, _, task_id = rhythm.task.partition(".")
         dag = dag_bag.dags[dag_id]
         assert task_id in dag.task_ids, rhythm.task
-        timetable = (getattr(dag.timetable, "asset_timetable", None) and dag.timetable.timetable) or dag.timetable
-        told = timetable.summary
+        timetable = getattr(dag.timetable, "timetable", dag.timetable)
+        told = timetable.summary if rhythm.working_days else timetable.expression
         if rhythm.minutes:
             assert f"*/{rhythm.minutes} " in told, (rhythm.task, told)
         else:
