@@ -1,78 +1,173 @@
-"""The state of each quarter, what waits in the outbox and for people, and the published pages."""
+"""The first page (总览): the cut-off, what waits for people, how far the quarter is, where it comes from, whether all is well."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
 
 from green_finance.connections import settings
 from green_finance.console.access import Admitted
-from green_finance.console.pages import business_now, engine, published, show
-from green_finance.console.parameters import Quarter
-from include import obstructions
-from include.alerts import view as alerts
-from include.delivery.view import waiting_by_channel
-from include.domain.states import Channel
+from green_finance.console.pages import CurrentDay, engine, published, show
+from green_finance.console.parameters import AnyQuarter
+from green_finance.console.parameters import Quarter as QuarterText
+from include.circular.figures import CircularFigures, NeedFigures, figures
+from include.domain.quarter import Quarter
+from include.domain.states import Condition, ManifestState
 from include.gate import department_stop
-from include.gate.sign_off_view import unsigned_quarters
 from include.intake.view import newest_quarters
-from include.quarantine import view as quarantine
-from include.register.acceptance import held_snapshots
+from include.letters.operator_matters import matters
+from include.need_view.health import health, worst
+from include.reference import department_short_name
+from include.reference.day import Day
+from include.reference.tile_map import tiles
 from include.store.reports import published_quarters
-from include.store.set_aside import open_counts
-from include.withdrawals.view import waiting_withdrawals
-from include.words.states import words
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from include.words.states import word, words
 
 router = APIRouter()
 
 _QUARTERS_SHOWN = 8
 
+STEPS: Sequence[tuple[str, str, str, dict[str, str]]] = (
+    ("推荐", "recommended", "recommended_amount", {}),
+    ("通过审核", "passed", "passed_amount", {"outcome": "passed"}),
+    ("已推送", "pushed", "pushed_amount", {"reached": "pushed"}),
+    ("有反馈", "answered", "", {"reached": "answered"}),
+    ("已授信", "approved", "approved_amount", {"reached": "approved"}),
+    ("已签约", "contracted", "contracted_amount", {"reached": "contracted"}),
+    ("已放款", "drawn", "drawn_amount", {"reached": "drawn"}),
+)
+"""The funnel: name, number of needs, amount, and the filter that lists the needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the funnel; `share` of the widest step, 0 to 100; `amount` in 万元, None where there is none."""
+
+    name: str
+    needs: int
+    amount: Decimal | None
+    share: int
+    filter: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A department on the map: whether it reported, in words and as a class of colour."""
+
+    code: str
+    name: str
+    column: int
+    row: int
+    state: str
+    colour: str
+    recommended: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """The running quarter's last working day, in how many working days, and whether the calendar for it is provisional."""
+
+    quarter: str
+    on: date
+    working_days: int
+    provisional: bool
+
 
 @router.get("/", response_class=HTMLResponse)
-def overview(request: Request, access: Admitted) -> HTMLResponse:
-    """The first page."""
+def overview(request: Request, access: Admitted, day: CurrentDay, quarter: AnyQuarter = "") -> HTMLResponse:
+    """The first page, with the chosen quarter or the newest one taken in."""
     with engine().connect() as connection:
+        known = newest_quarters(connection, _QUARTERS_SHOWN)
+        chosen = quarter or next(iter(known), "")
+        found = figures(connection, chosen, day=day) if chosen else None
+        checks = health(connection, day)
         return show(
             request,
             "overview.html",
             access=access,
-            simulated=business_now() if settings().sandbox else None,
-            quarters=_quarters(connection),
-            waiting=waiting_by_channel(connection),
-            channels=words(Channel),
-            for_people=_for_people(connection),
-            unsigned=sum(one.needs for one in unsigned_quarters(connection)),
+            simulated=day.now if settings().sandbox else None,
+            cut_off=_cut_off(day),
+            matters=matters(connection, day),
+            condition=worst(checks),
+            conditions=words(Condition),
+            unwell=[one for one in checks if one.condition in (Condition.LATE, Condition.TROUBLED)],
+            quarter=chosen,
+            quarters=known,
+            steps=_steps(found.needs) if found else [],
+            tiles=_tiles(connection, found, day) if found else [],
+            trend=_trend(connection, known),
             published=published_quarters(connection, "circular"),
         )
 
 
-def _quarters(connection: Connection) -> list[tuple[str, Counter[str]]]:
-    """The newest quarters, each with its records by outcome, as on its validation pages."""
+def _cut_off(day: Day) -> CutOff:
+    running = Quarter.of(day.today)
+    last = day.calendar.last_working_day(running)
+    if last.day < day.today:
+        running = running.next()
+        last = day.calendar.last_working_day(running)
+    left = day.calendar.working_days_after(day.today, last.day)
+    return CutOff(str(running), last.day, left, last.provisional)
+
+
+def _steps(needs: NeedFigures) -> list[Step]:
+    widest = max(needs.recommended, needs.pushed, 1)
+    return [
+        Step(
+            name=name,
+            needs=getattr(needs, number),
+            amount=getattr(needs, money) if money else None,
+            share=round(100 * getattr(needs, number) / widest),
+            filter=asked,
+        )
+        for name, number, money, asked in STEPS
+    ]
+
+
+def _tiles(connection: Connection, found: CircularFigures, day: Day) -> list[Tile]:
+    stopped = {stop.department_code for stop in department_stop.all_stops(connection) if stop.quarter == found.quarter}
+    open_still = day.now < found.reporting_deadline
+    return [
+        Tile(
+            code=one.department_code,
+            name=department_short_name(one.department_code),
+            column=tiles()[one.department_code][0],
+            row=tiles()[one.department_code][1],
+            state=state,
+            colour=colour,
+            recommended=one.needs.recommended,
+        )
+        for one in found.departments
+        for state, colour in [
+            _reported(one.manifest, one.zero_return, one.department_code in stopped, open_still=open_still)
+        ]
+    ]
+
+
+def _reported(manifest: str, zero_return: bool, stopped: bool, *, open_still: bool) -> tuple[str, str]:
+    if stopped:
+        return "暂停推送", "stopped"
+    if manifest == ManifestState.MISSING:
+        return ("尚未报送", "waiting") if open_still else (word(ManifestState, manifest), "missing")
+    if zero_return:
+        return "零报送", "zero"
+    return ("逾期报送", "late") if manifest == ManifestState.LATE else ("已报送", "reported")
+
+
+def _trend(connection: Connection, quarters: Sequence[str]) -> list[tuple[str, dict[str, int]]]:
+    """Each quarter, the oldest first, with its records by outcome, as on its validation pages."""
     from include.gate.results import quarter_counts
 
-    return [(quarter, quarter_counts(connection, quarter)) for quarter in newest_quarters(connection, _QUARTERS_SHOWN)]
-
-
-def _for_people(connection: Connection) -> dict[str, int]:
-    """How much waits for a person, by page."""
-    return {
-        "holds": quarantine.open_count(connection),
-        "stops": department_stop.waiting_count(connection),
-        "alerts": alerts.open_count(connection),
-        "withdrawals": waiting_withdrawals(connection).number,
-        "obstructions": obstructions.worked_on_count(connection),
-        "registers": len(held_snapshots(connection)),
-        "unreadable": sum(open_counts(connection).values()),
-    }
+    return [(quarter, dict(quarter_counts(connection, quarter))) for quarter in reversed(quarters)]
 
 
 @router.get("/circular/{quarter}", response_class=HTMLResponse)
-def circular(quarter: Quarter) -> HTMLResponse:
+def circular(quarter: QuarterText) -> HTMLResponse:
     """The circular in force of a quarter."""
     return published("circular", quarter, f"{quarter} 的通报尚未发布。")
