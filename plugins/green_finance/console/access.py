@@ -26,6 +26,7 @@ from green_finance.console.pages import business_now, confine_request, whole_eng
 from include.base.act import Act
 from include.base.errors import NotPermitted
 from include.domain.roles import Role, display_name, with_implied
+from include.reference import departments
 from include.store import people
 from include.words.states import word
 
@@ -56,6 +57,11 @@ class Access:
     roles: frozenset[Role]
     departments: frozenset[str] | None = None
     coordinator_id: str = ""
+
+    @cached_property
+    def sees(self) -> tuple[str, ...]:
+        """The departments whose needs he sees, in the order of the list."""
+        return tuple(code for code in departments() if self.departments is None or code in self.departments)
 
     @cached_property
     def may_operate(self) -> bool:

@@ -21,7 +21,7 @@ from include.domain.states import Stall
 from include.escalation import what_if
 from include.escalation.board import RULES
 from include.escalation.what_if import words
-from include.reference import departments, institutions
+from include.reference import institutions
 from include.reference.calendar import china_calendar
 from include.words.names import case_state
 from include.words.states import word
@@ -61,7 +61,7 @@ def stalled(
         page=page,
         last_page=-(-board.total // _ROWS_A_PAGE),
         chosen={"department": department, "rule": rule},
-        departments=sorted(departments()),
+        departments=access.sees,
         titles=_TITLES,
         quiet_days=day.policy.integer("acknowledged_idle_working_days"),
         institutions=institutions(),

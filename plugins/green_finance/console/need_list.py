@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from green_finance.console import lists
-from green_finance.console.access import Access, Admitted
+from green_finance.console.access import Admitted
 from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyAmount, AnyCode, AnyDepartment, AnyQuarter, Words
 from green_finance.console.reading import ReadsAs
@@ -97,7 +97,7 @@ def needs(
         may_know=access.may_operate,
         choices={
             "quarter": {one: one for one in quarters},
-            "department": {code: departments()[code].short_name for code in _departments_of(access)},
+            "department": {code: departments()[code].short_name for code in access.sees},
             "institution": {code: one.name for code, one in institutions().items()},
             "category": enum_labels("project.category"),
             "stage": words(NeedStage),
@@ -143,10 +143,6 @@ def _in_address(chosen: NeedFilter) -> dict[str, object]:
         "at_least": chosen.at_least,
         "at_most": chosen.at_most,
     }
-
-
-def _departments_of(access: Access) -> list[str]:
-    return [code for code in departments() if access.departments is None or code in access.departments]
 
 
 _SCOPES = frozenset({"record", "register", "history", "need", "case"})

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from green_finance.connections import settings
-from green_finance.console.access import Admitted
+from green_finance.console.access import Access, Admitted
 from green_finance.console.pages import CurrentDay, engine, published, show
 from green_finance.console.parameters import AnyQuarter
 from green_finance.console.parameters import Quarter as QuarterText
@@ -32,6 +32,9 @@ from include.words.states import word, words
 router = APIRouter()
 
 _QUARTERS_SHOWN = 8
+
+_OF_NEEDS = frozenset({"holds", "stops", "approvals", "alerts", "deliveries", "differences", "unreadable"})
+"""What a user who is confined to departments sees of them; the rest is of the whole country."""
 
 STEPS: Sequence[tuple[str, str, str, dict[str, str]]] = (
     ("推荐", "recommended", "recommended_amount", {}),
@@ -93,14 +96,14 @@ def overview(request: Request, access: Admitted, day: CurrentDay, quarter: AnyQu
             access=access,
             simulated=day.now if settings().sandbox else None,
             cut_off=_cut_off(day),
-            matters=matters(connection, day),
+            matters=[one for one in matters(connection, day) if access.departments is None or one.page in _OF_NEEDS],
             condition=worst(checks),
             conditions=words(Condition),
             unwell=[one for one in checks if one.condition in (Condition.LATE, Condition.TROUBLED)],
             quarter=chosen,
             quarters=known,
             steps=_steps(found.needs) if found else [],
-            tiles=_tiles(connection, found, day) if found else [],
+            tiles=_tiles(connection, found, day, access) if found else [],
             trend=_trend(connection, known),
             published=published_quarters(connection, "circular"),
         )
@@ -130,7 +133,7 @@ def _steps(needs: NeedFigures) -> list[Step]:
     ]
 
 
-def _tiles(connection: Connection, found: CircularFigures, day: Day) -> list[Tile]:
+def _tiles(connection: Connection, found: CircularFigures, day: Day, access: Access) -> list[Tile]:
     stopped = {stop.department_code for stop in department_stop.all_stops(connection) if stop.quarter == found.quarter}
     open_still = day.now < found.reporting_deadline
     return [
@@ -144,6 +147,7 @@ def _tiles(connection: Connection, found: CircularFigures, day: Day) -> list[Til
             recommended=one.needs.recommended,
         )
         for one in found.departments
+        if one.department_code in access.sees
         for state, colour in [
             _reported(one.manifest, one.zero_return, one.department_code in stopped, open_still=open_still)
         ]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from green_finance.console import lists
+from green_finance.console.access import Admitted
 from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyQuarter
 from include.circular.figures import NeedFigures, figures
@@ -50,7 +51,7 @@ class Line:
 
 
 @router.get("", response_class=HTMLResponse)
-def quarter_page(request: Request, day: CurrentDay, quarter: AnyQuarter = "") -> HTMLResponse:
+def quarter_page(request: Request, access: Admitted, day: CurrentDay, quarter: AnyQuarter = "") -> HTMLResponse:
     """The chosen quarter, or the newest one taken in."""
     with engine().connect() as connection:
         known = newest_quarters(connection, _QUARTERS)
@@ -73,6 +74,7 @@ def quarter_page(request: Request, day: CurrentDay, quarter: AnyQuarter = "") ->
                 before=earlier.get(one.department_code, NeedFigures()),
             )
             for one in this.departments
+            if one.department_code in access.sees
         ]
         total = Line(code="", name="合计", report="", is_silent=False, now=this.needs, before=last.needs)
     return show(

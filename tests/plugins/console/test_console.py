@@ -249,12 +249,19 @@ def test_the_first_page_counts_what_waits_and_links_to_it(console: Console, hold
         )
     browser = console.log_in("guan", "viewer")
     page = browser.get("/green-finance/").text
-    assert '<a href="holds">待核实的需求</a></td><td>1</td>' in page
-    assert '<a href="stops">暂停推送的地区</a></td><td>1</td>' in page
-    assert f'href="validation/{rows.QUARTER}"' in page
+    assert _waiting(page, "holds") == "1 项" and _waiting(page, "stops") == "1 个"
+    assert f'href="validation/{rows.QUARTER}/"' in page
+    zhejiang = page.split('href="needs?quarter=2026Q3&amp;department=330000"')[1].partition("</a>")[0]
+    assert "暂停推送" in zhejiang
+    assert "个工作日后" in page and 'href="status"' in page
     assert "融资需求审核结果" in browser.get(f"/green-finance/validation/{rows.QUARTER}/").text
     assert browser.get("/green-finance/validation/2026Q1/").status_code == 404
     assert "40.0%" in browser.get("/green-finance/stops").text
+
+
+def _waiting(page: str, address: str) -> str:
+    """How much the overview says waits at a page."""
+    return page.split(f'<td><a href="{address}">')[1].split('data-label="数量">')[1].partition("</td>")[0]
 
 
 def test_an_alert_is_settled_by_an_operator_with_a_reason(console: Console, hold: int, database: sa.Engine) -> None:
