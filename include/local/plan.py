@@ -15,6 +15,7 @@ from include.local.people import COORDINATORS, OFFICERS
 REMINDERS = (10, 5, 1)
 PLAYED = (1, 3, 5, 8, 12, 18, 25, 35, 45)
 """Working days after the cut-off that are played: close together while limits are short."""
+URGENT_MAILS_ON = 5
 REVIEWED_UNTIL = 12
 """Later on, the last played day alone has a review: nothing more is corrected in time."""
 OUTAGE_ON, URGENT_ON = 10, 5
@@ -80,6 +81,8 @@ def quarter_plan(
             Step(phase, "协调人办理邮件中的事项", "", _at(day, 10), people=COORDINATORS),
             Step(phase, "审核人员办理", "", _at(day, 10, 30), people=OFFICERS),
         ]
+        if number == URGENT_MAILS_ON:
+            steps.append(Step(phase, "加急督办", "urgent_mails", _at(day, 10, 40)))
     steps += [
         Step("收尾", "日常维护与审计链核验", "housekeeping", _at(day, 10, 45)),
         Step("收尾", "送出当日办理结果", "deliver", _at(day, 11)),

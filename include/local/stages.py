@@ -207,6 +207,7 @@ PLAYED: Mapping[str, Callable[[Stages, str, datetime], None]] = {
     "deliver": Stages.deliver,
     "bank_feedback": Stages.bank_feedback,
     "escalate_stalled": Stages.escalate_stalled,
+    "urgent_mails": Stages.urgent_mails,
     "weekly_summary": Stages.weekly_summary,
     "reconcile": Stages.reconcile,
     "quarterly_circular": Stages.quarterly_circular,
