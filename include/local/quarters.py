@@ -6,6 +6,7 @@ removals. They are played by the stages' own verbs; only the last quarter has a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +58,8 @@ def play_earlier(
     report: Callable[[str], None],
 ) -> None:
     """Play these quarters, oldest first, on a running stack; `report` is told of each phase."""
+    # What a stage warns of is in the pages and the letters; between the lines of the play it would only disturb.
+    logging.getLogger("include").addHandler(logging.NullHandler())
     engine = open_database(settings)
     try:
         with (

@@ -28,9 +28,9 @@ from include.store.grants import DatabaseRole
 from tests.support.sandbox_settings import sandbox_settings
 
 QUARTER = Quarter.parse("2026Q3")
-LINES = 4
+LINES = 3
 """So few that the storm has more for nearly everybody."""
-WORKING_DAYS = 16
+WORKING_DAYS = 13
 _NEED = re.compile(r"FN[0-9]{12}")
 
 
@@ -49,7 +49,7 @@ def _told_each_day(stages: Stages, sandbox: Sandbox) -> None:
         day = china_calendar().add_working_days(china_calendar().last_working_day(QUARTER).day, number).day
         now = datetime(day.year, day.month, day.day, 8, 30, tzinfo=SHANGHAI)
         sandbox.set_clock(now)
-        for dag_id in ("bank_feedback", "escalate_stalled", "deliver"):
+        for dag_id in ("escalate_stalled", "deliver"):
             stages.run(dag_id, str(QUARTER), now)
 
 
@@ -67,7 +67,7 @@ def _digests(mails: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 def test_no_letter_of_the_storm_is_longer_or_more_frequent_than_people_read(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    scenario = make_scenario(seed=490, needs=160, factories=900)
+    scenario = make_scenario(seed=490, needs=110, factories=600)
     name = f"storm_{time.monotonic_ns()}"
     postgres.create_database(name)
     owner = connect(postgres.url(name))
@@ -95,5 +95,6 @@ def test_no_letter_of_the_storm_is_longer_or_more_frequent_than_people_read(
     for to, _, needs in named:
         told.setdefault(to, []).extend(needs)
     assert max(map(len, told.values())) > LINES, "what found no room came in a later letter"
-    nation = [needs for to, _, needs in named if "000000" in to]
-    assert not any(nation), "the nation hears by name of major needs alone"
+    held = {need_id for need_id, severity in scenario.severities.items() if severity == "hold"}
+    nation = {need_id for to, _, needs in named if "000000" in to for need_id in needs}
+    assert nation <= held, "beside holds that nobody decides, the nation hears by name of major needs alone"

@@ -94,8 +94,8 @@ class Page:
 class Browser:
     """Opens pages and sends forms; with a token, as the person that it was given to."""
 
-    def __init__(self, token: str | None = None) -> None:
-        self._session = requests.Session()
+    def __init__(self, token: str | None = None, session: requests.Session | None = None) -> None:
+        self._session = session or requests.Session()
         # A proxy in the environment must not stand between two processes of one machine.
         self._session.trust_env = False
         if token is not None:
