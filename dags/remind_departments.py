@@ -2,11 +2,13 @@
 ### 报送提醒 remind_departments
 
 Reminds each department ten, five and one working days before the quarter's cut-off, with the state of its filing: what it has
-recommended, what waits for its review, and what was sent back and has not come again.
+recommended, what waits for its review, and what was sent back and has not come again. One, three and five working days after the
+cut-off it tells again those that have reported nothing.
 
-**When**: on each of China's working days at 09:00; it acts on those three days only. **By hand**: trigger with `{"quarter": "2026Q3"}`.
+**When**: on each of China's working days at 09:00; it acts on those days only, and says so on others. **By hand**: trigger
+with `{"quarter": "2026Q3"}`.
 
-**Triage**: no mail on another day is right. Each reminder is queued once for ever; it leaves with `deliver`.
+**Triage**: skipped on another day is right. Each reminder is queued once for ever; it leaves with `deliver`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,18 @@ from __future__ import annotations
 from airflow.sdk import dag, get_current_context, task
 
 from green_finance.defaults import dag_defaults, quarter_param
-from green_finance.run import stage_run
+from green_finance.run import said, stage_run
 from green_finance.timetables import WorkingDaysTimetable
+
+
+@task
+def remind_late() -> int:
+    """Queue today's reminders to departments that have reported nothing after the cut-off; returns how many are new."""
+    from include.letters import late_reminders
+
+    with stage_run() as run:
+        new = late_reminders.remind_late(run.engine, day=run.day, console_url=run.settings.console_url)
+    return said(new, "今天没有新的逾期提醒：不在截止后提醒的日子，或没有未报送的部门，或已提醒过。")
 
 
 @task
@@ -28,9 +40,10 @@ def remind() -> int:
     with stage_run() as run, run.green_platform() as client:
         quarter = run.quarter(asked)
         intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
-        return reminders.remind(
+        new = reminders.remind(
             run.engine, client, run.cipher, quarter, day=run.day, console_url=run.settings.console_url
         )
+    return said(new, f"{quarter} 今天没有新的截止前提醒：不在提醒的日子，或已提醒过。")
 
 
 @dag(
@@ -42,6 +55,7 @@ def remind() -> int:
 )
 def remind_departments():
     remind()
+    remind_late()
 
 
 remind_departments()

@@ -21,7 +21,7 @@ from include.domain.calendar import WorkingCalendar
 from include.domain.states import Channel, IntakeKind
 from include.gate import stage as gate
 from include.housekeeping import stage as housekeeping
-from include.letters import reminders, weekly_summary
+from include.letters import late_reminders, reminders, weekly_summary
 from include.platforms.credit_market import CreditMarketClient
 from include.platforms.green_platform import GreenPlatformClient
 from include.reference import Policy, departments, policy
@@ -84,6 +84,7 @@ class Stages:
         reminders.remind(
             self.engine, self.green, self.cipher, quarter, day=self.day(now), console_url=self.settings.console_url
         )
+        late_reminders.remind_late(self.engine, day=self.day(now), console_url=self.settings.console_url)
 
     def quarterly_intake(self, quarter: str, now: datetime) -> None:
         """Reads a quarter whole, judges and closes it."""

@@ -129,6 +129,7 @@ KINDS: Mapping[str, Kind] = {
     "ordinary_push": Choice(("at_cut_off", "at_once")),
     "late_report_working_days": Whole(1, 60),
     "reminder_working_days": Listed("[1-9][0-9]?", "10;5;1"),
+    "late_reminder_working_days": Listed("[1-9][0-9]?", "1;3;5"),
     "register_max_age_days": Whole(1, 31),
     "clock_skew_seconds": Whole(0, 3600),
     "industries_complete": Choice(_YES_OR_NO, by_department=True),

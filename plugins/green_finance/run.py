@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from green_finance.connections import settings
 from include.base.act import Act
@@ -180,6 +180,13 @@ def stage_run() -> Iterator[StageRun]:
     finally:
         if run is not None and "engine" in run.__dict__:
             run.engine.dispose()
+
+
+def said(done: int, nothing: str) -> int:
+    """How much a task did; a task that did nothing is skipped and says why."""
+    if not done:
+        raise AirflowSkipException(nothing)
+    return done
 
 
 def _note_done(run: StageRun, context: Context) -> None:

@@ -62,7 +62,9 @@ def test_every_template_keeps_to_what_outlook_and_webmail_show(template: Path) -
     assert all(width <= 130 for width in widths), "a column must leave room beside it on a phone"
 
 
-@pytest.mark.parametrize("name", ["digest", "handover", "operator", "reminder", "run_failed", "weekly"])
+@pytest.mark.parametrize(
+    "name", ["digest", "handover", "late_reminder", "operator", "reminder", "run_failed", "weekly"]
+)
 def test_every_mail_has_a_plain_text_of_its_own(name: str) -> None:
     folder = Path(composing.__file__).with_name("templates")
     assert (folder / f"{name}.html").exists() and "<" not in (folder / f"{name}.txt").read_text("utf-8").replace(
