@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from include.base.addresses import mailbox
 from include.base.business_time import SHANGHAI
-from include.domain.states import Stall, TicketEvent
+from include.domain.states import Stall, TicketEvent, WithdrawalReason
+from include.reference import branches
 from include.store.database import statement_beside
 from include.store.tables import coordinator
 from include.words import names
@@ -55,7 +56,7 @@ def settled_since(connection: sa.Connection, since: datetime) -> Mapping[str, Se
         for row in connection.execute(sa.select(coordinator.c.coordinator_id, coordinator.c.email))
     }
     found: defaultdict[str, list[SettledItem]] = defaultdict(list)
-    for row in connection.execute(_SETTLED, {"since": since}).mappings():
+    for row in connection.execute(_SETTLED, {"since": since, **_branches()}).mappings():
         item = _item(row)
         for address in sorted({address_of[one] for one in row["told_to"] if one in address_of}):
             found[address].append(item)
@@ -83,7 +84,15 @@ def _item(row: sa.RowMapping) -> SettledItem:
     )
 
 
+def _branches() -> dict[str, list[str]]:
+    """The branches and the regions of their posts, side by side."""
+    known = branches()
+    return {"branches": list(known), "regions": [one.region_code for one in known.values()]}
+
+
 def _outcome(row: sa.RowMapping) -> tuple[str, str]:
+    if row["withdrawn_for"] is not None:
+        return "", f"需求已撤回：{word(WithdrawalReason, row['withdrawn_for'])}"
     if row["rule_id"] == Stall.OBSTRUCTION:
         by_institution = row["kind"] == TicketEvent.VERIFIED
         return names.institution(row["actor"]) if by_institution else row["actor"], word(TicketEvent, row["kind"])

@@ -34,6 +34,7 @@ from tests.support.rows import (
     need_id,
     rewrite,
 )
+from tests.support.withdrawals import withdraw_by_two
 
 CALENDAR = china_calendar()
 POLICY = policy()
@@ -183,6 +184,16 @@ def test_needs_are_counted_by_the_stages_they_reached(staffed: sa.Engine) -> Non
         "已放款": ["—", "1 项，1.10 亿元"],
         "未对接成功": ["—", "2 项，2,000 万元"],
     }
+
+
+def test_what_we_withdrew_is_named_with_its_reason(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        add_need(connection, 1)
+        withdraw_by_two(connection, need_id(1), "false_information", at=moment("2026-10-16 10:00"))
+    summarise(staffed)
+    body = summary(staffed)
+    for form in (body["text"], body["html"]):
+        assert "经核实已撤回" in form and need_id(1) in form and "信息虚假" in form
 
 
 def test_of_a_held_need_only_the_number_is_told(staffed: sa.Engine) -> None:

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from include.base.errors import InvalidRequest, NotFound
+from include.escalation.settled import settled_since
 from include.withdrawals import view
 from include.withdrawals.two_persons import decide_withdrawal
-from tests.support.escalation import mails, overdue_day, run, staff, stalled_case
+from tests.support.escalation import mails, overdue_day, run, staff, stalled_case, steps
 from tests.support.matching import NEED, collect, prepare, told
 from tests.support.rows import add_delivery, add_hold, add_need, add_withdrawal, moment, need_id
 from tests.support.withdrawals import NOW, ask, person, withdraw_by_two
@@ -205,13 +206,26 @@ def test_two_persons_who_decide_at_once_have_one_effect(pushed: sa.Engine) -> No
     assert (len(found["withdrawals"]), found["notices"]) == (1, ["duplicate_project"])
 
 
-def test_a_need_that_we_withdrew_is_in_no_digest(database: sa.Engine) -> None:
+def test_a_need_that_we_withdrew_climbs_no_ladder_and_is_told_as_ended(database: sa.Engine) -> None:
     with database.begin() as connection:
         staff(connection)
         stalled_case(connection, 1)
         stalled_case(connection, 2)
-        withdraw_by_two(connection, need_id(1), "false_information")
+        withdraw_by_two(connection, need_id(1), "false_information", at=moment(overdue_day(4)))
     run(database, overdue_day(5))
-    told_of = "".join(mail.body for mail in mails(database))
-    assert need_id(2) in told_of
-    assert need_id(1) not in told_of
+    told_of = [json.loads(mail.body)["text"] for mail in mails(database)]
+    assert any(need_id(2) in text for text in told_of)
+    assert all(need_id(1) not in text or "需求已撤回：信息虚假" in text for text in told_of)
+    assert steps(database, need_id=need_id(1)) == []
+
+
+def test_branch_and_department_hear_of_it_in_their_next_digest(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        for number in (1, 2):
+            stalled_case(connection, number)
+        withdraw_by_two(connection, need_id(1), "false_information", at=moment(overdue_day(10)))
+        told_to = settled_since(connection, NOW.replace(month=9))
+    assert {"miit.province@example.test", "pboc.province@example.test"} <= told_to.keys()
+    for items in told_to.values():
+        assert [(one.need_id, one.what) for one in items] == [(need_id(1), "需求已撤回：信息虚假")]

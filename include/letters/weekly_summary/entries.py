@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from include.domain.states import Authority, Level
+from include.base.business_time import SHANGHAI
+from include.domain.states import Authority, Level, WithdrawalReason
 from include.letters.composing import console_link, need_link
 from include.letters.open_returns import OpenReturn
-from include.letters.weekly_summary.figures import Obstruction, Repair
+from include.letters.weekly_summary.figures import Obstruction, Repair, Withdrawn
 from include.letters.weekly_summary.open_matters import OutOfReach, TurnedDown
 from include.letters.weekly_summary.reoffers import Reoffer
 from include.reference import reason_codes
@@ -59,6 +60,16 @@ def obstructed(one: Obstruction, console_url: str) -> Entry:
         link=console_link(console_url, f"obstructions/{one.ticket_id}"),
         right=f"{one.working_days} 个工作日",
         urgent=at_nation,
+    )
+
+
+def withdrawn(one: Withdrawn, console_url: str) -> Entry:
+    """A need that we withdrew, and why."""
+    return Entry(
+        title=_name(one.company, one.is_major),
+        detail=f"{one.need_id}；{word(WithdrawalReason, one.reason_code)}",
+        link=need_link(console_url, one.need_id),
+        right=f"{table_day(one.at.astimezone(SHANGHAI).date())} 撤回",
     )
 
 

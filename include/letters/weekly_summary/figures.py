@@ -27,6 +27,7 @@ from include.letters.weekly_summary.reoffers import Reoffer, reoffers_of_quarter
 from include.reference import institutions, reason_codes
 from include.reference.day import Day
 from include.store.database import statement_beside
+from include.withdrawals.view import withdrawn_by_us
 from include.words.shown import shown
 
 ZERO = Decimal(0)
@@ -104,6 +105,17 @@ class Repair:
     since: date
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A need that we withdrew since the summary before, and why."""
+
+    need_id: str
+    company: str
+    is_major: bool
+    reason_code: str
+    at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class DepartmentFigures:
     """All stored figures of one department; `standings` by quarter."""
@@ -114,6 +126,7 @@ class DepartmentFigures:
     obstructions: list[Obstruction] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
     reoffers: list[Reoffer] = field(default_factory=list)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
     matters: OpenMatters = field(default_factory=OpenMatters)
 
 
@@ -149,9 +162,21 @@ def department_figures(
         found[code].repairs.append(repair)
     for reoffer in reoffers_of_quarters(connection, quarters, day=day):
         found[reoffer.department_code].reoffers.append(reoffer)
+    for row in withdrawn_by_us(connection, since=since, until=day.now):
+        found[row.department_code].withdrawn.append(_withdrawn(row))
     for code, matters in open_matters(connection, quarters, day).items():
         found[code].matters = matters
     return dict(found)
+
+
+def _withdrawn(row: sa.Row[Any]) -> Withdrawn:
+    return Withdrawn(
+        need_id=row.need_id,
+        company=shown("enterprise.name", row.enterprise_name, row.uscc, "mail"),
+        is_major=row.is_major,
+        reason_code=row.reason_code,
+        at=row.noticed_at,
+    )
 
 
 def _standing(row: sa.Row[Any]) -> Standing:

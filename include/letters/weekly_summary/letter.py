@@ -20,6 +20,7 @@ from include.letters.weekly_summary.entries import (
     repairable,
     returned,
     turned_down,
+    withdrawn,
 )
 from include.letters.weekly_summary.figures import Changes, DepartmentFigures, Standing, Sum
 from include.platforms.filed import Filed
@@ -152,6 +153,7 @@ def _sections(letter: Letter) -> list[Section]:
         Section(
             "机构未予支持、尚无授信", "项", [turned_down(one, offers, url) for one in matters.turned_down], offers=True
         ),
+        Section("经核实已撤回", "项", [withdrawn(one, url) for one in figures.withdrawn]),
         Section("个别机构未予支持、原因可以补救", "项", [repairable(one, url) for one in repairs]),
     )
     return [one for one in found if one.entries]
@@ -214,6 +216,8 @@ def _todo(letter: Letter) -> list[str]:
         told += f"，其中重大 {letter.unreviewed.majors} 项" if letter.unreviewed.majors else ""
         told += f"，另有 {letter.unreviewed.doubtful} 项金额可能误用单位，未计入" if letter.unreviewed.doubtful else ""
         found.append(f"{told}）：请在本季度截止前完成审核；重大需求可随时推荐。")
+    if figures.withdrawn:
+        found.append(f"经核实已撤回 {len(figures.withdrawn)} 项（重复项目或信息虚假）：请告知企业停止对接。")
     if matters.late:
         found.append(f"截止后报送 {matters.late} 项：待审核人员决定列入本季度或下季度，暂不需要办理。")
     return found
