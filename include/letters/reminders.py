@@ -24,6 +24,7 @@ from include.domain.routing import Network, Place
 from include.domain.states import Authority, Channel, DeliveryAction, Level
 from include.letters import composing
 from include.letters.open_returns import OpenReturn, open_returns
+from include.letters.review_so_far import ReviewSoFar, review_so_far
 from include.platforms.filed import Filed, Listing, filed
 from include.reference import Department, Policy, departments
 from include.reference.day import Day
@@ -75,10 +76,16 @@ def remind(
                 keep(connection, cipher, f"needs/{quarter}/{code}/{status}", found.set_aside, now=day.now, whole=True)
         coordinators = network(connection)
         sent_back = {one.need_id: one for one in open_returns(connection, [quarter])}
+        reviewed = review_so_far(connection, quarter)
         reminders = [
             reminder
             for code, standing in standings.items()
-            if (reminder := _reminder(round_, departments()[code], standing, sent_back, coordinators)) is not None
+            if (
+                reminder := _reminder(
+                    round_, departments()[code], standing, sent_back, reviewed.get(code, ReviewSoFar()), coordinators
+                )
+            )
+            is not None
         ]
         return enqueue(connection, reminders, day.now)
 
@@ -152,6 +159,7 @@ def _reminder(
     department: Department,
     standing: _Standing,
     sent_back: Mapping[str, OpenReturn],
+    reviewed: ReviewSoFar,
     coordinators: Network,
 ) -> NewDelivery | None:
     """None if nobody is on duty up to the nation: there is no mailbox to write to."""
@@ -179,6 +187,7 @@ def _reminder(
         returned=returned[:RETURNS_LISTED],
         returned_total=len(returned),
         nothing_left=standing.nothing_left,
+        reviewed=reviewed,
         asked=_asked(standing),
     )
     return NewDelivery(

@@ -22,7 +22,7 @@ from include.sandbox.scenario.stage import make_scenario
 from include.sandbox.server import Sandbox
 from include.store import tables
 from tests.support.departments import CIPHER, Platform, item, queued
-from tests.support.rows import add_delivery, add_need, moment, need_id
+from tests.support.rows import add_delivery, add_hold, add_need, moment, need_id
 
 CALENDAR = china_calendar()
 POLICY = policy()
@@ -186,6 +186,26 @@ def test_a_department_without_anybody_on_duty_is_reminded_through_the_nation(sta
         )
     assert remind(staffed, "2026-09-22") == 37
     assert queued(staffed)["reminder:2026Q3:620000:T-5"]["to"] == ["d000000@example.test"]
+
+
+def test_a_reminder_says_what_was_returned_and_held_so_far_and_why(staffed: sa.Engine) -> None:
+    with staffed.begin() as connection:
+        for number in (1, 2):
+            add_need(connection, number, verdict="held")
+            add_hold(connection, number, findings=(("DQ37", "finance.total_investment"),))
+        add_need(connection, 3, verdict="returned")
+        answer = {"respond_by": "2026-10-09", "reasons": [{"rule_id": "DQ17"}]}
+        sent = add_delivery(connection, 3, action="return")
+        connection.execute(
+            sa.update(tables.delivery).where(tables.delivery.c.delivery_id == sent).values(body=json.dumps(answer))
+        )
+    remind(staffed, "2026-09-22")
+    mails = queued(staffed)
+    body = mails["reminder:2026Q3:330000:T-5"]
+    for form in (body["text"], body["html"]):
+        assert "预审至今：退回 1 项，待核实 2 项" in form
+        assert "（待核实 2 项）" in form and "（退回 1 项）" in form
+    assert "预审至今" not in mails["reminder:2026Q3:110000:T-5"]["text"]
 
 
 def test_what_waits_for_review_is_read_from_the_platform_itself(tmp_path: Path) -> None:
