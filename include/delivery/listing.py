@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,7 +111,7 @@ def sent_mail(body: str) -> SentMail | None:
     )
 
 
-def _last(row: Mapping[str, Any]) -> Cursor:
+def _last(row: sa.RowMapping) -> Cursor:
     return Cursor(str(row["delivery_id"]), "")
 
 

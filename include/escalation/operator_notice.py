@@ -48,7 +48,7 @@ def operator_notice(engine: sa.Engine, *, recipient: str, day: Day, console_url:
         return enqueue(connection, [mail], day.now) == 1
 
 
-def _last_notice(connection: sa.Connection, recipient: str, today: date) -> sa.Row[Any] | None:
+def _last_notice(connection: sa.Connection, recipient: str, today: date) -> sa.Row[Any, Any] | None:
     keys = [_notice_key(recipient, today - timedelta(days=back)) for back in range(_DAYS_LOOKED_BACK)]
     return connection.execute(
         sa.select(delivery.c.body, delivery.c.created_at)
