@@ -29,6 +29,7 @@ from include.reference.day import Day
 from include.store import coordinator_acts
 from include.store.coordinator_acts import Report
 from include.store.tables import obstruction_ticket
+from include.words.coordination import RECORDED
 from include.words.names import post_label
 from include.words.shown import MESSAGE, scrubbed
 from include.words.states import word
@@ -145,14 +146,14 @@ def _of_case(connection: sa.Connection, standing: Standing, said: Said, by: By, 
         )
         request_extension(connection, started, working_days=said.working_days or 0, act=by.actor, day=day)
         return f"已为“{limit.words}”申请延期 {said.working_days} 个工作日，由审核人员另行批准；批准前时限不变。"
-    return _RECORDED[said.act] + (waits if said.act is not CoordinatorAct.SETTLED else "")
+    return RECORDED[said.act] + (waits if said.act is not CoordinatorAct.SETTLED else "")
 
 
 def _of_need(connection: sa.Connection, standing: Standing, said: Said, by: By, day: Day) -> str:
     if said.act is CoordinatorAct.HANDED_OVER:
         return ""
     waits = take_on(connection, standing.subject, act=by.actor, day=day)
-    return _RECORDED[said.act] + (waits if said.act is not CoordinatorAct.SETTLED else "")
+    return RECORDED[said.act] + (waits if said.act is not CoordinatorAct.SETTLED else "")
 
 
 def _of_alert(connection: sa.Connection, standing: Standing, said: Said, by: By, day: Day) -> str:
@@ -179,11 +180,6 @@ _TICKET_ACTS: Mapping[CoordinatorAct, TicketAct] = {
     CoordinatorAct.CONTACTED: TicketAct.IN_PROGRESS,
     CoordinatorAct.SETTLED: TicketAct.RESOLVED,
     CoordinatorAct.UNRESOLVABLE: TicketAct.UNRESOLVABLE,
-}
-_RECORDED: Mapping[CoordinatorAct, str] = {
-    CoordinatorAct.TAKEN_ON: "已记录受理。",
-    CoordinatorAct.CONTACTED: "已记录联系情况。",
-    CoordinatorAct.SETTLED: "已记录解决情况；机构反馈新进展后，该事项即不再逾期。",
 }
 _EFFECTS: Mapping[LinkKind, Callable[[sa.Connection, Standing, Said, By, Day], str]] = {
     LinkKind.CASE: _of_case,

@@ -136,19 +136,16 @@ def _matrix(book: Workbook, head: Format, national: NationalFigures) -> None:
         sheet.write_string(0, position, title, head)
     for row, one in enumerate(national.institutions, start=1):
         cells = [national.matrix.get((one.name, name), (0, 0))[0] for name in columns]
-        _figures(sheet, row, one.name, one.overdue, one.open, cells, percent)
-    total = len(national.institutions) + 1
-    _figures(
-        sheet, total, "合计", national.overdue, national.open, [one.overdue for one in national.departments], percent
-    )
+        _figures(sheet, row, (one.name, one.overdue, one.open), cells, percent)
+    whole = ("合计", national.overdue, national.open)
+    _figures(sheet, len(national.institutions) + 1, whole, [one.overdue for one in national.departments], percent)
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, 3 + len(columns), 8)
     sheet.freeze_panes(1, 4)
 
 
-def _figures(
-    sheet: Worksheet, row: int, name: str, overdue: int, open_: int, cells: Sequence[int], percent: Format
-) -> None:
+def _figures(sheet: Worksheet, row: int, whole: tuple[str, int, int], cells: Sequence[int], percent: Format) -> None:
+    name, overdue, open_ = whole
     sheet.write_string(row, 0, name)
     sheet.write_number(row, 1, overdue)
     sheet.write_number(row, 2, open_)
