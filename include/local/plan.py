@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -46,17 +45,30 @@ class Step:
         return conf if self.quarter is None else {**conf, "quarter": self.quarter}
 
 
-def quarter_plan(
-    quarter: Quarter, calendar: WorkingCalendar, *, played: Sequence[int] = PLAYED, troubled: bool = True
-) -> list[Step]:
-    """The quarter from its first reminder to its circular; `played`: working days after the cut-off, the last one included.
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of a quarter that are played: working days before and after the cut-off.
 
     `troubled`: the mail server fails once, and the market refuses a push.
     """
+
+    before: tuple[int, ...] = REMINDERS
+    after: tuple[int, ...] = PLAYED
+    troubled: bool = True
+
+
+ALL_DAYS = Days()
+FEW_DAYS = Days(before=(1,), after=(1, 5, 45), troubled=False)
+"""For a quarter that only gives another one a past."""
+
+
+def quarter_plan(quarter: Quarter, calendar: WorkingCalendar, days: Days = ALL_DAYS) -> list[Step]:
+    """The quarter from its first reminder to its circular, on these days."""
     steps: list[Step] = []
     summarised: set[tuple[int, int]] = set()
-    for days in REMINDERS:
-        steps += _before_the_cut_off(days, calendar.before_cutoff(quarter, days).day, quarter, summarised, troubled)
+    for number in days.before:
+        day = calendar.before_cutoff(quarter, number).day
+        steps += _before_the_cut_off(number, day, quarter, summarised, days.troubled)
     cut_off = calendar.deadline(quarter)
     steps += [
         Step("季度征集", "接收并审核全部需求", "quarterly_intake", cut_off, str(quarter), partitioned=True),
@@ -65,13 +77,13 @@ def quarter_plan(
             "推送、退回、发信",
             "deliver",
             cut_off + timedelta(minutes=10),
-            trouble="refused_push" if troubled else "",
+            trouble="refused_push" if days.troubled else "",
         ),
     ]
-    for number in played:
+    for number in days.after:
         day = calendar.add_working_days(calendar.last_working_day(quarter).day, number).day
         phase = f"对接 第 {number} 个工作日"
-        if number <= REVIEWED_UNTIL or number == played[-1]:
+        if number <= REVIEWED_UNTIL or number == days.after[-1]:
             steps.append(Step(phase, "预审：补正、迟报、撤回", "daily_review", _at(day, 7, 30)))
         steps += [
             Step(phase, "收取银行反馈", "bank_feedback", _at(day, 8, 15)),

@@ -18,7 +18,7 @@ from include.base.errors import UserFacingError
 from include.base.settings import Settings
 from include.domain.quarter import Quarter
 from include.local import figures
-from include.local.plan import quarter_plan
+from include.local.plan import FEW_DAYS, quarter_plan
 from include.local.stage_player import StagePlayer, Workers
 from include.local.stages import Stages
 from include.platforms.credit_market import CreditMarketClient
@@ -27,8 +27,6 @@ from include.reference.calendar import china_calendar
 from include.store.database import open_database
 
 MOST = 8
-PLAYED = (1, 5, 20, 45)
-"""Working days after the cut-off of an earlier quarter that are played."""
 
 
 class QuartersUnknown(UserFacingError):
@@ -68,7 +66,7 @@ def play_earlier(
         ):
             player = StagePlayer(Stages(engine, settings, green, market), set_clock, people)
             for quarter in quarters:
-                steps = quarter_plan(quarter, china_calendar(), played=PLAYED, troubled=False)
+                steps = quarter_plan(quarter, china_calendar(), FEW_DAYS)
 
                 def told(phase: str, of: Quarter = quarter) -> None:
                     report(f"{of} {phase}")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from include.domain.quarter import Quarter
 from include.local.airflow_api import FailedTask
 from include.local.figures import passed_needs
-from include.local.plan import PLAYED, SHANGHAI, Step, quarter_plan
+from include.local.plan import FEW_DAYS, PLAYED, SHANGHAI, Step, quarter_plan
 from include.local.play import Played
 from include.local.promises import (
     Promise,
@@ -138,7 +138,7 @@ def test_a_quarter_without_troubles_has_none() -> None:
         "mail_outage",
         "refused_push",
     }
-    calm = quarter_plan(Quarter.parse("2026Q3"), china_calendar(), played=(1, 45), troubled=False)
+    calm = quarter_plan(Quarter.parse("2026Q3"), china_calendar(), FEW_DAYS)
     assert {step.trouble for step in calm} == {""}
 
 

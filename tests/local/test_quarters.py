@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from include.base.business_time import SHANGHAI
 from include.domain.quarter import Quarter
 from include.local import figures
-from include.local.plan import quarter_plan
+from include.local.plan import FEW_DAYS, quarter_plan
 from include.local.postgres import PostgresServer
 from include.local.promises import (
     Promise,
@@ -41,7 +41,6 @@ from tests.support.sandbox_settings import sandbox_settings
 
 NOT_PLAYED = {"rerun_deliveries", "rejudge", "decide_stopped_department", "missed_quarters"}
 """By hand, or when something went wrong."""
-DAYS = (1, 5, 20, 45)
 
 
 def test_every_scheduled_dag_is_played(repository: Path) -> None:
@@ -67,7 +66,7 @@ def _played(postgres: PostgresServer, scenario: Scenario, quarters: list[str], m
     migrate(owner)
     owner.dispose()
     engine = connect(postgres.url(name), role=DatabaseRole.PIPELINE, audit_keys=[f"the audit of {name}"])
-    plans = {one: quarter_plan(Quarter.parse(one), china_calendar(), played=DAYS, troubled=False) for one in quarters}
+    plans = {one: quarter_plan(Quarter.parse(one), china_calendar(), FEW_DAYS) for one in quarters}
     with Sandbox(scenario, now=plans[quarters[0]][0].moment, mail_dir=mail, resubmit_share=0.8) as sandbox:
         settings = sandbox_settings(sandbox)
         with (
