@@ -33,7 +33,8 @@ class NeedFigures:
     """Numbers of needs by how far they came, and amounts in 万元; for one department or for the nation.
 
     recommended = passed + returned + held + unjudged; collected = recommended + withdrawn. `approved`, `contracted` and
-    `drawn` count needs with money of that kind from any institution.
+    `drawn` count needs with money of that kind from any institution. Amounts of needs count those that passed: what is
+    held or returned may carry a wrong unit.
     """
 
     collected: int = 0
@@ -51,7 +52,6 @@ class NeedFigures:
     contracted: int = 0
     drawn: int = 0
     stalled: int = 0
-    recommended_amount: Decimal = ZERO
     passed_amount: Decimal = ZERO
     pushed_amount: Decimal = ZERO
     approved_amount: Decimal = ZERO
@@ -104,6 +104,11 @@ class ManifestFigures:
     late: int
     zero_returns: int
     missing: tuple[str, ...]
+
+    @property
+    def recommending(self) -> int:
+        """Departments that reported needs: neither silent nor with a zero return."""
+        return self.departments - self.zero_returns - len(self.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +287,8 @@ _BY_DEPARTMENT = sa.text(
            count(*) filter (where pushed and contracted > 0) as contracted,
            count(*) filter (where pushed and drawn > 0) as drawn,
            count(*) filter (where pushed and stalled and not withdrawn) as stalled,
-           coalesce(sum(amount) filter (where not withdrawn), 0) as recommended_amount,
            coalesce(sum(amount) filter (where not withdrawn and verdict = 'passed'), 0) as passed_amount,
-           coalesce(sum(amount) filter (where pushed), 0) as pushed_amount,
+           coalesce(sum(amount) filter (where pushed and verdict = 'passed'), 0) as pushed_amount,
            coalesce(sum(approved) filter (where pushed), 0) as approved_amount,
            coalesce(sum(contracted) filter (where pushed), 0) as contracted_amount,
            coalesce(sum(drawn) filter (where pushed), 0) as drawn_amount
@@ -323,7 +327,8 @@ _STALLED_CASES = sa.text(
            and (clock.stopped_on is null or clock.stopped_on > :today)) as cases,
         (select count(distinct step.need_id)
          from escalation_step step join circular_need need using (need_id)
-         where step.state = 'mailed' and step.rule_id in ('S01', 'S06') and step.raised_at <= :moment) as escalated
+         where step.state = 'mailed' and step.rule_id in ('S01', 'S06') and step.raised_at <= :moment
+           and need.pushed and need.stalled and not need.withdrawn) as escalated
     """
 )
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from include.audit import record
 from include.base.act import Act
+from include.circular import disclosure
 from include.circular.figures import CircularFigures, figures
 from include.circular.page import render
 from include.domain.quarter import Quarter
@@ -53,16 +54,19 @@ def publish(engine: sa.Engine, quarter: str, output_dir: Path | None = None, *, 
         lock_page(connection, KIND, quarter)
         current = figures(connection, quarter, day=day)
         content = as_json(current)
-        last = connection.execute(
+        editions = connection.execute(
             sa.select(report.c.report_id, report.c.html, report.c.figures)
             .where((report.c.kind == KIND) & (report.c.quarter == quarter))
-            .order_by(report.c.report_id.desc())
-            .limit(1)
-        ).one_or_none()
+            .order_by(report.c.report_id)
+        ).all()
+        last = editions[-1] if editions else None
         if last is not None and _without_moment(last.figures) == _without_moment(content):
             report_id, html, new = last.report_id, last.html, False
         else:
-            html, new = render(current, day.policy), True
+            earlier = [disclosure.from_json(edition.figures["shown"]) for edition in editions]
+            html, new = render(current, day.policy, earlier=earlier), True
+            minimum = day.policy.integer("small_cell_min")
+            content["shown"] = disclosure.as_json(disclosure.suppressed(current, minimum=minimum, earlier=earlier))
             report_id = connection.execute(
                 report.insert()
                 .values(kind=KIND, quarter=quarter, html=html, figures=content, created_at=day.now)
@@ -94,4 +98,4 @@ def _plain(value: object) -> str:
 
 
 def _without_moment(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != "cut_off_moment"}
+    return {name: value for name, value in content.items() if name not in ("cut_off_moment", "shown")}

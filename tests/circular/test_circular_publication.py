@@ -35,7 +35,7 @@ def test_the_page_and_its_figures_are_stored_and_written(database: sa.Engine, tm
     assert published.path == tmp_path / "circulars" / "circular-2026Q3.html"
     assert published.path.read_text(encoding="utf-8") == row.html
     assert (row.kind, row.quarter, row.report_id) == ("circular", QUARTER, published.report_id)
-    assert row.figures["needs"]["recommended_amount"] == "1234.5"
+    assert row.figures["needs"]["passed_amount"] == "1234.5"
     assert row.figures["needs"]["pushed"] == 1
     assert [path.name for path in published.path.parent.iterdir()] == [published.path.name]
 

@@ -35,6 +35,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("POST", "/deadlines"): {OP},
     ("POST", "/deadlines/extensions/{extension_id}"): {OP},
     ("GET", "/calendar"): {V},
+    ("GET", "/definitions"): {V},
     ("GET", "/deliveries"): {V},
     ("GET", "/deliveries/{delivery_id}"): {V},
     ("GET", "/deliveries/list"): {V},

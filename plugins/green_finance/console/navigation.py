@@ -44,6 +44,7 @@ _PAGES: tuple[Page, ...] = (
     Page(Role.VIEWER, Group.FOLLOW_UP, "register", "绿色工厂名单"),
     Page(Role.VIEWER, Group.FOLLOW_UP, "support-tools", "支持工具"),
     Page(Role.VIEWER, Group.FOLLOW_UP, "calendar", "工作日历"),
+    Page(Role.VIEWER, Group.FOLLOW_UP, "definitions", "口径"),
     Page(Role.VIEWER, Group.SEND, "deliveries", "发件箱"),
     Page(Role.VIEWER, Group.SEND, "reruns", "重新发送"),
     Page(Role.VIEWER, Group.SEND, "unreadable", "未能读取"),

@@ -37,7 +37,7 @@ _OF_NEEDS = frozenset({"holds", "stops", "approvals", "alerts", "deliveries", "d
 """What a user who is confined to departments sees of them; the rest is of the whole country."""
 
 STEPS: Sequence[tuple[str, str, str, dict[str, str]]] = (
-    ("推荐", "recommended", "recommended_amount", {}),
+    ("推荐", "recommended", "", {}),
     ("通过审核", "passed", "passed_amount", {"outcome": "passed"}),
     ("已推送", "pushed", "pushed_amount", {"reached": "pushed"}),
     ("有反馈", "answered", "", {"reached": "answered"}),

@@ -10,6 +10,7 @@ from include.domain.quarter import Quarter
 from include.letters.operator_matters import TOOLS_ENDING_DAYS
 from include.reference.support_tools import ending_within, support_tools
 from include.store.provisional_limits import provisional_limits
+from include.words.definitions import CIRCULAR, CONSOLE
 from include.words.names import OWNERS, reason
 
 router = APIRouter()
@@ -54,3 +55,9 @@ def calendar(request: Request, day: CurrentDay) -> HTMLResponse:
         limits=limits,
         total=sum(row.limits for row in limits),
     )
+
+
+@router.get("/definitions", response_class=HTMLResponse)
+def definitions(request: Request) -> HTMLResponse:
+    """What the figures of the circular and of the console count."""
+    return show(request, "definitions.html", circular=CIRCULAR, console=CONSOLE)
