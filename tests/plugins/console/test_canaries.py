@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
+from starlette.routing import Mount
 
 from include import escalation, obstructions
 from include.base.act import Act
@@ -176,6 +177,8 @@ def addresses(database: sa.Engine) -> Iterator[str]:
         "snapshot_id": ["1"],
     }
     for route in app.routes:
+        if isinstance(route, Mount) and route.path == "/act":  # only with a signed token: tests/action_links
+            continue
         assert isinstance(route, APIRoute)
         if "GET" not in route.methods or route.path.endswith("/raw"):  # the bytes themselves, for operators, audited
             continue
