@@ -13,7 +13,9 @@ _CHOSEN = """
 """
 _DIFFERENCES = sa.text(
     f"""
-    select quarter, kind, need_id, revision, explanation, suggestion, found_at, closed_at
+    select quarter, kind, need_id, revision, explanation, suggestion, found_at, closed_at, (
+        select uscc from newest_need need where need.need_id = reconciliation_finding.need_id
+    ) as uscc
     from reconciliation_finding where {_CHOSEN}
     order by closed_at desc nulls last, found_at, finding_id limit :at_most
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -10,10 +11,12 @@ from pydantic import StringConstraints
 
 from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyCode, AnyQuarter
+from green_finance.console.reading import ReadsAs
 from include.base.business_time import SHANGHAI
 from include.domain.states import Difference
 from include.reconciliation.view import choices, differences
 from include.store.last_runs import last_runs
+from include.words.shown import shown
 from include.words.states import word
 
 router = APIRouter(prefix="/differences")
@@ -25,7 +28,12 @@ State = Annotated[str, StringConstraints(pattern="^(open|closed)$")]
 
 @router.get("", response_class=HTMLResponse)
 def page(
-    request: Request, day: CurrentDay, state: State = "open", quarter: AnyQuarter = "", kind: AnyCode = ""
+    request: Request,
+    role: ReadsAs,
+    day: CurrentDay,
+    state: State = "open",
+    quarter: AnyQuarter = "",
+    kind: AnyCode = "",
 ) -> HTMLResponse:
     """The open differences, the oldest first; `state` closed: those that no longer hold."""
     with engine().connect() as connection:
@@ -43,5 +51,6 @@ def page(
         kind=kind,
         compared_at=compared_at,
         name=lambda code: word(Difference, code),
+        shown=partial(shown, role=role),
         age=lambda at: day.calendar.working_days_after(at.astimezone(SHANGHAI).date(), day.today),
     )
