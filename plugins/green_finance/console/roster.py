@@ -15,6 +15,7 @@ from include.domain.states import Authority, Level
 from include.reference import departments
 from include.store import roster as rosters
 from include.words.names import region_name
+from include.words.shown import NAME, public
 from include.words.states import word
 
 router = APIRouter(prefix="/roster")
@@ -41,6 +42,7 @@ def page(
         vacant=vacant,
         departments=departments(),
         region=region_name,
+        office=lambda role: public(role, NAME),
         level_name=lambda code: word(Level, code),
         authority_name=lambda code: word(Authority, code),
     )
