@@ -14,7 +14,7 @@ from include.local.display import Display
 from include.local.environment import BUSINESS_DATABASE, Environment, Layout
 from include.local.load import load_of
 from include.local.people import People
-from include.local.plan import quarter_plan
+from include.local.plan import FEW_DAYS, quarter_plan
 from include.local.play import Played, Player
 from include.local.promises import (
     Promise,
@@ -85,7 +85,7 @@ def _play(environment: Environment, display: Display, *, once: bool, earlier: li
             display.table(str(QUARTER), figures.department_rows(connection, str(QUARTER)))
             shown = scenes(connection, str(QUARTER), china_calendar().deadline(QUARTER))
             display.scenes(f"{environment.airflow_url}/green-finance/", shown)
-            days = sum(step.dag_id == "escalate_stalled" for step in steps)
+            days = sum(step.dag_id == "escalate_stalled" for step in steps) + len(earlier) * len(FEW_DAYS.after)
             for line in load_of(connection, str(QUARTER), days=days).lines():
                 display.say(line)
             ledger = sandbox.ledger()
