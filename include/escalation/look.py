@@ -137,11 +137,12 @@ def end_rounds(connection: sa.Connection, items: Sequence[OpenItem], now: dateti
     )
 
 
-# A need that stands still because of an obstruction has not come back within its limits.
+# A need that stands still because of an obstruction has not come back within its limits. A look at an earlier moment, as
+# in a run played again, says nothing about a round that began later.
 _END = sa.text(
     f"""
     update {escalation_round.name} over set ended_at = :now
-    where ended_at is null
+    where ended_at is null and began_at <= :now
       and not exists (
           select from unnest(cast(:needs as text[]), cast(:rules as text[])) still (need_id, rule_id)
           where still.need_id = over.need_id and still.rule_id = over.rule_id
