@@ -21,8 +21,10 @@ from include.letters.late_departments import late_departments
 from include.reference import department_short_name
 from include.reference.day import Day
 from include.reference.support_tools import ending_within
+from include.register.acceptance import held_snapshots
 from include.store.missed_quarters import missed_quarters
 from include.store.roster import vacancies
+from include.withdrawals.view import waiting_withdrawals
 from include.words.amounts import amount
 from include.words.moments import day_label
 from include.words.names import rule_text
@@ -90,6 +92,9 @@ def matters(connection: sa.Connection, day: Day) -> list[Matter]:
             ("暂停推送的地区", "个", "stops", "请决定是否继续推送", _stops),
             ("待核实", "项", "holds", "请核实通过或确认退回", _holds),
             ("警示", "项", "alerts", "请核实后排除或确认", _alerts),
+            ("待确认撤回", "项", "withdrawals", "请由申请人以外的人员确认或驳回", _withdrawals),
+            ("待批延期", "项", "deadlines", "请由申请人以外的人员批准或驳回", _extensions),
+            ("待确认名单", "份", "register", "名单变动过大，请核对后启用", _registers),
             ("待签批", "条", "approvals", "请审批人签批后推送", _unsigned),
             ("未能读取", "条", "unreadable", "已单独存放，其余照常办理；请联系对方平台核对", _unreadable),
             ("部门报送", "个", "", "系统已提醒，并告知国家级协调人", _late),
@@ -232,6 +237,50 @@ def _given_up(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
 
 def _unreadable(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
     return _counted(connection.execute(_UNREADABLE), day, lambda row: source_label(row.kind), "unreadable")
+
+
+_EXTENSIONS = sa.text(
+    """
+    select asked.extension_id, asked.need_id, asked.working_days, asked.requested_at from deadline_extension asked
+    where not exists (
+        select from deadline_extension_decision decided where decided.extension_id = asked.extension_id
+    )
+    """
+)
+
+
+def _withdrawals(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
+    waiting = waiting_withdrawals(connection)
+    if not waiting.number or waiting.oldest is None:
+        return ()
+    age = _age(waiting.oldest, day)
+    return (Item(what=f"{waiting.number} 项撤回申请", note="", since=waiting.oldest, age=age, count=waiting.number),)
+
+
+def _extensions(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
+    return _sorted(
+        Item(
+            what=row.need_id,
+            note=f"申请延期 {row.working_days} 个工作日",
+            since=row.requested_at,
+            age=_age(row.requested_at, day),
+            page=f"deadlines?need_id={row.need_id}",
+        )
+        for row in connection.execute(_EXTENSIONS)
+    )
+
+
+def _registers(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
+    return _sorted(
+        Item(
+            what=f"{day_label(one.as_of)}的名单",
+            note=f"在册 {one.active} 家，较现用名单减少 {one.gone} 家",
+            since=one.taken_at,
+            age=_age(one.taken_at, day),
+            page="register",
+        )
+        for one in held_snapshots(connection)
+    )
 
 
 def _stops(connection: sa.Connection, day: Day) -> tuple[Item, ...]:

@@ -30,6 +30,7 @@ from tests.support.rows import (
     need_id,
     rewrite,
 )
+from tests.support.withdrawals import ask
 
 THURSDAY = "2026-10-15 08:30"
 CONSOLE = "https://console.example.test"
@@ -299,3 +300,28 @@ def test_a_sole_proprietor_is_not_named(database: sa.Engine) -> None:
     assert notify_operator(database, "2026-10-20 08:30")
     for form in both(newest(database)):
         assert "钱某某" not in form
+
+
+def test_what_waits_for_a_second_person_is_said_with_its_page(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        read_whole(connection)
+        add_need(connection, 4)
+        add_delivery(connection, 4)
+        ask(connection, need_id(4), at=moment("2026-10-14 10:00"))
+        connection.execute(
+            tables.deadline_extension.insert().values(
+                need_id=need_id(4),
+                institution_code="ICBC",
+                from_type="received",
+                to_type="contacted",
+                day0=moment("2026-10-09 10:00").date(),
+                working_days=5,
+                requested_by="wang",
+                reason="企业停产检修",
+                requested_at=moment("2026-10-13 10:00"),
+            )
+        )
+    assert notify_operator(database, THURSDAY)
+    for form in both(newest(database)):
+        assert "待确认撤回" in form and f"{CONSOLE}/withdrawals" in form
+        assert "待批延期" in form and need_id(4) in form and "申请延期 5 个工作日" in form

@@ -33,7 +33,9 @@ router = APIRouter()
 
 _QUARTERS_SHOWN = 8
 
-_OF_NEEDS = frozenset({"holds", "stops", "approvals", "alerts", "deliveries", "differences", "unreadable"})
+_OF_NEEDS = frozenset(
+    {"holds", "stops", "withdrawals", "deadlines", "approvals", "alerts", "deliveries", "differences", "unreadable"}
+)
 """What a user who is confined to departments sees of them; the rest is of the whole country."""
 
 STEPS: Sequence[tuple[str, str, str, dict[str, str]]] = (
