@@ -1,6 +1,6 @@
 """Escalation (升级): what stalls climbs the ladder; one digest for each e-mail address and working day."""
 
-from include.escalation.acknowledging import acknowledge, climbs
+from include.escalation.acknowledging import acknowledge, acknowledge_all, climbs
 from include.escalation.auditor import AuditSummary, StepsMissing, audit_steps
 from include.escalation.board import stalled_needs
 from include.escalation.operator_notice import operator_notice
@@ -11,6 +11,7 @@ __all__ = [
     "EscalationSummary",
     "StepsMissing",
     "acknowledge",
+    "acknowledge_all",
     "audit_steps",
     "climbs",
     "escalate",

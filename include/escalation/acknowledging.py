@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,31 @@ def acknowledge(connection: sa.Connection, need_id: str, *, act: Act) -> None:
             action="acknowledge_breach",
             object_=f"breach:{need_id}/{row.rule_id}/{row.round}",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOn:
+    """What became of several needs taken on at once: which were, and which were settled or not told of meanwhile."""
+
+    taken: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def acknowledge_all(connection: sa.Connection, need_ids: Sequence[str], *, act: Act) -> TakenOn:
+    """Record for each of these needs, with one reason and an audit entry each, that coordinators take it on.
+
+    What cannot be taken on any more does not hinder the others. Raises InvalidRequest if the act is not signed, if none is
+    chosen, or if none of them can be taken on.
+    """
+    act = audit.signed(act)
+    chosen = tuple(dict.fromkeys(need_ids))
+    if not chosen:
+        raise InvalidRequest("没有选择要认领的需求。", "请在“逾期督办”中勾选需求后再提交。")
+    refused = tuple(need_id for need_id in chosen if not climbs(connection, need_id))
+    taken = tuple(need_id for need_id in chosen if need_id not in set(refused)) or chosen[:1]
+    for need_id in taken:
+        acknowledge(connection, need_id, act=act)
+    return TakenOn(taken, refused)
 
 
 def _told(connection: sa.Connection, need_id: str) -> Sequence[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -16,15 +17,38 @@ from include.domain import ladder
 from include.domain.escalation import Breach
 from include.domain.states import BreachKind, Level, Stall, StepState
 from include.reference.day import Day
-from include.store import people
+from include.store import name_search, people
 from include.store.database import statement_beside
 from include.store.tables import coordinator, escalation_acknowledgement, escalation_round, escalation_step
 from include.words.names import post_label
-from include.words.shown import shown
+from include.words.shown import Reader, shown
 from include.words.stalls import rung_label, why
 
 RULES = (Stall.S01, Stall.S06, Stall.S02)
 """What the page can be filtered by; without a filter it shows what climbs the ladder, and not what is only quiet (S02)."""
+YELLOW_WORKING_DAYS = 5
+"""黄灯: overdue by so many working days at most; beyond, 红灯 (as supervision systems have it; no rule depends on it)."""
+LEVELS = (None, Level.CITY, Level.PROVINCE, Level.NATION)
+"""Where a need can stand: nobody told yet, or the highest level told in its present round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StalledFilter:
+    """Which stalled needs; an empty field asks for nothing. `level`: the highest told, `none` for not told yet; `institution`:
+    overdue there; `words`: as in the list of needs; amounts in 万元."""
+
+    words: str = ""
+    department: str = ""
+    city: str = ""
+    institution: str = ""
+    rule: str = ""
+    level: Level | Literal["", "none"] = ""
+    light: Literal["", "yellow", "red"] = ""
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+
+
+EVERYTHING = StalledFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +62,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StalledNeed:
-    """A need that stalls, overdue by so many working days; `next_on`, `next_to` are empty at the top of the ladder."""
+    """A need that stalls, overdue by so many working days; `next_on`, `next_to` are empty at the top of the ladder.
+
+    `institutions`: where it is overdue, longest first; `financing_need` in 万元; `red`: more than YELLOW_WORKING_DAYS.
+    """
 
     need_id: str
     company: str
     department_code: str
+    city_code: str
+    financing_need: Decimal | None
     is_major: bool
     institution_code: str
+    institutions: tuple[str, ...]
     state: str
     rule_id: str
     title: str
@@ -52,6 +82,7 @@ class StalledNeed:
     due_on: date
     provisional: bool
     overdue: int
+    red: bool
     told: tuple[Told, ...]
     taken_on_by: str
     quiet_since: date | None
@@ -59,48 +90,115 @@ class StalledNeed:
     next_to: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """A page of stalled needs, the longest overdue first, and how many there are in all."""
+    """A page of stalled needs, the longest overdue first, and how many match in all.
+
+    `levels`, `lights` (red or not), `cities`: how many there would be with another choice of just this one.
+    """
 
     rows: Sequence[StalledNeed]
     total: int
+    levels: Mapping[Level | None, int]
+    lights: Mapping[bool, int]
+    cities: Mapping[str, int]
 
 
 def stalled_needs(
-    connection: sa.Connection, *, day: Day, department: str = "", rule_id: str = "", rows: int = 50, after: int = 0
+    connection: sa.Connection,
+    *,
+    day: Day,
+    wanted: StalledFilter = EVERYTHING,
+    role: Reader = "mail",
+    rows: int = 50,
+    after: int = 0,
 ) -> Board:
-    """The stalled needs of a department ("": of all) by this rule ("": what climbs the ladder)."""
-    policy, calendar = day.policy, day.calendar
+    """The stalled needs that match, after so many; without a rule, those that climb the ladder.
+
+    `role`: whose eyes the words of the filter search with; a sole proprietor is found by its numbers alone.
+    """
+    level = None if wanted.level == "" else LEVELS.index(None if wanted.level == "none" else Level(wanted.level))
+    red = None if wanted.light == "" else wanted.light == "red"
     found = connection.execute(
         _BOARD,
         {
-            "today": day.today,
-            "department": department,
-            "rule_id": rule_id,
-            "pushed_before": calendar.add_working_days(day.today, -policy.integer("unclaimed_working_days")).day,
-            "idle_before": calendar.add_working_days(day.today, -policy.integer("idle_working_days")).day,
-            "valid_quarters": policy.integer("need_validity_quarters"),
+            **_days(day),
+            "named": name_search.found_by_words(connection, wanted.words, role),
+            "department": wanted.department,
+            "city": wanted.city,
+            "institution": wanted.institution,
+            "rule_id": wanted.rule,
+            "level": level,
+            "red": red,
+            "at_least": wanted.at_least,
+            "at_most": wanted.at_most,
             "rows": rows,
             "after": after,
         },
     ).all()
-    needs = [row.need_id for row in found]
+    listed = [row for row in found if row.need_id is not None]
+    needs = [row.need_id for row in listed]
     told, taken_on = _told(connection, needs), _taken_on(connection, needs)
     by = people.names(connection)
-    return Board(
+    return _board(
+        found[0].counts,
+        wanted,
+        level,
+        red,
         [
             _stalled(row, told.get((row.need_id, row.rule_id), ()), taken_on.get((row.need_id, row.rule_id)), by, day)
-            for row in found
+            for row in listed
         ],
-        found[0].total if found else 0,
     )
+
+
+def _days(day: Day) -> dict[str, Any]:
+    """Today, and the days before which something has lasted too long."""
+    policy, calendar = day.policy, day.calendar
+    unclaimed, idle = policy.integer("unclaimed_working_days"), policy.integer("idle_working_days")
+    # From this day to today there are just one more than the yellow ones: what fell due earlier is red.
+    red_before = calendar.add_working_days(day.today + timedelta(days=1), -(YELLOW_WORKING_DAYS + 1)).day
+    return {
+        "today": day.today,
+        "red_before": red_before,
+        "unclaimed_red_before": calendar.add_working_days(red_before, -unclaimed).day,
+        "idle_red_before": calendar.add_working_days(red_before, -idle).day,
+        "pushed_before": calendar.add_working_days(day.today, -unclaimed).day,
+        "idle_before": calendar.add_working_days(day.today, -idle).day,
+        "valid_quarters": policy.integer("need_validity_quarters"),
+    }
+
+
+def _board(
+    counts: Sequence[Mapping[str, Any]],
+    wanted: StalledFilter,
+    level: int | None,
+    red: bool | None,
+    rows: Sequence[StalledNeed],
+) -> Board:
+    levels: Counter[Level | None] = Counter()
+    lights: Counter[bool] = Counter()
+    cities: Counter[str] = Counter()
+    total = 0
+    for one in counts:
+        of_level, of_light = level in (None, one["level"]), red in (None, one["red"])
+        of_city = wanted.city in ("", one["city_code"])
+        if of_light and of_city:
+            levels[LEVELS[one["level"]]] += one["needs"]
+        if of_level and of_city:
+            lights[one["red"]] += one["needs"]
+        if of_level and of_light:
+            cities[one["city_code"]] += one["needs"]
+        if of_level and of_light and of_city:
+            total += one["needs"]
+    return Board(rows=rows, total=total, levels=levels, lights=lights, cities=cities)
 
 
 def _stalled(
     row: sa.Row[Any], steps: Collection[sa.Row[Any]], taken: sa.Row[Any] | None, by: dict[str, str], day: Day
 ) -> StalledNeed:
     breach = _breach(row, day)
+    overdue = day.calendar.working_days_after(breach.due_on, day.today)
     mailed = [one for one in steps if one.state == StepState.MAILED]
     of = (
         ()
@@ -117,15 +215,19 @@ def _stalled(
         need_id=row.need_id,
         company=shown("enterprise.name", row.enterprise_name, row.uscc, "mail"),
         department_code=row.department_code,
+        city_code=row.city_code or "",
+        financing_need=row.financing_need,
         is_major=row.is_major,
         institution_code=row.institution_code,
+        institutions=tuple(row.institutions) or ((row.institution_code,) if row.institution_code else ()),
         state=row.state,
         rule_id=row.rule_id,
         title=why(breach),
         since=breach.since,
         due_on=breach.due_on,
         provisional=breach.provisional,
-        overdue=day.calendar.working_days_after(breach.due_on, day.today),
+        overdue=overdue,
+        red=overdue > YELLOW_WORKING_DAYS,
         told=tuple(Told(step=one.step, post=_post(one), at=one.raised_at) for one in mailed),
         taken_on_by="" if taken is None else _who(taken, by),
         quiet_since=quiet.quiet_since if quiet else None,

@@ -16,8 +16,9 @@ from include.base.keyset import Cursor
 from include.domain.states import NeedStage
 from include.reference import department_short_name
 from include.reference.day import Day
+from include.store import name_search
 from include.words.names import institution
-from include.words.shown import Reader, one_line, shown
+from include.words.shown import Reader, shown
 
 PAGE = 50
 """Rows on a page of the console."""
@@ -143,29 +144,6 @@ def _finite(text: str) -> Decimal:
 # --- The statement ---------------------------------------------------------------------------------------------------
 
 _CATEGORY = "need.document::json #>> '{project,category}'"
-# What is masked on a page cannot be searched for, or a search would confirm it letter by letter: no name of a sole
-# proprietor; a name that may hold a telephone number, an identity card's number or an address only as the reader sees it.
-_OF_A_COMPANY = (
-    "coalesce(left(need.uscc, 2), '') <> '92' and position('个体工商户' in coalesce(need.enterprise_name, '')) = 0"
-)
-_MAY_BE_MASKED = "normalize(left({name}, 80), nfkc) ~ '@|([0-9][^0-9]{{0,3}}){{7}}'"
-_NAMES = ("enterprise_name", "project_name")
-_PARTLY_MASKED = sa.text(
-    "select need.need_id, need.uscc, need.enterprise_name, need.project_name from newest_need need where "
-    + f"{_OF_A_COMPANY} and ("
-    + " or ".join(f"({_MAY_BE_MASKED.format(name=f'need.{name}')})" for name in _NAMES)
-    + ")"
-)
-
-
-def _names_hold(word: str, seen: str) -> str:
-    """The condition that a name holds the text of parameter `word`; `seen`: ids of needs whose masked names hold it."""
-    found = (
-        f"(position(:{word} in left(need.{name}, 80)) > 0 and not {_MAY_BE_MASKED.format(name=f'need.{name}')})"
-        for name in _NAMES
-    )
-    return f"({_OF_A_COMPANY} and ({' or '.join(found)} or need.need_id = any(:{seen})))"
-
 
 _CONDITIONS: tuple[tuple[Callable[[NeedFilter], Any], str, str], ...] = (
     (lambda wanted: wanted.quarter, "quarter", "need.quarter = :quarter"),
@@ -207,13 +185,6 @@ _SORTED: Mapping[Sort, tuple[str, str, str]] = {
 }
 
 
-def _names_seen(row: sa.Row[Any], role: Reader) -> str:
-    return "\n".join(
-        shown(field, name, row.uscc, role)
-        for field, name in (("enterprise.name", row.enterprise_name), ("project.name", row.project_name))
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Query:
     conditions: tuple[str, ...]
@@ -225,16 +196,9 @@ class _Query:
         asked = [(name, value, text) for value_of, name, text in _CONDITIONS if (value := value_of(wanted))]
         conditions = [text for _, _, text in asked]
         parameters: dict[str, Any] = {name: value for name, value, _ in asked} | {"today": today}
-        words = one_line(wanted.words).split()[:_MOST_WORDS]
-        masked = connection.execute(_PARTLY_MASKED).all() if words else []
-        for number, part in enumerate(words):
-            word, seen = f"word{number}", f"seen{number}"
-            conditions.append(
-                f"(position(upper(:{word}) in need.need_id) > 0 or position(upper(:{word}) in coalesce(need.uscc, '')) > 0"
-                f" or {_names_hold(word, seen)})"
-            )
-            parameters[word] = part
-            parameters[seen] = [row.need_id for row in masked if part in _names_seen(row, role)]
+        words = name_search.search(connection, wanted.words, role)
+        conditions += words.conditions
+        parameters |= words.parameters
         return cls(conditions=tuple(conditions), parameters=parameters, sort=sort)
 
     def count(self) -> sa.TextClause:
@@ -275,7 +239,6 @@ class _Query:
         return f"where {' and '.join(conditions)}" if conditions else ""
 
 
-_MOST_WORDS = 6
 _READ: Mapping[str, Callable[[str], object]] = {
     "timestamptz": datetime.fromisoformat,
     "numeric": _finite,

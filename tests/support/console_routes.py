@@ -45,6 +45,7 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/differences"): {V},
     ("GET", "/escalations"): {V},
     ("POST", "/escalations"): {OP},
+    ("GET", "/escalations/export/{form}"): {V},
     ("GET", "/escalations/what-if"): {OP},
     ("POST", "/escalations/what-if"): {OP},
     ("GET", "/grants"): {X},

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print who would have been told; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m include.escalation.what_if",
-        description="升级试算：按另一套参数，过去某季度的事项会在何时提请谁。只读，不写库，不发信。",
+        description="督办规则试算：按另一套参数，过去某季度的事项会在何时提请谁。只读，不写库，不发信。",
     )
     parser.add_argument("--quarter", help="需求所属季度，如 2026Q3")
     parser.add_argument(

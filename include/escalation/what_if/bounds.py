@@ -37,7 +37,7 @@ def record_look(
     """Add to the audit trail that the person tried these figures."""
     audit.record(
         connection,
-        act=act.because("升级试算"),
+        act=act.because("督办规则试算"),
         action="try_escalation",
         object_=f"quarter:{quarter}",
         details={one.key: [one.value, value] for one, value in differences(present, assumed)},

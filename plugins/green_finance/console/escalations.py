@@ -1,82 +1,27 @@
-"""Stalled needs (逾期督办): who was told when, what comes next, taking one on; and the what-if of the ladder (升级试算)."""
+"""The what-if of the ladder (督办规则试算): who would have been told under other figures. The list: `stalled`."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import Lock
 from time import monotonic
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse
 
-from green_finance.console.access import OPERATORS, Admitted, CurrentOperator
-from green_finance.console.pages import CurrentDay, business_now, done, engine, show
-from green_finance.console.parameters import AnyDepartment, Quarter, Reason, Words
-from include import escalation
+from green_finance.console.access import OPERATORS, CurrentOperator
+from green_finance.console.pages import business_now, engine, show
+from green_finance.console.parameters import Quarter
 from include.domain.policy_snapshot import PolicySnapshot
 from include.domain.quarter import Quarter as QuarterOf
-from include.domain.roles import Role
-from include.domain.states import Stall
 from include.escalation import what_if
-from include.escalation.board import RULES
 from include.escalation.what_if import words
-from include.reference import institutions
 from include.reference.calendar import china_calendar
-from include.words.names import case_state
-from include.words.states import word
 
 router = APIRouter(prefix="/escalations")
 
-_ROWS_A_PAGE = 50
 _ROWS = 1_000
-_RuleFilter = Annotated[Literal["", "S01", "S06", "S02"], Query()]
-_TITLES = {rule: word(Stall, rule) for rule in RULES}
-
-
-@router.get("", response_class=HTMLResponse)
-def stalled(
-    request: Request,
-    access: Admitted,
-    day: CurrentDay,
-    department: AnyDepartment = "",
-    rule: _RuleFilter = "",
-    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-) -> HTMLResponse:
-    """Stalled needs, one row each, the longest overdue first."""
-    with engine().connect() as connection:
-        board = escalation.stalled_needs(
-            connection,
-            day=day,
-            department=department,
-            rule_id=rule,
-            rows=_ROWS_A_PAGE,
-            after=(page - 1) * _ROWS_A_PAGE,
-        )
-    return show(
-        request,
-        "escalations.html",
-        needs=board.rows,
-        total=board.total,
-        page=page,
-        last_page=-(-board.total // _ROWS_A_PAGE),
-        chosen={"department": department, "rule": rule},
-        departments=access.sees,
-        titles=_TITLES,
-        quiet_days=day.policy.integer("acknowledged_idle_working_days"),
-        institutions=institutions(),
-        state_label=case_state,
-        may_operate=access.may_operate,
-        may_report=bool(access.roles & {Role.OPERATOR, Role.COORDINATOR}),
-    )
-
-
-@router.post("")
-def acknowledge(operator: CurrentOperator, need_id: Annotated[Words, Form()], note: Reason = "") -> RedirectResponse:
-    """Record that the coordinators take it on; its ladder waits while the case is worked on."""
-    with engine().begin() as connection:
-        escalation.acknowledge(connection, need_id, act=operator.act(note))
-    return done("escalations", "已记录认领，暂不升级。")
 
 
 async def figures(request: Request) -> dict[str, str]:
