@@ -76,8 +76,10 @@ with overdue as (
     from (select level, red, city_code, count(*) as needs from matching group by level, red, city_code) one
 )
 select counted.counts, page.*, array(
-    select overdue.institution_code from overdue where overdue.need_id = page.need_id
-    group by 1 order by min(overdue.due_on), 1
+    select c.institution_code from case_clock c join matching_case m using (need_id, institution_code)
+    where c.need_id = page.need_id and c.stopped_on is null and not c.paused and c.due_on < :today
+      and not m.paused and m.state not in ('declined', 'closed')
+    group by 1 order by min(c.due_on), 1
 ) as institutions
 from counted left join lateral (
     select * from matching
