@@ -74,6 +74,7 @@ MORE_PARAMETERS = {
     # The fields of a filter in the address.
     "plugins/green_finance/console/hold_filter.py asked",
     "plugins/green_finance/console/need_list.py wanted",
+    "plugins/green_finance/console/stalled.py wanted",
 }
 
 
