@@ -184,7 +184,8 @@ def addresses(database: sa.Engine) -> Iterator[str]:
             continue
         paths = [route.path]
         for name, values in found.items():
-            paths = [path.replace("{" + name + "}", value) for path in paths for value in values]
+            if "{" + name + "}" in route.path:
+                paths = [path.replace("{" + name + "}", value) for path in paths for value in values]
         assert "{" not in paths[0], paths[0]
         yield from paths
     for word in (PERSON, PERSON[:2], "1391", "canary", "91330100", ""):
@@ -197,29 +198,35 @@ def addresses(database: sa.Engine) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.timeout(600)
 def test_no_page_shows_a_canary(
-    world: Console, database: sa.Engine, kind: str, role: str, caplog: pytest.LogCaptureFixture
+    world: Console, database: sa.Engine, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """To no role: one world for all of them, because making it takes longer than looking at it."""
     caplog.set_level(logging.INFO)
-    browser = world.log_in(role, ROLES[role][0])
-    seen = 0
-    for address in addresses(database):
-        answer = browser.get("/green-finance" + address)
-        assert answer.status_code < 500, address
-        told = _without_what_was_asked(answer.text, address)
-        seen += answer.status_code == 200
-        assert not [part for part in PARTS if part in told], address
-        assert "http://evil" not in told and "evil.example" not in _links(told), address
-        assert "\u202e" not in told and "\x1b" not in told, address
-        if role == "viewer" or not _people_write_there(address):
-            assert kind == "company" or PERSON not in told, address
-        if role == "viewer":
-            assert BANK_NUMBER not in told, address
-            if not address.startswith("/alerts"):
-                assert not [rule for rule in ("DQ37", "G06b", *map(message, ("DQ37", "G06b"))) if rule in told], address
-    assert seen > 20 or role == "auditor", "who audits sees the audit trail, and no page"
+    pages = list(addresses(database))
+    for role in ROLES:
+        browser = world.log_in(role, ROLES[role][0])
+        shown = {address: browser.get("/green-finance" + address) for address in pages}
+        for address, answer in shown.items():
+            assert answer.status_code < 500, (role, address)
+            assert not _given_away(answer.text, address, kind, role), (role, address)
+        opened = sum(answer.status_code == 200 for answer in shown.values())
+        assert opened > 20 or role == "auditor", "who audits sees the audit trail, and no page"
     assert not [part for part in (*PARTS, PERSON) if part in caplog.text]
+
+
+def _given_away(text: str, address: str, kind: str, role: str) -> list[str]:
+    """What a page tells this role that it should not."""
+    told = _without_what_was_asked(text, address)
+    secrets = [*PARTS, "http://evil", "\u202e", "\x1b"]
+    if kind != "company" and (role == "viewer" or not _people_write_there(address)):
+        secrets.append(PERSON)
+    if role == "viewer":
+        secrets.append(BANK_NUMBER)
+        if not address.startswith("/alerts"):
+            secrets += ["DQ37", "G06b", *map(message, ("DQ37", "G06b"))]
+    return [one for one in secrets if one in told] + ["a link"] * ("evil.example" in _links(told))
 
 
 def _without_what_was_asked(page: str, address: str) -> str:
