@@ -57,6 +57,18 @@ def page_in_force(connection: sa.Connection, kind: str, quarter: str) -> str | N
     return html
 
 
+def figures_in_force(connection: sa.Connection, kind: str, *, until: str, most: int) -> Sequence[sa.Row[Any, Any]]:
+    """(quarter, figures) of the pages in force of the newest `most` quarters up to `until`, the oldest quarter first."""
+    newest = (
+        sa.select(report.c.quarter, report.c.figures)
+        .where((report.c.kind == kind) & (report.c.quarter <= until))
+        .distinct(report.c.quarter)
+        .order_by(report.c.quarter.desc(), report.c.report_id.desc())
+        .limit(most)
+    )
+    return list(reversed(connection.execute(newest).all()))
+
+
 def published_quarters(connection: sa.Connection, kind: str) -> Sequence[sa.Row[Any, Any]]:
     """(quarter, created_at) of the page in force of each quarter, the newest quarter first."""
     return connection.execute(

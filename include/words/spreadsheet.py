@@ -24,7 +24,7 @@ Cell = str | int | Decimal | date | datetime | None
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
-_AS_WRITTEN = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+AS_WRITTEN = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,7 +40,7 @@ class Column(Generic[Row]):
 def xlsx(title: str, columns: Sequence[Column[Row]], rows: Iterable[Row], *, at: datetime) -> bytes:
     """The list as an XLSX file of one sheet, with a frozen head and a filter; `at`: when it was made."""
     file = BytesIO()
-    book = Workbook(file, {"in_memory": True, **_AS_WRITTEN})
+    book = Workbook(file, {"in_memory": True, **AS_WRITTEN})
     book.set_properties({"title": title, "created": at.astimezone(SHANGHAI).replace(tzinfo=None)})
     head = book.add_format({"bold": True, "bg_color": "#D9EADF", "border": 1, "text_wrap": True, "valign": "vcenter"})
     money = book.add_format({"num_format": "#,##0.00"})

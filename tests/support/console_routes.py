@@ -30,6 +30,8 @@ FOR: dict[tuple[str, str], set[Role]] = {
     ("GET", "/approvals/{quarter}"): {V},
     ("POST", "/approvals/{quarter}"): {A},
     ("GET", "/circular/{quarter}"): {V},
+    ("GET", "/circular/{quarter}/internal/{form}"): {OP, A},
+    ("GET", "/circular/{quarter}/{form}"): {V},
     ("POST", "/coordination"): {OP, C},
     ("GET", "/deadlines"): {V},
     ("POST", "/deadlines"): {OP},

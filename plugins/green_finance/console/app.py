@@ -17,6 +17,7 @@ from green_finance.console import (
     alerts,
     approvals,
     audit_trail,
+    circular,
     coordination,
     deadlines,
     deliveries,
@@ -51,6 +52,7 @@ console = FastAPI(title="绿厂融通", docs_url=None, redoc_url=None, openapi_u
 console.add_middleware(ClosedToTheBrowser)
 for part in (
     overview,
+    circular,
     health,
     quarters,
     need_list,

@@ -36,14 +36,26 @@ def export(
 ) -> Response:
     """The rows as a file for download, `form` csv or xlsx; who took which list along is audited."""
     now = business_now()
-    with engine().begin() as connection:
-        act = Act(actor_id=access.actor, name=access.name, role=sorted(access.roles)[0], reason="", at=now)
-        details = {"filter": asked, "rows": len(rows), "form": form}
-        audit.note_use(connection, Action.EXPORT_LIST, act=act, object_=title, details=details)
     body = csv_file(columns, rows) if form == "csv" else xlsx(title, columns, rows, at=now)
-    name = quote(f"{title}_{now:%Y%m%d}.{form}")
+    details = {"filter": asked, "rows": len(rows), "form": form}
+    return download(
+        access,
+        body,
+        name=f"{title}_{now:%Y%m%d}.{form}",
+        media_type=CSV if form == "csv" else XLSX,
+        noted=(title, details),
+    )
+
+
+def download(
+    access: Access, body: bytes, *, name: str, media_type: str, noted: tuple[str, Mapping[str, object]]
+) -> Response:
+    """A file to keep; `noted`: what is audited about it, the object and details."""
+    with engine().begin() as connection:
+        act = Act(actor_id=access.actor, name=access.name, role=sorted(access.roles)[0], reason="", at=business_now())
+        audit.note_use(connection, Action.EXPORT_LIST, act=act, object_=noted[0], details=dict(noted[1]))
     return Response(
         body,
-        media_type=CSV if form == "csv" else XLSX,
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+        media_type=media_type,
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
     )

@@ -13,9 +13,8 @@ from sqlalchemy import Connection
 
 from green_finance.connections import settings
 from green_finance.console.access import Access, Admitted
-from green_finance.console.pages import CurrentDay, engine, published, show
+from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyQuarter
-from green_finance.console.parameters import Quarter as QuarterText
 from include.circular.figures import CircularFigures, NeedFigures, figures
 from include.domain.quarter import Quarter
 from include.domain.states import Condition, ManifestState
@@ -171,9 +170,3 @@ def _trend(connection: Connection, quarters: Sequence[str]) -> list[tuple[str, d
     from include.gate.results import quarter_counts
 
     return [(quarter, dict(quarter_counts(connection, quarter))) for quarter in reversed(quarters)]
-
-
-@router.get("/circular/{quarter}", response_class=HTMLResponse)
-def circular(quarter: QuarterText) -> HTMLResponse:
-    """The circular in force of a quarter."""
-    return published("circular", quarter, f"{quarter} 的通报尚未发布。")

@@ -13,6 +13,7 @@ from tests.support.console import SAME_ORIGIN, Console, CustomViews, Said
 from tests.support.console_routes import FOR, OP, A, C, D, V, X, route_address, routes
 
 NATION_WIDE = {
+    ("GET", "/circular/{quarter}/internal/{form}"),
     ("POST", "/register/{snapshot_id}"),
     ("POST", "/deliveries/channels/{channel}/stop"),
     ("POST", "/deliveries/channels/{channel}/resume"),

@@ -1,0 +1,1 @@
+"""Editions of the circular: one content, and the forms in which it leaves: PDF, DOCX, XLSX, HTML, JSON, CSV."""
