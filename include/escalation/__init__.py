@@ -2,7 +2,7 @@
 
 from include.escalation.acknowledging import acknowledge, acknowledge_all, climbs
 from include.escalation.auditor import AuditSummary, StepsMissing, audit_steps
-from include.escalation.board import stalled_needs
+from include.escalation.board import stalled_need, stalled_needs
 from include.escalation.operator_notice import operator_notice
 from include.escalation.stage import EscalationSummary, escalate, tell_urgent
 
@@ -16,6 +16,7 @@ __all__ = [
     "climbs",
     "escalate",
     "operator_notice",
+    "stalled_need",
     "stalled_needs",
     "tell_urgent",
 ]

@@ -15,14 +15,15 @@ from include.base.business_time import SHANGHAI
 from include.domain import escalation as stalls
 from include.domain import ladder
 from include.domain.escalation import Breach
-from include.domain.states import BreachKind, Level, Stall, StepState
+from include.domain.states import Authority, BreachKind, Level, Stall, StepState
 from include.reference.day import Day
 from include.store import name_search, people
 from include.store.database import statement_beside
 from include.store.tables import coordinator, escalation_acknowledgement, escalation_round, escalation_step
-from include.words.names import post_label
+from include.words.names import office, post_label
 from include.words.shown import Reader, shown
 from include.words.stalls import rung_label, why
+from include.words.states import word
 
 RULES = (Stall.S01, Stall.S06, Stall.S02)
 """What the page can be filtered by; without a filter it shows what climbs the ladder, and not what is only quiet (S02)."""
@@ -53,10 +54,11 @@ EVERYTHING = StalledFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A step of which somebody was told: which post, when."""
+    """A step of which somebody was told: which post, its office as a letter addresses it, when."""
 
     step: int
     post: str
+    office: str
     at: datetime
 
 
@@ -117,13 +119,25 @@ def stalled_needs(
 
     `role`: whose eyes the words of the filter search with; a sole proprietor is found by its numbers alone.
     """
+    return _listed(connection, day, wanted, name_search.found_by_words(connection, wanted.words, role), rows, after)
+
+
+def stalled_need(connection: sa.Connection, need_id: str, *, day: Day) -> StalledNeed | None:
+    """The need as the list shows it; None unless it climbs the ladder."""
+    rows = _listed(connection, day, EVERYTHING, [need_id], 1, 0).rows
+    return rows[0] if rows else None
+
+
+def _listed(
+    connection: sa.Connection, day: Day, wanted: StalledFilter, named: list[str] | None, rows: int, after: int
+) -> Board:
     level = None if wanted.level == "" else LEVELS.index(None if wanted.level == "none" else Level(wanted.level))
     red = None if wanted.light == "" else wanted.light == "red"
     found = connection.execute(
         _BOARD,
         {
             **_days(day),
-            "named": name_search.found_by_words(connection, wanted.words, role),
+            "named": named,
             "department": wanted.department,
             "city": wanted.city,
             "institution": wanted.institution,
@@ -228,7 +242,7 @@ def _stalled(
         provisional=breach.provisional,
         overdue=overdue,
         red=overdue > YELLOW_WORKING_DAYS,
-        told=tuple(Told(step=one.step, post=_post(one), at=one.raised_at) for one in mailed),
+        told=tuple(Told(step=one.step, post=_post(one), office=_office(one), at=one.raised_at) for one in mailed),
         taken_on_by="" if taken is None else _who(taken, by),
         quiet_since=quiet.quiet_since if quiet else None,
         next_on=ladder.climbs_on(breach.due_on, above, quiet, day.calendar, day.policy) if above else None,
@@ -259,6 +273,12 @@ def _post(one: sa.Row[Any]) -> str:
     if one.level is None:
         return str(one.coordinator_id)
     return post_label(one.authority, Level(one.level), one.region_code)
+
+
+def _office(one: sa.Row[Any]) -> str:
+    if one.level is None:
+        return word(Authority, one.authority)
+    return office(Authority(one.authority), Level(one.level), one.region_code)
 
 
 def _who(taken: sa.Row[Any], by: dict[str, str]) -> str:

@@ -4,7 +4,7 @@
 with overdue as (
     select c.*, m.state, m.last_event_at
     from case_clock c join matching_case m using (need_id, institution_code)
-    where :rule_id in ('', 'S01')
+    where :rule_id in ('', 'S01') and (cast(:named as text[]) is null or c.need_id = any(cast(:named as text[])))
       and c.stopped_on is null and not c.paused and c.due_on < :today
       and not m.paused and m.state not in ('declined', 'closed')
 ), late as (
@@ -19,6 +19,7 @@ with overdue as (
            (min(pushed_at) at time zone 'Asia/Shanghai')::date < :unclaimed_red_before
     from delivered_push push
     where :rule_id in ('', 'S06') and :institution = ''
+      and (cast(:named as text[]) is null or need_id = any(cast(:named as text[])))
       and not exists (select from feedback_event e where e.need_id = push.need_id)
     group by need_id
     having (min(pushed_at) at time zone 'Asia/Shanghai')::date < :pushed_before
@@ -30,6 +31,7 @@ with overdue as (
     ) spoke
     where :rule_id = 'S02' and not paused and state not in ('declined', 'closed', 'drawn', 'post_loan')
       and :institution in ('', institution_code)
+      and (cast(:named as text[]) is null or need_id = any(cast(:named as text[])))
       and spoke.on_day < :idle_before
     order by need_id, spoke.on_day, institution_code
 ), stalled as (
@@ -62,7 +64,6 @@ with overdue as (
         ) desc, version.revision desc limit 1
     ) v
     where (:department in ('', v.department_code))
-      and (cast(:named as text[]) is null or stalled.need_id = any(cast(:named as text[])))
       and (cast(:at_least as numeric) is null or v.financing_need >= :at_least)
       and (cast(:at_most as numeric) is null or v.financing_need <= :at_most)
       and not exists (select from withdrawal_notice w where w.need_id = stalled.need_id)

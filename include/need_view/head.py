@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.errors import NotFound
+from include.domain.states import NeedStage
 from include.reference import department_short_name
 from include.words.names import case_state, institution
 from include.words.shown import Reader, shown
@@ -31,6 +32,7 @@ class RunningLimit:
 class CaseRow:
     """One institution's case; amounts in 万元."""
 
+    institution_code: str
     institution: str
     state: str
     since: date
@@ -45,7 +47,8 @@ class CaseRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedHead:
     """The need at its newest revision, and its cases; amounts in 万元, None unless usable. `moved_to`: the later quarter with
-    which a late need is counted and pushed by a person's decision."""
+    which a late need is counted and pushed by a person's decision. `standing`: its stage as lists have it, `since` a day;
+    `stage`: what the green platform was last told; `decide_by`: of the hold that is open."""
 
     need_id: str
     revision: int
@@ -58,6 +61,9 @@ class NeedHead:
     financing_need: Decimal | None
     total_investment: Decimal | None
     withdrawn: bool
+    standing: NeedStage
+    since: date | None
+    decide_by: date | None
     stage: str | None
     cases: tuple[CaseRow, ...]
     alerts: int
@@ -70,17 +76,45 @@ class NeedHead:
 
 _HEAD = sa.text(
     """
-    select version.*,
-           exists (select from withdrawal_notice notice where notice.need_id = version.need_id) as withdrawn,
+    select version.*, version.stage = 'withdrawn' as withdrawn,
+           (
+               case
+                   when version.stage = 'withdrawn' then (
+                       select noticed_at from withdrawal_notice notice where notice.need_id = version.need_id
+                   )
+                   when version.stage = 'pushed' then (
+                       select min(pushed_at) from delivered_push push where push.need_id = version.need_id
+                   )
+                   when version.stage in ('unjudged', 'passed', 'held', 'returned') then greatest(
+                       version.received_at,
+                       (select max(judged_at) from judgement judged where judged.need_id = version.need_id),
+                       (
+                           select max(event.at) from quarantine hold join quarantine_event event using (quarantine_id)
+                           where hold.need_id = version.need_id and version.stage <> 'held'
+                       )
+                   )
+                   when version.stage = 'unmet' then (
+                       select max(counted_at) from counted_feedback event
+                       where event.need_id = version.need_id and event.type in ('declined', 'closed')
+                   )
+                   else (
+                       select min(counted_at) from counted_feedback event
+                       where event.need_id = version.need_id and event.type = version.stage
+                   )
+               end at time zone 'Asia/Shanghai'
+           )::date as since,
+           (
+               select min(decide_by) from quarantine hold where hold.need_id = version.need_id and hold.state = 'open'
+           ) as decide_by,
            (
                select body::jsonb ->> 'stage' from delivery
                where delivery.need_id = version.need_id and action = 'progress' order by delivery_id desc limit 1
-           ) as stage,
+           ) as told_stage,
            (
                select count(*) from alert where alert.need_id = version.need_id and alert.state = 'open'
            ) as alerts,
            (select counted_quarter from deferred_need moved where moved.need_id = version.need_id) as moved_to
-    from newest_need version where need_id = :need_id
+    from need_stage version where need_id = :need_id
     """
 )
 
@@ -128,7 +162,10 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Rea
         financing_need=row.financing_need,
         total_investment=row.total_investment,
         withdrawn=row.withdrawn,
-        stage=row.stage,
+        standing=NeedStage(row.stage),
+        since=row.since,
+        decide_by=row.decide_by,
+        stage=row.told_stage,
         cases=tuple(
             _case(case, tuple(limits[case.institution_code]))
             for case in connection.execute(_CASES, {"need_id": need_id})
@@ -139,6 +176,7 @@ def need_head(connection: sa.Connection, need_id: str, *, today: date, role: Rea
 
 def _case(row: sa.Row[Any], limits: tuple[RunningLimit, ...]) -> CaseRow:
     return CaseRow(
+        institution_code=row.institution_code,
         institution=institution(row.institution_code),
         state=case_state(row.state),
         since=row.state_since,

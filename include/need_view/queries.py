@@ -67,13 +67,12 @@ CLOCKS = sa.text(
 
 STEPS = sa.text(
     """
-    select step.institution_code, step.rule_id, step.round, step.step, step.due_on, step.overdue_working_days,
-           min(step.raised_at) as raised_at, count(distinct nullif(step.coordinator_id, '')) as people,
-           min(mail.state) as mail_state
-    from escalation_step step left join delivery mail on mail.idempotency_key = step.idempotency_key
+    select step.*, post.level, post.region_code, mail.state as mail_state
+    from escalation_step step
+    left join coordinator post using (coordinator_id)
+    left join delivery mail on mail.idempotency_key = step.idempotency_key
     where step.need_id = :need_id
-    group by step.institution_code, step.rule_id, step.item, step.round, step.step, step.due_on, step.overdue_working_days
-    order by 6
+    order by step.rule_id, step.item, step.round, step.step, step.step_id
     """
 )
 

@@ -21,7 +21,6 @@ from include.domain.states import (
     Level,
     Outcome,
     ProgressStage,
-    Stall,
     TicketEvent,
     Verdict,
     WithdrawalDecision,
@@ -31,6 +30,7 @@ from include.need_view import queries
 from include.need_view.coordinated import coordinated
 from include.need_view.entries import Entry
 from include.need_view.entries import Known as _Known
+from include.need_view.escalated import escalated
 from include.reference.form import field_name
 from include.store.coordinators import posts as coordinator_posts
 from include.store.needs import code_of
@@ -45,7 +45,10 @@ from include.words.states import word, words
 
 
 def timeline(connection: sa.Connection, need_id: str, *, today: date, role: Reader) -> list[Entry]:
-    """The entries of a need that this reader may see, oldest first; without personal data."""
+    """The entries of a need that this reader may see, oldest first; without personal data.
+
+    What happened at the same moment stands in the order of the stages, and within one in the order of its records.
+    """
     known = _Known(
         need_id, today, role, code_of(connection, need_id), {**coordinator_posts(connection), **names(connection)}
     )
@@ -214,30 +217,6 @@ def _limits(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
         )
 
 
-def _escalated(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
-    for row in connection.execute(queries.STEPS, known.parameters):
-        who = institution(row.institution_code) if row.institution_code else "整项需求"
-        again = f"（第 {row.round} 轮）" if row.round > 1 else ""
-        notified = f"已列入发给 {row.people} 位协调人的督办邮件" if row.people else "由更高一级代替，未单独发送"
-        sent = {"delivered": "邮件已送达", "held": "邮件发送失败，待人工处理"}.get(row.mail_state or "", "")
-        yield Entry(
-            at=row.raised_at,
-            part="督办",
-            title=f"逾期督办第 {row.step} 级{again}：{who}",
-            lines=tuple(
-                line
-                for line in (
-                    word(Stall, row.rule_id),
-                    f"应办日 {row.due_on}，逾期 {row.overdue_working_days} 个工作日",
-                    notified,
-                    sent,
-                )
-                if line
-            ),
-            tone="warn",
-        )
-
-
 def _obstructed(connection: sa.Connection, known: _Known) -> Iterator[Entry]:
     for row in connection.execute(queries.TICKETS, known.parameters):
         lines = list(_decided(known, row, "", "note"))
@@ -324,7 +303,7 @@ _TELLERS: tuple[Callable[[sa.Connection, _Known], Iterator[Entry]], ...] = (
     _sent,
     _reported,
     _limits,
-    _escalated,
+    escalated,
     _obstructed,
     coordinated,
     _alerted,

@@ -12,8 +12,10 @@ from include.reference import institutions, policy, rules
 from include.reference.day import Day
 from include.store import tables
 from tests.support.console import Console
+from tests.support.escalation import run, staff, stalled_case
 from tests.support.lived import CANARY
 from tests.support.matching import CIPHER, NEED, NOW, Feed, prepare, report
+from tests.support.rows import need_id
 
 
 def page(console: Console, role: str = "op", address: str = f"needs/{NEED}") -> str:
@@ -28,10 +30,9 @@ def in_order(text: str, *sentences: str) -> bool:
     return places == sorted(places)
 
 
-def test_the_page_tells_the_whole_life_in_order_of_time(console: Console, lived: None) -> None:
+def test_the_page_tells_the_whole_life_the_newest_first(console: Console, lived: None) -> None:
     text = page(console)
-    assert in_order(
-        text,
+    life = (
         "企业提交第 1 版",
         "主管部门推荐第 1 版",
         "接收第 1 版，修订 3 处",
@@ -43,8 +44,9 @@ def test_the_page_tells_the_whole_life_in_order_of_time(console: Console, lived:
         "中国农业银行：不予支持",
         "中国工商银行：已签约 800 万元",
         "中国工商银行：已放款 300 万元",
-        "逾期督办第 ",
+        "逾期督办：中国农业银行，10月15日提请人民银行协调人",
     )
+    assert in_order(text.split("<h2>全程记录")[1], *reversed(life))
     assert "已变更（个人信息，不显示）" in text
     assert "1200.00 → 1000.00" in text
     assert "没有收到回答，可能已到达" in text and "查到，已在接收方" in text
@@ -61,7 +63,7 @@ def test_reasons_of_holds_alerts_and_audit_are_for_those_who_may_act(console: Co
     operators, viewers = page(console, "op"), page(console, "viewer")
     assert all(secret in operators for secret in secrets)
     assert not [secret for secret in secrets if secret in viewers]
-    assert "仅运维人员可见" in viewers
+    assert "仅审核人员可见" in viewers
 
 
 def test_the_head_says_how_far_each_bank_has_come(console: Console, lived: None) -> None:
@@ -119,5 +121,39 @@ def test_what_coordinators_did_about_an_obstruction_is_told_with_their_note(
             day=Day.in_force(NOW),
         )
     text = page(console, "viewer")
-    assert in_order(text, "中国建设银行融资梗阻", "牵头", "zhou：正在补齐资料")
+    assert in_order(text.split("<h2>全程记录")[1], "zhou：正在补齐资料", "牵头")
     assert CANARY not in text
+
+
+def test_the_head_says_where_it_stands_who_was_told_and_what_comes_next(console: Console, database: sa.Engine) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    run(database, "2026-10-20 08:30")
+    head = page(console, address=f"needs/{need_id(1)}").split("已告知绿色平台的进度")[0]
+    assert "逾期 8 个工作日" in head and "10月20日已提请中国人民银行浙江省分行" in head
+    assert "起提请省级（工信部门和人民银行）" in head
+    for act in (f"escalations?q={need_id(1)}", f"deadlines?need_id={need_id(1)}", "#withdraw", "#coordinate"):
+        assert f'{act}"' in head
+    assert "申请延期" not in page(console, "viewer", f"needs/{need_id(1)}").split("已告知绿色平台的进度")[0]
+
+
+def test_a_round_of_the_ladder_is_one_line_with_the_offices_in_their_order(
+    console: Console, database: sa.Engine
+) -> None:
+    with database.begin() as connection:
+        staff(connection)
+        stalled_case(connection)
+    for when in ("2026-10-13 08:30", "2026-10-19 08:30", "2026-10-27 08:30"):
+        run(database, when)
+    text = page(console, address=f"needs/{need_id(1)}?part=督办")
+    assert text.count("逾期督办：") == 1
+    assert in_order(
+        text.split("<h2>全程记录")[1], "杭州市人民银行 →", "中国人民银行浙江省分行 →", "浙江省经济和信息化厅"
+    )
+    assert "接收第 1 版" not in text
+
+
+def test_banks_lead_to_their_needs_and_nothing_drawn_is_zero(console: Console, lived: None) -> None:
+    text = page(console)
+    assert 'needs?institution=ICBC"' in text and ">0</td>" in text
