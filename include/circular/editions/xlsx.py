@@ -28,6 +28,9 @@ from include.circular.editions.model import (
 from include.circular.editions.printable import half_characters, signing_date
 from include.words.spreadsheet import AS_WRITTEN
 
+_COVER_WIDTH = 74
+_WIDEST = 70
+"""Characters of a column."""
 _HEAD_AT = 2
 """Row of the heads of a table, from 0: title and unit stand above."""
 _PARTS = ("#1F5F4A", "#4F8F74", "#93BFA9", "#D7C48A", "#D9DEDC")
@@ -60,11 +63,11 @@ class _Book:
         )
         numbers: dict[str, dict[str, object]] = {
             "text": {"text_wrap": True},
-            "count": {"num_format": "#,##0"},
-            "amount": {"num_format": "#,##0.00"},
-            "rate": {"num_format": "0.0%"},
-            "rank": {"num_format": "0"},
-            "change": {"num_format": '▲0.0;▼0.0;"持平"'},
+            "count": {"num_format": "#,##0", "align": "right"},
+            "amount": {"num_format": "#,##0.00", "align": "right"},
+            "rate": {"num_format": "0.0%", "align": "right"},
+            "rank": {"num_format": "0", "align": "right"},
+            "change": {"num_format": '▲0.0;▼0.0;"持平"', "align": "right"},
         }
         self.cell = {
             kind: self.book.add_format({**line, "valign": "vcenter", **more}) for kind, more in numbers.items()
@@ -97,7 +100,7 @@ def xlsx_file(content: Content) -> bytes:
 
 def _cover(made: _Book, content: Content) -> None:
     sheet = made.sheet("说明")
-    sheet.set_column(0, 0, 84)
+    sheet.set_column(0, 0, _COVER_WIDTH)
     at = content.as_of.astimezone(SHANGHAI)
     sheet.write_string(0, 0, content.title, made.title)
     head = (
@@ -109,7 +112,7 @@ def _cover(made: _Book, content: Content) -> None:
     texts = [*head, *(block.text for block in content.blocks if isinstance(block, Paragraph))]
     for row, text in enumerate(texts, start=1):
         sheet.write_string(row, 0, text, made.text)
-        sheet.set_row(row, 14 * (1 + half_characters(text) // 84))
+        sheet.set_row(row, 14 * (1 + half_characters(text) // (_COVER_WIDTH - 4)))
 
 
 def _sheet_name(title: str) -> str:
@@ -123,9 +126,12 @@ def _table(made: _Book, table: Table) -> None:
     for at, column in enumerate(table.columns):
         texts = [row[at] for row in table.rows if isinstance(row[at], str)]
         longest = max([half_characters(text) for text in texts if isinstance(text, str)], default=0)
-        sheet.set_column(at, at, min(max(longest + 2, 11), 70))
+        sheet.set_column(at, at, min(max(longest + 2, 11), _WIDEST))
         sheet.write_string(_HEAD_AT, at, column.title, made.head)
     for row, cells in enumerate(table.rows, start=_HEAD_AT + 1):
+        longest = max(half_characters(cell) for cell in cells if isinstance(cell, str))
+        if longest > _WIDEST:
+            sheet.set_row(row, 14 * (1 + longest // (_WIDEST - 4)))
         _row(sheet, row, cells, table.columns, made.cell)
     if table.total:
         _row(sheet, _HEAD_AT + 1 + len(table.rows), table.total, table.columns, made.total)

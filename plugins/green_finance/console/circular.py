@@ -42,7 +42,7 @@ def public_file(access: Admitted, day: CurrentDay, quarter: Quarter, form: AnyFo
     return _file(access, day, quarter, "public", form)
 
 
-@router.get("/{quarter}/internal/{form}", tags=DECIDERS)
+@router.get("/{quarter}/internal/{form}", tags=[*DECIDERS])
 def internal_file(access: Admitted, day: CurrentDay, quarter: Quarter, form: AnyForm) -> Response:
     """The internal edition as a file. It shows every department, so none to whom only some are open may have it."""
     if not _sees_all(access):
