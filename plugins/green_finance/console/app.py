@@ -44,6 +44,7 @@ from green_finance.console import (
     withdrawals,
 )
 from green_finance.console.access import admit
+from green_finance.console.doorway import login_address
 from green_finance.console.headers import ClosedToTheBrowser
 from green_finance.console.pages import show
 from include.base.errors import ConfigurationError, NotFound, NotPermitted, UserFacingError
@@ -87,11 +88,12 @@ console.mount("/act", action_links.links)
 log = logging.getLogger(__name__)
 
 _REFUSALS = {
-    401: ("尚未登录，或登录已过期。", "请先在 Airflow 首页登录，再打开本页。"),
+    401: ("尚未登录，或登录已过期。", "请登录，登录后回到本页。"),
     403: ("当前账号无权查看或办理。", "如需办理，请联系管理员开通运维权限。"),
     413: ("提交的内容过大。", "请减少勾选或填写的内容后重新提交。"),
     404: ("没有这个页面。", "请核对网址，或从“总览”进入。"),
 }
+_HEADINGS = {401: "请先登录", 403: "无权办理", 404: "未找到该页面", 503: "暂时无法显示"}
 _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 
 
@@ -99,7 +101,7 @@ _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 def problem(request: Request, error: UserFacingError) -> HTMLResponse:
     """The error in Chinese and what to do; 403: not permitted, 404: not found, 503: not set up, else 400."""
     status = _STATUS.get(type(error), 400)
-    heading = {403: "无权查看或办理", 404: "没有找到"}.get(status, "未能办理")
+    heading = {403: "无权办理", 404: "没有找到"}.get(status, "未能办理")
     return show(request, "problem.html", status, heading=heading, what=error.what, next_step=error.next_step)
 
 
@@ -110,7 +112,15 @@ def refused(request: Request, error: HTTPException) -> HTMLResponse:
         error.status_code, ("请求未能办理。", "请返回上一页重试；仍不成功的，请联系数据工程师。")
     )
     said = error.detail if error.status_code == 404 and error.detail != "Not Found" else what
-    return show(request, "problem.html", error.status_code, what=said, next_step=next_step)
+    return show(
+        request,
+        "problem.html",
+        error.status_code,
+        heading=_HEADINGS.get(error.status_code, "未能办理"),
+        what=said,
+        next_step=next_step,
+        login=login_address(request) if error.status_code == 401 else "",
+    )
 
 
 @console.exception_handler(RequestValidationError)
@@ -120,6 +130,7 @@ def misread(request: Request, error: RequestValidationError) -> HTMLResponse:
         request,
         "problem.html",
         400,
+        heading="未能办理",
         what="网址或表单中有无法识别的内容。",
         next_step="请返回上一页，按提示填写后重新提交。",
     )
@@ -146,6 +157,7 @@ def broken(request: Request, error: Exception) -> HTMLResponse:
         request,
         "problem.html",
         500,
+        heading="页面出错",
         what="页面出错，错误已写入 api-server 的日志；数据未受影响。",
         next_step="请稍后重试；仍然出错的，请把网址和时间告诉数据工程师。",
     )
