@@ -11,7 +11,6 @@ from include.circular.editions.model import Cell, Chart, Funnel, Hidden, Stacked
 
 FONTS = "'Noto Sans SC','Noto Sans CJK SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
 _INK, _SOFT, _LINE, _BAND = "#1d2321", "#5b6663", "#c9d1ce", "#eef2f0"
-_GREEN = "#1f5f4a"
 _PARTS = ("#1f5f4a", "#4f8f74", "#93bfa9", "#d7c48a", "#d9dedc")
 _SERIES = ("#7a8b86", "#c07f2a", "#1f5f4a")
 _WIDTH = 860
@@ -78,7 +77,7 @@ def _tile_map(chart: TileMap) -> Iterator[str]:
     for tile in chart.tiles:
         left, top = (tile.column - 1) * 78 + 2, (tile.row - 1) * 64
         share = _number(tile.value) / most
-        dark = share > 0.55
+        colour = "#ffffff" if share > 0.45 else _INK
         known = isinstance(tile.value, int | Decimal)
         yield _rect(left, top, 74, 60, _shade(share) if known else "#ffffff")
         if not known:
@@ -86,14 +85,14 @@ def _tile_map(chart: TileMap) -> Iterator[str]:
                 f'<rect x="{left + 0.5:g}" y="{top + 0.5:g}" width="73" height="59" fill="none" stroke="{_LINE}" '
                 'stroke-dasharray="3 2"/>'
             )
-        yield _text(left + 37, top + 25, tile.name, anchor="middle", colour="#ffffff" if dark else _INK)
+        yield _text(left + 37, top + 25, tile.name, anchor="middle", colour=colour)
         yield _text(
             left + 37,
             top + 47,
             shown(tile.value, chart.kind),
             size=15,
             anchor="middle",
-            colour="#ffffff" if dark else _GREEN,
+            colour=colour,
         )
     bottom = 64 * max(tile.row for tile in chart.tiles) + 8
     for at in range(5):
