@@ -15,6 +15,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The zone of every local day and moment of the handbook."""
 
 
+def in_shanghai(at: datetime) -> datetime:
+    """`at` in Shanghai's time; as it stands at the ends of the calendar, where foreign texts may put it."""
+    try:
+        return at.astimezone(SHANGHAI)
+    except OverflowError:
+        return at
+
+
 class Clock(Protocol):
     """A source of business time, and how to wait in it."""
 

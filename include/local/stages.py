@@ -139,7 +139,8 @@ class Stages:
     def urgent_mails(self, quarter: str, now: datetime) -> None:
         """Tells what does not wait for the next morning."""
         obstructions.advance(self.engine, day=self.day(now))
-        escalation.tell_urgent(self.engine, day=self.day(now), links=LinkMaker.of(self.settings))
+        links = LinkMaker.of(self.settings)
+        escalation.tell_urgent(self.engine, day=self.day(now), links=links)
 
     def weekly_summary(self, quarter: str, now: datetime) -> None:
         """Sends summaries to the heads of departments."""

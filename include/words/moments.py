@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from include.base.business_time import SHANGHAI
+from include.base.business_time import SHANGHAI, in_shanghai
 
 _WEEKDAYS = "一二三四五六日"
 UNITS: Mapping[str, str] = {"working_days": "个工作日", "calendar_days": "个自然日", "calendar_quarters": "个季度"}
@@ -14,15 +14,7 @@ UNITS: Mapping[str, str] = {"working_days": "个工作日", "calendar_days": "�
 
 def moment(at: datetime | None) -> str:
     """To the minute, e.g. 2026-10-09 09:30; — for None."""
-    return _local(at).strftime("%Y-%m-%d %H:%M") if at else "—"
-
-
-def _local(at: datetime) -> datetime:
-    """`at` in Shanghai's time; as it stands at the ends of the calendar, where foreign texts may put it."""
-    try:
-        return at.astimezone(SHANGHAI)
-    except OverflowError:
-        return at
+    return in_shanghai(at).strftime("%Y-%m-%d %H:%M") if at else "—"
 
 
 def time_of_day(at: datetime) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from include import intake
 from include.letters import reminders, weekly_summary
 from include.platforms.filed import filed
-from include.reference import departments
+from include.reference import departments, policy
 from include.reference.day import Day
 from tests.hostile.green import (
     CIPHER,
@@ -138,7 +138,7 @@ def test_all_of_them_at_once_spoil_no_count_of_what_lies_on_the_platform(status:
     ]
     green = Green(needs={status: [*pills, *strange, *neighbours(status)]})
     with client_of(green) as client:
-        found = filed(client, QUARTER, ZHEJIANG, "submitted" if status == "submitted" else "returned")
+        found = filed(client, QUARTER, ZHEJIANG, "submitted" if status == "submitted" else "returned", policy())
     assert found.need_ids == tuple(f"FN20260300000{number}" for number in (1, 2, 3, 4, 5))
     assert len(found.set_aside) == len(PILLS)
     assert found.number == len(PILLS) + 5
@@ -160,7 +160,7 @@ def test_reminders_and_weekly_letters_go_out_and_keep_what_they_could_not_read(d
         told = reminders.remind(database, client, CIPHER, QUARTER, day=Day.in_force(moment("2026-09-22 09:00")))
         assert told == len(departments())
         monday = Day.in_force(moment("2026-09-21 08:45"))
-        letters = weekly_summary.summarise(database, client, CIPHER, operator="op@example.test", day=monday)
+        letters = weekly_summary.summarise(database, client, CIPHER, day=monday)
     assert letters.summaries >= 1
     needs = f"needs/{QUARTER}/{ZHEJIANG}"
     assert [(source, known) for source, _, known in set_aside(database)] == [

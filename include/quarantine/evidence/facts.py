@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.base.business_time import SHANGHAI
+from include.base.business_time import SHANGHAI, in_shanghai
 from include.domain.quarter import Quarter
 from include.gate.engine.history import KEYS, name_similarity
 from include.quarantine.evidence.shapes import Facts, OtherNeed
@@ -184,7 +184,7 @@ def _recommended_on(document: Mapping[str, Any]) -> date | None:
         at = datetime.fromisoformat(written)
     except ValueError:
         return None
-    return at.astimezone(SHANGHAI).date() if at.tzinfo else None
+    return in_shanghai(at).date() if at.tzinfo else None
 
 
 def _other(row: sa.Row[Any], shares: frozenset[str], alike: float = 0.0) -> OtherNeed:
