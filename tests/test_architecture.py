@@ -75,6 +75,7 @@ MORE_PARAMETERS = {
     "plugins/green_finance/console/hold_filter.py asked",
     "plugins/green_finance/console/need_list.py wanted",
     "plugins/green_finance/console/stalled.py wanted",
+    "plugins/green_finance/console/tickets.py wanted",
 }
 
 

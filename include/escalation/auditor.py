@@ -189,7 +189,7 @@ def _what(missing: _Missing) -> str:
     if missing.unnamed:
         parts.append(f"{len(missing.unnamed)} 个登记为已提请的事项没有写进发给本人的邮件（{_named(missing.unnamed)}）")
     if missing.levels:
-        parts.append(f"{len(missing.levels)} 个梗阻工单逾期而没有升级（{_named(missing.levels)}）")
+        parts.append(f"{len(missing.levels)} 个融资梗阻协调事项逾期而没有升级（{_named(missing.levels)}）")
     if missing.notice:
         parts.append(f"{missing.notice} 项推送无结果或待核实未决定，而今天没有运维提示")
     if missing.gone:

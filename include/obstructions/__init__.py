@@ -2,11 +2,12 @@
 
 from include.obstructions.letter import LetterFacts, letter
 from include.obstructions.stage import TicketSummary, advance, work_on
-from include.obstructions.view import Responsible, responsible, ticket, tickets, worked_on_count
+from include.obstructions.view import Responsible, TicketFilter, responsible, ticket, tickets, worked_on_count
 
 __all__ = [
     "LetterFacts",
     "Responsible",
+    "TicketFilter",
     "TicketSummary",
     "advance",
     "letter",

@@ -72,11 +72,11 @@ def work_on(connection: sa.Connection, ticket_id: int, what: TicketAct, *, act: 
         sa.select(obstruction_ticket).where(obstruction_ticket.c.ticket_id == ticket_id)
     ).one_or_none()
     if chosen is None:
-        raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
+        raise NotFound(f"没有编号为 {ticket_id} 的协调事项。", "请回到融资梗阻列表，重新选择。")
     if not may(ticket_of(chosen), what):
         raise InvalidRequest(
-            f"工单 {ticket_id} 目前为“{word(TicketState, chosen.state)}”（{word(Level, chosen.level)}），不能作此处理。",
-            "请刷新页面查看最新状态；“无法解决”只能在国家级认定。",
+            f"协调事项{ticket_id}号目前为“{word(TicketState, chosen.state)}”（{word(Level, chosen.level)}），不能作此处理。",
+            "请刷新页面查看最新状态；“协调未果”只能在国家级认定。",
         )
     same_cause = connection.execute(
         sa.select(obstruction_ticket)
@@ -195,7 +195,7 @@ def _open(connection: sa.Connection, row: sa.Row[Any], ticket: Ticket, worked_on
         .returning(obstruction_ticket)
     ).one()
     worked_on.note(cause, stored.ticket_id, beside)
-    note = "机构报告融资梗阻" if beside is ticket else "机构报告融资梗阻，与同一原因的工单一并办理"
+    note = "机构报告融资梗阻" if beside is ticket else "机构报告融资梗阻，与同一原因的协调事项一并办理"
     _note_and_tell(connection, stored, beside, TicketEvent.OPENED, _by_institution(row, note, now))
 
 

@@ -13,8 +13,10 @@ from include.domain.obstruction import WORKED_ON, Ticket
 from include.domain.routing import AUTHORITIES, Assignment, Place
 from include.domain.states import Authority
 from include.reference import branches
+from include.store import name_search
 from include.store.coordinators import network
 from include.store.tables import obstruction_event, obstruction_ticket
+from include.words.shown import Reader
 
 
 def ticket_of(row: sa.Row[Any]) -> Ticket:
@@ -51,9 +53,35 @@ def responsible(connection: sa.Connection, row: sa.Row[Any]) -> list[Responsible
     return sorted(both, key=lambda one: not one.leads)
 
 
-def tickets(connection: sa.Connection, *, unsettled: bool = True) -> Sequence[sa.Row[Any]]:
-    """The tickets with their enterprise, those overdue first; `unsettled`: without ended ones."""
-    return connection.execute(_TICKETS, {"unsettled": unsettled}).all()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketFilter:
+    """Which tickets; an empty field asks for nothing. `settled`: ended ones as well; `words`: as in the list of needs."""
+
+    words: str = ""
+    department: str = ""
+    institution: str = ""
+    reason: str = ""
+    level: str = ""
+    state: str = ""
+    overdue: bool = False
+    settled: bool = False
+
+
+WORKED_ON_ONLY = TicketFilter()
+
+
+def tickets(
+    connection: sa.Connection,
+    wanted: TicketFilter = WORKED_ON_ONLY,
+    *,
+    role: Reader = "mail",
+    rows: int | None = None,
+    after: int = 0,
+) -> Sequence[sa.Row[Any]]:
+    """The tickets that match with their enterprise, those overdue first; each row says how many match (`total`)."""
+    asked = {name: getattr(wanted, name) for name in TicketFilter.__dataclass_fields__ if name != "words"}
+    named = name_search.found_by_words(connection, wanted.words, role)
+    return connection.execute(_TICKETS, {**asked, "named": named, "rows": rows, "after": after}).all()
 
 
 def worked_on_count(connection: sa.Connection) -> int:
@@ -70,7 +98,7 @@ def ticket(
     """A ticket, its history, and the other tickets of its cause. Raises NotFound if there is no such ticket."""
     found = connection.execute(_TICKET, {"ticket_id": ticket_id}).one_or_none()
     if found is None:
-        raise NotFound(f"没有编号为 {ticket_id} 的梗阻工单。", "请回到工单列表，重新选择。")
+        raise NotFound(f"没有编号为 {ticket_id} 的协调事项。", "请回到融资梗阻列表，重新选择。")
     history = connection.execute(
         sa.select(obstruction_event)
         .where(obstruction_event.c.ticket_id == ticket_id)
@@ -87,10 +115,15 @@ def ticket(
 _TICKETS = sa.text(
     """
     select ticket.*, version.enterprise_name, version.uscc, version.department_code, version.quarter, version.city_code,
-           version.branch_code
+           version.branch_code, version.financing_need, count(*) over () as total
     from obstruction_ticket ticket join newest_need version using (need_id)
-    where not :unsettled or ticket.state not in ('verified', 'unresolvable')
+    where (:settled or ticket.state = :state or ticket.state not in ('verified', 'unresolvable'))
+      and :department in ('', version.department_code) and :institution in ('', ticket.institution_code)
+      and :reason in ('', ticket.reason_code) and :level in ('', ticket.level) and :state in ('', ticket.state)
+      and (not :overdue or ticket.overdue)
+      and (cast(:named as text[]) is null or ticket.need_id = any(cast(:named as text[])))
     order by ticket.overdue desc, coalesce(ticket.acknowledge_by, ticket.resolve_by, ticket.confirm_by), ticket.ticket_id
+    limit :rows offset :after
     """
 )
 

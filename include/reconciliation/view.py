@@ -17,7 +17,7 @@ _DIFFERENCES = sa.text(
         select uscc from newest_need need where need.need_id = reconciliation_finding.need_id
     ) as uscc
     from reconciliation_finding where {_CHOSEN}
-    order by closed_at desc nulls last, found_at, finding_id limit :at_most
+    order by closed_at desc nulls last, found_at, finding_id limit :at_most offset :after
     """
 )
 _COUNT = sa.text(f"select count(*) from reconciliation_finding where {_CHOSEN}")
@@ -30,11 +30,12 @@ _CHOICES = sa.text(
 
 
 def differences(
-    connection: sa.Connection, *, state: str, quarter: str, kind: str, at_most: int
+    connection: sa.Connection, *, state: str, quarter: str, kind: str, at_most: int, after: int = 0
 ) -> tuple[Sequence[sa.Row[Any]], int]:
-    """The open or (`state` "closed") closed differences, the oldest open first, the last closed first; and how many."""
+    """The open or (`state` "closed") closed differences, the oldest open first, the last closed first, at most so many after
+    so many; and how many there are."""
     asked = {"state": state, "quarter": quarter, "kind": kind}
-    rows = connection.execute(_DIFFERENCES, {**asked, "at_most": at_most}).all()
+    rows = connection.execute(_DIFFERENCES, {**asked, "at_most": at_most, "after": after}).all()
     return rows, connection.execute(_COUNT, asked).scalar_one()
 
 

@@ -11,10 +11,10 @@ from include.reference import enum_labels
 
 _CASES = {states.CaseState.PUSHED: enum_labels("progress.stage")["pushed"], **enum_labels("feedback.type")}
 _ACTS: Mapping[str, str] = {
-    states.TicketAct.ACKNOWLEDGED: "接单",
+    states.TicketAct.ACKNOWLEDGED: "受理",
     states.TicketAct.IN_PROGRESS: "开始办理",
     states.TicketAct.RESOLVED: "已办结",
-    states.TicketAct.UNRESOLVABLE: "无法解决",
+    states.TicketAct.UNRESOLVABLE: "协调未果",
 }
 
 _COORDINATOR_ACTS: Mapping[str, str] = {
@@ -170,12 +170,12 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, str]] = {
         states.LinkKind.ALERT: "警示",
     },
     states.TicketState: {
-        states.TicketState.OPEN: "待接单",
-        states.TicketState.ACKNOWLEDGED: "已接单",
+        states.TicketState.OPEN: "待受理",
+        states.TicketState.ACKNOWLEDGED: "已受理",
         states.TicketState.IN_PROGRESS: "办理中",
         states.TicketState.RESOLVED: "已办结，待机构确认",
         states.TicketState.VERIFIED: "机构已确认",
-        states.TicketState.UNRESOLVABLE: "无法解决",
+        states.TicketState.UNRESOLVABLE: "协调未果",
     },
     states.TicketAct: _ACTS,
     states.TicketEvent: {

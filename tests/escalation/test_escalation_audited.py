@@ -155,7 +155,7 @@ def test_a_ticket_that_did_not_climb_is_missed(database: sa.Engine) -> None:
         hand_over(connection)
     audit(database, "2026-10-12 08:30")
     run(database, "2026-10-13 08:30")
-    with pytest.raises(StepsMissing, match=r"工单逾期而没有升级.*ICBC"):
+    with pytest.raises(StepsMissing, match=r"协调事项逾期而没有升级.*ICBC"):
         audit(database, "2026-10-13 08:30")
     run_with_tickets(database, "2026-10-13 08:30")
     audit(database, "2026-10-13 08:30")

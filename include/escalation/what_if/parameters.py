@@ -45,7 +45,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("acknowledged_idle_working_days", "认领后多少日没有进展再升一级", "个工作日"),
         ("digest_lines", "一封日报最多列出多少项（协调事项和重大需求另计）", "项"),
     ),
-    "停滞认定": (
+    "逾期认定": (
         ("unclaimed_working_days", "推送后多少日没有任何反馈（S06）", "个工作日"),
         ("return_respond_working_days", "退回补正的答复期限（S07）", "个工作日"),
         ("push_unanswered_working_days", "推送无结果的期限（S04）", "个工作日"),

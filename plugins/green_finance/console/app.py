@@ -88,12 +88,12 @@ console.mount("/act", action_links.links)
 log = logging.getLogger(__name__)
 
 _REFUSALS = {
-    401: ("尚未登录，或登录已过期。", "请登录，登录后回到本页。"),
-    403: ("当前账号无权查看或办理。", "如需办理，请联系管理员开通运维权限。"),
-    413: ("提交的内容过大。", "请减少勾选或填写的内容后重新提交。"),
-    404: ("没有这个页面。", "请核对网址，或从“总览”进入。"),
+    401: ("请先登录", "尚未登录，或登录已过期。", "请登录，登录后回到本页。"),
+    403: ("无权办理", "当前账号无权查看或办理。", "如需办理，请联系管理员开通相应角色。"),
+    413: ("未能办理", "提交的内容过大。", "请减少勾选或填写的内容后重新提交。"),
+    404: ("未找到该页面", "没有这个页面。", "请核对网址，或从“总览”进入。"),
 }
-_HEADINGS = {401: "请先登录", 403: "无权办理", 404: "未找到该页面", 503: "暂时无法显示"}
+_OTHERWISE = ("未能办理", "请求未能办理。", "请返回上一页重试；仍不成功的，请联系数据工程师。")
 _STATUS = {NotPermitted: 403, NotFound: 404, ConfigurationError: 503}
 
 
@@ -108,15 +108,13 @@ def problem(request: Request, error: UserFacingError) -> HTMLResponse:
 @console.exception_handler(HTTPException)
 def refused(request: Request, error: HTTPException) -> HTMLResponse:
     """No such page, or no login (any more), in words; the status is kept."""
-    what, next_step = _REFUSALS.get(
-        error.status_code, ("请求未能办理。", "请返回上一页重试；仍不成功的，请联系数据工程师。")
-    )
+    heading, what, next_step = _REFUSALS.get(error.status_code, _OTHERWISE)
     said = error.detail if error.status_code == 404 and error.detail != "Not Found" else what
     return show(
         request,
         "problem.html",
         error.status_code,
-        heading=_HEADINGS.get(error.status_code, "未能办理"),
+        heading=heading,
         what=said,
         next_step=next_step,
         login=login_address(request) if error.status_code == 401 else "",

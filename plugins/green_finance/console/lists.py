@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 from urllib.parse import quote, urlencode
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from green_finance.console.access import Access
 from green_finance.console.pages import business_now, engine
@@ -29,6 +30,35 @@ def query(values: Mapping[str, object], **changed: object) -> str:
 
 def _text(value: object) -> str:
     return "" if value in (None, False) else "true" if value is True else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """A page of a list whose order stays: its number, the last one, and the filters as the addresses need them.
+
+    `before`, `following`: the query of the neighbours; None where there is none.
+    """
+
+    page: int
+    last: int
+    asked: str
+    before: str | None
+    following: str | None
+
+
+def numbered(values: Mapping[str, object], page: int, total: int, size: int) -> Numbered:
+    """Where page `page` of `total` rows stands, `size` a page."""
+    last = max(1, -(-total // size))
+    return Numbered(
+        page=page,
+        last=last,
+        asked=query(values),
+        before=query(values, page=page - 1 if page > 2 else "") if page > 1 else None,
+        following=query(values, page=page + 1) if page < last else None,
+    )
+
+
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 
 
 def export(

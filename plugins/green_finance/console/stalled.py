@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from annotated_types import Len
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console import lists
@@ -27,7 +27,6 @@ router = APIRouter(prefix="/escalations")
 
 _ROWS_A_PAGE = 50
 _TITLES = {rule: word(Stall, rule) for rule in RULES}
-_Page = Annotated[int, Query(ge=1, le=10_000)]
 _Needs = Annotated[list[Words], Len(max_length=200), Form()]
 
 
@@ -61,7 +60,7 @@ Wanted = Annotated[StalledFilter, Depends(wanted)]
 
 @router.get("", response_class=HTMLResponse)
 def stalled(
-    request: Request, access: Admitted, role: ReadsAs, day: CurrentDay, chosen: Wanted, page: _Page = 1
+    request: Request, access: Admitted, role: ReadsAs, day: CurrentDay, chosen: Wanted, page: lists.PageNumber = 1
 ) -> HTMLResponse:
     """The stalled needs that match, one row each, the longest overdue first."""
     with engine().connect() as connection:
@@ -69,17 +68,12 @@ def stalled(
             connection, day=day, wanted=chosen, role=role, rows=_ROWS_A_PAGE, after=(page - 1) * _ROWS_A_PAGE
         )
     values = _in_address(chosen)
-    last_page = -(-board.total // _ROWS_A_PAGE)
     return show(
         request,
         "escalations.html",
         board=board,
-        page=page,
-        last_page=last_page,
-        before=lists.query(values, page=page - 1 if page > 2 else "") if page > 1 else None,
-        following=lists.query(values, page=page + 1) if page < last_page else "",
+        place=lists.numbered(values, page, board.total, _ROWS_A_PAGE),
         chosen=chosen,
-        asked=lists.query(values),
         levels=_level_chips(board, values),
         lights=_light_chips(board, values),
         choices={

@@ -1,38 +1,120 @@
-"""Tickets for obstructions (融资梗阻工单): the list, one ticket with its playbook and letter, and the coordinators' acts."""
+"""Tickets for obstructions (融资梗阻协调事项): the list, one ticket with its playbook and letter, and the coordinators' acts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from green_finance.console import lists
 from green_finance.console.access import Admitted, CurrentOperator
 from green_finance.console.pages import CurrentDay, business_now, done, engine, show
-from green_finance.console.parameters import Id, Reason
+from green_finance.console.parameters import AnyCode, AnyDepartment, Id, Reason, Words
 from green_finance.console.reading import ReadsAs
 from include import coordination, obstructions
 from include.action_links.tokens import LinkSubject
 from include.domain.obstruction import WORKED_ON, Ticket, may
 from include.domain.states import Authority, CoordinatorAct, Level, LinkKind, TicketAct, TicketEvent, TicketState
-from include.reference import institutions, playbooks, reason_codes
+from include.obstructions import TicketFilter
+from include.reference import departments, institutions, playbooks, reason_codes
 from include.reference.support_tools import tools_for
 from include.store import coordinator_acts
 from include.words.names import OWNERS, institution, office, post_label
 from include.words.shown import Reader, shown
+from include.words.spreadsheet import Column
 from include.words.states import word, words
 
 router = APIRouter(prefix="/obstructions")
 
 
+_ROWS_A_PAGE = 50
+
+
+def wanted(
+    q: Words = "",
+    department: AnyDepartment = "",
+    institution: AnyCode = "",
+    reason: AnyCode = "",
+    level: Level | Literal[""] = "",
+    state: TicketState | Literal[""] = "",
+    overdue: bool = False,
+    settled: bool = False,
+) -> TicketFilter:
+    """The filter in the address."""
+    return TicketFilter(
+        words=q,
+        department=department,
+        institution=institution,
+        reason=reason,
+        level=level,
+        state=state,
+        overdue=overdue,
+        settled=settled,
+    )
+
+
+Wanted = Annotated[TicketFilter, Depends(wanted)]
+
+
 @router.get("", response_class=HTMLResponse)
-def tickets(request: Request, role: ReadsAs, settled: bool = False) -> HTMLResponse:
+def tickets(
+    request: Request, access: Admitted, role: ReadsAs, chosen: Wanted, page: lists.PageNumber = 1
+) -> HTMLResponse:
     """Tickets that are worked on, the most urgent first; with `settled` also ended ones."""
     with engine().connect() as connection:
-        found = obstructions.tickets(connection, unsettled=not settled)
-    return show(request, "tickets.html", tickets=found, settled=settled, today=business_now().date(), **_words(role))
+        found = obstructions.tickets(connection, chosen, role=role, rows=_ROWS_A_PAGE, after=(page - 1) * _ROWS_A_PAGE)
+    total = found[0].total if found else 0
+    return show(
+        request,
+        "tickets.html",
+        tickets=found,
+        total=total,
+        place=lists.numbered(_in_address(chosen), page, total, _ROWS_A_PAGE),
+        chosen=chosen,
+        choices={
+            "department": {code: departments()[code].short_name for code in access.sees},
+            "institution": {code: one.name for code, one in institutions().items()},
+            "reason": {code: one.name for code, one in reason_codes().items()},
+            "level": words(Level),
+            "state": words(TicketState),
+        },
+        today=business_now().date(),
+        **_words(role),
+    )
+
+
+@router.get("/export/{form}")
+def export_tickets(access: Admitted, role: ReadsAs, chosen: Wanted, form: Literal["csv", "xlsx"]) -> Response:
+    """The tickets that match as a file."""
+    with engine().connect() as connection:
+        found = obstructions.tickets(connection, chosen, role=role, rows=lists.MOST_EXPORTED)
+    return lists.export(access, "融资梗阻", form, _columns(role), found, lists.query(_in_address(chosen)))
+
+
+def _in_address(chosen: TicketFilter) -> dict[str, object]:
+    names = (name for name in TicketFilter.__dataclass_fields__ if name != "words")
+    return {"q": chosen.words, **{name: getattr(chosen, name) for name in names}}
+
+
+def _columns(role: Reader) -> tuple[Column[Any], ...]:
+    return (
+        Column("事项编号", 10, lambda row: row.ticket_id),
+        Column("需求编号", 17, lambda row: row.need_id),
+        Column("企业", 34, lambda row: shown("enterprise.name", row.enterprise_name, row.uscc, role)),
+        Column("主管部门", 10, lambda row: departments()[row.department_code].short_name),
+        Column("重大", 6, lambda row: "是" if row.is_major else ""),
+        Column("机构", 30, lambda row: institution(row.institution_code)),
+        Column("融资需求（万元）", 16, lambda row: row.financing_need),
+        Column("原因", 30, lambda row: reason_codes()[row.reason_code].name),
+        Column("牵头", 10, lambda row: word(Authority, row.authority)),
+        Column("层级", 8, lambda row: word(Level, row.level)),
+        Column("状态", 12, lambda row: word(TicketState, row.state)),
+        Column("下一时限", 12, lambda row: row.acknowledge_by or row.resolve_by or row.confirm_by),
+        Column("逾期", 6, lambda row: "是" if row.overdue else ""),
+    )
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse)
@@ -98,7 +180,8 @@ def act(
     with engine().begin() as connection:
         number = obstructions.work_on(connection, ticket_id, what, act=operator.act(note), day=day)
     return done(
-        f"../obstructions/{ticket_id}", f"已记录：{word(TicketAct, what)}（同一原因的 {number} 张工单），并答复机构。"
+        f"../obstructions/{ticket_id}",
+        f"已记录：{word(TicketAct, what)}（同一原因的 {number} 个协调事项），并答复机构。",
     )
 
 
