@@ -191,7 +191,7 @@ def _alerts(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
             note=rule_text(row.rule_id).rstrip("。"),
             since=row.opened_at,
             age=_age(row.opened_at, day),
-            page="alerts",
+            page=f"alerts/{row.alert_id}",
         )
         for row in connection.execute(_ALERTS)
     )
