@@ -52,5 +52,6 @@ class Action(StrEnum):
     STOP_CHANNEL = auto()
     TAKE_BACK_WITHDRAWAL = auto()
     TRY_ESCALATION = auto()
+    VERIFY_AUDIT = auto()
     VIEW_PERSONAL_DATA = auto()
     WITHDRAW_NEEDS = auto()

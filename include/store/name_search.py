@@ -39,7 +39,8 @@ def search(connection: sa.Connection, words: str, role: Reader) -> WordSearch:
     """Each of the words must occur in what this reader sees of numbers and names; without words, no conditions."""
     asked = one_line(words).split()[:_MOST_WORDS]
     masked = connection.execute(_PARTLY_MASKED).all() if asked else []
-    conditions, parameters = [], {}
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
     for number, part in enumerate(asked):
         word, seen = f"word{number}", f"seen{number}"
         conditions.append(

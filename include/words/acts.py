@@ -51,6 +51,7 @@ ACTS: Mapping[str, str] = {
     Action.STOP_CHANNEL: "暂停通道",
     Action.TAKE_BACK_WITHDRAWAL: "收回撤回申请",
     Action.TRY_ESCALATION: "督办规则试算",
+    Action.VERIFY_AUDIT: "核对审计链",
     Action.VIEW_PERSONAL_DATA: "查看可能含个人信息的原文",
     Action.WITHDRAW_NEEDS: "撤回需求",
 }

@@ -6,22 +6,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from green_finance.console.access import Admitted, NationWideOperator
-from green_finance.console.pages import done, engine, show
+from green_finance.console.pages import CurrentDay, done, engine, show
 from green_finance.console.parameters import Id, Reason
 from include import intake
+from include.register.history import versions
 
 router = APIRouter(prefix="/register")
 
 
 @router.get("", response_class=HTMLResponse)
-def register(request: Request, access: Admitted) -> HTMLResponse:
-    """The waiting snapshots, compared with the one in use."""
+def register(request: Request, access: Admitted, day: CurrentDay) -> HTMLResponse:
+    """The register in force and its last changes; the waiting snapshots, compared with the one in use."""
     with engine().connect() as connection:
         held = intake.held_snapshots(connection)
+        used = versions(connection, day.today)
     return show(
         request,
         "register.html",
         held=held,
+        versions=used,
         may_operate=access.may_operate and access.departments is None,
     )
 

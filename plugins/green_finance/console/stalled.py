@@ -118,14 +118,14 @@ def _level_chips(board: Board, values: dict[str, object]) -> list[tuple[str, str
     """Value, name, address and count of each level."""
     names: list[tuple[str, str, Level | None]] = [("none", "尚未提请", None)]
     names += [(level.value, f"已提请{word(Level, level)}", level) for level in Level]
-    every = [("", "全部", lists.query(values, level=""), board.levels.total())]
+    every = [("", "全部", lists.query(values, level=""), sum(board.levels.values()))]
     return every + [(one, name, lists.query(values, level=one), board.levels[of]) for one, name, of in names]
 
 
 def _light_chips(board: Board, values: dict[str, object]) -> list[tuple[str, str, str, int]]:
     """Value, name, address and count of each light."""
     names = (("yellow", f"黄灯：逾期 {YELLOW_WORKING_DAYS} 个工作日以内", False), ("red", "红灯：逾期更久", True))
-    every = [("", "全部", lists.query(values, light=""), board.lights.total())]
+    every = [("", "全部", lists.query(values, light=""), sum(board.lights.values()))]
     return every + [(one, name, lists.query(values, light=one), board.lights[red]) for one, name, red in names]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from io import StringIO
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support import rows
 from tests.support.console import Browser, Console
 from tests.support.escalation import staff
 from tests.support.obstructions import advance, obstructed
+from tests.support.register import list_factory
 
 HOME = "/green-finance"
 
@@ -107,3 +109,30 @@ def test_the_vacant_posts_are_a_file_without_addresses(console: Console, databas
     posts = file_of(browser, "roster/export/csv?level=province&vacant=true")
     assert len(posts) == 71 and {one["状态"] for one in posts} == {"空缺"}
     assert "@example" not in browser.get(f"{HOME}/roster/export/csv?level=city").text
+
+
+def test_deadlines_begin_with_what_falls_due_today_and_this_week(console: Console, database: sa.Engine) -> None:
+    """Today is Tuesday, 2026-10-20."""
+    due = {1: date(2026, 10, 20), 2: date(2026, 10, 23), 3: date(2026, 10, 26), 4: date(2026, 10, 19)}
+    with database.begin() as connection:
+        for number, day in due.items():
+            rows.add_need(connection, number, department_code="440000" if number == 2 else "330000")
+            rows.add_case(connection, number, state="received")
+            rows.add_clock(connection, number, due_on=day, paused=number == 4)
+    browser = console.log_in("li", "viewer")
+    page = browser.get(f"{HOME}/deadlines").text
+    assert "今日和本周到期 2 项" in page
+    assert page.index("今日到期：2026-10-20") < page.index(rows.need_id(1)) < page.index("本周到期：2026-10-23")
+    assert rows.need_id(3) not in page and rows.need_id(4) not in page
+    assert [one["需求编号"] for one in file_of(browser, "deadlines/export/csv?department=440000")] == [rows.need_id(2)]
+    assert "本周没有到期的时限" in browser.get(f"{HOME}/deadlines?institution=CMB").text
+
+
+def test_the_register_says_which_list_is_in_force_and_its_last_change(console: Console, database: sa.Engine) -> None:
+    browser = console.log_in("li", "viewer")
+    assert "尚未读取到可用的名单" in browser.get(f"{HOME}/register").text
+    with database.begin() as connection:
+        list_factory(connection, as_of=date(2026, 10, 1))
+        list_factory(connection, as_of=date(2026, 10, 10), removed_on=date(2026, 10, 5))
+    page = browser.get(f"{HOME}/register").text
+    assert "<b>2026-10-10 起</b>，在册企业 <b>1</b> 家" in page and 'data-label="移出">1</td>' in page

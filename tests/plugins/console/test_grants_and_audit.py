@@ -116,6 +116,13 @@ def test_the_trail_is_read_page_by_page_and_searched(console: Console, database:
     assert found(actor="71", object="delivery:22") == {221, 223, 225, 227, 229}
     assert found(action="mail_again", object="delivery:3") == {3, 30, 33, 36, 39}
     assert found(object="delivery:%") == set(), "what is typed is no pattern"
+    assert found(q="理由第22 delivery:22") == {22, *range(220, 230)}
+    assert len(found(q="关闭未送达")) > 90 and found(q="关闭未送达 理由第3号") == set()
+    assert found(since="2026-09-30", until="2026-09-30", object="delivery:7") == {7, *range(70, 80)}
+    assert found(since="2026-10-01") == found(until="2026-09-29") == set()
+    assert browser.get(AUDIT, params={"since": "gestern"}).status_code == 400
+    taken = browser.get(f"{AUDIT}/export/csv", params={"object": "delivery:22"}).content.decode("utf-8-sig")
+    assert taken.count("delivery:22") == 11 and "理由第228号" in taken
 
 
 def test_an_auditor_has_the_chain_walked(console: Console, database: sa.Engine) -> None:
@@ -125,11 +132,14 @@ def test_an_auditor_has_the_chain_walked(console: Console, database: sa.Engine) 
         rows.set_grant(connection, "shen", roles=[Role.AUDITOR], departments=None, by="root", now=rows.TAKEN_IN)
     _fill(pages.whole_engine(), 5)
     browser = console.log_in("shen", "viewer")
+    assert "尚未在此核对过审计链" in browser.get(AUDIT).text
     assert "审计链完整" in browser.get(f"{AUDIT}?verify=true").text
+    assert "5 条，完整" in browser.get(AUDIT).text.split("最近一次核对")[1]
     with database.begin() as connection:
         rows.let_history_be_changed(connection)
         connection.execute(sa.update(audit_entry).where(audit_entry.c.entry_id == 3).values(actor="zhao"))
     assert "从第 3 条记录起不再连续" in browser.get(f"{AUDIT}?verify=true").text
+    assert "从第 3 条起不连续" in browser.get(AUDIT).text.split("最近一次核对")[1]
 
 
 def test_who_acted_is_named_beside_the_id(
