@@ -54,7 +54,7 @@ def need(
         climbs=stalled is not None and bool(stalled.told),
         part=part,
         parts=parts,
-        stage=word(ProgressStage, head.stage) if head.stage else "尚未推送",
+        stage=word(ProgressStage, head.stage) if head.stage else "尚未告知",
         reoffer=reoffer,
         reoffer_reason=reoffer_reason,
         reoffer_institution=reoffer_institution,

@@ -97,7 +97,8 @@ def test_a_list_holds_what_is_of_the_user_s_departments(two_departments: Console
     everything = two_departments.log_in("wang", "op").get(f"/green-finance{page}", params=query)
     own = two_departments.log_in("li", "op").get(f"/green-finance{page}", params=query)
     assert (everything.status_code, own.status_code) == (200, 200)
-    choices = page in ("/reruns", "/needs", "/roster")  # all departments to choose from, all banks, all posts
+    # All departments to choose from, all banks, all posts.
+    choices = page in ("/reruns", "/needs", "/roster", "/escalations", "/obstructions", "/deadlines")
     seen = own.text.replace("北京时间", "")  # of every page's foot
     assert not any(one in seen for one in theirs[: 2 if choices else 3])
     if any(one in everything.text for one in theirs[:2]):
