@@ -157,10 +157,13 @@ _END = sa.text(
 
 
 def _keep_waiting(connection: sa.Connection, found: Look, mails: Sequence[tuple[str, Mail]], now: datetime) -> None:
-    """What had no room waits; what was told, or is due no longer, waits no longer."""
+    """What had no room waits; what was told, or is due no longer, waits no longer.
+
+    What began to wait after `now` stays, as rounds do: a run that is played again does not know yet that it is due.
+    """
     due = {key_of(telling) for one in found.due for telling in one.tellings}
     told = {key_of(one) for _, mail in mails for one in mail.told}
-    gone = [key for key in found.waited_since if key in told or key not in due]
+    gone = [key for key, since in found.waited_since.items() if key in told or (key not in due and since <= now)]
     if gone:
         connection.execute(_NO_LONGER, [_parameters(key) for key in gone])
     rows = [_parameters(key_of(one)) | {"now": now, "mail": key} for key, mail in mails for one in mail.waiting]
