@@ -111,78 +111,9 @@ def _with_tasks(run_after: pendulum.DateTime) -> pendulum.DateTime:
     return run_after
 
 
-class WorkingDaysTimetable(Timetable):
-    """Runs on each of China's working days at a fixed local time."""
-
-    def __init__(self, hour: int, minute: int = 0) -> None:
-        self.hour = hour
-        self.minute = minute
-        self.description = f"每个工作日 {hour:02d}:{minute:02d}（中国工作日历，含调休）"
-
-    @property
-    def summary(self) -> str:
-        return f"工作日 {self.hour:02d}:{self.minute:02d}"
-
-    def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        return DataInterval.exact(_with_tasks(run_after))
-
-    def next_dagrun_info(
-        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
-    ) -> DagRunInfo | None:
-        if last_automated_data_interval is not None:
-            after = self._following(last_automated_data_interval.end)
-        elif restriction.earliest is not None:
-            after = self._at_or_after(restriction.earliest)
-        else:
-            return None
-        if not restriction.catchup:
-            after = max(after, self._latest_before(datetime.now(SHANGHAI)))
-        if restriction.latest is not None and after > restriction.latest:
-            return None
-        return DagRunInfo.exact(after)
-
-    def serialize(self) -> dict[str, Any]:
-        return {"hour": self.hour, "minute": self.minute}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> WorkingDaysTimetable:
-        return cls(**data)
-
-    def _on(self, day: date) -> pendulum.DateTime:
-        return pendulum.instance(datetime.combine(day, time(self.hour, self.minute), SHANGHAI))
-
-    def _following(self, moment: datetime) -> pendulum.DateTime:
-        return self._on(china_calendar().add_working_days(_local_date(moment), 1).day)
-
-    def _at_or_after(self, moment: datetime) -> pendulum.DateTime:
-        first = self._on(china_calendar().roll_forward(_local_date(moment)).day)
-        return first if first >= moment else self._following(first)
-
-    def _latest_before(self, moment: datetime) -> pendulum.DateTime:
-        day = _local_date(moment)
-        if self._on(day) > moment:
-            day -= timedelta(days=1)
-        while not china_calendar().is_working_day(day):
-            day -= timedelta(days=1)
-        return self._on(day)
-
-
-class WorkingHoursTimetable(Timetable):
-    """Runs again and again in the working hours of each of China's working days, both ends included.
-
-    `interval_key`: the policy key that has the minutes between two runs. Of runs that were missed only the newest is made
-    up for: it reads what they would have read. Source: handbook section 2; policy working_hours_start, working_hours_end.
-    """
-
-    def __init__(self, interval_key: str) -> None:
-        self.interval_key = interval_key
-        self.description = f"{self.summary}（中国工作日历，含调休）"
-
-    @property
-    def summary(self) -> str:
-        rules = policy()
-        hours = f"{rules.text('working_hours_start')}—{rules.text('working_hours_end')}"
-        return f"工作日 {hours} 每 {rules.integer(self.interval_key)} 分钟"
+class _OnWorkingDays(Timetable):
+    """Runs at moments of China's working days. Of runs that were missed only the newest is made up for: it does what they
+    would have done."""
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         return DataInterval.exact(_with_tasks(run_after))
@@ -202,12 +133,9 @@ class WorkingHoursTimetable(Timetable):
             return None
         return DagRunInfo.exact(after)
 
-    def serialize(self) -> dict[str, Any]:
-        return {"interval_key": self.interval_key}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> WorkingHoursTimetable:
-        return cls(**data)
+    def _runs_of(self, day: date) -> Iterator[pendulum.DateTime]:
+        """The runs of a working day, in order."""
+        raise NotImplementedError
 
     def _first(self, moment: datetime) -> pendulum.DateTime:
         """The first run at or after a moment."""
@@ -224,6 +152,54 @@ class WorkingHoursTimetable(Timetable):
             day = china_calendar().add_working_days(day, -1).day
             if passed := [run for run in self._runs_of(day) if run <= moment]:
                 return passed[-1]
+
+
+class WorkingDaysTimetable(_OnWorkingDays):
+    """Runs on each of China's working days at a fixed local time."""
+
+    def __init__(self, hour: int, minute: int = 0) -> None:
+        self.hour = hour
+        self.minute = minute
+        self.description = f"每个工作日 {hour:02d}:{minute:02d}（中国工作日历，含调休）"
+
+    @property
+    def summary(self) -> str:
+        return f"工作日 {self.hour:02d}:{self.minute:02d}"
+
+    def serialize(self) -> dict[str, Any]:
+        return {"hour": self.hour, "minute": self.minute}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> WorkingDaysTimetable:
+        return cls(**data)
+
+    def _runs_of(self, day: date) -> Iterator[pendulum.DateTime]:
+        yield pendulum.instance(datetime.combine(day, time(self.hour, self.minute), SHANGHAI))
+
+
+class WorkingHoursTimetable(_OnWorkingDays):
+    """Runs again and again in the working hours of each of China's working days, both ends included.
+
+    `interval_key`: the policy key that has the minutes between two runs. Source: handbook section 2; policy
+    working_hours_start, working_hours_end.
+    """
+
+    def __init__(self, interval_key: str) -> None:
+        self.interval_key = interval_key
+        self.description = f"{self.summary}（中国工作日历，含调休）"
+
+    @property
+    def summary(self) -> str:
+        rules = policy()
+        hours = f"{rules.text('working_hours_start')}—{rules.text('working_hours_end')}"
+        return f"工作日 {hours} 每 {rules.integer(self.interval_key)} 分钟"
+
+    def serialize(self) -> dict[str, Any]:
+        return {"interval_key": self.interval_key}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> WorkingHoursTimetable:
+        return cls(**data)
 
     def _runs_of(self, day: date) -> Iterator[pendulum.DateTime]:
         rules = policy()
