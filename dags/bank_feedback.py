@@ -21,7 +21,7 @@ from green_finance.defaults import TIMEZONE, dag_defaults
 from green_finance.run import stage_run
 
 
-@task
+@task(task_display_name="读取机构反馈")
 def collect_feedback() -> dict[str, int]:
     """Read the feed from where it was left; returns counts."""
     from include import matching
@@ -30,7 +30,7 @@ def collect_feedback() -> dict[str, int]:
         return asdict(matching.collect_feedback(run.engine, client, cipher=run.cipher, day=run.day))
 
 
-@task
+@task(task_display_name="更新融资梗阻")
 def follow_obstructions() -> dict[str, int]:
     """Open, reopen and end the tickets of obstructions that institutions report; returns counts."""
     from include import obstructions
@@ -42,6 +42,7 @@ def follow_obstructions() -> dict[str, int]:
 @dag(
     schedule=CronTriggerTimetable("*/15 * * * *", timezone=TIMEZONE),
     dag_display_name="对接反馈 bank_feedback",
+    description="读取机构的对接反馈，更新对接案件和融资梗阻",
     doc_md=__doc__,
     **dag_defaults("对接"),
 )

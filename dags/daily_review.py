@@ -31,6 +31,7 @@ from green_finance.timetables import WorkingDaysTimetable
 @dag(
     schedule=WorkingDaysTimetable(7, 30),
     dag_display_name="预审 daily_review",
+    description="每个工作日预审各未结季度的新增内容：该退即退，该核即核",
     doc_md=__doc__,
     params={"whole": whole_param()},
     **dag_defaults("征集"),

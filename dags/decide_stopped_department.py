@@ -25,22 +25,28 @@ from airflow.sdk import Param, dag
 
 from green_finance.defaults import QUARTER_PATTERN, dag_defaults
 from green_finance.department_decision import ALL_AT_ONCE, DepartmentDecision
+from include.reference import departments
 
 
 @dag(
     schedule=None,
     dag_display_name="决定暂停地区 decide_stopped_department",
+    description="退回过多的地区是否继续推送，由人决定",
     doc_md=__doc__,
     params={
         "quarter": Param(type="string", pattern=QUARTER_PATTERN, title="季度", description="形如 2026Q3。"),
         "department": Param(
-            type="string", pattern="^[1-9][0-9]{5}$", title="受理主管部门", description="六位代码，例如 330000。"
+            type="string",
+            enum=list(departments()),
+            values_display={code: one.short_name for code, one in departments().items()},
+            title="受理主管部门",
+            description="被暂停推送的地区。",
         ),
     },
     **{**dag_defaults("征集", "人工"), "max_active_runs": ALL_AT_ONCE},
 )
 def decide_stopped_department():
-    DepartmentDecision(task_id="decision")
+    DepartmentDecision(task_id="decision", task_display_name="人工决定")
 
 
 decide_stopped_department()

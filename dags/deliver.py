@@ -27,6 +27,7 @@ from green_finance.delivery_tasks import wire_delivery
         timetable=CronTriggerTimetable("*/5 * * * *", timezone=TIMEZONE), assets=[needs_judged]
     ),
     dag_display_name="发送 deliver",
+    description="发送发件箱里的推送、退回、进展和邮件",
     doc_md=__doc__,
     **dag_defaults("发送"),
 )

@@ -1,5 +1,5 @@
 """
-### 停滞升级 escalate_stalled
+### 逾期督办 escalate_stalled
 
 Moves overdue tickets for obstructions (融资梗阻) one level up. Finds stalled needs, raises each one rung of the ladder at a time,
 counted from its oldest overdue limit, and queues one digest for each e-mail address and working day. Operators get a notice of
@@ -32,7 +32,7 @@ from green_finance.run import stage_run
 from green_finance.timetables import WorkingDaysTimetable
 
 
-@task
+@task(task_display_name="读取协调人名册")
 def pull_coordinators() -> int:
     """Read the current coordinators."""
     from include import intake
@@ -41,7 +41,7 @@ def pull_coordinators() -> int:
         return intake.pull_coordinators(run.engine, client, run.cipher, now=run.now)
 
 
-@task
+@task(task_display_name="梗阻逾期升级")
 def advance_obstructions() -> dict[str, int]:
     """Update tickets from what institutions report, and move overdue ones up; returns counts."""
     from include import obstructions
@@ -50,7 +50,7 @@ def advance_obstructions() -> dict[str, int]:
         return asdict(obstructions.advance(run.engine, day=run.day))
 
 
-@task
+@task(task_display_name="逐级督办")
 def escalate() -> dict[str, int]:
     """Raise what is due and queue the digests; returns counts."""
     from include import escalation
@@ -60,7 +60,7 @@ def escalate() -> dict[str, int]:
         return asdict(escalation.escalate(run.engine, day=run.day, links=LinkMaker.of(run.settings)))
 
 
-@task
+@task(task_display_name="运维提示")
 def notify_operator() -> bool:
     """Queue the day's notice to operators; returns whether there was anything new."""
     from include import escalation
@@ -74,7 +74,7 @@ def notify_operator() -> bool:
         )
 
 
-@task
+@task(task_display_name="督办自查")
 def audit_steps() -> dict[str, int]:
     """Check independently that everything due was told and is named in its mails; red if not."""
     from include import escalation
@@ -85,7 +85,8 @@ def audit_steps() -> dict[str, int]:
 
 @dag(
     schedule=WorkingDaysTimetable(8, 30),
-    dag_display_name="停滞升级 escalate_stalled",
+    dag_display_name="逾期督办 escalate_stalled",
+    description="逾期督办：每个邮箱每个工作日一封",
     doc_md=__doc__,
     **dag_defaults("协调"),
 )

@@ -24,7 +24,7 @@ from green_finance.defaults import TIMEZONE, dag_defaults
 from green_finance.run import stage_run
 
 
-@task
+@task(task_display_name="清理与审计核验")
 def housekeep() -> dict[str, int]:
     """Record changes of policy, rules and keys; purge, drop, verify; returns counts."""
     from include.housekeeping import stage as stage
@@ -34,7 +34,7 @@ def housekeep() -> dict[str, int]:
         return asdict(stage.housekeep(run.engine, run.cipher, day=run.day, reports_dir=run.settings.reports_dir))
 
 
-@task
+@task(task_display_name="读取绿色工厂名单")
 def pull_register() -> dict[str, object]:
     """Read the register of green factories as of today; returns its rows and whether it was taken into use."""
     from include import intake
@@ -43,7 +43,7 @@ def pull_register() -> dict[str, object]:
         return asdict(intake.pull_register(run.engine, client, run.cipher, run.now.date(), run.now, run.policy))
 
 
-@task
+@task(task_display_name="核对名单变动")
 def watch_register() -> dict[str, int]:
     """Withdraw needs of removed factories, raise alerts and close those no longer true; returns counts."""
     from include.register import watch as register_watch
@@ -52,7 +52,7 @@ def watch_register() -> dict[str, int]:
         return asdict(register_watch.watch(run.engine, day=run.day))
 
 
-@task
+@task(task_display_name="核对贷后反馈")
 def watch_post_loan() -> int:
     """Raise alerts where a bank did not report on the use of funds for a full quarter; returns how many needs have one."""
     from include import matching
@@ -64,6 +64,7 @@ def watch_post_loan() -> int:
 @dag(
     schedule=CronTriggerTimetable("0 3 * * *", timezone=TIMEZONE),
     dag_display_name="日常维护 housekeeping",
+    description="清除到期个人信息，核对名单，核验审计链",
     doc_md=__doc__,
     **dag_defaults("维护"),
 )

@@ -25,6 +25,7 @@ from green_finance.timetables import WorkingHoursTimetable
 @dag(
     schedule=WorkingHoursTimetable("major_interval_minutes"),
     dag_display_name="随时征集 major_intake",
+    description="工作时间内随时征集重大项目需求",
     doc_md=__doc__,
     params={"whole": whole_param()},
     **dag_defaults("征集"),

@@ -23,7 +23,7 @@ from green_finance.missed_runs import runs_that_make_up
 INTAKE = "quarterly_intake"
 
 
-@task
+@task(task_display_name="查找漏办季度")
 def missed() -> list[dict[str, object]]:
     """The runs that make up for what was missed, the oldest quarter first; skipped if there are none."""
     return runs_that_make_up(INTAKE)
@@ -32,13 +32,14 @@ def missed() -> list[dict[str, object]]:
 @dag(
     schedule=CronTriggerTimetable("30 7 * * *", timezone=TIMEZONE),
     dag_display_name="补办季度 missed_quarters",
+    description="补办截止后没有读取过的季度",
     doc_md=__doc__,
     **dag_defaults("征集"),
 )
 def missed_quarters():
     # A run that failed before is started anew, under the same name.
     TriggerDagRunOperator.partial(
-        task_id="make_up", trigger_dag_id=INTAKE, logical_date=None, reset_dag_run=True
+        task_id="make_up", task_display_name="补办季度", trigger_dag_id=INTAKE, logical_date=None, reset_dag_run=True
     ).expand_kwargs(missed())
 
 

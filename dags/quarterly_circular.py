@@ -19,7 +19,7 @@ from green_finance.defaults import dag_defaults, quarter_param
 from green_finance.run import stage_run
 
 
-@task
+@task(task_display_name="发布通报")
 def publish() -> int:
     """Publish the circular; returns the report's id."""
     from include import circular
@@ -33,6 +33,7 @@ def publish() -> int:
 @dag(
     schedule=PartitionedAssetTimetable(assets=quarter_settled),
     dag_display_name="季度通报 quarterly_circular",
+    description="发布季度信息通报",
     doc_md=__doc__,
     params={"quarter": quarter_param()},
     **dag_defaults("通报"),

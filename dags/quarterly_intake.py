@@ -31,6 +31,7 @@ from green_finance.timetables import LastWorkingDayTimetable
 @dag(
     schedule=LastWorkingDayTimetable(),
     dag_display_name="季度征集 quarterly_intake",
+    description="季度征集：读取、审核、关闭，并推送通过的需求",
     doc_md=__doc__,
     params={
         "quarter": quarter_param(),

@@ -19,7 +19,7 @@ from green_finance.defaults import TIMEZONE, dag_defaults, quarter_param
 from green_finance.run import stage_run
 
 
-@task
+@task(task_display_name="确定季度")
 def closed_quarter() -> str:
     """The requested quarter, else the newest one whose cut-off has passed."""
     asked = get_current_context()["params"]["quarter"]
@@ -27,7 +27,7 @@ def closed_quarter() -> str:
         return run.quarter(asked or str(run.calendar.newest_closed_quarter(run.now)))
 
 
-@task
+@task(task_display_name="核对台账")
 def compare(quarter: str) -> dict[str, int]:
     """Compare the ledgers of a quarter; returns counts."""
     from include import reconciliation
@@ -37,7 +37,7 @@ def compare(quarter: str) -> dict[str, int]:
         return {**summary.compared, "opened": summary.opened, "closed": summary.closed, "open": summary.still_open}
 
 
-@task(outlets=[quarter_settled])
+@task(task_display_name="通知可发通报", outlets=[quarter_settled])
 def signal_settled(quarter: str) -> None:
     """Signal the circular that the quarter may be published; skipped while it may not."""
     from include import circular, reconciliation
@@ -54,6 +54,7 @@ def signal_settled(quarter: str) -> None:
 @dag(
     schedule=CronTriggerTimetable("0 2 * * *", timezone=TIMEZONE),
     dag_display_name="对账 reconcile",
+    description="核对各方台账，解释或列出差异",
     doc_md=__doc__,
     params={"quarter": quarter_param()},
     **dag_defaults("对账"),

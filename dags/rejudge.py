@@ -20,7 +20,7 @@ from green_finance.defaults import dag_defaults, departments_param, quarter_para
 from green_finance.run import chosen_departments, stage_run
 
 
-@task
+@task(task_display_name="重新审核")
 def judge_again() -> dict[str, int]:
     """Judge the quarter again and publish what changed; returns counts."""
     from include import audit
@@ -56,6 +56,7 @@ def judge_again() -> dict[str, int]:
 @dag(
     schedule=None,
     dag_display_name="重新审核 rejudge",
+    description="重新审核以往季度，只比较不生效",
     doc_md=__doc__,
     params={"quarter": quarter_param(), "departments": departments_param()},
     **dag_defaults("审核", "人工"),

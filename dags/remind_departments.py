@@ -20,7 +20,7 @@ from green_finance.run import said, stage_run
 from green_finance.timetables import WorkingDaysTimetable
 
 
-@task
+@task(task_display_name="催报未报地区")
 def remind_late() -> int:
     """Queue today's reminders to departments that have reported nothing after the cut-off; returns how many are new."""
     from include.letters import late_reminders
@@ -30,7 +30,7 @@ def remind_late() -> int:
     return said(new, "今天没有新的逾期提醒：不在截止后提醒的日子，或没有未报送的部门，或已提醒过。")
 
 
-@task
+@task(task_display_name="报送提醒")
 def remind() -> int:
     """Queue the reminders of today; returns how many are new."""
     from include import intake
@@ -49,6 +49,7 @@ def remind() -> int:
 @dag(
     schedule=WorkingDaysTimetable(9),
     dag_display_name="报送提醒 remind_departments",
+    description="截止前后的报送提醒",
     doc_md=__doc__,
     params={"quarter": quarter_param()},
     **dag_defaults("征集"),

@@ -21,6 +21,8 @@ from airflow.sdk import Param, dag, get_current_context, task
 from green_finance.defaults import dag_defaults, departments_param, quarter_param
 from green_finance.delivery_tasks import wire_delivery
 from green_finance.run import stage_run
+from include.domain.outbox_states import ErrorClass
+from include.words.states import words
 
 
 def _selection():
@@ -36,7 +38,7 @@ def _selection():
     )
 
 
-@task
+@task(task_display_name="预览")
 def preview() -> dict[str, int]:
     """Say what a re-run would send, what not, and why."""
     from include.delivery import rerun
@@ -47,13 +49,13 @@ def preview() -> dict[str, int]:
         return found.counts()
 
 
-@task.short_circuit
+@task.short_circuit(task_display_name="是否正式重发")
 def wanted() -> bool:
     """Go on only when this is not a dry run."""
     return not get_current_context()["params"]["dry_run"]
 
 
-@task
+@task(task_display_name="重新列入发送")
 def requeue() -> int:
     """Put the chosen deliveries back into the queue, as one job with one audit entry however often it is tried; returns how many."""
     from include.delivery import rerun
@@ -74,6 +76,7 @@ def requeue() -> int:
 @dag(
     schedule=None,
     dag_display_name="重新发送 rerun_deliveries",
+    description="重新发送未送达的内容（默认只预览）",
     doc_md=__doc__,
     params={
         "quarter": quarter_param(),
@@ -81,8 +84,10 @@ def requeue() -> int:
         "error_class": Param(
             None,
             type=["null", "string"],
-            title="错误类别",
-            description="例如 rejected、exhausted、client_error；不填为全部。",
+            enum=[None, *map(str, ErrorClass)],
+            values_display={str(code): text for code, text in words(ErrorClass).items()},
+            title="未送达原因",
+            description="不选为全部。",
         ),
         "delivery_ids": Param(
             None,
@@ -95,7 +100,7 @@ def requeue() -> int:
             None,
             type=["null", "string"],
             format="date-time",
-            title="此时之后失败过的",
+            title="失败时间不早于",
             description="例如 2026-10-09T09:00:00+08:00；不填则不限。",
         ),
         "reason": Param(type="string", minLength=4, title="重发原因", description="必填，记入审计。"),

@@ -23,7 +23,7 @@ from green_finance.run import stage_run
 from green_finance.timetables import WorkingHoursTimetable
 
 
-@task
+@task(task_display_name="梗阻逾期升级")
 def advance_obstructions() -> dict[str, int]:
     """Update tickets from what institutions report, and move overdue ones up; returns counts."""
     from include import obstructions
@@ -32,7 +32,7 @@ def advance_obstructions() -> dict[str, int]:
         return asdict(obstructions.advance(run.engine, day=run.day))
 
 
-@task
+@task(task_display_name="发送加急督办")
 def tell_urgent() -> dict[str, int]:
     """Queue the urgent mails; returns counts."""
     from include import escalation
@@ -46,6 +46,7 @@ def tell_urgent() -> dict[str, int]:
 @dag(
     schedule=WorkingHoursTimetable("urgent_interval_minutes"),
     dag_display_name="加急督办 urgent_mails",
+    description="工作时间内发送不能等到次日的督办",
     doc_md=__doc__,
     **dag_defaults("协调"),
 )

@@ -23,7 +23,7 @@ from green_finance.run import stage_run
 from green_finance.timetables import WorkingDaysTimetable
 
 
-@task
+@task(task_display_name="撰写周报")
 def summarise() -> dict[str, int]:
     """Queue this week's summaries if they are due; returns how many, and how many posts are vacant."""
     from include import intake
@@ -45,6 +45,7 @@ def summarise() -> dict[str, int]:
     dag_id="weekly_summary",
     schedule=WorkingDaysTimetable(8, 45),
     dag_display_name="周报 weekly_summary",
+    description="各地区融资对接周报",
     doc_md=__doc__,
     **dag_defaults("协调"),
 )

@@ -11,6 +11,7 @@ from green_finance.connections import all_are_set
 from green_finance.failure_mails import RunFailureNotifier
 from green_finance.timetables import START
 from include.domain.identity import QUARTER
+from include.reference import departments
 
 TIMEZONE = "Asia/Shanghai"
 QUARTER_PATTERN = f"^{QUARTER}$"
@@ -58,8 +59,10 @@ def departments_param() -> Param:
         None,
         type=["null", "array"],
         items={"type": "string", "pattern": "^[1-9][0-9]{5}$"},
+        examples=list(departments()),
+        values_display={code: one.short_name for code, one in departments().items()},
         title="受理主管部门",
-        description="六位代码，每行一个；不填为全部 37 个。",
+        description="可选多个；不选为全部 37 个。",
     )
 
 

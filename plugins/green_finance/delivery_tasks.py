@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@task
+@task(task_display_name="发送到信贷市场服务平台")
 def deliver_market() -> dict[str, int]:
     """Send pushes and withdrawals, and open a case for each institution that a pushed need names; returns counts."""
     from include import matching
@@ -32,14 +32,14 @@ def deliver_market() -> dict[str, int]:
         return {**_unless_unreachable(summary), "cases_opened": opened}
 
 
-@task
+@task(task_display_name="发送到绿色制造平台")
 def deliver_green_platform() -> dict[str, int]:
     """Send returns and progress reports; returns counts."""
     with stage_run() as run:
         return _unless_unreachable(_deliver(run, Channel.GREEN_PLATFORM))
 
 
-@task
+@task(task_display_name="发送邮件")
 def deliver_mail() -> dict[str, int]:
     """Hand over mails; returns counts."""
     with stage_run() as run:

@@ -17,7 +17,7 @@ from include.domain.states import IntakeKind
 from include.reference import departments
 
 
-@task
+@task(task_display_name="开始征集")
 def open_intake() -> int:
     """Open the intake of this run's quarter; returns its id."""
     from include import intake
@@ -35,7 +35,7 @@ def open_intake() -> int:
         return intake.begin(run.engine, request, run.now)
 
 
-@task
+@task(task_display_name="确定预审范围")
 def open_reviews(kind: str) -> list[dict[str, Any]]:
     """Ask the platform what is new, take in withdrawals, and open an intake of each quarter with news.
 
@@ -50,7 +50,7 @@ def open_reviews(kind: str) -> list[dict[str, Any]]:
         return [asdict(one) for one in intake.open_reviews(run.engine, client, run.cipher, request, run.day)]
 
 
-@task
+@task(task_display_name="读取名单和协调人")
 def pull_reference(sets: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Read the register of green factories and the coordinators as of today; returns how many of each.
 
@@ -69,7 +69,7 @@ def pull_reference(sets: list[dict[str, Any]] | None = None) -> dict[str, Any]:
         }
 
 
-@task
+@task(task_display_name="读取报送清单")
 def pull_quarter(intake_id: int) -> list[list[str]]:
     """Read the manifest and withdrawals; returns the intake's departments in sets, as its next tasks take them.
 
@@ -85,7 +85,7 @@ def pull_quarter(intake_id: int) -> list[list[str]]:
         return intake.department_sets(run.engine, intake_id, run.policy)
 
 
-@task(map_index_template="{{ departments }}")
+@task(task_display_name="读取需求", map_index_template="{{ departments }}")
 def pull_departments(intake_id: int, department_codes: list[str]) -> list[dict[str, Any]]:
     """Read the recommended needs of these departments whole and keep them."""
     from include import intake
@@ -103,7 +103,9 @@ def pull_departments(intake_id: int, department_codes: list[str]) -> list[dict[s
         return [asdict(summary) for summary in summaries]
 
 
-@task_with_validation_page(map_index_template="{{ departments }}", trigger_rule=TriggerRule.ALL_DONE)
+@task_with_validation_page(
+    task_display_name="审核需求", map_index_template="{{ departments }}", trigger_rule=TriggerRule.ALL_DONE
+)
 def judge_departments(intake_id: int, department_codes: list[str]) -> dict[str, Any]:
     """Judge what was read for these departments and queue the consequences; links to the results of the quarter."""
     from include import intake
@@ -127,14 +129,14 @@ def _label(department_codes: list[str]) -> None:
     )
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
+@task(task_display_name="核对并关闭", trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
 def close_intake(intake_id: int) -> dict[str, int]:
     """Check that every record is accounted for; the event that the quarter was judged follows only then."""
     with stage_run() as run:
         return _close(run, intake_id)
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
+@task(task_display_name="核对并关闭", trigger_rule=TriggerRule.ALL_DONE, outlets=[needs_judged])
 def close_reviews(sets: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """Check, intake by intake, that every record is accounted for; one that is not does not keep the others open."""
     totals: dict[str, dict[str, int]] = {}
@@ -176,7 +178,7 @@ def _close(run: StageRun, intake_id: int) -> dict[str, int]:
     return totals
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
+@task(task_display_name="查找暂停地区", trigger_rule=TriggerRule.ALL_DONE)
 def stopped_departments(opened: int | list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The departments that are stopped (B08) and not decided yet: one question to a person for each, once.
 
@@ -228,6 +230,7 @@ def _ask_about_stops(judged: Any, opened: Any) -> None:
     judged >> stopped
     TriggerDagRunOperator.partial(
         task_id="ask_a_person",
+        task_display_name="请人决定",
         trigger_dag_id="decide_stopped_department",
         logical_date=None,
         skip_when_already_exists=True,

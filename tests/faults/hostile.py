@@ -328,7 +328,7 @@ _FACTS: Mapping[str, str] = {
         select need_id, institution_code, state, approved, contracted, drawn from matching_case where need_id not like 'FN99%'
     """,
     "时限": "select need_id, institution_code, from_type, to_type, due_on, stopped_on from case_clock",
-    "停滞升级": "select need_id, rule_id, item, round, step, authority, state, coordinator_id from escalation_step",
+    "逾期督办": "select need_id, rule_id, item, round, step, authority, state, coordinator_id from escalation_step",
     "协调人": "select coordinator_id, email, on_duty from coordinator",
     "报送清单": "select distinct department_code, recommended, financing_need from manifest_entry",
 }
