@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.store.tables import amendment, intake
+from include.store.tables import amendment, intake, need_version
 
 
 def newest_quarters(connection: sa.Connection, at_most: int) -> Sequence[str]:
@@ -23,6 +23,15 @@ def newest_quarters(connection: sa.Connection, at_most: int) -> Sequence[str]:
         .scalars()
         .all()
     )
+
+
+def newest_with_needs(connection: sa.Connection) -> str | None:
+    """The newest quarter that was taken in and of which a need is stored; None without any."""
+    stored = sa.exists().where(need_version.c.quarter == intake.c.quarter)
+    newest: str | None = connection.execute(
+        sa.select(sa.func.max(intake.c.quarter)).where(~intake.c.dry_run, stored)
+    ).scalar_one()
+    return newest
 
 
 def amendments(

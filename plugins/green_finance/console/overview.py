@@ -19,7 +19,7 @@ from include.circular.figures import CircularFigures, NeedFigures, figures
 from include.domain.quarter import Quarter
 from include.domain.states import Condition, ManifestState
 from include.gate import department_stop
-from include.intake.view import newest_quarters
+from include.intake.view import newest_quarters, newest_with_needs
 from include.letters.operator_matters import matters
 from include.need_view.health import health, worst
 from include.reference import department_short_name
@@ -88,7 +88,8 @@ def overview(request: Request, access: Admitted, day: CurrentDay, quarter: AnyQu
     """The first page, with the chosen quarter or the newest one taken in."""
     with engine().connect() as connection:
         known = newest_quarters(connection, _QUARTERS_SHOWN)
-        chosen = quarter or next(iter(known), "")
+        chosen = quarter or newest_with_needs(connection) or next(iter(known), "")
+        found_matters = [one for one in matters(connection, day) if access.departments is None or one.page in _OF_NEEDS]
         found = figures(connection, chosen, day=day) if chosen else None
         checks = health(connection, day)
         return show(
@@ -97,7 +98,8 @@ def overview(request: Request, access: Admitted, day: CurrentDay, quarter: AnyQu
             access=access,
             simulated=day.now if settings().sandbox else None,
             cut_off=_cut_off(day),
-            matters=[one for one in matters(connection, day) if access.departments is None or one.page in _OF_NEEDS],
+            matters=found_matters,
+            waiting=sum(item.count for one in found_matters for item in one.items if item.since is not None),
             condition=worst(checks),
             conditions=words(Condition),
             unwell=[one for one in checks if one.condition in (Condition.LATE, Condition.TROUBLED)],

@@ -12,11 +12,11 @@ from green_finance.console import lists
 from green_finance.console.access import Admitted
 from green_finance.console.pages import CurrentDay, engine, show
 from green_finance.console.parameters import AnyQuarter
-from include.circular.figures import NeedFigures, figures
+from include.circular.figures import DepartmentFigures, NeedFigures, figures
 from include.domain.quarter import Quarter
 from include.domain.states import ManifestState
 from include.gate.sign_off_view import unsigned_quarters
-from include.intake.view import newest_quarters
+from include.intake.view import newest_quarters, newest_with_needs
 from include.reference import department_short_name
 from include.words.states import word
 
@@ -55,21 +55,22 @@ def quarter_page(request: Request, access: Admitted, day: CurrentDay, quarter: A
     """The chosen quarter, or the newest one taken in."""
     with engine().connect() as connection:
         known = newest_quarters(connection, _QUARTERS)
-        chosen = quarter or next(iter(known), "")
+        chosen = quarter or newest_with_needs(connection) or next(iter(known), "")
         before = str(Quarter.parse(chosen).previous()) if chosen else ""
         this = figures(connection, chosen, day=day) if chosen else None
         last = figures(connection, before, day=day) if chosen else None
         unsigned = sum(one.needs for one in unsigned_quarters(connection) if one.quarter == chosen)
     found: list[Line] = []
     total = None
+    is_open = this is not None and day.now < this.reporting_deadline
     if this is not None and last is not None:
         earlier = {one.department_code: one.needs for one in last.departments}
         found = [
             Line(
                 code=one.department_code,
                 name=department_short_name(one.department_code),
-                report="零报送" if one.zero_return else word(ManifestState, one.manifest),
-                is_silent=one.manifest == ManifestState.MISSING,
+                report=_report(one, is_open=is_open),
+                is_silent=one.manifest == ManifestState.MISSING and not is_open,
                 now=one.needs,
                 before=earlier.get(one.department_code, NeedFigures()),
             )
@@ -87,5 +88,13 @@ def quarter_page(request: Request, access: Admitted, day: CurrentDay, quarter: A
         total=total,
         columns=COLUMNS,
         unsigned=unsigned,
+        is_open=is_open,
         query=lists.query,
     )
+
+
+def _report(one: DepartmentFigures, *, is_open: bool) -> str:
+    """Whether the department reported; before the cut-off nobody is silent yet."""
+    if one.manifest == ManifestState.MISSING and is_open:
+        return "尚未报送"
+    return "零报送" if one.zero_return else word(ManifestState, one.manifest)

@@ -57,5 +57,18 @@ def test_the_page_shows_the_quarter_beside_the_one_before(console: Console, fill
     assert "未报送" in text
 
 
+def test_the_page_begins_with_the_newest_quarter_that_has_needs(console: Console, filled: sa.Engine) -> None:
+    with filled.begin() as connection:
+        rows.add_intake(connection, run_id="review", quarter="2026Q4", kind="review")
+    assert f"<h1>{rows.QUARTER}</h1>" in console.log_in("guan", "viewer").get("/green-finance/quarters").text
+
+
+def test_of_a_quarter_that_is_open_nobody_is_silent_yet(console: Console, filled: sa.Engine) -> None:
+    with filled.begin() as connection:
+        rows.add_intake(connection, run_id="review", quarter="2099Q4", kind="review")
+    text = console.log_in("guan", "viewer").get("/green-finance/quarters?quarter=2099Q4").text
+    assert "尚未报送" in text and "未报送 " not in text and "▼" not in text.partition("<table")[2]
+
+
 def test_without_any_quarter_the_page_says_so(console: Console) -> None:
     assert "还没有接收过的季度" in console.log_in("guan", "viewer").get("/green-finance/quarters").text
