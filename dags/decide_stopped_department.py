@@ -23,9 +23,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag
 
-from green_finance.defaults import QUARTER_PATTERN, dag_defaults
+from green_finance.defaults import QUARTER_PATTERN, dag_defaults, department_param
 from green_finance.department_decision import ALL_AT_ONCE, DepartmentDecision
-from include.reference import departments
 
 
 @dag(
@@ -35,13 +34,7 @@ from include.reference import departments
     doc_md=__doc__,
     params={
         "quarter": Param(type="string", pattern=QUARTER_PATTERN, title="季度", description="形如 2026Q3。"),
-        "department": Param(
-            type="string",
-            enum=list(departments()),
-            values_display={code: one.short_name for code, one in departments().items()},
-            title="受理主管部门",
-            description="被暂停推送的地区。",
-        ),
+        "department": department_param(),
     },
     **{**dag_defaults("征集", "人工"), "max_active_runs": ALL_AT_ONCE},
 )

@@ -18,11 +18,9 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from green_finance.defaults import dag_defaults, departments_param, quarter_param
+from green_finance.defaults import dag_defaults, departments_param, error_class_param, quarter_param
 from green_finance.delivery_tasks import wire_delivery
 from green_finance.run import stage_run
-from include.domain.outbox_states import ErrorClass
-from include.words.states import words
 
 
 def _selection():
@@ -81,14 +79,7 @@ def requeue() -> int:
     params={
         "quarter": quarter_param(),
         "departments": departments_param(),
-        "error_class": Param(
-            None,
-            type=["null", "string"],
-            enum=[None, *map(str, ErrorClass)],
-            values_display={str(code): text for code, text in words(ErrorClass).items()},
-            title="未送达原因",
-            description="不选为全部。",
-        ),
+        "error_class": error_class_param(),
         "delivery_ids": Param(
             None,
             type=["null", "array"],

@@ -11,7 +11,9 @@ from green_finance.connections import all_are_set
 from green_finance.failure_mails import RunFailureNotifier
 from green_finance.timetables import START
 from include.domain.identity import QUARTER
+from include.domain.outbox_states import ErrorClass
 from include.reference import departments
+from include.words.states import words
 
 TIMEZONE = "Asia/Shanghai"
 QUARTER_PATTERN = f"^{QUARTER}$"
@@ -63,6 +65,29 @@ def departments_param() -> Param:
         values_display={code: one.short_name for code, one in departments().items()},
         title="受理主管部门",
         description="可选多个；不选为全部 37 个。",
+    )
+
+
+def department_param() -> Param:
+    """The one department a run is about."""
+    return Param(
+        type="string",
+        enum=list(departments()),
+        values_display={code: one.short_name for code, one in departments().items()},
+        title="受理主管部门",
+        description="被暂停推送的地区。",
+    )
+
+
+def error_class_param() -> Param:
+    """Why what a run sends again was not delivered."""
+    return Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *map(str, ErrorClass)],
+        values_display={str(code): text for code, text in words(ErrorClass).items()},
+        title="未送达原因",
+        description="不选为全部。",
     )
 
 
