@@ -92,14 +92,6 @@ class Withheld:
     freed_drawn: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """How many alerts are open, and since when the oldest."""
-
-    number: int
-    oldest: datetime | None
-
-
 # A person's agreement counts until a new ground comes (view alert_agreement).
 _AGREED_BY_OTHERS = """
     alert.persons_required > 1
@@ -229,7 +221,6 @@ _CONFIRMED = sa.text(
     where alert.rule_id = :rule_id and alert.state = 'confirmed' and version.quarter = :quarter
     """
 )
-_COUNT = sa.text("select count(*) as number, min(opened_at) as oldest from alert where state = 'open'")
 
 
 def opened_before(working_days: int, day: Day) -> datetime:
@@ -291,13 +282,3 @@ def confirmed_count(connection: sa.Connection, rule_id: str, quarter: str) -> in
     """How many alerts of a rule are confirmed on needs of a quarter: the number in the circular's table."""
     found: int = connection.execute(_CONFIRMED, {"rule_id": rule_id, "quarter": quarter}).scalar_one()
     return found
-
-
-def open_alerts(connection: sa.Connection) -> Open:
-    """How many alerts wait for a person, and since when the oldest."""
-    return Open(**connection.execute(_COUNT).one()._mapping)
-
-
-def open_count(connection: sa.Connection) -> int:
-    """How many alerts are open."""
-    return open_alerts(connection).number

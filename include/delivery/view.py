@@ -84,11 +84,6 @@ def channel_figures(connection: sa.Connection, now: datetime) -> list[ChannelFig
     ]
 
 
-def waiting_by_channel(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
-    """(channel, open, held, oldest) of each channel with deliveries; `oldest`: since when one waits or is held."""
-    return connection.execute(_WAITING).all()
-
-
 def stored_delivery(connection: sa.Connection, delivery_id: int) -> sa.Row[Any] | None:
     """A delivery as stored; None if there is none, or none that the reader may see."""
     return connection.execute(sa.select(delivery).where(delivery.c.delivery_id == delivery_id)).one_or_none()
@@ -182,14 +177,6 @@ _FIGURES = sa.text(
            count(*) filter (where state = 'unknown') as unknown, count(*) filter (where state = 'held') as held,
            min(created_at) filter (where state in ('pending', 'unknown')) as oldest
     from delivery where state in ('pending', 'unknown', 'held') group by channel
-    """
-)
-_WAITING = sa.text(
-    """
-    select channel, count(*) filter (where state in ('pending', 'unknown')) as open,
-           count(*) filter (where state = 'held') as held,
-           min(created_at) filter (where state in ('pending', 'unknown', 'held')) as oldest
-    from delivery group by channel order by channel
     """
 )
 _BY_CLASS = sa.text(

@@ -12,6 +12,7 @@ from include import audit
 from include.base.act import Act
 from include.base.errors import InvalidRequest
 from include.domain.states import StepState
+from include.escalation.rounds import in_running_round
 from include.store.tables import escalation_acknowledgement, escalation_round, escalation_step
 
 
@@ -77,16 +78,10 @@ def acknowledge_all(connection: sa.Connection, need_ids: Sequence[str], *, act: 
 
 def _told(connection: sa.Connection, need_id: str) -> Sequence[Any]:
     """The rounds of the need that run and of which somebody was told, with the highest step told."""
-    step, running = escalation_step.c, escalation_round.c
+    step = escalation_step.c
     return connection.execute(
         sa.select(step.rule_id, step.round, sa.func.max(step.step).label("step"))
-        .join(
-            escalation_round,
-            (running.need_id == step.need_id)
-            & (running.rule_id == step.rule_id)
-            & (running.round == step.round)
-            & running.ended_at.is_(None),
-        )
+        .join(escalation_round, in_running_round(escalation_step))
         .where(step.need_id == need_id, step.item == "", step.state == StepState.MAILED)
         .group_by(step.rule_id, step.round)
     ).all()

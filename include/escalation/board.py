@@ -16,6 +16,7 @@ from include.domain import escalation as stalls
 from include.domain import ladder
 from include.domain.escalation import Breach
 from include.domain.states import Authority, BreachKind, Level, Stall, StepState
+from include.escalation.rounds import in_running_round
 from include.reference.day import Day
 from include.store import name_search, people
 from include.store.database import statement_beside
@@ -288,16 +289,10 @@ def _who(taken: sa.Row[Any], by: dict[str, str]) -> str:
 def _told(connection: sa.Connection, needs: Sequence[str]) -> dict[tuple[str, str], list[sa.Row[Any]]]:
     """The steps of the rounds that run."""
     found: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
-    step, running = escalation_step.c, escalation_round.c
+    step = escalation_step.c
     rows = connection.execute(
         sa.select(escalation_step, coordinator.c.level, coordinator.c.region_code)
-        .join(
-            escalation_round,
-            (running.need_id == step.need_id)
-            & (running.rule_id == step.rule_id)
-            & (running.round == step.round)
-            & running.ended_at.is_(None),
-        )
+        .join(escalation_round, in_running_round(escalation_step))
         .join(coordinator, coordinator.c.coordinator_id == step.coordinator_id, isouter=True)
         .where(step.need_id == sa.any_(sa.literal(list(needs), sa.ARRAY(sa.Text))), step.item == "")
         .order_by(step.step, step.step_id)
@@ -309,7 +304,7 @@ def _told(connection: sa.Connection, needs: Sequence[str]) -> dict[tuple[str, st
 
 def _taken_on(connection: sa.Connection, needs: Sequence[str]) -> dict[tuple[str, str], sa.Row[Any]]:
     """The newest acknowledgement in the rounds that run."""
-    taken, running = escalation_acknowledgement.c, escalation_round.c
+    taken = escalation_acknowledgement.c
     rows = connection.execute(
         sa.select(
             escalation_acknowledgement,
@@ -318,13 +313,7 @@ def _taken_on(connection: sa.Connection, needs: Sequence[str]) -> dict[tuple[str
             coordinator.c.region_code,
             coordinator.c.coordinator_id,
         )
-        .join(
-            escalation_round,
-            (running.need_id == taken.need_id)
-            & (running.rule_id == taken.rule_id)
-            & (running.round == taken.round)
-            & running.ended_at.is_(None),
-        )
+        .join(escalation_round, in_running_round(escalation_acknowledgement))
         .join(coordinator, coordinator.c.coordinator_id == taken.actor, isouter=True)
         .where(taken.need_id == sa.any_(sa.literal(list(needs), sa.ARRAY(sa.Text))), taken.item == "")
         .order_by(taken.at, taken.acknowledgement_id)

@@ -190,13 +190,6 @@ def _with_waiting(connection: sa.Connection, stop: sa.Row[Any]) -> Stop:
     )
 
 
-def waiting_count(connection: sa.Connection) -> int:
-    """How many departments are stopped, undecided or kept so."""
-    stopped = sa.select(sa.func.count()).where(department_stop.c.state != "continued")
-    number: int = connection.execute(stopped).scalar_one()
-    return number
-
-
 def undecided(connection: sa.Connection, *, intake_id: int) -> list[tuple[str, str]]:
     """(quarter, department_code) of the undecided stops in the quarter of this intake."""
     return list(

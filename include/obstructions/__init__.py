@@ -2,7 +2,7 @@
 
 from include.obstructions.letter import LetterFacts, letter
 from include.obstructions.stage import TicketSummary, advance, work_on
-from include.obstructions.view import Responsible, TicketFilter, responsible, ticket, tickets, worked_on_count
+from include.obstructions.view import Responsible, TicketFilter, responsible, ticket, tickets
 
 __all__ = [
     "LetterFacts",
@@ -15,5 +15,4 @@ __all__ = [
     "ticket",
     "tickets",
     "work_on",
-    "worked_on_count",
 ]

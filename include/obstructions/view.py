@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.base.errors import NotFound
-from include.domain.obstruction import WORKED_ON, Ticket
+from include.domain.obstruction import Ticket
 from include.domain.routing import AUTHORITIES, Assignment, Place
 from include.domain.states import Authority
 from include.reference import branches
@@ -82,14 +82,6 @@ def tickets(
     asked = {name: getattr(wanted, name) for name in TicketFilter.__dataclass_fields__ if name != "words"}
     named = name_search.found_by_words(connection, wanted.words, role)
     return connection.execute(_TICKETS, {**asked, "named": named, "rows": rows, "after": after}).all()
-
-
-def worked_on_count(connection: sa.Connection) -> int:
-    """How many tickets the coordinators still have to work on."""
-    number: int = connection.execute(
-        sa.select(sa.func.count()).where(obstruction_ticket.c.state.in_(WORKED_ON))
-    ).scalar_one()
-    return number
 
 
 def ticket(

@@ -114,12 +114,6 @@ _EVENTS = sa.text(
 )
 
 
-def open_count(connection: sa.Connection) -> int:
-    """How many holds are open."""
-    number: int = connection.execute(sa.text("select count(*) from quarantine where state = 'open'")).scalar_one()
-    return number
-
-
 def detail(connection: sa.Connection, quarantine_id: int) -> tuple[HeldNeed, tuple[HoldEvent, ...]]:
     """A held need, open or settled, and its history. Raises NotFound if there is none of this number."""
     row = connection.execute(_ONE, {"quarantine_id": quarantine_id}).mappings().one_or_none()

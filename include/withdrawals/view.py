@@ -39,14 +39,6 @@ _SETTLED = sa.text(
     order by asked.request_id desc limit :at_most
     """
 )
-_OF_NEED = sa.text(
-    """
-    select asked.*, decided.decision, decided.decided_by, decided.role as decided_role,
-           decided.reason as decided_because, decided.decided_at
-    from withdrawal_request asked left join withdrawal_decision decided using (request_id)
-    where asked.need_id = :need_id order by asked.request_id
-    """
-)
 _WAITING_OF_NEED = sa.text("select * from waiting_withdrawal where need_id = :need_id")
 _COUNT = sa.text("select count(*) as number, min(requested_at) as oldest from waiting_withdrawal")
 _BY_US = sa.text(
@@ -76,11 +68,6 @@ def waiting_requests(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
 def settled_requests(connection: sa.Connection, *, before: int | None) -> Sequence[sa.Row[Any]]:
     """Requests that ended, the newest first, a page of them; `before`: the number of the last one on the page before."""
     return connection.execute(_SETTLED, {"before": before, "at_most": PAGE}).all()
-
-
-def requests_of(connection: sa.Connection, need_id: str) -> Sequence[sa.Row[Any]]:
-    """All requests about a need, oldest first."""
-    return connection.execute(_OF_NEED, {"need_id": need_id}).all()
 
 
 def waiting_request_of(connection: sa.Connection, need_id: str) -> sa.Row[Any] | None:

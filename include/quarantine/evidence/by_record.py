@@ -18,7 +18,6 @@ from include.words.names import region_name
 
 _SAVING, _CARBON = "benefit.energy_saving_tce", "benefit.carbon_reduction_tco2"
 _TOTAL = "finance.total_investment"
-_PERMITS = "project.permits."
 
 
 def value(facts: Facts, path: str) -> Any:

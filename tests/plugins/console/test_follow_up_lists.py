@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from include.store import tables
 from tests.support import rows
 from tests.support.console import Browser, Console
+from tests.support.differences import add_difference
 from tests.support.escalation import staff
 from tests.support.obstructions import advance, obstructed
 from tests.support.register import list_factory
@@ -81,20 +82,8 @@ def test_differences_are_taken_along_page_by_page(
     from green_finance.console import differences
 
     monkeypatch.setattr(differences, "AT_MOST", 1)
-    with database.begin() as connection:
-        for number in (1, 2):
-            rows.add_need(connection, number)
-            connection.execute(
-                tables.reconciliation_finding.insert().values(
-                    quarter=rows.QUARTER,
-                    kind="missing_in_ledger",
-                    need_id=rows.need_id(number),
-                    revision=1,
-                    explanation="台账中没有这一推送。",
-                    suggestion="请核对。",
-                    found_at=rows.TAKEN_IN,
-                )
-            )
+    for number in (1, 2):
+        add_difference(database, number)
     browser = console.log_in("li", "viewer")
     first, second = (browser.get(f"{HOME}/differences?page={number}").text for number in (1, 2))
     assert rows.need_id(1) in first and "differences?page=2" in first and rows.need_id(2) not in first

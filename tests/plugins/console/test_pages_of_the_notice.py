@@ -12,26 +12,10 @@ from include.reference.support_tools import ending_within, support_tools
 from include.store import tables
 from tests.support import rows
 from tests.support.console import Console
+from tests.support.differences import add_difference
 from tests.support.escalation import staff
 
 HOME = "/green-finance"
-
-
-def add_difference(database: sa.Engine, number: int, *, closed: bool = False) -> None:
-    with database.begin() as connection:
-        rows.add_need(connection, number)
-        connection.execute(
-            tables.reconciliation_finding.insert().values(
-                quarter=rows.QUARTER,
-                kind="missing_in_ledger",
-                need_id=rows.need_id(number),
-                revision=1,
-                explanation="台账中没有这一推送。",
-                suggestion="请与信贷市场服务平台核对。",
-                found_at=rows.TAKEN_IN,
-                closed_at=rows.REPORTED if closed else None,
-            )
-        )
 
 
 def test_an_open_difference_says_what_of_which_need_since_when_and_what_to_do(
